@@ -1,0 +1,17 @@
+"""Programs: what people learn autograd from, each one function run on both backends with everything it observes compared."""
+
+from __future__ import annotations
+
+import importlib
+
+from .declare import PROGRAMS, program
+from .run import cells, replay, run_cell
+
+TOPICS = (
+    "basics",
+)
+
+for _topic in TOPICS:
+    importlib.import_module(f"{__name__}.{_topic}")
+
+__all__ = ["PROGRAMS", "TOPICS", "cells", "program", "replay", "run_cell"]

@@ -1,0 +1,129 @@
+"""How gradients add up in `.grad`: in which object, in which layout, and over which paths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .declare import program
+
+
+@program
+def stored_then_added_in_place(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    grads = []
+    for turn in range(3):
+        (x * draw.floats((2,))).backward(draw.floats((2,)))
+        grads.append(x.grad)
+        see(f"x.grad {turn}", x.grad)
+    see.same("the same object", grads[0], grads[2])
+
+
+@program
+def out_of_place_with_create_graph(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    (x * x).backward(draw.floats((2,)))
+    first = x.grad
+    see.warns("create_graph", lambda: (x * x).backward(draw.floats((2,)), create_graph=True))
+    see.same("the same object", x.grad, first)
+    see("first", first)
+    see("x.grad", x.grad)
+
+
+@program
+def many_paths(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = x * 2
+    paths = [y * y, y.exp(), y + x, y.sum() * x, -y]
+    total = sum(paths[: draw.integer(1, 5)])
+    total.backward(draw.floats((2,)))
+    see("total", total)
+    see("x.grad", x.grad)
+
+
+@program
+def broadcast_operands(B: Any, draw: Any, see: Any) -> None:
+    shape = draw.shape(1, 3)
+    a = draw.floats(shape, requires_grad=True)
+    b = draw.floats(tuple(1 if draw.flag() else side for side in shape), requires_grad=True)
+    c = draw.floats((), requires_grad=True)
+    y = a * b + c
+    y.backward(draw.floats(shape))
+    see("gradients", [a.grad, b.grad, c.grad])
+
+
+@program
+def no_elements(B: Any, draw: Any, see: Any) -> None:
+    a = draw.floats((4, 0), requires_grad=True)
+    b = draw.floats((4, 1), requires_grad=True)
+    for turn in range(2):
+        (a + b).backward(B.ones(4, 0))
+        see(f"gradients {turn}", [a.grad, b.grad])
+
+
+@program
+def one_gradient_for_two_leaves(B: Any, draw: Any, see: Any) -> None:
+    a = draw.floats((2,), requires_grad=True)
+    b = draw.floats((2,), requires_grad=True)
+    (a + b).backward(draw.floats((2,)))
+    a.grad.mul_(10)
+    see("a.grad", a.grad)
+    see("b.grad untouched", b.grad)
+
+
+@program
+def the_seed_is_not_written_to(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    g = draw.floats((2,))
+    x.view(2).backward(g)
+    x.view(2).backward(g)
+    x.grad.mul_(3)
+    see("g", g)
+    see("x.grad", x.grad)
+
+
+@program
+def three_buffers_of_one_gradient(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = x + 0
+    z = (y + y) + (y * 2) + y
+    z.backward(draw.floats((2,)))
+    see("x.grad", x.grad)
+
+
+@program
+def layout_of_grad(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 3))
+    x = (x.t() if draw.flag() else x).requires_grad_()
+    seed = draw.floats(()) if draw.flag() else draw.floats(tuple(x.shape))
+    (x * 2).backward(seed.expand(x.shape))
+    see("strides", [x.stride(), x.grad.stride()])
+    see("x.grad", x.grad)
+    y = draw.floats((2, 3), requires_grad=True)
+    total = y.sum()
+    total.backward()
+    see("of a sum", [y.grad, y.grad.stride()])
+
+
+@program
+def zeroing(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    (x * x).backward(draw.floats((2,)))
+    x.grad.zero_()
+    see("zeroed", x.grad)
+    (x * x).backward(draw.floats((2,)))
+    see("then", x.grad)
+    x.grad = None
+    (x * x).backward(draw.floats((2,)))
+    see("from None", x.grad)
+
+
+@program
+def in_other_dtypes(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), draw.dtype(), requires_grad=True)
+    y = draw.floats((2,), draw.dtype(), requires_grad=True)
+    z = x * y
+    z.backward(draw.floats((2,), z.dtype))
+    see("z", z)
+    see("gradients", [x.grad, y.grad])
+    (x * 2).to(draw.dtype("float64", "float16", "complex64")).abs().backward(B.ones(2))
+    see("after another dtype", x.grad)

@@ -1,0 +1,114 @@
+"""Drawn data for programs: shapes, dtypes, values and choices, each from single bytes with the simplest choice at zero."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+SIDES = (2, 1, 3, 4)
+FLOATS = ("float32", "float64")
+# Simplest first, so that a smaller byte is a simpler number. All but the last three are exact in every floating dtype.
+VALUES = (1.0, 2.0, -1.0, 3.0, 0.5, -2.0, 4.0, -0.5, 1.5, -3.0, 0.25, 5.0, -1.5, 0.75, 7.0, -4.0, 0.0, 10.0, 2.5, -0.25, 0.1, -0.3, 1.7)
+
+
+class Bytes:
+    """A byte source over given bytes, followed by zeros for ever."""
+
+    def __init__(self, data: bytes):
+        self.data, self.position = data, 0
+
+    def u8(self) -> int:
+        return self.bytes(1)[0]
+
+    def bytes(self, count: int) -> bytes:
+        taken = self.data[self.position : self.position + count]
+        self.position += count
+        return taken + bytes(count - len(taken))
+
+
+class Draw:
+    """The data of one case, as tensors of the backend `B`. `log` keeps what was drawn, in order, for a stand-alone script."""
+
+    def __init__(self, B: Any, source: Any):
+        self.B, self.source = B, source
+        self.log: list[Any] = []
+
+    def _kept(self, value: T) -> T:
+        self.log.append(value)
+        return value
+
+    def integer(self, low: int, high: int) -> int:
+        """An integer from `low`, the simplest, to `high`, both included."""
+        return self._kept(low + self.source.u8() % (high - low + 1))
+
+    def flag(self) -> bool:
+        """False, the simplest, or True."""
+        return self._kept(bool(self.source.u8() & 1))
+
+    def choice(self, options: Sequence[T]) -> T:
+        """One of `options`, the first being the simplest."""
+        index = self._kept(self.source.u8() % len(options))
+        return options[index]
+
+    def number(self) -> float:
+        """One Python float."""
+        return self._kept(VALUES[self.source.u8() % len(VALUES)])
+
+    def dtype(self, *names: str) -> Any:
+        """A dtype of the backend, one of `names`; of the two ordinary floating ones where none are given."""
+        names = names or FLOATS
+        return getattr(self.B, self._kept(names[self.source.u8() % len(names)]))
+
+    def shape(self, least: int = 0, most: int = 3, empty: bool = False) -> tuple[int, ...]:
+        """A shape of `least` to `most` dimensions; a side is 0 only where `empty` asks for it."""
+        sides = (*SIDES, 0) if empty else SIDES
+        rank = least + self.source.u8() % (most - least + 1)
+        return tuple(self._kept([sides[byte % len(sides)] for byte in self.source.bytes(rank)]))
+
+    def floats(self, shape: Sequence[int] = (), dtype: Any = None, requires_grad: bool = False) -> Any:
+        """A floating tensor, by default of the default dtype."""
+        values = [VALUES[byte % len(VALUES)] for byte in self.source.bytes(_count(shape))]
+        return self._tensor(values, shape, self.B.get_default_dtype() if dtype is None else dtype, requires_grad)
+
+    def complexes(self, shape: Sequence[int] = (), dtype: Any = None, requires_grad: bool = False) -> Any:
+        """A complex tensor, by default complex64."""
+        raw = self.source.bytes(2 * _count(shape))
+        parts = [VALUES[byte % len(VALUES)] for byte in raw]
+        values = [complex(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)]
+        return self._tensor(values, shape, self.B.complex64 if dtype is None else dtype, requires_grad)
+
+    def integers(self, shape: Sequence[int] = (), low: int = 0, high: int = 3, dtype: Any = None) -> Any:
+        """An integer tensor, by default int64, of values from `low` to `high`, both included."""
+        values = [low + byte % (high - low + 1) for byte in self.source.bytes(_count(shape))]
+        return self._tensor(values, shape, self.B.int64 if dtype is None else dtype, False)
+
+    def bools(self, shape: Sequence[int] = ()) -> Any:
+        """A bool tensor."""
+        return self._tensor([bool(byte & 1) for byte in self.source.bytes(_count(shape))], shape, self.B.bool, False)
+
+    def _tensor(self, values: list[Any], shape: Sequence[int], dtype: Any, requires_grad: bool) -> Any:
+        nested = _nested(self._kept(values), list(shape))
+        # A size that a list cannot express, such as (0, 3), comes from `reshape`, before the tensor becomes a leaf.
+        tensor = self.B.tensor(nested if values or len(shape) == 1 else [], dtype=dtype)
+        if not values and len(shape) != 1:
+            tensor = tensor.reshape(tuple(shape))
+        return tensor.requires_grad_() if requires_grad else tensor
+
+
+def _count(shape: Sequence[int]) -> int:
+    count = 1
+    for side in shape:
+        count *= side
+    return count
+
+
+def _nested(values: list[Any], shape: list[int]) -> Any:
+    """`values`, in row-major order, as lists nested like `shape`."""
+    if not shape:
+        return values[0] if values else 0
+    if not values:
+        return []
+    step = len(values) // shape[0]
+    return [_nested(values[i * step : (i + 1) * step], shape[1:]) for i in range(shape[0])]

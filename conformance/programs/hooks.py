@@ -1,0 +1,223 @@
+"""Tensor hooks, node hooks and post-accumulate-grad hooks: what they see, what they change, and in which order they run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .declare import program
+
+
+@program
+def a_hook_sees_the_gradient(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = x * x
+    handle = y.register_hook(lambda g: see("gradient of y", g))
+    y.backward(draw.floats((2,)), retain_graph=True)
+    handle.remove()
+    y.backward(draw.floats((2,)))
+    see("x.grad", x.grad)
+    see.raises("removed twice", lambda: handle.remove())
+
+
+@program
+def a_hook_replaces_the_gradient(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = x * 2
+    factor = draw.number()
+    y.register_hook(lambda g: g * factor)
+    y.register_hook(lambda g: see("second hook", g))
+    x.register_hook(lambda g: g + 1)
+    (y * y).backward(draw.floats((2,)))
+    see("x.grad", x.grad)
+
+
+@program
+def hooks_that_are_refused(B: Any, draw: Any, see: Any) -> None:
+    plain = draw.floats((2,))
+    see.raises("no grad", lambda: plain.register_hook(lambda g: g))
+    for label, result in (("another shape", B.ones(3)), ("a number", 1.0), ("another dtype", B.ones(2, dtype=B.float64)), ("integers", B.ones(2, dtype=B.int64))):
+        x = draw.floats((2,), requires_grad=True)
+        x.register_hook(lambda g, result=result: result)
+        see.raises(label, lambda: (x * 2).backward(B.ones(2)))
+        see(f"x.grad after {label}", x.grad)
+
+
+@program
+def a_failing_hook(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = x * 2
+
+    def hook(g):
+        raise KeyError("in the hook")
+
+    y.register_hook(hook)
+    see.raises("backward", lambda: (y * 3).backward(draw.floats((2,))))
+    see("x.grad", x.grad)
+
+
+@program
+def order_of_tensor_hooks(B: Any, draw: Any, see: Any) -> None:
+    order = []
+    x = draw.floats((2,), requires_grad=True)
+    y = x * 2
+    z = y * y
+    for name, tensor in (("x", x), ("y", y), ("z", z)):
+        for number in range(draw.integer(1, 2)):
+            tensor.register_hook(lambda g, note=f"{name}{number}": order.append(note))
+    z.backward(draw.floats((2,)))
+    see("order", order)
+
+
+@program
+def order_on_one_node(B: Any, draw: Any, see: Any) -> None:
+    order = []
+    x = draw.floats((2,), requires_grad=True)
+    y = x * x
+
+    def tensor_hook():
+        y.register_hook(lambda g: order.append("tensor hook"))
+
+    def prehook():
+        y.grad_fn.register_prehook(lambda grads: order.append("node pre-hook"))
+
+    def posthook():
+        y.grad_fn.register_hook(lambda inputs, outputs: order.append("node post-hook"))
+
+    steps = [tensor_hook, prehook, posthook, y.retain_grad]
+    for _ in range(4):
+        steps.pop(draw.integer(0, len(steps) - 1))()
+    y.backward(draw.floats((2,)))
+    see("order", order)
+    see("y.grad", y.grad)
+
+
+@program
+def order_on_a_leaf(B: Any, draw: Any, see: Any) -> None:
+    order = []
+    x = draw.floats((2,), requires_grad=True)
+    y = x * 2
+    node = y.grad_fn.next_functions[0][0]
+    node.register_hook(lambda inputs, outputs: order.append(f"post-hook {len(inputs)} {len(outputs)}"))
+    x.register_post_accumulate_grad_hook(lambda p: order.append(f"post-accumulate {p.grad.tolist()}"))
+    node.register_prehook(lambda grads: order.append(f"pre-hook {len(grads)}"))
+    x.register_hook(lambda g: order.append(f"tensor hook {x.grad is None}"))
+    y.backward(draw.floats((2,)))
+    see("order", order)
+
+
+@program
+def node_hooks_change_gradients(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = x * 3
+    z = y * y
+    z.grad_fn.register_prehook(lambda grads: (grads[0] * 2,))
+    z.grad_fn.register_prehook(lambda grads: see("second pre-hook", grads))
+    y.grad_fn.register_hook(lambda inputs, outputs: tuple(None if one is None else one + 1 for one in inputs))
+    y.grad_fn.register_hook(lambda inputs, outputs: see("post-hook", [inputs, outputs]))
+    z.backward(draw.floats((2,)))
+    see("x.grad", x.grad)
+
+
+@program
+def retained_after_all_hooks(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = x * 2
+    y.register_hook(lambda g: g * 2)
+    y.retain_grad()
+    y.register_hook(lambda g: g + 5)
+    (y * y).backward(draw.floats((2,)))
+    see("y.grad", y.grad)
+    see("x.grad", x.grad)
+
+
+@program
+def hooks_and_grad_inputs(B: Any, draw: Any, see: Any) -> None:
+    counts = {"tensor": 0, "pre": 0, "post": 0, "accumulate": 0}
+
+    def count(name):
+        def hook(*_):
+            counts[name] += 1
+
+        return hook
+
+    a = draw.floats((2,), requires_grad=True)
+    b = a * a
+    c = b * b
+    b.register_hook(count("tensor"))
+    b.grad_fn.register_prehook(count("pre"))
+    b.grad_fn.register_hook(count("post"))
+    a.register_post_accumulate_grad_hook(count("accumulate"))
+    B.autograd.grad(c, (b,), draw.floats((2,)), retain_graph=True)
+    see("after grad to b", counts)
+    B.autograd.grad(c, (a,), draw.floats((2,)), retain_graph=True)
+    see("after grad to a", counts)
+    c.backward(draw.floats((2,)), inputs=(a, b))
+    see("after backward to both", counts)
+
+
+@program
+def a_hook_stays_with_the_old_value(B: Any, draw: Any, see: Any) -> None:
+    a = draw.floats((2,), requires_grad=True)
+    x = a * 2
+    x.register_hook(lambda g: see("old", g))
+    x.mul_(draw.number())
+    x.register_hook(lambda g: see("new", g))
+    (x * 3).backward(draw.floats((2,)))
+    see("a.grad", a.grad)
+
+
+@program
+def hooks_on_pieces(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((3,), requires_grad=True)
+    pieces = (x * 1).unbind()
+    for i, piece in enumerate(pieces):
+        piece.register_hook(lambda g, i=i: see(f"piece {i}", g))
+    used = [piece * 2 for piece in pieces if draw.flag()] or [pieces[0]]
+    sum(used).backward()
+    see("x.grad", x.grad)
+
+
+@program
+def post_accumulate_hook_steps(B: Any, draw: Any, see: Any) -> None:
+    p = draw.floats((2,), requires_grad=True)
+    rate = draw.number()
+
+    def step(parameter):
+        with B.no_grad():
+            parameter -= rate * parameter.grad
+        parameter.grad = None
+
+    handle = p.register_post_accumulate_grad_hook(step)
+    (p * p).backward(draw.floats((2,)))
+    see("p after a step", p)
+    handle.remove()
+    (p * p).backward(draw.floats((2,)))
+    see("p after removal", [p, p.grad])
+    see.raises("on a non-leaf", lambda: (p * 2).register_post_accumulate_grad_hook(step))
+    see.raises("without grad", lambda: draw.floats((2,)).register_post_accumulate_grad_hook(step))
+
+
+@program
+def a_hook_removed_during_backward(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = x * x
+    handles = []
+    y.register_hook(lambda g: handles[0].remove())
+    handles.append(y.register_hook(lambda g: see("the removed one", g)))
+    y.backward(draw.floats((2,)), retain_graph=True)
+    y.backward(draw.floats((2,)))
+    see("x.grad", x.grad)
+
+
+@program
+def multi_grad_hook(B: Any, draw: Any, see: Any) -> None:
+    a = draw.floats((2,), requires_grad=True)
+    b = draw.floats((2,), requires_grad=True)
+    handle = B.autograd.graph.register_multi_grad_hook((a, b), lambda grads: see("all", grads))
+    any_handle = B.autograd.graph.register_multi_grad_hook((a, b), lambda g: see("any", g), mode="any")
+    (a * 2).backward(draw.floats((2,)))
+    (a * b).backward(draw.floats((2,)))
+    handle.remove()
+    any_handle.remove()
+    (a * b).backward(draw.floats((2,)))
+    see("gradients", [a.grad, b.grad])

@@ -1,0 +1,169 @@
+"""In-place operations: version counters, stale saved values, leaves, and out=."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .declare import program
+
+
+@program
+def version_counter(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 2))
+    versions = [x._version]
+    for step in (lambda: x.add_(1), lambda: x.__setitem__(0, 1.0), lambda: x[0].mul_(2), lambda: x.t().zero_(), lambda: x.copy_(x * 2), lambda: x.resize_(2, 2), lambda: x.fill_(2)):
+        step()
+        versions.append(x._version)
+    x += 1
+    with B.no_grad():
+        x.mul_(2)
+    versions.append(x._version)
+    x.resize_(3, 3)
+    versions.append(x._version)
+    see("versions", versions)
+    see("a view shares it", [x[0]._version, x.detach()._version, x.clone()._version])
+
+
+@program
+def data_keeps_its_counter(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,))
+    y = draw.floats((2,))
+    x.add_(1).add_(1)
+    y.add_(1)
+    view = x[0]
+    x.data = y
+    see("versions", [x._version, y._version, view._version])
+    x.add_(1)
+    see("after one more", [x._version, y._version, view._version])
+    see("values", [x, y])
+
+
+@program
+def increment_version(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = x * 1
+    z = y * y
+    B.autograd.graph.increment_version(y)
+    see("version", y._version)
+    see.raises("backward", lambda: z.backward(draw.floats((2,))))
+
+
+@program
+def a_stale_saved_value(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = x + 0
+    operations = [lambda: y * y, lambda: y.exp(), lambda: y + 1, lambda: y * 3, lambda: y.sin(), lambda: y.sum(), lambda: y / 2, lambda: y[y > 0], lambda: y.relu(), lambda: y.max()]
+    z = draw.choice(operations)()
+    (y if draw.flag() else z).add_(1)
+    see.raises("backward", lambda: z.backward(B.ones_like(z)))
+    see("x.grad", x.grad)
+
+
+@program
+def several_versions_behind(B: Any, draw: Any, see: Any) -> None:
+    w = draw.floats((2, 2), requires_grad=True)
+    h = draw.floats((2, 2), requires_grad=True) * 1
+    out = h @ w
+    for _ in range(draw.integer(1, 3)):
+        h += 1
+    see.raises("backward", lambda: out.backward(draw.floats((2, 2))))
+
+
+@program
+def a_leaf_refuses(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+
+    def set_item():
+        x[0] = 1.0
+
+    def add():
+        y = x
+        y += 1
+
+    for label, call in (("add_", lambda: x.add_(1)), ("setitem", set_item), ("+=", add), ("zero_", lambda: x.zero_()), ("copy_", lambda: x.copy_(B.zeros(2))), ("a view", lambda: x[0].mul_(2))):
+        see.raises(label, call)
+    see("untouched", x)
+
+
+@program
+def results_of_in_place_differentiate(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = x * 1
+    before = y
+    for _ in range(draw.integer(1, 4)):
+        draw.choice([lambda: y.mul_(2), lambda: y.exp_(), lambda: y.add_(x), lambda: y.tanh_(), lambda: y.clamp_(-1, 1), lambda: y.neg_(), lambda: y.mul_(x)])()
+    see.same("the same object", y, before)
+    see("y", y)
+    see.graph("graph", y)
+    y.backward(draw.floats((2,)))
+    see("x.grad", x.grad)
+
+
+@program
+def in_place_with_itself(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = x * 1
+    y.mul_(y)
+    see.raises("a product with itself", lambda: y.backward(draw.floats((2,))))
+    see("x.grad", x.grad)
+    z = x * 1
+    z.add_(z)
+    see("a sum with itself", z)
+    z.backward(draw.floats((2,)))
+    see("x.grad after", x.grad)
+
+
+@program
+def out_arguments(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = draw.floats((2,))
+    target = B.zeros(2)
+    leaf = B.zeros(2, requires_grad=True)
+    see.raises("an input requires grad", lambda: B.mul(x, y, out=target))
+    see.raises("the output requires grad", lambda: B.mul(y, y, out=leaf))
+    see.raises("neither", lambda: B.mul(y, y, out=target))
+    with B.no_grad():
+        see.raises("under no_grad", lambda: B.mul(x, y, out=target))
+        see.raises("into a leaf under no_grad", lambda: B.mul(x, y, out=leaf))
+    see("target", target)
+    see("leaf", leaf)
+    wrong = B.zeros(3)
+    see.warns("another size", lambda: B.add(y, y, out=wrong))
+    see("resized", wrong)
+
+
+@program
+def dtype_and_shape_are_kept(B: Any, draw: Any, see: Any) -> None:
+    x = draw.integers((2,))
+    y = draw.floats((2,))
+    see.raises("a float into integers", lambda: x.add_(1.5))
+    see.raises("floats into integers", lambda: x.mul_(y))
+    see.raises("true division of integers", lambda: x.div_(2))
+    see.raises("integers into floats", lambda: y.add_(x))
+    see.raises("a larger shape", lambda: y.add_(B.ones(3, 2)))
+    see.raises("a shape that does not fit", lambda: y.add_(B.ones(3)))
+    see.raises("a complex number", lambda: y.mul_(1j))
+    see("x and y", [x, y])
+
+
+@program
+def swapping_the_data_of_a_graph(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = x.clone()
+    y[0] = draw.number()
+    y[1] = y[0] * x[1]
+    see("y", y)
+    see.graph("graph", y)
+    y.backward(draw.floats((2,)))
+    see("x.grad", x.grad)
+
+
+@program
+def no_grad_writes_count_too(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = x * x
+    with B.no_grad():
+        x.add_(draw.number())
+    see("version", x._version)
+    see.raises("backward", lambda: y.backward(draw.floats((2,))))
+    see("x", x)

@@ -1,0 +1,103 @@
+"""A stand-alone script for one case of a program: its source, the exact drawn data, and a recorder that prints."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from typing import Any
+
+from .declare import Body
+
+TEMPLATE = '''\
+# {key}: the same program on PyTorch and on {subject}, with the data of one case.
+import importlib
+import sys
+import warnings
+
+DRAWN = {drawn}
+
+
+{source}
+
+class Draw:
+    """Gives back, in order, what the case drew."""
+
+    def __init__(self, B):
+        self.B, self.drawn = B, iter(DRAWN)
+
+    def integer(self, *_):
+        return next(self.drawn)
+
+    flag = number = integer
+
+    def choice(self, options):
+        return options[next(self.drawn)]
+
+    def dtype(self, *_):
+        return getattr(self.B, next(self.drawn))
+
+    def shape(self, *_, **__):
+        return tuple(next(self.drawn))
+
+    def floats(self, shape=(), dtype=None, requires_grad=False):
+        tensor = self.B.tensor(next(self.drawn), dtype=dtype or self.default).reshape(tuple(shape))
+        return tensor.requires_grad_() if requires_grad else tensor
+
+    default = property(lambda self: self.B.get_default_dtype())
+
+    def complexes(self, shape=(), dtype=None, requires_grad=False):
+        return self.floats(shape, dtype or self.B.complex64, requires_grad)
+
+    def integers(self, shape=(), low=0, high=3, dtype=None):
+        return self.floats(shape, dtype or self.B.int64)
+
+    def bools(self, shape=()):
+        return self.floats(shape, self.B.bool)
+
+
+class See:
+    """Prints what the program observes."""
+
+    def __call__(self, label, value):
+        print(f"{{label}}: {{value}}")
+        if hasattr(value, "is_leaf"):
+            print(f"    {{value.dtype}} {{tuple(value.shape)}} requires_grad={{value.requires_grad}} is_leaf={{value.is_leaf}} grad_fn={{value.grad_fn}}")
+
+    def same(self, label, a, b):
+        print(f"{{label}}: {{'the same object' if a is b else 'two objects'}}")
+
+    def values(self, label, tensor):
+        print(f"{{label}}: {{tensor.tolist()}}")
+
+    def raises(self, label, call):
+        try:
+            print(f"{{label}}: no error, {{call()}}")
+        except Exception as error:
+            print(f"{{label}}: {{type(error).__name__}}: {{error}}")
+
+    def warns(self, label, call):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            result = call()
+        print(f"{{label}}: {{[(one.category.__name__, str(one.message)) for one in caught]}}")
+        return result
+
+    def graph(self, label, value, depth=0):
+        node = getattr(value, "grad_fn", value)
+        if node is not None:
+            print("    " * depth + f"{{label}}: {{node.name()}}")
+            for child, output in node.next_functions:
+                self.graph(f"output {{output}} of", child, depth + 1)
+
+
+for name in sys.argv[1:] or ("torch", "{subject}"):
+    print(f"---- {{name}}")
+    B = importlib.import_module(name)
+    {call}(B, Draw(B), See())
+'''
+
+
+def script_of(key: str, body: Body, drawn: list[Any], subject: str) -> str:
+    """Python source that runs `body` with the data `drawn` on PyTorch and on `subject`, and prints both."""
+    source = "".join(line for line in inspect.getsource(body).splitlines(keepends=True) if line.strip() != "@program")
+    return TEMPLATE.format(key=key, subject=subject, drawn=repr(drawn), source=textwrap.dedent(source), call=body.__name__)

@@ -1,0 +1,235 @@
+"""Views and writes through them: who shares memory with whom, and how the graphs of base and views are rewritten."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .declare import program
+
+
+@program
+def views_share_memory(B: Any, draw: Any, see: Any) -> None:
+    base = draw.floats((2, 3))
+    views = [base[0], base.t(), base.view(6), base[:, 1:], base.unsqueeze(0), base.expand(2, 2, 3), base.diagonal(), base.narrow(1, 0, 2), base.reshape(3, 2), base.T]
+    views[draw.integer(0, len(views) - 1)].fill_(draw.number())
+    for i, view in enumerate(views):
+        see(f"view {i}", view)
+        see.same(f"base of {i}", view._base, base)
+        see(f"layout {i}", [view.stride(), view.storage_offset(), view._is_view(), view.is_contiguous()])
+
+
+@program
+def view_or_copy(B: Any, draw: Any, see: Any) -> None:
+    base = draw.floats((2, 3))
+    base = base.t() if draw.flag() else base
+    for label, made in (("reshape", base.reshape(6)), ("flatten", base.flatten()), ("contiguous", base.contiguous()), ("clone", base.clone()), ("to", base.to(base.dtype)), ("squeeze", base.squeeze())):
+        see(label, made)
+        see(f"{label} shares memory", [made.data_ptr() == base.data_ptr(), made is base, made._base is None])
+    see.raises("view", lambda: base.view(6))
+
+
+@program
+def write_through_a_view(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 2), requires_grad=True)
+    base = x * 2
+    view = base[0]
+    other = base.t()
+    view.mul_(draw.number())
+    see("base", base)
+    see("view", view)
+    see("the other view", other)
+    see.graph("graph of the base", base)
+    see.graph("graph of the view", view)
+    see.graph("graph of the other view", other)
+    draw.choice([base, other, base[1:]])
+    (base * other).backward(draw.floats((2, 2)))
+    see("x.grad", x.grad)
+
+
+@program
+def write_to_the_base(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 2), requires_grad=True)
+    base = x * 2
+    view = base[0]
+    base.mul_(draw.number())
+    see("view", view)
+    see.graph("graph of the view", view)
+    view.backward(draw.floats((2,)))
+    see("x.grad", x.grad)
+
+
+@program
+def a_base_without_grad(B: Any, draw: Any, see: Any) -> None:
+    base = draw.floats((2, 2))
+    view = base[0]
+    early = base[:, 1]
+    x = draw.floats((2,), requires_grad=True)
+    view.mul_(x)
+    see("base", base)
+    see("view", view)
+    see("the view taken before", early)
+    see.graph("graph of the base", base)
+    (base * base).backward(draw.floats((2, 2)))
+    see("x.grad", x.grad)
+
+
+@program
+def view_of_a_view(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 3), requires_grad=True)
+    base = x.clone()
+    inner = base.t()[1:]
+    innermost = inner[0]
+    see.same("its base is the first", innermost._base, base)
+    innermost.copy_(draw.floats((2,), requires_grad=True) * 2)
+    see("base", base)
+    see("inner", inner)
+    see("innermost", innermost)
+    see.graph("graph of the base", base)
+    base.backward(draw.floats((2, 3)))
+    see("x.grad", x.grad)
+
+
+@program
+def a_view_of_a_leaf(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 2), requires_grad=True)
+    view = draw.choice([x[0], x.t(), x.view(4), x.detach()[0], x.diagonal()])
+    see("view", view)
+    see.raises("in place", lambda: view.mul_(2))
+    see("x", x)
+
+
+@program
+def views_with_several_outputs(B: Any, draw: Any, see: Any) -> None:
+    grad = draw.flag()
+    base = draw.floats((4,), requires_grad=grad).clone()
+    split = draw.choice([lambda t: t.unbind(), lambda t: t.chunk(2), lambda t: t.split(2), lambda t: t.split_with_sizes([1, 3])])
+    first = split(base)[0]
+    see("first", first)
+    see.raises("in place", lambda: first.mul_(2))
+    see.raises("in place on a view of it", lambda: split(base)[1].view(-1).add_(1))
+    see("base", base)
+
+
+@program
+def copying_a_gradient_into_a_piece(B: Any, draw: Any, see: Any) -> None:
+    base = draw.floats((4,))
+    first, second = base.chunk(2)
+    source = draw.floats((2,), requires_grad=draw.flag())
+    see.raises("copy_", lambda: first.copy_(source))
+    see("base", base)
+    see("second", second)
+
+
+@program
+def unsafe_pieces_allow_it(B: Any, draw: Any, see: Any) -> None:
+    base = draw.floats((4,), requires_grad=True).clone()
+    first, second = draw.choice([lambda t: t.unsafe_chunk(2), lambda t: t.unsafe_split(2), lambda t: t.unsafe_split_with_sizes([2, 2])])(base)
+    first.mul_(2)
+    see("first", first)
+    see("base", base)
+
+
+@program
+def views_made_under_no_grad(B: Any, draw: Any, see: Any) -> None:
+    base = draw.floats((2, 2), requires_grad=draw.flag()).clone()
+    with B.no_grad():
+        view = base[0]
+        inner = view[:1]
+    see.raises("a view", lambda: view.mul_(2))
+    see.raises("a view of a view", lambda: inner.mul_(2))
+    with B.no_grad():
+        see.raises("inside", lambda: view.mul_(2))
+    see("base", base)
+    see("view", view)
+
+
+@program
+def printed_after_a_silent_write(B: Any, draw: Any, see: Any) -> None:
+    base = draw.floats((2,), requires_grad=True).clone()
+    with B.no_grad():
+        view = base[0:1]
+        view.mul_(2)
+    see("printed", repr(view))
+    see("base printed", repr(base))
+
+
+@program
+def grad_fn_first_read_under_no_grad(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 2), requires_grad=True)
+    base = x * 2
+    view = base[0]
+    base.mul_(3)
+    with B.no_grad():
+        see("name", view.grad_fn)
+    see.graph("graph", view)
+    view.backward(draw.floats((2,)))
+    see("x.grad", x.grad)
+
+
+@program
+def hooks_and_rewritten_views(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 2), requires_grad=True)
+    base = x * 2
+    first, second = base[0], base[1]
+    first.register_hook(lambda g: see("registered before", g))
+    second.mul_(2)
+    if draw.flag():
+        first.grad_fn
+    first.register_hook(lambda g: see("registered after", g))
+    (first * first).backward(draw.floats((2,)))
+    see("x.grad", x.grad)
+
+
+@program
+def only_what_is_asked_for_runs(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = draw.floats((2, 2), requires_grad=True)
+    base = y.clone()
+    base.register_hook(lambda g: see("the old base", g))
+    base[0].copy_(x)
+    see("gradient of x", B.autograd.grad(base, x, draw.floats((2, 2)), retain_graph=True))
+    see("gradient of y", B.autograd.grad(base, y, draw.floats((2, 2))))
+
+
+@program
+def overlapping_writes(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((1, 2))
+    wide = x.expand(3, 2)
+    see.raises("into an expanded view", lambda: wide.add_(1))
+    see.raises("out of place", lambda: wide + 1)
+    see.raises("copy_ into it", lambda: wide.copy_(B.ones(3, 2)))
+
+
+@program
+def in_place_view_operations(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 3), requires_grad=True)
+    y = x * 2
+    draw.choice([lambda: y.t_(), lambda: y.unsqueeze_(0), lambda: y.transpose_(0, 1), lambda: y.squeeze_(), lambda: y.swapdims_(0, 1), lambda: y.swapaxes_(1, 0)])()
+    see("y", y)
+    see.graph("graph", y)
+    see.raises("on a leaf", lambda: x.t_())
+    y.backward(draw.floats(tuple(y.shape)))
+    see("x.grad", x.grad)
+
+
+@program
+def setitem_on_a_slice_of_a_slice(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((3, 3), requires_grad=True)
+    y = x.clone()
+    y[1:][:, 0] = draw.number()
+    y[0, 1] = y[2, 2] * 2
+    see("y", y)
+    y.backward(draw.floats((3, 3)))
+    see("x.grad", x.grad)
+
+
+@program
+def complex_views(B: Any, draw: Any, see: Any) -> None:
+    x = draw.complexes((2,), requires_grad=True)
+    y = x * 1
+    B.view_as_real(y)[0].mul_(draw.number())
+    y.imag.add_(draw.number())
+    see("y", y)
+    see("real", y.real)
+    y.backward(draw.complexes((2,)))
+    see("x.grad", x.grad)
