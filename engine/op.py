@@ -1,0 +1,578 @@
+"""`op()` and `composite()`: from one declaration to a call that promotes, computes, records and can be differentiated."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from . import dtypes, forward, modes
+from . import schema as schemas
+from .calls import Overloads
+from .dtypes import OF_NUMPY, dtype
+from .graph import FREED, FREED_TWICE, Node, Saved, edge_of, fit_array, modified, sequence, type_name
+from .graph import fit as fit_any
+from .promotion import Promote, common
+from .registry import OPS, OVERLOADS, F
+from .silence import loud, quiet
+from .tensor import LEAF, Tensor, wrap
+from .views import check_inplace, check_no_overlap, make_view, node_of, rebase, view_creation
+
+REGISTRY = OPS
+INFERENCE_SAVED = (
+    "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in computation tracked by autograd. "
+    "To work around this, you can make a clone to get a normal tensor and use it in autograd, or use `torch.no_grad()` instead of "
+    "`torch.inference_mode()`."
+)
+
+
+# -- families: what a whole class of ops shares --------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Family:
+    """What a declaration starts from. `plan` says what shapes go together, to whoever draws cases.
+
+    `promotes` names the arguments that take part in promotion (None: every Tensor argument); `function` and `method`
+    say which forms exist, `operator` the Python operator ("mul" for `*`), `jvp` the rule of forward mode.
+    """
+
+    plan: str
+    kernel: Callable[..., Any]
+    promote: Promote | None = None
+    promotes: tuple[str, ...] | None = None
+    out: bool = False
+    inplace: bool = False
+    method: bool = True
+    function: bool = True
+    operator: str = ""
+    node: str = ""
+    changes_dtype: bool = False
+    jvp: str | Callable[..., Any] | None = "transpose"
+
+
+def pointwise(kernel: Callable[..., Any], promote: Promote = common, **words: Any) -> Family:
+    """Elementwise with broadcasting; has in-place and `out=` forms."""
+    return Family("pointwise", kernel, promote, **{"out": True, "inplace": True, "jvp": "pointwise", **words})
+
+
+def reduction(kernel: Callable[..., Any], promote: Promote | None = None, **words: Any) -> Family:
+    """Fewer elements out than in; has an `out=` form."""
+    return Family("reduction", kernel, promote, **{"out": True, **words})
+
+
+def view(kernel: Callable[..., Any], **words: Any) -> Family:
+    """The result shares memory, version and history of writes with its first argument."""
+    return Family("view", kernel, **{"jvp": "linear", **words})
+
+
+def write(kernel: Callable[..., Any], **words: Any) -> Family:
+    """Exists only in place: the kernel returns what the first argument is to hold."""
+    return Family("write", kernel, **words)
+
+
+def plain(kernel: Callable[..., Any], promote: Promote | None = None, **words: Any) -> Family:
+    """Nothing in common with others."""
+    return Family("plain", kernel, promote, **words)
+
+
+# -- what is saved and what runs, for one combination of inputs that need a gradient ---------------------------------------
+class Plan:
+    """For one set of arguments that need a gradient: what is kept, which rules run, and on which of the kept values."""
+
+    __slots__ = ("save", "rules", "keeps_tensors", "positions")
+
+    def __init__(self, op: Op, needs: tuple[bool, ...]) -> None:
+        run = [r for r in op.rules_in_order if any(needs[p] for p in r.positions)]
+        wanted = list(dict.fromkeys(w for r in run for w in r.wants if not op.is_gradient(w)))
+        wanted += [w for w in op.shared if w not in wanted]
+        self.save = [op.source(w) for w in wanted]
+        index = {w: i for i, w in enumerate(wanted)}
+        self.rules = [(r.function, [op.gradient_index(w) if op.is_gradient(w) else index[w] for w in r.wants], r.positions) for r in run]
+        self.keeps_tensors = any(kind in (TENSOR, TENSORS, OUTPUT) for kind, _, _ in self.save)
+        self.positions = [i for i, need in enumerate(needs) if need]
+
+
+TENSOR, TENSORS, OUTPUT, VALUE, SHAPE, DTYPE, NEEDS = range(7)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One derivative formula: `positions` are the differentiable arguments it answers for."""
+
+    function: Callable[..., Any]
+    wants: tuple[str, ...]
+    positions: tuple[int, ...]
+    names: tuple[str, ...]
+
+
+class Op:
+    """One overload: a signature, a kernel on arrays, and one rule per differentiable argument.
+
+    What a rule names is what is saved: `g` or `g_<output>`, `result` or an output's name, an argument,
+    `<argument>_shape`, `<argument>_dtype`, `needs`.
+    """
+
+    def __init__(self, text: str, family: Family, rules: dict[str, Callable[..., Any]], body: Callable[..., Any] | None = None) -> None:
+        self.schema = schemas.parse(text)
+        self.key, self.family, self.kernel, self.body = self.schema.key, family, family.kernel, body
+        self.rules = rules
+        arguments = self.schema.arguments
+        self.tensors = tuple((i, a.type.startswith("Tensor") and "[" in a.type) for i, a in enumerate(arguments) if a.is_tensor)
+        promotes = family.promotes or tuple(a.name for a in arguments if a.type == "Tensor")
+        self.promoted = tuple(i for i, a in enumerate(arguments) if a.is_tensor and a.name in promotes) if family.promote else ()
+        self.promotes_list = tuple(i for i, a in enumerate(arguments) if a.type == "Tensor[]") if family.promote else ()
+        self.differentiable = tuple(a.name for a in arguments if any(a.name in names.split(", ") for names in rules))
+        self.diff = tuple(self.schema.names.index(n) for n in self.differentiable)
+        self.rules_in_order = [self._rule(names.split(", "), r) for names, r in rules.items()]
+        mentioned = [w for r in self.rules_in_order for w in set(r.wants)]
+        self.shared = sorted({w for w in mentioned if mentioned.count(w) > 1 and not self.is_gradient(w)})
+        self.plans: dict[tuple[bool, ...], Plan] = {}
+        self.changes_dtype = family.changes_dtype
+        self.node_name = self._node_name()
+        self.Node = type(self.node_name, (OpNode,), {"__slots__": (), "op": self})
+
+    def __repr__(self) -> str:
+        return f"<op {self.schema.text}>"
+
+    # -- reading the declaration -----------------------------------------------------------------------------------
+    def _rule(self, names: list[str], function: Callable[..., Any]) -> Rule:
+        known = self.schema.names
+        for name in names:
+            if name not in known:
+                raise TypeError(f"{self.key}: a rule for '{name}', which is not one of its arguments {list(known)}")
+        wants = tuple(inspect.signature(function).parameters)
+        allowed = {"g", "needs", *self.schema.outputs, *(f"g_{o}" for o in self.schema.outputs), *known}
+        allowed |= {f"{n}_{what}" for n in known for what in ("shape", "dtype")}
+        for want in wants:
+            if want not in allowed:
+                raise TypeError(f"{self.key}: the rule for '{', '.join(names)}' asks for '{want}'; it may ask for {sorted(allowed)}")
+        return Rule(function, wants, tuple(self.differentiable.index(n) for n in names), tuple(names))
+
+    def _node_name(self) -> str:
+        if self.family.node:
+            return self.family.node
+        earlier = sum(1 for o in OPS.values() if o.schema.name == self.schema.name and o.rules)
+        return "".join(p.title() for p in self.schema.name.split("_")) + f"Backward{earlier}"
+
+    def is_gradient(self, want: str) -> bool:
+        return want == "g" or (want.startswith("g_") and want[2:] in self.schema.outputs)
+
+    def gradient_index(self, want: str) -> int:
+        """Negative: -1 for the first output's gradient, -2 for the second's, ..."""
+        return -1 if want == "g" else -1 - self.schema.outputs.index(want[2:])
+
+    def source(self, want: str) -> tuple[int, int, bool]:
+        """Where a wanted value comes from: (kind, index, whether it was promoted)."""
+        names = self.schema.names
+        if want in names:
+            i = names.index(want)
+            kind = self.schema.arguments[i]
+            return (TENSORS if "[" in kind.type else TENSOR) if kind.is_tensor else VALUE, i, i in self.promoted or i in self.promotes_list
+        if want == "needs":
+            return NEEDS, 0, False
+        if want in self.schema.outputs:
+            return OUTPUT, self.schema.outputs.index(want), False
+        name, _, what = want.rpartition("_")
+        return (SHAPE if what == "shape" else DTYPE), names.index(name), False
+
+    # -- the call -----------------------------------------------------------------------------------------------------
+    def run(self, values: list[Any]) -> Any:
+        """Compute and record. `values` has every argument, in schema order; numbers may stand for tensors."""
+        if self.body is not None:
+            return self.body(*values)
+        mode = modes.current()
+        needs = self.needs(values) if mode & modes.GRAD and self.diff else None
+        if mode & modes.FORWARD and self.diff and forward.tangents(self, values):
+            return forward.run(self, values)
+        dtype, results = self.compute(values)
+        outs = self._wrap(values, results, dtype)
+        if mode & modes.INFERENCE and not self.schema.is_view:
+            for t in outs:
+                t._counter = None
+        if needs is not None:
+            self._record(values, outs, needs)
+        if self.schema.returns_list:
+            return tuple(outs) if self.schema.is_view else outs
+        return outs[0] if len(outs) == 1 and not self.schema.returns.startswith("(") else self.named(outs)
+
+    def named(self, outs: list[Tensor]) -> Any:
+        """Several results as PyTorch returns them: a named tuple where the signature names them."""
+        return self.result_type(*outs)
+
+    @property
+    def result_type(self) -> Any:
+        from .return_types import made
+
+        return made(self.schema)
+
+    def needs(self, values: list[Any]) -> tuple[bool, ...] | None:
+        """Which differentiable arguments require grad; None where none does."""
+        flags = tuple(_requires(values[i]) for i in self.diff)
+        return flags if True in flags else None
+
+    def compute(self, values: Sequence[Any]) -> tuple[dtype | None, Any]:
+        """(compute dtype or None, the kernel's results as a list of arrays) for Tensors, arrays and numbers."""
+        arrays = list(values)
+        for i, is_list in self.tensors:
+            v = arrays[i]
+            arrays[i] = [_array(x) for x in v] if is_list and v is not None else _array(v)
+        dtype = self.promote(values, arrays) if self.family.promote is not None else None
+        token = quiet()
+        try:
+            result = self.kernel(*arrays)
+        finally:
+            loud(token)
+        low = dtype if dtype is not None and dtype.low else None
+        if isinstance(result, tuple | list):
+            return dtype, [_settle(r, low) for r in result]
+        return dtype, [_settle(result, low)]
+
+    def promote(self, values: Sequence[Any], arrays: list[Any]) -> dtype:
+        """Cast the promoted arguments in `arrays` to the compute dtype; returns the dtype of the result."""
+        operands = [values[i] for i in self.promoted if values[i] is not None]
+        for i in self.promotes_list:
+            operands += values[i]
+        dtype = self.family.promote(operands)  # type: ignore[misc]
+        wide = dtype.wide
+        for i in self.promoted:
+            a = arrays[i]
+            if type(a) is not np.ndarray:
+                arrays[i] = None if a is None else _number(a, wide)
+            elif a.dtype != wide:
+                arrays[i] = a.astype(wide)
+        for i in self.promotes_list:
+            arrays[i] = [_number(a, wide) if type(a) is not np.ndarray else a.astype(wide, copy=False) for a in arrays[i]]
+        return dtype
+
+    def _wrap(self, values: list[Any], results: list[np.ndarray], dtype: dtype | None) -> list[Tensor]:
+        outs = [wrap(r, OF_NUMPY[r.dtype]) for r in results]
+        if self.schema.is_view:
+            creation = view_creation(self)
+            for t in outs:
+                make_view(t, values[0], self, values, creation)
+        return outs
+
+    # -- recording ------------------------------------------------------------------------------------------------------
+    def _record(self, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...]) -> None:
+        live = [(i, t) for i, t in enumerate(outs) if t._dtype.differentiable]
+        if not live:
+            return
+        node = self.make_node(values, outs, needs)
+        for i, t in live:
+            t._node, t._nr = node, i
+
+    def make_node(self, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...]) -> OpNode:
+        """The node of this call; `outs` are read for what rules want of them."""
+        plan = self.plans.get(needs)
+        if plan is None:
+            plan = self.plans[needs] = Plan(self, needs)
+        node = self.Node()
+        node.plan, node.extras = plan, None
+        node.outputs = [(t._array.shape, t._dtype) for t in outs] if len(outs) > 1 or self.schema.returns_list else None
+        edges, nrs, fits = [], [], []
+        for position, i in enumerate(self.diff):
+            v = values[i]
+            for t in v if isinstance(v, list | tuple) else (v,):
+                edge = edge_of(t) if needs[position] and isinstance(t, Tensor) else None
+                edges.append(edge[0] if edge else None)
+                nrs.append(edge[1] if edge else 0)
+                fits.append((t._array.shape, t._dtype) if isinstance(t, Tensor) else None)
+        node.edges, node.fits = tuple(edges), fits
+        node.nrs = tuple(nrs) if any(nrs) else None
+        saved = [self._keep(kind, i, values, outs, needs, node) for kind, i, _ in plan.save]
+        node.saved = saved
+        node.versions = tuple(_version(s) for s in saved)
+        node.seq = sequence()
+        return node
+
+    def _keep(self, kind: int, i: int, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...], node: OpNode) -> Any:
+        if kind == OUTPUT:
+            t = outs[i]
+            kept = Saved(t)
+            kept.nr = i
+            return kept
+        v = values[i]
+        if kind == TENSOR or kind == TENSORS:
+            for t in v if kind == TENSORS else (v,):
+                if isinstance(t, Tensor) and t._counter is None:
+                    raise RuntimeError(INFERENCE_SAVED)
+            return list(v) if kind == TENSORS else v
+        if kind == SHAPE:
+            return [_shape(t) for t in v] if isinstance(v, list | tuple) else _shape(v)
+        if kind == DTYPE:
+            return [t._dtype for t in v] if isinstance(v, list | tuple) else v._dtype
+        return {n for n, need in zip(self.differentiable, needs, strict=True) if need} if kind == NEEDS else v
+
+    # -- in place and out= ----------------------------------------------------------------------------------------------
+    def run_inplace(self, values: list[Any]) -> Tensor:
+        """Compute, write the result into the first argument, and rebase its history."""
+        into: Tensor = values[0]
+        mode = modes.current()
+        needs = self.needs(values) if mode & modes.GRAD and self.diff else None
+        check_inplace(into, needs is not None)
+        if mode & modes.FORWARD and self.diff and forward.tangents(self, values):
+            return forward.run_inplace(self, values)
+        return self.write_into(into, values, needs)
+
+    def write_into(self, into: Tensor, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:
+        dtype, [result] = self.compute(values)
+        check_no_overlap(into._array)
+        check_cast(OF_NUMPY[result.dtype], into._dtype)
+        if result.shape != into._array.shape:
+            if self.family.plan != "write" or not _expands(result.shape, into._array.shape):
+                raise RuntimeError(f"output with shape {list(into._array.shape)} doesn't match the broadcast shape {list(result.shape)}")
+        if needs is not None and any(kind == TENSOR and i == 0 for kind, i, _ in self._plan(needs).save):
+            values = [_copy_of(into), *values[1:]]
+        into._array[...] = result
+        if into._counter is not None:
+            into._counter[0] += 1
+        if needs is not None:
+            rebase(into, self.make_node(values, [into], needs))
+        return into
+
+    def _plan(self, needs: tuple[bool, ...]) -> Plan:
+        if needs not in self.plans:
+            self.plans[needs] = Plan(self, needs)
+        return self.plans[needs]
+
+    # -- on arrays ------------------------------------------------------------------------------------------------------
+    def raw(self, values: Sequence[Any]) -> Any:
+        """The kernel on arrays, as a rule calls it in an ordinary backward: promoted like a call, nothing recorded."""
+        if self.body is not None:
+            return _unwrapped(self.body(*map(_wrapped, values)))
+        _, results = self.compute(values)
+        return results[0] if len(results) == 1 and not self.schema.returns_list else results
+
+
+class OpNode(Node):
+    """The node of a declared op."""
+
+    __slots__ = ()
+
+    def free(self) -> None:
+        if self.plan.keeps_tensors:
+            self.saved = FREED
+
+    def __getattr__(self, name: str) -> Any:
+        """`_saved_<name>`: what was kept for backward, by the name the rule asked with."""
+        if not name.startswith("_saved_"):
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        return saved_value(self, name[7:])
+
+    def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
+        if self.outputs is not None:
+            gs = self._materialised(gs, recording)
+        saved = self._unpack(recording, gs)
+        parts: list[Any] = [None] * len(self.op.diff)
+        if self.op.schema.returns_list:
+            gs = [gs]
+        if not recording:
+            gs = [_widened(g) for g in gs]
+        for function, sources, positions in self.plan.rules:
+            result = function(*[gs[-1 - s] if s < 0 else saved[s] for s in sources])
+            if len(positions) == 1:
+                parts[positions[0]] = result
+            else:
+                for p, r in zip(positions, result, strict=True):
+                    parts[p] = r
+        return self._fitted(parts)
+
+    def _fitted(self, parts: list[Any]) -> list[Any]:
+        """One gradient per edge, each of its input's shape and dtype."""
+        if len(parts) != len(self.edges):
+            flat: list[Any] = []
+            for i, p in zip(self.op.diff, parts, strict=True):
+                flat += (p if p is not None else [None] * (len(self.edges) - len(parts) + 1)) if "[" in self.op.schema.arguments[i].type else [p]
+            parts = flat
+        elif len(parts) == 1 and isinstance(parts[0], list | tuple):
+            parts = list(parts[0])
+        return [
+            None if p is None or e is None else fit_any(p, *f) if type(p) is Tensor else fit_array(p, *f)
+            for p, e, f in zip(parts, self.edges, self.fits, strict=True)
+        ]
+
+    def _materialised(self, gs: list[Any], recording: bool) -> list[Any]:
+        zeros = [np.zeros(shape, d.np) if g is None and d.differentiable else g for g, (shape, d) in zip(gs, self.outputs, strict=True)]
+        return [wrap(z, OF_NUMPY[z.dtype]) if recording and type(z) is np.ndarray else z for z in zeros]
+
+    def _unpack(self, recording: bool, gs: Sequence[Any]) -> list[Any]:
+        if self.saved is FREED:
+            raise RuntimeError(FREED_TWICE)
+        values = []
+        for value, version, (kind, _, promoted) in zip(self.saved, self.versions, self.plan.save, strict=True):
+            if kind > OUTPUT:
+                values.append(value)
+                continue
+            _check_version(value, version, self)
+            if recording:
+                values.append(self._as_tensor(value))
+            elif kind == TENSORS:
+                values.append([_cast_like(t._array, gs[0], promoted) for t in value])
+            else:
+                values.append(_cast_like(value.array if type(value) is Saved else _array(value), gs[0], promoted))
+        return values
+
+    def _as_tensor(self, value: Any) -> Any:
+        if type(value) is not Saved:
+            return value
+        t = wrap(value.array, value.dtype)
+        t._counter = value.counter
+        if value.dtype.differentiable:
+            t._node, t._nr = self, value.nr
+        return t
+
+
+def saved_value(node: OpNode, name: str) -> Any:
+    """What `node` kept under `name`. Raises AttributeError where it kept no such thing, RuntimeError once it is freed."""
+    names = list(dict.fromkeys(w for r in node.op.rules_in_order for w in r.wants if not node.op.is_gradient(w)))
+    for want in names:
+        source = node.op.source(want)
+        if want == name and source in node.plan.save:
+            if node.saved is FREED:
+                raise RuntimeError(FREED_TWICE)
+            return node._as_tensor(node.saved[node.plan.save.index(source)])
+    raise AttributeError(f"'{type(node).__name__}' object has no attribute '_saved_{name}'")
+
+
+def _requires(v: Any) -> bool:
+    if isinstance(v, Tensor):
+        return node_of(v) is not None
+    return isinstance(v, list | tuple) and any(isinstance(t, Tensor) and node_of(t) is not None for t in v)
+
+
+def _array(v: Any) -> Any:
+    return v._array if isinstance(v, Tensor) else v
+
+
+def _shape(v: Any) -> tuple[int, ...]:
+    return v._array.shape if isinstance(v, Tensor) else ()
+
+
+def _number(value: Any, wide: np.dtype) -> np.ndarray:
+    """A Python number as an array of the compute dtype; integers wrap as PyTorch's casts do."""
+    if isinstance(value, int) and not isinstance(value, bool) and wide.kind in "iu":
+        return np.asarray(value).astype(wide)
+    if isinstance(value, complex) and wide.kind != "c":
+        value = value.real
+    return np.asarray(value, wide)
+
+
+def _settle(result: Any, low: dtype | None) -> np.ndarray:
+    """A kernel's result as an array; a float32 one of a 16-bit call is rounded, once."""
+    if type(result) is not np.ndarray:
+        result = np.asarray(result)
+    if low is not None and result.dtype == np.float32:
+        return result.astype(low.np)
+    return result
+
+
+def _widened(g: Any) -> Any:
+    """A 16-bit gradient in float32, in which rules compute; lists by element."""
+    if isinstance(g, list):
+        return [_widened(x) for x in g]
+    if g is None or g.dtype.itemsize != 2 or not OF_NUMPY[g.dtype].low:
+        return g
+    return g.astype(np.float32)
+
+
+def _cast_like(a: Any, g: Any, promoted: bool) -> Any:
+    """A kept array as the rule should see it: 16-bit floats widened, promoted operands in the precision of `g`."""
+    if type(a) is not np.ndarray:
+        if not promoted or a is None:
+            return a
+        a = np.asarray(a)
+    wide = OF_NUMPY[a.dtype].wide
+    if promoted and g is not None:
+        target = OF_NUMPY[g.dtype]
+        if a.dtype.kind == "c":
+            wide = target.to_complex().np
+        elif a.dtype.kind != "b" or g.dtype != a.dtype:
+            wide = target.to_real().wide
+    return a if a.dtype == wide else a.astype(wide)
+
+
+def _version(value: Any) -> Any:
+    if type(value) is Saved:
+        return value.counter[0] if value.counter is not None else 0
+    if isinstance(value, Tensor):
+        return value._counter[0]  # type: ignore[index]  # an inference tensor was refused
+    if isinstance(value, list) and value and isinstance(value[0], Tensor):
+        return [t._counter[0] for t in value]
+    return 0
+
+
+def _check_version(value: Any, then: Any, node: OpNode) -> None:
+    if type(value) is Saved:
+        if value.counter is not None and value.counter[0] != then:
+            raise modified(f"{value.dtype.scalar_name}Tensor", value.array.shape, node, value.nr, value.counter[0], then)
+    elif isinstance(value, Tensor):
+        now = value._counter[0]  # type: ignore[index]
+        if now != then:
+            by = None if value._node is LEAF else value._node
+            raise modified(type_name(value), value._array.shape, by, value._nr, now, then)
+    elif isinstance(value, list):
+        for t, v in zip(value, then, strict=True):
+            _check_version(t, v, node)
+
+
+def _copy_of(t: Tensor) -> Tensor:
+    """The tensor as it is before a write: same place in the graph, its own memory."""
+    made = wrap(t._array.copy(order="K"), t._dtype)
+    made._node, made._nr = t._node, t._nr
+    return made
+
+
+def check_cast(result: dtype, target: dtype) -> None:
+    """Raises RuntimeError where a result of one dtype cannot be stored in another's category."""
+    if result.category > target.category and not (result.category == 1 and target.category == 0 and False):
+        raise RuntimeError(f"result type {result.scalar_name} can't be cast to the desired output type {target.scalar_name}")
+
+
+def _expands(narrow: tuple[int, ...], wide: tuple[int, ...]) -> bool:
+    return len(narrow) <= len(wide) and all(n in (1, w) for n, w in zip(narrow[::-1], wide[::-1], strict=False))
+
+
+def _wrapped(v: Any) -> Any:
+    if isinstance(v, np.ndarray):
+        return wrap(v, OF_NUMPY[v.dtype])
+    return [_wrapped(x) for x in v] if isinstance(v, list) else v
+
+
+def _unwrapped(v: Any) -> Any:
+    return v._array if isinstance(v, Tensor) else [_unwrapped(x) for x in v] if isinstance(v, list | tuple) else v
+
+
+# -- declaring ---------------------------------------------------------------------------------------------------------
+def op(text: str, family: Family, rules: dict[str, Callable[..., Any]] | None = None, **more: Callable[..., Any]) -> Op:
+    """Declare one overload and attach every form of it.
+
+    `rules` holds joint rules under names such as "self, other"; a keyword is the rule of that argument.
+    Raises TypeError where a rule is for, or asks for, something the signature has not.
+    """
+    return _declare(Op(text, family, {**(rules or {}), **more}))
+
+
+def composite(text: str, **words: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare an op as plain code on Tensors; it gets its gradient from the ops it calls. Arguments come in schema order."""
+
+    def declare(body: Callable[..., Any]) -> Callable[..., Any]:
+        _declare(Op(text, replace(Family("composite", body), **words), {}, body))
+        return body
+
+    return declare
+
+
+def _declare(made: Op) -> Op:
+    if made.key in OPS:
+        raise TypeError(f"{made.key} is declared twice")
+    OPS[made.key] = made
+    path = made.schema.key.removesuffix(f".{made.schema.overload}") if made.schema.overload else made.schema.key
+    if path not in OVERLOADS:
+        OVERLOADS[path] = Overloads(path)
+    OVERLOADS[path].add(made)
+    return made
+
+
+__all__ = ["F", "Family", "OPS", "Op", "REGISTRY", "composite", "dtypes", "op", "plain", "pointwise", "reduction", "view", "write"]

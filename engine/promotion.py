@@ -1,0 +1,53 @@
+"""The dtype an op computes in: one function per rule, named in a declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import dtypes
+from .dtypes import PROMOTED, combine, dtype
+from .tensor import Tensor
+
+Promote = Callable[[Sequence[Any]], dtype]
+
+
+def common(operands: Sequence[Any]) -> dtype:
+    """PyTorch's `result_type` of Tensors, arrays and Python numbers."""
+    first = operands[0]
+    if type(first) is Tensor and all(type(t) is Tensor and t._dtype is first._dtype for t in operands):
+        return first._dtype
+    groups: list[dtype | None] = [None, None, None]
+    for v in operands:
+        rank, d = _rank(v)
+        old = groups[rank]
+        groups[rank] = d if old is None else PROMOTED[old, d]
+    return combine(*groups)
+
+
+def _rank(v: Any) -> tuple[int, dtype]:
+    """0 for a dimensioned operand, 1 for a zero-dimensional one, 2 for a Python number; and its dtype."""
+    if isinstance(v, Tensor):
+        return (0 if v._array.ndim else 1), v._dtype
+    if isinstance(v, np.ndarray | np.generic):
+        return (0 if v.ndim else 1), dtypes.OF_NUMPY[v.dtype]
+    return 2, dtypes.of_number(v)
+
+
+def floating(operands: Sequence[Any]) -> dtype:
+    """The common dtype, or the default floating dtype where that is integral or bool."""
+    d = common(operands)
+    return d if d.category >= 2 else dtypes.get_default_dtype()
+
+
+def long_if_integral(operands: Sequence[Any]) -> dtype:
+    """The common dtype, or int64 where that is integral or bool: sums and products."""
+    d = common(operands)
+    return d if d.category >= 2 else dtypes.int64
+
+
+def first(operands: Sequence[Any]) -> dtype:
+    """The dtype of the first operand, whatever the others are."""
+    return _rank(operands[0])[1]

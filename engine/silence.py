@@ -1,0 +1,31 @@
+"""NumPy's floating-point warnings, off inside the engine and as the user set them outside.
+
+`numpy.errstate` costs more than a small operation; its policy is a context variable, which is set and reset directly
+where this NumPy has it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+try:
+    from numpy._core.umath import _extobj_contextvar as _policy
+
+    with np.errstate(all="ignore"):
+        _ignore = _policy.get()
+
+    def quiet() -> Any:
+        """Turn the warnings off; give what it returns to `loud`."""
+        return _policy.set(_ignore)
+
+    loud = _policy.reset
+
+except ImportError:  # another NumPy: the public way
+
+    def quiet() -> Any:
+        return np.seterr(all="ignore")
+
+    def loud(token: Any) -> None:
+        np.seterr(**token)

@@ -1,0 +1,394 @@
+"""`Tensor`: a strided view of a versioned buffer and a place in the graph. It knows no op: ops attach their own forms."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import device as devices
+from . import dtypes, modes
+from .size import Size
+
+
+class _Leaf:
+    """What `_node` holds in a leaf that requires grad: the walk ends at the tensor itself, so there is no cycle."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "LEAF"
+
+
+LEAF = _Leaf()
+
+
+class View:
+    """Where a view comes from: its base, and how it may be written to.
+
+    `creation` is None for an ordinary view, or why writing through it is refused ("multi_output", "no_grad",
+    "inference", "custom"). `version` is that of the buffer when the view's node was last made. `replay` is the chain of
+    functions that remakes it from the base, None where its strides alone do.
+    """
+
+    __slots__ = ("base", "creation", "version", "replay", "__weakref__")
+
+    def __init__(self, base: Tensor, creation: str | None, version: int, replay: tuple[Callable[..., Any], ...] | None) -> None:
+        self.base, self.creation, self.version, self.replay = base, creation, version, replay
+
+
+class Rare:
+    """What few tensors have: hooks, a retained gradient, a materialised accumulate node, a tangent."""
+
+    __slots__ = ("hooks", "retains", "accumulate", "post_hooks", "tangent")
+
+    def __init__(self) -> None:
+        self.hooks: dict[int, Callable[..., Any]] | None = None
+        self.retains = False
+        self.accumulate: Any = None  # weak reference to the AccumulateGrad node a user has looked at
+        self.post_hooks: dict[int, Callable[..., Any]] | None = None
+        self.tangent: Any = None
+
+
+class Tensor:
+    """An array of one dtype with an optional gradient history.
+
+    Slots: `_array` the NumPy view, `_dtype` the engine's dtype, `_node` None | LEAF | the node that made it (may be out
+    of date in a view, see `engine.views.node_of`), `_nr` which output of that node, `_counter` the version shared by all
+    views of one buffer (None in an inference tensor), `_view` None | View, `_rare` None | Rare.
+    """
+
+    __slots__ = ("_array", "_dtype", "_node", "_nr", "_gradient", "_counter", "_view", "_rare", "__weakref__", "__dict__")
+
+    _array: np.ndarray
+    _dtype: dtypes.dtype
+    _node: Any
+    _nr: int
+    _gradient: Tensor | None
+    _counter: list[int] | None
+    _view: View | None
+    _rare: Rare | None
+
+    # -- geometry ---------------------------------------------------------------------------------------------------
+    @property
+    def shape(self) -> Size:
+        return Size(self._array.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or its entry `dim`. Raises IndexError where `dim` is out of range."""
+        return self.shape if dim is None else self._array.shape[in_range(dim, self._array.ndim)]
+
+    def dim(self) -> int:
+        return self._array.ndim
+
+    ndim = property(dim)
+    ndimension = dim
+
+    def numel(self) -> int:
+        return self._array.size
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self._dtype.itemsize
+
+    itemsize = property(element_size)
+
+    @property
+    def nbytes(self) -> int:
+        return self._array.nbytes
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Steps between neighbours in elements, of every dimension or of `dim`."""
+        steps = strides_of(self._array)
+        return steps if dim is None else steps[in_range(dim, self._array.ndim)]
+
+    def storage_offset(self) -> int:
+        """Elements between the start of the buffer and the first of this tensor."""
+        root = root_of(self._array)
+        return (address(self._array) - address(root)) // self._array.itemsize
+
+    def data_ptr(self) -> int:
+        return address(self._array) if self._array.size else 0
+
+    def is_contiguous(self, memory_format: Any = None) -> bool:
+        return bool(self._array.flags.c_contiguous)
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        return self._dtype
+
+    @property
+    def device(self) -> devices.device:
+        return devices.CPU
+
+    @property
+    def layout(self) -> devices.layout:
+        return devices.strided
+
+    def get_device(self) -> int:
+        return -1
+
+    is_cpu = property(lambda self: True)
+    is_cuda = is_sparse = is_mkldnn = is_quantized = is_meta = is_nested = property(lambda self: False)
+    names = property(lambda self: (None,) * self._array.ndim)
+
+    def is_floating_point(self) -> bool:
+        return self._dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        return self._dtype.is_complex
+
+    def is_signed(self) -> bool:
+        return self._dtype.is_signed
+
+    # -- place in the graph -----------------------------------------------------------------------------------------
+    @property
+    def is_leaf(self) -> bool:
+        return self._node is None or self._node is LEAF
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, flag: bool) -> None:
+        self.requires_grad_(flag)
+
+    @requires_grad.deleter
+    def requires_grad(self) -> None:
+        raise RuntimeError("requires_grad must be a bool")
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Start or stop recording on a leaf; returns the tensor itself.
+
+        Raises RuntimeError for a non-leaf set to False, and for a dtype that has no gradient set to True.
+        """
+        if not self.is_leaf:
+            if not requires_grad:
+                raise RuntimeError(
+                    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph that "
+                    "doesn't require differentiation use var_no_grad = var.detach()."
+                )
+            return self
+        if requires_grad and not self._dtype.differentiable:
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        self._node = LEAF if requires_grad else None
+        return self
+
+    @property
+    def output_nr(self) -> int:
+        return self._nr
+
+    @property
+    def _version(self) -> int:
+        if self._counter is None:
+            raise RuntimeError("Inference tensors do not track version counter.")
+        return self._counter[0]
+
+    @property
+    def _base(self) -> Tensor | None:
+        return None if self._view is None else self._view.base
+
+    def _is_view(self) -> bool:
+        return self._view is not None
+
+    def is_inference(self) -> bool:
+        return self._counter is None
+
+    @property
+    def retains_grad(self) -> bool:
+        return self._rare is not None and self._rare.retains and not self.is_leaf
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The accumulated gradient of a leaf, or of a tensor that retains it. Reading a non-leaf's warns (UserWarning)."""
+        if self._gradient is None and not self.is_leaf and not self.retains_grad:
+            warnings.warn(NON_LEAF_GRAD, UserWarning, stacklevel=2)
+        return self._gradient
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            check_grad(self, value)
+        self._gradient = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._gradient = None
+
+    @property
+    def data(self) -> Tensor:
+        """The same values without history and with a version count of their own."""
+        return wrap(self._array, self._dtype)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        if self._node is LEAF and not value._dtype.differentiable:
+            raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
+        self._array, self._dtype = value._array, value._dtype
+
+    @data.deleter
+    def data(self) -> None:
+        raise RuntimeError("Deleting tensor data is not allowed. Delete tensor instead!")
+
+    # -- out to Python ----------------------------------------------------------------------------------------------
+    def item(self) -> Any:
+        """The one element as a Python number. Raises RuntimeError where there is not exactly one."""
+        if self._array.size != 1:
+            raise RuntimeError(f"a Tensor with {self._array.size} elements cannot be converted to Scalar")
+        value = self._array.item()
+        return float(value) if self._dtype.is_floating_point else value
+
+    def tolist(self) -> Any:
+        """Nested lists of Python numbers; a number where there are no dimensions."""
+        return (self._array.astype(np.float32) if self._dtype is dtypes.bfloat16 else self._array).tolist()
+
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """The values as an array that shares memory. Raises RuntimeError where the tensor requires grad (unless `force`)."""
+        if force:
+            return self._array
+        if self._node is not None and modes.is_grad_enabled():
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        if self._dtype is dtypes.bfloat16:
+            raise TypeError("Got unsupported ScalarType BFloat16")
+        return self._array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self.numpy(), dtype)
+
+    def __len__(self) -> int:
+        if not self._array.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return self._array.shape[0]
+
+    def __bool__(self) -> bool:
+        if self._array.size != 1:
+            raise RuntimeError(
+                "Boolean value of Tensor with no values is ambiguous" if not self._array.size else "Boolean value of Tensor with more than one value is ambiguous"
+            )
+        return bool(self._array.item())
+
+    __nonzero__ = __bool__
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self._dtype.category > 1 or self._array.size != 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self._array.item())
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __format__(self, spec: str) -> str:
+        if self._array.ndim == 0 and type(self) is Tensor:
+            return format(self.item(), spec)
+        return object.__format__(self, spec)
+
+
+NON_LEAF_GRAD = (
+    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated during "
+    "autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf "
+    "Tensor. If you access the non-leaf Tensor by mistake, make sure you access the leaf Tensor instead. See "
+    "github.com/pytorch/pytorch/pull/30531 for more informations."
+)
+
+
+def wrap(array: np.ndarray, dtype: dtypes.dtype) -> Tensor:
+    """A fresh tensor over `array`: no history, a version count of its own."""
+    t = Tensor()
+    t._array, t._dtype = array, dtype
+    t._node = t._gradient = t._view = t._rare = None
+    t._nr = 0
+    t._counter = [0]
+    return t
+
+
+def alias(t: Tensor) -> Tensor:
+    """Another tensor over the same memory and version count, with no history."""
+    made = wrap(t._array, t._dtype)
+    made._counter = t._counter
+    return made
+
+
+def rare(t: Tensor) -> Rare:
+    """The tensor's rare part, made on first use."""
+    if t._rare is None:
+        t._rare = Rare()
+    return t._rare
+
+
+def in_range(dim: int, ndim: int) -> int:
+    """`dim` counted from the front. Raises IndexError in PyTorch's words; a 0-dim tensor takes 0 and -1."""
+    n = ndim or 1
+    if not -n <= dim < n:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
+    return dim + n if dim < 0 else dim
+
+
+def address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
+
+
+def root_of(array: np.ndarray) -> np.ndarray:
+    """The array that owns the memory."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def strides_of(array: np.ndarray) -> tuple[int, ...]:
+    """Strides in elements; those of a contiguous tensor where there are no elements."""
+    if array.size:
+        size = array.itemsize
+        return tuple(s // size for s in array.strides)
+    steps, step = [], 1
+    for n in reversed(array.shape):
+        steps.append(step)
+        step *= max(n, 1)
+    return tuple(reversed(steps))
+
+
+def check_grad(t: Tensor, value: Any) -> None:
+    """Raises where `value` cannot be the gradient of `t`: TypeError for no tensor, RuntimeError for another shape or dtype."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+    if value is t:
+        raise RuntimeError("can't assign Variable as its own grad")
+    if value._array.shape != t._array.shape:
+        raise RuntimeError(
+            f"attempting to assign a gradient of size '{list(value._array.shape)}' to a tensor of size '{list(t._array.shape)}'. "
+            "Please ensure that the gradient and the tensor are the same size"
+        )
+    if value._dtype is not t._dtype:
+        raise RuntimeError(
+            f"attempting to assign a gradient with dtype '{CPP_NAMES.get(value._dtype.scalar_name, value._dtype.scalar_name)}' to a tensor with grad_dtype '{t._dtype.scalar_name}'. "
+            "The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). You can set the tensor's grad_dtype attribute with a "
+            "specific dtype, or None to allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its gradient may break "
+            "downstream systems that assume they match."
+        )
+
+
+CPP_NAMES = {
+    "Double": "double", "Float": "float", "Half": "c10::Half", "BFloat16": "c10::BFloat16", "ComplexFloat": "c10::complex<float>",
+    "ComplexDouble": "c10::complex<double>", "Long": "long int", "Int": "int", "Short": "short int", "Char": "signed char", "Byte": "unsigned char", "Bool": "bool",
+}  # fmt: skip
+
+
+def method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Attach `function` to Tensor under its own name: how later layers give it what they own."""
+    setattr(Tensor, function.__name__, function)
+    return function

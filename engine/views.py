@@ -1,0 +1,223 @@
+"""Views and writes: keeping a view's node up to date, refusing forbidden writes, and rebasing history after a write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import modes
+from .graph import Node, edge_of, extras, fit_array, sequence, short_name
+from .registry import OPS, F
+from .tensor import LEAF, Tensor, View, address, wrap
+
+IN_NO_GRAD = (
+    "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case is ambiguous and "
+    "error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both inside the no_grad block "
+    "(if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
+)
+IN_INFERENCE = (
+    "A view was created in inference mode and is being modified inplace in normal mode. Given that this use case is ambiguous and "
+    "error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both inside the inference_mode "
+    "block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
+)
+MULTI_OUTPUT = (
+    "Output {nr} of {name} is a view and is being modified inplace. This view is the output of a function that returns multiple views. "
+    "Such functions do not allow the output views to be modified inplace. You should replace the inplace operation by an out-of-place one."
+)
+INFERENCE_WRITE = (
+    "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal tensor before doing "
+    "inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
+)
+OVERLAP = (
+    "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+    "Please clone() the tensor before performing the operation."
+)
+
+
+def node_of(t: Tensor) -> Any:
+    """The node that made `t` (LEAF, or None), remade first where `t` is a view whose base was written to since."""
+    view = t._view
+    if view is not None and t._counter is not None and view.version != t._counter[0]:
+        refresh(t, view)
+    return t._node
+
+
+def refresh(t: Tensor, view: View) -> None:
+    """Give a view whose buffer was written to the node that its base's history implies."""
+    base = view.base
+    if base._node is None or (t._node is None and base._node is LEAF):
+        view.version = t._counter[0]  # type: ignore[index]  # node_of has looked
+        return
+    before = modes.current()
+    modes.switch(before & ~modes.INFERENCE | modes.GRAD)
+    try:
+        fresh = replayed(base, t)
+    finally:
+        modes.switch(before)
+    t._node, t._nr = fresh._node, fresh._nr
+    view.version = t._counter[0]  # type: ignore[index]
+
+
+def replayed(base: Any, t: Tensor) -> Any:
+    """The view `t` taken again, from a Tensor that stands for its base."""
+    view = t._view
+    if view.replay is None:  # type: ignore[union-attr]
+        return F.as_strided(base, t.shape, t.stride(), t.storage_offset())
+    for op, values in view.replay:  # type: ignore[union-attr]
+        base = op.run([base, *values[1:]])
+    return base
+
+
+def make_view(t: Tensor, source: Tensor, op: Any, values: list[Any], creation: str | None) -> None:
+    """Mark `t`, just made by the view op `op`, as a view of `source`: shared version count, base, way to remake it."""
+    t._counter = source._counter
+    if source._counter is None:  # a view of an inference tensor is one too, and no view
+        return
+    outer = source._view
+    base = source if outer is None else outer.base
+    mode = modes.current()
+    if creation is None and not mode & modes.GRAD:
+        creation = "inference" if mode & modes.INFERENCE else "no_grad"
+    if creation is None and outer is not None:
+        creation = outer.creation
+    replay = None
+    if op.changes_dtype or (outer is not None and outer.replay is not None):
+        strided = () if outer is None else ((OPS["as_strided"], [None, source.shape, source.stride(), source.storage_offset()]),)
+        head = outer.replay if outer is not None and outer.replay is not None else strided
+        replay = (*head, (op, [None, *values[1:]]))
+    t._view = View(base, creation, t._counter[0], replay)  # type: ignore[index]
+
+
+def check_inplace(t: Tensor, recording: bool) -> None:
+    """Raises RuntimeError where writing to `t` is refused: leaves that require grad, views of them, inference tensors."""
+    if t._counter is None and not modes.is_inference_mode_enabled():
+        raise RuntimeError(INFERENCE_WRITE)
+    if not recording:
+        return
+    view = t._view
+    if view is not None:
+        if view.creation is not None:
+            refuse_view(t, view.creation)
+        if node_of(t) is not None and view.base.is_leaf:
+            raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+    if t._node is LEAF:
+        raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+
+
+def refuse_view(t: Tensor, creation: str) -> None:
+    if creation == "no_grad":
+        raise RuntimeError(IN_NO_GRAD)
+    if creation == "inference":
+        raise RuntimeError(IN_INFERENCE)
+    node = node_of(t)
+    if node is not None and node is not LEAF:
+        raise RuntimeError(MULTI_OUTPUT.format(nr=t._nr, name=short_name(node)))
+
+
+def check_no_overlap(array: np.ndarray) -> None:
+    """Raises RuntimeError where two elements of `array` are one place in memory."""
+    if 0 in array.strides and array.size and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
+        raise RuntimeError(OVERLAP)
+
+
+def rebase(t: Tensor, node: Node, first_edge: int = 0) -> None:
+    """Give the tensor just written to its new history: `node`, or through a view a CopySlices on the base."""
+    view = t._view
+    if view is None:
+        move_retained(t, node, 0)
+        t._node, t._nr = node, 0
+        return
+    base = view.base
+    made = CopySlices(base, t, node)
+    move_retained(base, made, 0)
+    base._node, base._nr = made, 0
+    view.version = -1  # remade from the base below
+    node_of(t)
+
+
+def move_retained(t: Tensor, node: Node, nr: int) -> None:
+    """A retained gradient is that of the latest value: the promise moves to the new node."""
+    old = t._node
+    if t.retains_grad and isinstance(old, Node) and old.extras is not None:
+        ref = old.extras.retains.pop(t._nr, None)
+        if ref is not None:
+            extras(node).retains[nr] = ref
+
+
+class CopySlices(Node):
+    """A write through a view, seen from the base: the written part's gradient goes through `inner`."""
+
+    __slots__ = ("inner", "base_array", "view_tensor", "base_fit")
+
+    def __init__(self, base: Tensor, view: Tensor, inner: Node) -> None:
+        self.seq, self.extras, self.outputs = sequence(), None, None
+        self.inner = inner
+        edge = edge_of(base)
+        self.edges = (edge[0] if edge else None, *inner.edges[1:])
+        self.nrs = (edge[1] if edge else 0, *(inner.nrs or (0,) * len(inner.edges))[1:])
+        self.base_array = base._array
+        self.base_fit = base._array.shape, base._dtype
+        self.view_tensor = wrap(view._array, view._dtype)
+        self.view_tensor._view = View(wrap(base._array, base._dtype), None, 0, view._view.replay)  # type: ignore[union-attr]
+
+    def free(self) -> None:
+        self.inner.free()
+
+    def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
+        return self._on_tensors(gs[0]) if recording else self._on_arrays(gs[0])
+
+    def _on_arrays(self, g: np.ndarray) -> Sequence[Any]:
+        whole = _same_geometry(self.base_array, g.dtype)
+        whole[...] = g
+        part = self._part(whole)
+        first, *rest = self.inner.apply([part.copy()], False)
+        part[...] = 0 if first is None else first
+        return [fit_array(whole, *self.base_fit) if self.edges[0] is not None else None, *rest]
+
+    def _part(self, whole: np.ndarray) -> np.ndarray:
+        """The slice of `whole` (laid out as the base was) that the view covers."""
+        view = self.view_tensor._view
+        if view.replay is not None:  # type: ignore[union-attr]
+            for op, values in view.replay:  # type: ignore[union-attr]
+                whole = op.kernel(whole, *values[1:])
+            return whole
+        source = self.view_tensor._array
+        offset = address(source) - address(self.base_array)
+        flat = whole if whole.base is None else whole.base
+        return np.ndarray(source.shape, whole.dtype, flat.data if source.size else b"", offset if source.size else 0, source.strides)
+
+    def _on_tensors(self, g: Tensor) -> Sequence[Any]:
+        whole = F.clone(g)
+        if self.view_tensor._view.replay is None:  # type: ignore[union-attr]
+            offset = (address(self.view_tensor._array) - address(self.base_array)) // self.base_array.itemsize
+            whole = whole if whole._array.strides == self.base_array.strides else F.clone(F.contiguous(whole))
+            part = F.as_strided(whole, self.view_tensor.shape, self.view_tensor.stride(), offset)
+        else:
+            part = replayed(whole, self.view_tensor)
+        first, *rest = self.inner.apply([F.clone(part)], True)
+        if first is None:
+            F.zero_(part)
+        else:
+            F.copy_(part, first)
+        return [whole if self.edges[0] is not None else None, *rest]
+
+    def name(self) -> str:
+        return "torch::autograd::CopySlices"
+
+
+def _same_geometry(like: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """An uninitialised array with the shape and strides of `like`, over a flat buffer of its own."""
+    if like.flags.c_contiguous:
+        return np.empty(like.shape, dtype)
+    span = 1 + sum((n - 1) * s // like.itemsize for n, s in zip(like.shape, like.strides, strict=True)) if like.size else 0
+    flat = np.zeros(span, dtype)
+    return np.ndarray(like.shape, dtype, flat, 0, like.strides)
+
+
+def view_creation(op: Any) -> str | None:
+    """Why writing through a result of `op` would be refused."""
+    return "multi_output" if op.schema.returns_list else None
+
+
