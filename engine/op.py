@@ -18,7 +18,7 @@ from .graph import fit as fit_any
 from .promotion import Promote, common
 from .registry import OPS, OVERLOADS, F
 from .silence import loud, quiet
-from .tensor import LEAF, Tensor, wrap
+from .tensor import LEAF, Tensor, wrap, wrap_number
 from .views import check_inplace, check_no_overlap, make_view, node_of, rebase, view_creation
 
 REGISTRY = OPS
@@ -416,7 +416,7 @@ class OpNode(Node):
 
     def _as_tensor(self, value: Any) -> Any:
         if type(value) is not Saved:
-            return value
+            return wrap_number(value) if isinstance(value, int | float | complex) else value
         t = wrap(value.array, value.dtype)
         t._counter = value.counter
         if value.dtype.differentiable:

@@ -299,6 +299,12 @@ class Tensor:
         return object.__format__(self, spec)
 
 
+class WrappedNumber(Tensor):
+    """A Python number as a rule sees it on Tensors: zero-dimensional, and the last to decide a dtype."""
+
+    __slots__ = ()
+
+
 NON_LEAF_GRAD = (
     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated during "
     "autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf "
@@ -314,6 +320,16 @@ def wrap(array: np.ndarray, dtype: dtypes.dtype) -> Tensor:
     t._node = t._gradient = t._view = t._rare = None
     t._nr = 0
     t._counter = [0]
+    return t
+
+
+def wrap_number(value: bool | int | float | complex) -> WrappedNumber:
+    """A Python number as a zero-dimensional tensor that promotes like the number."""
+    d = dtypes.of_number(value)
+    t = WrappedNumber()
+    made = wrap(np.asarray(value, d.np), d)
+    for slot in ("_array", "_dtype", "_node", "_gradient", "_view", "_rare", "_nr", "_counter"):
+        setattr(t, slot, getattr(made, slot))
     return t
 
 
