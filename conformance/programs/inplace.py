@@ -95,7 +95,7 @@ def results_of_in_place_differentiate(B: Any, draw: Any, see: Any) -> None:
     see.same("the same object", y, before)
     see("y", y)
     see.graph("graph", y)
-    y.backward(draw.floats((2,)))
+    see.raises("backward", lambda: y.backward(draw.floats((2,))))
     see("x.grad", x.grad)
 
 
@@ -147,13 +147,16 @@ def dtype_and_shape_are_kept(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
-def swapping_the_data_of_a_graph(B: Any, draw: Any, see: Any) -> None:
+def elements_that_feed_each_other(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=True)
     y = x.clone()
     y[0] = draw.number()
     y[1] = y[0] * x[1]
     see("y", y)
     see.graph("graph", y)
+    see.raises("the factor was overwritten", lambda: y.backward(draw.floats((2,))))
+    y = x.clone()
+    y[1] = y[0].clone() * x[1]
     y.backward(draw.floats((2,)))
     see("x.grad", x.grad)
 

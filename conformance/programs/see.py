@@ -78,8 +78,8 @@ class See:
         return {
             "dtype": str(tensor.dtype),
             "shape": tuple(tensor.shape),
-            "requires_grad": tensor.requires_grad,
-            "is_leaf": tensor.is_leaf,
+            "requires_grad": attempt(lambda: tensor.requires_grad),
+            "is_leaf": attempt(lambda: tensor.is_leaf),
             "grad_fn": attempt(lambda: None if tensor.grad_fn is None else tensor.grad_fn.name()),
             "version": attempt(lambda: tensor._version),
             "values": self._values(tensor),

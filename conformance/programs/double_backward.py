@@ -1,0 +1,110 @@
+"""Gradients of gradients: create_graph, Hessian-vector products, and what accumulates on what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .declare import program
+
+
+@program
+def second_derivative(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = draw.choice([lambda: x**3, lambda: x.exp(), lambda: x.sin(), lambda: x.tanh(), lambda: x.sigmoid(), lambda: 1 / x, lambda: x * x.detach()])()
+    (first,) = B.autograd.grad(y, x, draw.floats((2,)), create_graph=True)
+    see("first", first)
+    see.graph("graph of the first", first)
+    if first.requires_grad:
+        (second,) = B.autograd.grad(first, x, draw.floats((2,)), create_graph=True, allow_unused=True)
+        see("second", second)
+
+
+@program
+def third_derivative(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = x**4
+    for order in range(1, 5):
+        (y,) = B.autograd.grad(y, x, B.ones(2), create_graph=True)
+        see(f"derivative {order}", y)
+
+
+@program
+def hessian_vector_product_by_backward(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 2), requires_grad=True)
+    y = draw.floats((2, 2), requires_grad=True)
+    z = x**2 + y * x + y**2
+    see.warns("create_graph", lambda: z.backward(B.ones(2, 2), create_graph=True))
+    see("x.grad", x.grad)
+    total = 2 * x.grad + y.grad
+    total.backward(draw.floats((2, 2)))
+    see("x.grad and the product", x.grad)
+    see("y.grad and the product", y.grad)
+
+
+@program
+def gradient_penalty(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((3, 2), requires_grad=True)
+    w = draw.floats((2, 1), requires_grad=True)
+    score = (x @ w).tanh()
+    (gradient,) = B.autograd.grad(score, x, B.ones_like(score), create_graph=True)
+    penalty = ((gradient * gradient).sum(1) - 1).pow(2).mean()
+    see("penalty", penalty)
+    penalty.backward()
+    see("w.grad", w.grad)
+    see("x.grad", x.grad)
+
+
+@program
+def without_create_graph(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    (first,) = B.autograd.grad(x**2, x, B.ones(2), retain_graph=draw.flag())
+    see("first", first)
+    see.raises("second", lambda: B.autograd.grad(first, x, B.ones(2)))
+
+
+@program
+def create_graph_retains_the_graph(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = x**2
+    B.autograd.grad(y, x, B.ones(2), create_graph=True)
+    see.raises("again", lambda: B.autograd.grad(y, x, B.ones(2), create_graph=True, retain_graph=False))
+    see.raises("and again", lambda: B.autograd.grad(y, x, B.ones(2)))
+
+
+@program
+def gradient_of_the_seed(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    seed = draw.floats((2,), requires_grad=True)
+    (product,) = B.autograd.grad(x * x, x, seed, create_graph=True)
+    see("by x", B.autograd.grad(product, x, draw.floats((2,)), retain_graph=True))
+    see("by the seed", B.autograd.grad(product, seed, draw.floats((2,))))
+
+
+@program
+def full_hessian(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((draw.integer(1, 3),), requires_grad=True)
+    y = (x**2).sum() * x[0] + (x[0] * x[-1]).sin()
+    (gradient,) = B.autograd.grad(y, x, create_graph=True)
+    rows = [B.autograd.grad(element, x, retain_graph=True)[0] for element in gradient]
+    see("gradient", gradient)
+    see("hessian", B.stack(rows))
+
+
+@program
+def through_views_and_writes(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 2), requires_grad=True)
+    y = x * x
+    y[0].mul_(draw.number())
+    (first,) = B.autograd.grad(y * y, x, draw.floats((2, 2)), create_graph=True)
+    see("first", first)
+    see("second", B.autograd.grad(first, x, draw.floats((2, 2))))
+
+
+@program
+def broadcasting_and_matrices(B: Any, draw: Any, see: Any) -> None:
+    m = draw.floats((2, 3), requires_grad=True)
+    v = draw.floats((3,), requires_grad=True)
+    y = (m @ v.unsqueeze(1).expand(3, 2)).where(m[:, :2] > 0, m[:, :2] * v[0])
+    first = B.autograd.grad(y, (m, v), draw.floats((2, 2)), create_graph=True)
+    see("first", first)
+    see("second", B.autograd.grad(first, (m, v), (draw.floats((2, 3)), draw.floats((3,))), allow_unused=True))

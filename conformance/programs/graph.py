@@ -1,0 +1,137 @@
+"""The graph as an object: names, edges, identity of nodes, sequence numbers and gradient edges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .declare import program
+
+
+@program
+def names_of_nodes(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 2), requires_grad=True)
+    names = [
+        x + x, x - x, x * x, x / x, x**2, 2**x, -x, x @ x, x.sum(), x.sum(0), x.mean(), x.prod(), x.exp(), x.log(), x.sqrt(), x.abs(), x.relu(), x.sigmoid(), x.tanh(),
+        x.t(), x[0], x[:1], x[x > 0], x[[0, 1]], x.view(4), x.reshape(4), x.flatten(), x.clone(), x.double(), x.max(), x.max(0)[0], x.clamp(0, 1), x.pow(x), x.norm(), x.std(), x.var(),
+        x.softmax(0), x.log_softmax(1), x.unsqueeze(0), x.squeeze(), x.permute(1, 0), x.transpose(0, 1), x.expand(3, 2, 2), x.repeat(2, 1), x.diagonal(), x.cumsum(0), x.sort()[0], x.topk(1)[0],
+        B.cat([x, x]), B.stack([x, x]), B.where(x > 0, x, x), x.masked_fill(x > 0, 0), x.gather(0, (x * 0).long()), x.tril(), x.flip(0), x.roll(1), x.chunk(2)[0], x.unbind()[1], x.amax(), x.logsumexp(0),
+    ]  # fmt: skip
+    see("names", [one.grad_fn.name() for one in names])
+    see("types", [type(one.grad_fn).__name__ for one in names[:6]])
+
+
+@program
+def walking_the_edges(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = draw.floats((2,))
+    h = x * 3
+    z = h + y
+    see("edges of z", z.grad_fn.next_functions)
+    see.same("its first input", z.grad_fn.next_functions[0][0], h.grad_fn)
+    see("edges of h", h.grad_fn.next_functions)
+    leaf = h.grad_fn.next_functions[0][0]
+    see("the leaf's node", leaf)
+    see("its type", type(leaf).__name__)
+    see.same("its variable", leaf.variable, x)
+    see("edges of the leaf", leaf.next_functions)
+    see.same("reading twice", z.grad_fn, z.grad_fn)
+    see.same("one node for one leaf", (x + x).grad_fn.next_functions[0][0], (x * x).grad_fn.next_functions[1][0])
+
+
+@program
+def several_outputs_of_one_node(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((4,), requires_grad=True)
+    first, second = (x * 1).chunk(2)
+    see("output numbers", [first.output_nr, second.output_nr, x.output_nr])
+    see.same("one node", first.grad_fn, second.grad_fn)
+    y = first + second
+    see("edges", y.grad_fn.next_functions)
+    see.graph("graph", y)
+
+
+@program
+def a_shared_subexpression(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = x.exp()
+    z = y * y + y
+    see.graph("graph", z)
+
+
+@program
+def gradient_edges(B: Any, draw: Any, see: Any) -> None:
+    graph = B.autograd.graph
+    x = draw.floats((2,), requires_grad=True)
+    y = x * 2
+    edge = graph.get_gradient_edge(y)
+    see("edge of y", [edge.node, edge.output_nr])
+    leaf = graph.get_gradient_edge(x)
+    see("edge of x", [leaf.node, leaf.output_nr])
+    see.raises("edge of a constant", lambda: graph.get_gradient_edge(draw.floats((2,))))
+    z = y * y
+    y.mul_(2)
+    see.raises("gradient at the edge", lambda: B.autograd.grad(z, edge, draw.floats((2,)), retain_graph=True))
+    w = y.exp()
+    see("gradient at the old value", B.autograd.grad(w, edge, draw.floats((2,)), retain_graph=True))
+    see("from an edge", B.autograd.grad(graph.get_gradient_edge(w), x, draw.floats((2,))))
+
+
+@program
+def metadata_and_sequence(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = x * 2
+    z = y + 1
+    y.grad_fn.metadata["note"] = draw.number()
+    see("metadata", y.grad_fn.metadata)
+    see("another's", z.grad_fn.metadata)
+    see("later numbers are higher", z.grad_fn._sequence_nr() > y.grad_fn._sequence_nr())
+
+
+@program
+def order_of_execution(B: Any, draw: Any, see: Any) -> None:
+    order = []
+    x = draw.floats((2,), requires_grad=True)
+    nodes = [x * 1]
+    for i in range(draw.integer(1, 6)):
+        a, b = nodes[draw.integer(0, len(nodes) - 1)], nodes[draw.integer(0, len(nodes) - 1)]
+        made = draw.choice([lambda: a * b, lambda: a + b, lambda: a.exp(), lambda: -a])()
+        made.register_hook(lambda g, i=i: order.append(i))
+        nodes.append(made)
+    sum(nodes).backward(draw.floats((2,)))
+    see("order", order)
+    see.values("x.grad", x.grad)
+
+
+@program
+def constants_have_no_edge(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    c = draw.floats((2,))
+    for y in (x + 1, 1 + x, x * 2, x * c, c * x, c - x, x / 3, 3 / x, B.where(c > 0, x, c), B.cat([c, x, c]), B.addmm(c, B.ones(2, 2), x.expand(2, 2)), c**x, x**c):
+        see.graph("graph", y)
+
+
+@program
+def a_detached_graph_dies(B: Any, draw: Any, see: Any) -> None:
+    import gc
+    import weakref
+
+    x = draw.floats((2,), requires_grad=True)
+    y = x * 2
+    z = y * y
+    alive = weakref.ref(y)
+    del y
+    gc.collect()
+    see("the middle tensor lives with the graph", alive() is not None)
+    del z
+    gc.collect()
+    see("and without it", alive() is not None)
+
+
+@program
+def printed(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats(draw.shape(), requires_grad=True)
+    see("leaf", repr(x))
+    see("result", repr(x * 2))
+    see("view", repr(x.view(-1)))
+    see("detached", repr(x.detach()))
+    see("node", repr((x * 2).grad_fn))
+    see("in place", repr(x.clone().add_(1)))

@@ -1,0 +1,156 @@
+"""inference_mode: what it makes, what may be done with that outside, and what normal tensors become inside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .declare import program
+
+
+@program
+def results_inside(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats(draw.shape(), requires_grad=True)
+    with B.inference_mode():
+        y = x * 2
+        see("modes", [B.is_inference_mode_enabled(), B.is_grad_enabled()])
+        see("y", y)
+        made = B.ones(2, requires_grad=True)
+        see("made", made)
+        see("computed from it", made * 2)
+        see("kinds", [x.is_inference(), y.is_inference(), made.is_inference(), B.is_inference(y[None])])
+    see("modes after", [B.is_inference_mode_enabled(), B.is_grad_enabled()])
+    see("y after", y)
+    see("printed", repr(y))
+
+
+@program
+def as_decorator(B: Any, draw: Any, see: Any) -> None:
+    @B.inference_mode()
+    def doubler(x):
+        return x * 2
+
+    @B.inference_mode
+    def tripler(x):
+        return x * 3
+
+    @B.inference_mode(draw.flag())
+    def maybe(x):
+        return x * 4
+
+    x = draw.floats((2,), requires_grad=True)
+    for f in (doubler, tripler, maybe, B.inference_mode(mode=False)(lambda x: x * 5)):
+        result = f(x)
+        see("result", result)
+        see("kind", result.is_inference())
+    see("mode after", B.is_inference_mode_enabled())
+
+
+@program
+def nested(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((), requires_grad=True)
+
+    def descend(depth):
+        if depth:
+            with draw.choice([B.inference_mode, lambda: B.inference_mode(False), B.no_grad, B.enable_grad])():
+                y = x * 2
+                see(f"inside {depth}", [B.is_inference_mode_enabled(), B.is_grad_enabled(), y.requires_grad, y.is_inference()])
+                descend(depth - 1)
+            see(f"after {depth}", [B.is_inference_mode_enabled(), B.is_grad_enabled()])
+
+    descend(draw.integer(1, 5))
+
+
+@program
+def version_counter(B: Any, draw: Any, see: Any) -> None:
+    with B.inference_mode():
+        c = draw.floats((2,)) * 1
+        see.raises("inside", lambda: c._version)
+        c.add_(1)
+    see.raises("outside", lambda: c._version)
+    normal = draw.floats((2,))
+    with B.inference_mode():
+        normal.add_(1)
+        see("of a normal one", normal._version)
+    see("c", c)
+
+
+@program
+def inference_tensors_outside(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 2), requires_grad=True)
+    with B.inference_mode():
+        c = x * 2
+    see("a functional operation", c + 1)
+    see("its kind", (c + 1).is_inference())
+    view = c.view(-1)
+    see("a view", view)
+    see("kind of the view", [view.is_inference(), view._is_view()])
+    see.raises("in place", lambda: c.add_(1))
+    see.raises("in place on a view", lambda: view.add_(1))
+    see.raises("saved for backward", lambda: c * x)
+    see.raises("not saved", lambda: c + x)
+    see.raises("requires_grad_", lambda: c.requires_grad_())
+    see.raises("backward", lambda: c.backward(c))
+
+
+@program
+def a_clone_is_normal(B: Any, draw: Any, see: Any) -> None:
+    with B.inference_mode():
+        c = draw.floats((2,)) * 2
+    d = c.clone()
+    see("clone", d)
+    see("kind", d.is_inference())
+    d.requires_grad_()
+    (d * d).backward(draw.floats((2,)))
+    see("d.grad", d.grad)
+
+
+@program
+def normal_tensors_inside(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 2), requires_grad=True)
+    y = x * 1
+    z = y * y
+    with B.inference_mode():
+        view = y[0]
+        see("a view", view)
+        see("kind", [view.is_inference(), view._is_view()])
+        y.add_(1)
+        see("y", y)
+        see.raises("a leaf in place", lambda: x.add_(1))
+    see("y after", y)
+    see.raises("backward of what saved it", lambda: z.backward(draw.floats((2, 2))))
+    see.raises("the view in place", lambda: view.add_(1))
+
+
+@program
+def a_view_whose_base_was_modified(B: Any, draw: Any, see: Any) -> None:
+    y = draw.floats((2, 2), requires_grad=draw.flag()).clone()
+    with B.inference_mode():
+        view = y[0]
+    y.add_(1)
+    see.raises("reading grad_fn", lambda: view.grad_fn)
+    see("values", view.tolist())
+    see.raises("functional use", lambda: view * 2)
+
+
+@program
+def mixed_operands(B: Any, draw: Any, see: Any) -> None:
+    s = draw.floats((2,), requires_grad=draw.flag())
+    with B.inference_mode():
+        c = B.ones(2, requires_grad=draw.flag())
+    see.raises("c + s", lambda: c.add(s))
+    see.raises("c * s", lambda: c * s)
+    a = s.clone()
+    see.raises("a.mul_(c)", lambda: a.mul_(c))
+    see.raises("out=c", lambda: B.mul(s, s, out=c))
+    see.raises("backward through the sum", lambda: c.add(s).backward(B.ones(2)))
+    see("s.grad", s.grad)
+
+
+@program
+def in_place_keeps_both_flags(B: Any, draw: Any, see: Any) -> None:
+    with B.inference_mode():
+        c = B.ones(2, 3, requires_grad=draw.flag())
+        for step in (lambda: c.add_(1), lambda: c.transpose_(0, 1), lambda: c.copy_(B.zeros(3, 2)), lambda: c.zero_()):
+            step()
+            see("c", c)
+            see("kind", c.is_inference())
