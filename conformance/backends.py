@@ -1,0 +1,267 @@
+"""A subject and PyTorch behind one small interface: make tensors, call an op through a public form, read results back."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import re
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+
+from engine.schema import REQUIRED, Schema, parse
+
+from .case import DIFFERENTIABLE, NAME, NUMPY, OMITTED, Case, Named, TensorValue, tensor_value
+from .spec import Declaration
+
+torch.set_num_threads(1)
+
+
+class Backend:
+    """Any module with PyTorch's namespace. `m` is that module."""
+
+    def __init__(self, name: str, module: Any):
+        self.name, self.m = name, module
+
+    # -- tensors ---------------------------------------------------------------------------------------------------------
+    def from_root(self, value: TensorValue, root: np.ndarray) -> Any:
+        """A tensor over `root` that is not a view."""
+        whole = self.m.from_numpy(root.view(np.int16)).view(self.m.bfloat16) if value.dtype == "bfloat16" else self.m.from_numpy(root)
+        return whole.as_strided(value.shape, value.strides, value.offset).detach()
+
+    def make(self, value: TensorValue, requires_grad: bool = False) -> Any:
+        """The tensor `value` describes, in a fresh copy of its buffer."""
+        made = self.from_root(value, value.root.copy())
+        return made.requires_grad_() if requires_grad else made
+
+    def is_tensor(self, x: Any) -> bool:
+        return isinstance(x, self.m.Tensor)
+
+    def dtype(self, t: Any) -> str:
+        return str(t.dtype).split(".")[-1]
+
+    def array(self, t: Any) -> np.ndarray:
+        """The elements, sharing memory with the tensor."""
+        t = t.detach()
+        return t.view(self.m.int16).numpy().view(NUMPY["bfloat16"]) if self.dtype(t) == "bfloat16" else t.numpy()
+
+    def read(self, t: Any) -> np.ndarray:
+        """The elements, copied in row-major order."""
+        return np.array(self.array(t), order="C", copy=True)
+
+    def pointer(self, t: Any) -> int:
+        """The address of the first element."""
+        return self.array(t).__array_interface__["data"][0]
+
+    # -- arguments ---------------------------------------------------------------------------------------------------------
+    def inputs(self, case: Case, requires_grad: Any = True) -> dict[str, Any]:
+        """The case's arguments, ready to pass. `requires_grad`: True as drawn, False for none, or the names that require it."""
+        made: dict[str, Any] = {}
+        for name, value in case.args.items():
+            if isinstance(value, TensorValue):
+                made[name] = made[value.same_as] if value.same_as else self.make(value, self._flag(name, value, requires_grad))
+            elif isinstance(value, list):
+                made[name] = [self.make(v, self._flag(name, v, requires_grad)) if isinstance(v, TensorValue) else v for v in value]
+            else:
+                made[name] = getattr(self.m, value.name) if isinstance(value, Named) else value
+        return made
+
+    @staticmethod
+    def _flag(name: str, value: TensorValue, requires_grad: Any) -> bool:
+        if isinstance(requires_grad, bool):
+            return requires_grad and value.requires_grad
+        return name in requires_grad and value.dtype in DIFFERENTIABLE
+
+    def tensors(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Every tensor among `args` by name, those in a list as `name[i]`."""
+        found = {}
+        for name, value in args.items():
+            if self.is_tensor(value):
+                found[name] = value
+            elif isinstance(value, list):
+                found.update({f"{name}[{i}]": v for i, v in enumerate(value) if self.is_tensor(v)})
+        return found
+
+    def outputs(self, result: Any) -> list[Any]:
+        """The tensors of a result, in order."""
+        if self.is_tensor(result):
+            return [result]
+        return [t for r in result for t in self.outputs(r)] if isinstance(result, (tuple, list)) else []
+
+    def cotangents(self, case: Case, outputs: list[Any], slot: int = 0, requires_grad: bool = False) -> list[Any]:
+        """A random cotangent for every output."""
+        return [self.make(case.cotangent(tuple(o.shape), self.dtype(o), slot + i), requires_grad) for i, o in enumerate(outputs)]
+
+    # -- calls ---------------------------------------------------------------------------------------------------------------
+    def call(self, op: Declaration, args: dict[str, Any]) -> Any:
+        """The op through the first public form PyTorch has: function, else method."""
+        if op.spec.call is not None:
+            return op.spec.call(self.m, **{n: v for n, v in args.items() if v is not OMITTED})
+        return self.function(op, args) if forms(op)[0] == "function" else self.method(op, args)
+
+    def function(self, op: Declaration, args: dict[str, Any], keywords: bool = False, **more: Any) -> Any:
+        positional, named = spread(op.schema, args, keywords)
+        if "self" in named and not op.schema.namespace.startswith("nn"):
+            named["input"] = named.pop("self")
+        return getattr(space(self.m, op.schema.namespace), op.schema.name)(*positional, **named, **more)
+
+    def method(self, op: Declaration, args: dict[str, Any], name: str = "", keywords: bool = False) -> Any:
+        first, *rest = op.schema.arguments
+        positional, named = spread(op.schema, {n: v for n, v in args.items() if n != first.name}, keywords, skip=1)
+        return getattr(args[first.name], name or op.schema.name)(*positional, **named)
+
+    def schema(self, op: Declaration) -> Any:
+        """What the backend says the op's signature is."""
+        return described(op.schema)
+
+    def grad(self, outputs: list[Any], inputs: list[Any], cotangents: list[Any], **more: Any) -> tuple[Any, ...]:
+        return self.m.autograd.grad(outputs, inputs, cotangents, allow_unused=True, **more)
+
+    @contextlib.contextmanager
+    def warned(self) -> Iterator[list[str]]:
+        """Collects the warnings of a block as `Category: text`."""
+        said: list[str] = []
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield said
+        said += [f"{w.category.__name__}: {clean(str(w.message))}" for w in caught]
+
+
+class Torch(Backend):
+    """Real PyTorch, the truth; also its own subject, as a control."""
+
+    def from_root(self, value: TensorValue, root: np.ndarray) -> Any:
+        if value.dtype == "bfloat16":
+            whole = torch.from_numpy(root.view(np.int16)).view(torch.bfloat16)
+        elif value.plain:
+            return torch.from_numpy(root.reshape(value.shape))
+        else:
+            whole = torch.from_numpy(root)
+        return whole.as_strided(value.shape, value.strides, value.offset).detach()
+
+    def array(self, t: Any) -> np.ndarray:
+        t = t.detach()
+        if t.is_conj() or t.is_neg():
+            t = t.resolve_conj().resolve_neg()
+        return t.view(torch.int16).numpy().view(NUMPY["bfloat16"]) if t.dtype == torch.bfloat16 else t.numpy()
+
+    def pointer(self, t: Any) -> int:
+        return t.data_ptr()
+
+    def schema(self, op: Declaration) -> Any:
+        packet = getattr(torch.ops.aten, op.schema.namespace.replace("nn.functional", "").replace(".", "_") + ("_" if op.schema.namespace not in ("", "nn.functional") else "") + op.schema.name, None)
+        overload = getattr(packet, op.schema.overload or "default", None)
+        if overload is not None and op.schema.namespace != "nn.functional":
+            return described(parse(str(overload._schema).removeprefix("aten::").replace("SymInt", "int")))
+        return from_python(space(torch, op.schema.namespace), op.schema)
+
+    @contextlib.contextmanager
+    def warned(self) -> Iterator[list[str]]:
+        before = torch.is_warn_always_enabled()
+        torch.set_warn_always(True)
+        try:
+            with super().warned() as said:
+                yield said
+        finally:
+            torch.set_warn_always(before)
+
+
+class Engine(Backend):
+    """The engine under test: tensors are made from arrays directly, so that no op is needed for it."""
+
+    def from_root(self, value: TensorValue, root: np.ndarray) -> Any:
+        from engine.dtypes import OF_NAME
+        from engine.tensor import wrap
+
+        return wrap(value.view(root), OF_NAME[value.dtype])
+
+    def array(self, t: Any) -> np.ndarray:
+        return t.numpy(force=True)
+
+
+def described(schema: Schema) -> list[Any]:
+    """A signature as plain data: (name, type, default, keyword-only, alias) of each argument, then what is returned."""
+    arguments = [(a.name, a.type, "required" if a.default is REQUIRED else a.default, a.kwarg_only, a.alias) for a in schema.arguments]
+    return [*arguments, re.sub(r" \w+(?=[,)])", "", schema.returns)]
+
+
+def from_python(namespace: Any, schema: Schema) -> list[Any]:
+    """The names of a Python function's arguments, where PyTorch has no schema for it."""
+    import inspect
+
+    found = getattr(namespace, schema.name)
+    try:
+        return [p.name for p in inspect.signature(found).parameters.values()]
+    except ValueError:
+        return [line.split("(")[1].split(")")[0] for line in (found.__doc__ or "").splitlines() if line.startswith(schema.name + "(")]
+
+
+def space(module: Any, namespace: str) -> Any:
+    """`torch` or `torch.nn.functional`."""
+    for part in filter(None, namespace.split(".")):
+        module = getattr(module, part)
+    return module
+
+
+def spread(schema: Schema, args: dict[str, Any], keywords: bool = False, skip: int = 0) -> tuple[list[Any], dict[str, Any]]:
+    """Positional and named arguments of a call: by name after the first one left out."""
+    positional: list[Any] = []
+    named: dict[str, Any] = {}
+    for argument in schema.arguments[skip:]:
+        value = args.get(argument.name, OMITTED)
+        if value is OMITTED:
+            keywords = True
+        elif argument.kwarg_only or keywords:
+            named[argument.name] = value
+        else:
+            positional.append(value)
+    known = schema.names
+    named.update({n: v for n, v in args.items() if n not in known})
+    return positional, named
+
+
+@cache
+def _forms(namespace: str, name: str) -> tuple[str, ...]:
+    made = []
+    if hasattr(space(torch, namespace), name):
+        made.append("function")
+    if not namespace and hasattr(torch.Tensor, name):
+        made.append("method")
+    return tuple(made)
+
+
+def forms(op: Declaration) -> tuple[str, ...]:
+    """The public forms PyTorch has of an op. Raises LookupError where it has none."""
+    made = _forms(op.schema.namespace, op.schema.name)
+    if not made and op.spec.call is None:
+        raise LookupError(f"PyTorch has no public function or method {op.schema.key}: give its spec a call")
+    first = op.schema.arguments[0] if op.schema.arguments else None
+    if first is None or first.type != "Tensor":
+        made = tuple(f for f in made if f != "method")
+    return made
+
+
+def clean(text: str) -> str:
+    """An error or warning without what no user acts on: C++ frames and addresses."""
+    text = text.split("\nException raised from")[0].split("\nC++ CapturedTraceback")[0]
+    text = re.sub(r" \((?:Triggered|function) [^()]*(?:\([^()]*\)[^()]*)*\)$", "", text.strip())
+    return re.sub(r"0x[0-9a-f]+", "0x", text)
+
+
+truth = Torch("torch", torch)
+
+
+@cache
+def subject(name: str = "engine") -> Backend:
+    """The backend called `name`: "engine", "torch" (a control) or any importable module with PyTorch's namespace."""
+    if name == "torch":
+        return Torch("torch", torch)
+    module = importlib.import_module(name)
+    return Engine(name, module) if name == "engine" else Backend(name, module)
+
+
+__all__ = ["NAME", "Backend", "Engine", "Torch", "clean", "forms", "subject", "tensor_value", "truth"]

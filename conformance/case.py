@@ -1,0 +1,281 @@
+"""A case: one call's arguments as plain data, exact, printable, and rebuildable from JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+NUMPY = {
+    "bool": np.dtype(np.bool_), "uint8": np.dtype(np.uint8), "int8": np.dtype(np.int8), "int16": np.dtype(np.int16),
+    "int32": np.dtype(np.int32), "int64": np.dtype(np.int64), "float16": np.dtype(np.float16), "bfloat16": np.dtype(ml_dtypes.bfloat16),
+    "float32": np.dtype(np.float32), "float64": np.dtype(np.float64), "complex64": np.dtype(np.complex64), "complex128": np.dtype(np.complex128),
+}  # fmt: skip
+NAME = {d: n for n, d in NUMPY.items()}
+FLOATING = ("float32", "float64", "float16", "bfloat16")
+COMPLEX = ("complex64", "complex128")
+DIFFERENTIABLE = frozenset(FLOATING + COMPLEX)
+WIDE = {"float16": "float64", "bfloat16": "float64", "float32": "float64", "complex64": "complex128"}
+UNIT = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": 2.0**-53, "complex64": 2.0**-24, "complex128": 2.0**-53}
+
+
+class _Omitted:
+    """An argument that is not passed, so that its default is used."""
+
+    def __repr__(self) -> str:
+        return "OMITTED"
+
+
+OMITTED = _Omitted()
+
+
+@dataclass(frozen=True)
+class Named:
+    """An attribute of the module under test given as an argument: a dtype or a memory format."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+
+@dataclass(frozen=True)
+class TensorValue:
+    """A tensor as data: `root` is its whole buffer, the rest says which elements it shows.
+
+    Where `same_as` is set the very tensor of that argument is passed again.
+    """
+
+    dtype: str
+    root: np.ndarray
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int = 0
+    requires_grad: bool = False
+    same_as: str = ""
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape))
+
+    def view(self, root: np.ndarray | None = None) -> np.ndarray:
+        """The elements shown, as a view of `root`."""
+        root = self.root if root is None else root
+        item = root.itemsize
+        return np.ndarray(self.shape, root.dtype, root, self.offset * item, tuple(s * item for s in self.strides))
+
+    @property
+    def plain(self) -> bool:
+        """True for a contiguous tensor that fills its buffer."""
+        return self.offset == 0 and self.root.size == self.size and self.strides == row_major(self.shape)
+
+    def upcast(self) -> TensorValue:
+        """The same values in float64 or complex128."""
+        wide = WIDE.get(self.dtype)
+        return replace(self, dtype=wide, root=self.root.astype(NUMPY[wide])) if wide else self
+
+    def perturbed(self, rng: np.random.Generator, unit: float) -> TensorValue:
+        """Every element moved by a random relative `unit` up or down."""
+        if self.dtype not in DIFFERENTIABLE or not self.root.size:
+            return self
+        signs = rng.integers(0, 2, self.root.size) * 2.0 - 1.0
+        with np.errstate(all="ignore"):
+            return replace(self, root=(self.root * (1 + unit * signs)).astype(self.root.dtype))
+
+    def __repr__(self) -> str:
+        if self.same_as:
+            return f"<the tensor {self.same_as}>"
+        values = self.view().tolist() if self.size <= 40 else f"<{self.size} elements>"
+        layout = "" if self.plain else f", strides={self.strides}, offset={self.offset}"
+        return f"tensor({values}, {self.dtype}, shape={self.shape}{layout}{', requires_grad' if self.requires_grad else ''})"
+
+
+def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Strides, in elements, of a contiguous tensor: PyTorch counts a side of 0 as 1."""
+    strides, step = [], 1
+    for side in reversed(shape):
+        strides.append(step)
+        step *= max(side, 1)
+    return tuple(reversed(strides))
+
+
+def tensor_value(array: np.ndarray, requires_grad: bool = False) -> TensorValue:
+    """A contiguous tensor of these elements."""
+    array = np.ascontiguousarray(array) if array.ndim else array.copy()
+    return TensorValue(NAME[array.dtype], array.reshape(-1), array.shape, row_major(array.shape), 0, requires_grad)
+
+
+def _cotangents() -> np.ndarray:
+    """Distinct, sign-mixed, never 0 or +-1, simplest first, exact in every floating dtype: a misplaced or ignored cotangent shows."""
+    simple = [-64, 96, 16, -48, 128, -8, 80, -96]  # in units of 1/32: eight significant bits at most
+    pool = [sign * k for k in range(3, 256) for sign in (1, -1) if k != 32 and sign * k not in simple]
+    return np.array([*simple, *np.random.default_rng(11).permutation(pool)[:248]]) / 32.0
+
+
+COTANGENTS = _cotangents()
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call: the op's key, its arguments in order of the signature, and bytes for whatever a property must choose.
+
+    `unit` and `jitter` are set on perturbed copies only: then cotangents are moved too.
+    """
+
+    op: str
+    args: dict[str, Any]
+    noise: bytes = bytes(32)
+    spoiled: str = ""
+    unit: float = 0.0
+    jitter: np.random.Generator | None = field(default=None, compare=False, repr=False)
+
+    def choice(self, slot: int, options: int) -> int:
+        """The choice of `slot` among `options`, 0 the simplest."""
+        return self.noise[slot] % options
+
+    def cotangent(self, shape: tuple[int, ...], dtype: str, slot: int = 0) -> TensorValue:
+        """A random sign-mixed tensor; each `slot` gives another one."""
+        count = int(np.prod(shape))
+        index = (np.resize(np.frombuffer(self.noise, np.uint8)[8:], count).astype(np.int64) + np.arange(count) + 7 * slot) & 255
+        values = COTANGENTS[index]
+        if dtype in COMPLEX:
+            values = values + 1j * COTANGENTS[(index + 3) & 255]
+        array = values.astype(NUMPY.get(dtype, NUMPY["float32"]))
+        value = tensor_value(array.reshape(shape))
+        return value.perturbed(self.jitter, self.unit) if self.jitter is not None else value
+
+    def tensors(self) -> dict[str, TensorValue]:
+        """Every tensor argument by name; those in a list as `name[i]`."""
+        found = {}
+        for name, value in self.args.items():
+            if isinstance(value, TensorValue):
+                found[name] = value
+            elif isinstance(value, list):
+                found.update({f"{name}[{i}]": v for i, v in enumerate(value) if isinstance(v, TensorValue)})
+        return found
+
+    def _map(self, change: Any, **more: Any) -> Case:
+        def one(v: Any) -> Any:
+            return change(v) if isinstance(v, TensorValue) else [one(x) for x in v] if isinstance(v, list) else v
+
+        return replace(self, args={n: one(v) for n, v in self.args.items()}, **more)
+
+    def narrowest(self) -> float:
+        """The unit roundoff of the least precise tensor."""
+        return max((UNIT[t.dtype] for t in self.tensors().values() if t.dtype in UNIT), default=2.0**-24)
+
+    def upcast(self) -> Case:
+        """The case in double precision: the reference of the third tier."""
+
+        def name(v: Any) -> Any:
+            return Named(WIDE[v.name]) if isinstance(v, Named) and v.name in WIDE else v
+
+        made = self._map(TensorValue.upcast)
+        return replace(made, args={n: name(v) for n, v in made.args.items()})
+
+    def perturbed(self, rng: np.random.Generator, unit: float) -> Case:
+        """The case with every number moved by a relative `unit`, for the conditioning bound."""
+        return self._map(lambda t: t.perturbed(rng, unit), jitter=rng, unit=unit)
+
+    def __repr__(self) -> str:
+        return f"{self.op}({', '.join(f'{n}={v!r}' for n, v in self.args.items() if v is not OMITTED)})"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"op": self.op, "args": {n: _encode(v) for n, v in self.args.items()}, "noise": self.noise.hex(), "spoiled": self.spoiled}
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> Case:
+        return Case(data["op"], {n: _decode(v) for n, v in data["args"].items()}, bytes.fromhex(data["noise"]), data.get("spoiled", ""))
+
+    def census(self) -> list[str]:
+        """Words for what was generated: counted by the sweep."""
+        words = []
+        for t in self.tensors().values():
+            words += [f"dtype {t.dtype}", f"rank {t.ndim}"]
+            if not t.plain:
+                words.append("strided")
+            if 0 in t.shape:
+                words.append("empty")
+            if t.same_as:
+                words.append("aliased")
+            if t.dtype in DIFFERENTIABLE and t.root.size:
+                words += _special(t.root)
+        return words
+
+
+def _special(root: np.ndarray) -> list[str]:
+    wide = root.astype(np.complex128)
+    parts = (wide.real, wide.imag) if root.dtype.kind == "c" else (wide.real,)
+    tests = {
+        "nan": np.isnan, "inf": np.isinf, "negative zero": lambda v: (v == 0) & np.signbit(v),
+        "subnormal": lambda v: (v != 0) & (np.abs(v) < 1.18e-38),
+    }  # fmt: skip
+    return [word for word, test in tests.items() if any(test(p).any() for p in parts)]
+
+
+def _encode(value: Any) -> Any:
+    if value is OMITTED:
+        return {"omitted": True}
+    if isinstance(value, Named):
+        return {"named": value.name}
+    if isinstance(value, TensorValue):
+        fields = {"dtype": value.dtype, "shape": list(value.shape), "values": [_number(x) for x in value.root.tolist()]}
+        if not value.plain:
+            fields.update(strides=list(value.strides), offset=value.offset)
+        if value.requires_grad:
+            fields["requires_grad"] = True
+        if value.same_as:
+            fields["same_as"] = value.same_as
+        return {"tensor": fields}
+    if isinstance(value, tuple):
+        return {"tuple": [_encode(v) for v in value]}
+    if isinstance(value, list):
+        return [_encode(v) for v in value]
+    if isinstance(value, slice):
+        return {"slice": [value.start, value.stop, value.step]}
+    if value is Ellipsis:
+        return {"ellipsis": True}
+    return {"number": _number(value)} if isinstance(value, (float, complex)) else value
+
+
+def _number(x: Any) -> Any:
+    if isinstance(x, complex):
+        return [_number(x.real), _number(x.imag)]
+    if isinstance(x, float) and (x != x or x in (float("inf"), float("-inf"))):
+        return str(x)
+    return x if isinstance(x, (bool, int, float)) else float(x)
+
+
+def _plain_number(x: Any) -> Any:
+    if isinstance(x, list):
+        return complex(_plain_number(x[0]), _plain_number(x[1]))
+    return float(x) if isinstance(x, str) else x
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decode(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    ((kind, body),) = value.items()
+    if kind == "tensor":
+        return _decode_tensor(body)
+    if kind == "number":
+        return _plain_number(body)
+    return {
+        "omitted": lambda: OMITTED, "named": lambda: Named(body), "tuple": lambda: tuple(_decode(v) for v in body),
+        "slice": lambda: slice(*body), "ellipsis": lambda: Ellipsis,
+    }[kind]()  # fmt: skip
+
+
+def _decode_tensor(body: dict[str, Any]) -> TensorValue:
+    root = np.array([_plain_number(x) for x in body["values"]], dtype=NUMPY[body["dtype"]])
+    shape = tuple(body["shape"])
+    strides = tuple(body["strides"]) if "strides" in body else row_major(shape)
+    return TensorValue(body["dtype"], root, shape, strides, body.get("offset", 0), body.get("requires_grad", False), body.get("same_as", ""))

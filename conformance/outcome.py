@@ -1,0 +1,263 @@
+"""What a call came to, and when two outcomes are equal: bitwise, within a few ULP, or by a reference in higher precision."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .backends import clean
+from .case import NAME, UNIT
+
+Observations = dict[str, Any]
+TRIALS = 8  # perturbed runs of the reference
+FACTOR = 8.0  # how many times the case's own sensitivity an error may be
+SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 5e-324, "complex64": 2.0**-149, "complex128": 5e-324}
+LARGEST = {"float16": 65504.0, "bfloat16": 3.3895314e38, "float32": 3.4028235e38, "complex64": 3.4028235e38}
+_BITS = {"float32": np.int32, "float64": np.int64}
+
+
+@dataclass(frozen=True)
+class Raised:
+    """An exception: its type's name and its text."""
+
+    type: str
+    text: str
+
+    @staticmethod
+    def of(error: BaseException) -> Raised:
+        return Raised(type(error).__name__, clean(str(error)))
+
+    def template(self) -> str:
+        """The text with numbers, shapes and quoted words taken out."""
+        text = re.sub(r"\[[-\d, x]*\]|\([-\d, ]*\)", "#", self.text)
+        return re.sub(r"-?\d+(\.\d+)?(e[-+]?\d+)?", "#", text)
+
+    def __str__(self) -> str:
+        return f"raised {self.type}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One observable that differs. `kind` sorts failures, `subject` and `truth` are printed."""
+
+    kind: str
+    message: str
+    subject: str
+    truth: str
+
+
+@dataclass
+class Comparison:
+    """Every difference between two sets of observations, and how each comparison was decided."""
+
+    differences: list[Difference] = field(default_factory=list)
+    verdicts: Counter[str] = field(default_factory=Counter)
+    observed: int = 0  # compared observables that are more than "the call raised"
+
+
+@dataclass
+class Reference:
+    """The truth in double precision, and the same run with inputs moved by `unit`. Either may be None where it raised."""
+
+    exact: Callable[[], Observations]
+    moved: Callable[[float], list[Observations]]
+
+
+def compare(mine: Observations, theirs: Observations, reference: Reference | None = None, ulp: int = 4) -> Comparison:
+    """Compare what a subject (`mine`) and PyTorch (`theirs`) came to, label by label."""
+    made = Comparison()
+    for label, right in theirs.items():
+        if label in mine:
+            _one(made, label, mine[label], right, reference, ulp)
+        elif "raises" not in mine:
+            made.differences.append(Difference(label, f"{label} is missing", "nothing", show(right)))
+    _presence(made, mine, theirs)
+    return made
+
+
+def _presence(made: Comparison, mine: Observations, theirs: Observations) -> None:
+    for one, other, first in ((mine, theirs, True), (theirs, mine, False)):
+        if "raises" in one and "raises" not in other:
+            last = next(reversed(other), "nothing")
+            pair = (str(one["raises"]), f"did not raise ({last} = {show(other.get(last))})")
+            words = pair if first else pair[::-1]
+            made.differences.append(Difference("raises", f"{'subject' if first else 'PyTorch'} {one['raises']}; the other did not", *words))
+    for label in mine:
+        if label not in theirs and "raises" not in theirs:
+            made.differences.append(Difference(label, f"{label} should not be there", show(mine[label]), "nothing"))
+
+
+def _one(made: Comparison, label: str, left: Any, right: Any, reference: Reference | None, ulp: int) -> None:
+    made.observed += label != "raises"
+    if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
+        verdict, words = arrays(left, right, label, reference, ulp)
+        made.verdicts[verdict] += 1
+        if words:
+            kind = label if verdict == "engine" else verdict if label.startswith("value") else f"{label} {verdict}"
+            made.differences.append(Difference(kind, f"{label}: {words}", show(left), show(right)))
+    elif isinstance(left, Raised) and isinstance(right, Raised):
+        word = errors(left, right)
+        made.verdicts["error"] += 1
+        if word:
+            made.differences.append(Difference(word if label == "raises" else f"{label} {word}", f"{label}: {left} | PyTorch {right}", str(left), str(right)))
+    elif not same(left, right):
+        made.verdicts["different"] += 1
+        raised = isinstance(left, Raised) or isinstance(right, Raised)
+        made.differences.append(Difference(f"{label} raises" if raised else label, f"{label}: {show(left)} | PyTorch {show(right)}", show(left), show(right)))
+    else:
+        made.verdicts["equal"] += 1
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equality of plain observations; True is not 1, and NaN equals NaN."""
+    if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
+        return len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, float) and isinstance(right, float):
+        return left == right or (left != left and right != right)
+    return type(left) is type(right) and bool(left == right)
+
+
+def errors(left: Raised, right: Raised) -> str:
+    """How two exceptions differ: "" (not at all), "error type", "message", or "text" where only numbers do."""
+    if left == right:
+        return ""
+    if left.type != right.type:
+        return "error type"
+    return "text" if left.template() == right.template() else "message"
+
+
+# -- arrays ---------------------------------------------------------------------------------------------------------------
+def arrays(left: np.ndarray, right: np.ndarray, label: str = "", reference: Reference | None = None, ulp: int = 4) -> tuple[str, str]:
+    """The verdict on two arrays and, where it is a failure, what is wrong in words."""
+    if left.dtype != right.dtype:
+        return "dtype", f"dtype {NAME.get(left.dtype, left.dtype)} instead of {NAME.get(right.dtype, right.dtype)}"
+    if left.shape != right.shape:
+        return "shape", f"shape {left.shape} instead of {right.shape}"
+    if left.tobytes() == right.tobytes():
+        return "bitwise", ""
+    if left.dtype.kind in "biu":
+        return "engine", _where(left, right, left != right)
+    name = NAME[left.dtype]
+    left2, right2 = _parts(left), _parts(right)
+    zero = (left2 == 0) & (right2 == 0)
+    if _identical(left2, right2).all():
+        return "bitwise", ""
+    if _within(left2, right2, ulp) and name not in ("float16", "bfloat16"):
+        return "ulp", ""
+    signs = zero & (np.signbit(left2) != np.signbit(right2))
+    return _judge(left, right, label, name, reference, signs)
+
+
+def _parts(a: np.ndarray) -> np.ndarray:
+    """Real and imaginary parts as one more dimension; 16-bit floats as float32."""
+    if a.dtype.kind == "c":
+        return np.ascontiguousarray(a).reshape(*a.shape, 1).view(a.real.dtype)
+    return a.astype(np.float32) if a.dtype.itemsize == 2 else a
+
+
+def _identical(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Equal elementwise, with the sign of zero; the sign and payload of NaN do not count."""
+    return ((left == right) & (np.signbit(left) == np.signbit(right))) | ((left != left) & (right != right))
+
+
+def ulps(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """How many floats lie between two arrays of finite numbers, elementwise, as float64."""
+    kind = np.int32 if left.dtype.itemsize == 4 else np.int64
+    low = np.iinfo(kind).min
+    a, b = (np.ascontiguousarray(v).view(kind).reshape(v.shape).astype(object if kind is np.int64 else np.int64) for v in (left, right))
+    a, b = (np.where(v < 0, low - v, v) for v in (a, b))
+    return np.abs(a - b).astype(np.float64)
+
+
+def _within(left: np.ndarray, right: np.ndarray, ulp: int) -> bool:
+    """Every element finite in both and at most `ulp` apart, or identical; zeros of one sign."""
+    rest = ~_identical(left, right)
+    a, b = left[rest], right[rest]
+    if not (np.isfinite(a) & np.isfinite(b)).all() or ((a == 0) & (b == 0)).any():
+        return False
+    return bool((ulps(a, b) <= ulp).all())
+
+
+def _judge(left: np.ndarray, right: np.ndarray, label: str, name: str, reference: Reference | None, signs: np.ndarray) -> tuple[str, str]:
+    """The third tier: who is nearer to a reference in double precision, within what the case's conditioning allows."""
+    exact = _reference(label, right, name, reference)
+    if exact is None:
+        return "engine", _where(left, right, ~_identical_whole(left, right))
+    wide = exact.dtype
+    with np.errstate(all="ignore"):
+        bound = FACTOR * (_spread(label, exact, name, reference) + UNIT[name] * np.abs(exact)) + 4 * SMALLEST[name]
+        mine, torch_ = _error(left.astype(wide), exact, name), _error(right.astype(wide), exact, name)
+        wrong, theirs = ~(mine <= bound), ~(torch_ <= bound)
+        lost = signs.reshape(*left.shape, -1).any(-1) & (exact == 0) if signs.any() else np.zeros(left.shape, bool)
+        if lost.any():
+            return "zero_sign" if not wrong.any() else "engine", _where(left, right, lost)
+        if not wrong.any():
+            return ("torch_deviation" if theirs.any() else "conditioned"), ""
+        if ((mine <= 4 * torch_) & (_class(left) == _class(right)))[wrong].all():
+            return "parity", ""
+        hopeless = ~(bound < 0.5 * np.abs(exact)) & np.isfinite(exact) & (~np.isfinite(bound) | (mine <= 64 * bound))
+        if (hopeless & (np.abs(exact) > 0))[wrong].all():
+            return "ill_conditioned", ""
+    return "engine", _where(left, right, wrong)
+
+
+def _identical_whole(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    made = _identical(_parts(left), _parts(right))
+    return made.all(-1) if left.dtype.kind == "c" else made
+
+
+def _reference(label: str, right: np.ndarray, name: str, reference: Reference | None) -> np.ndarray | None:
+    if reference is None:
+        return None
+    wide = np.complex128 if right.dtype.kind == "c" else np.float64
+    if name in ("float64", "complex128"):
+        return right
+    found = reference.exact().get(label)
+    if not isinstance(found, np.ndarray) or found.shape != right.shape or (found.dtype.kind == "c") != (right.dtype.kind == "c"):
+        return None
+    return found.astype(wide)
+
+
+def _spread(label: str, exact: np.ndarray, name: str, reference: Reference | None) -> np.ndarray:
+    """The largest change of the reference over the perturbed runs, elementwise."""
+    spread = np.zeros(exact.shape)
+    for run in reference.moved(UNIT[name]) if reference else ():
+        found = run.get(label)
+        if isinstance(found, np.ndarray) and found.shape == exact.shape:
+            spread = np.fmax(spread, _error(found.astype(exact.dtype), exact, "float64"))
+    return spread
+
+
+def _class(a: np.ndarray) -> np.ndarray:
+    """0 finite, 1 infinite, 2 NaN."""
+    return np.where(np.isnan(a), 2, np.where(np.isinf(a), 1, 0))
+
+
+def _error(value: np.ndarray, exact: np.ndarray, name: str) -> np.ndarray:
+    """Distance to the reference; 0 for equal infinities and NaNs and for a rightful overflow, infinite where the classes differ."""
+    made = np.abs(value - exact)
+    equal = (value == exact) | (np.isnan(value) & np.isnan(exact))
+    if name in LARGEST:
+        equal |= np.isinf(value) & (np.abs(exact) >= LARGEST[name] * (1 - 1e-6)) & (np.sign(value.real) == np.sign(exact.real))
+    made = np.where(np.isnan(made), np.inf, made)
+    return np.where(equal, 0.0, made)
+
+
+def _where(left: np.ndarray, right: np.ndarray, wrong: np.ndarray) -> str:
+    """The first wrong element, in words."""
+    count, first = int(wrong.sum()), tuple(int(i) for i in np.argwhere(wrong)[0]) if wrong.any() else ()
+    at = f" at {list(first)}" if first else ""
+    return f"{left[first]!s} instead of {right[first]!s}{at} ({count} of {wrong.size} wrong)"
+
+
+def show(x: Any) -> str:
+    """An observation as a person reads it."""
+    if isinstance(x, np.ndarray):
+        values = str(x.astype(np.float32).tolist() if NAME.get(x.dtype) == "bfloat16" else x.tolist()) if x.size <= 24 else f"<{x.size} elements>"
+        return f"{NAME.get(x.dtype, x.dtype)}{list(x.shape)} {values}"
+    return str(x) if isinstance(x, Raised) else repr(x)

@@ -1,0 +1,174 @@
+"""The backward call itself: its errors, hooks, retained and accumulated gradients, and stale saved values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from ..backends import Backend
+from ..case import Case
+from ..spec import Declaration
+from .derivatives import recorded
+from .graph import of, subsets
+from .register import attempt, differentiable, has_tensors, not_a_write, prop
+
+See = Iterator[tuple[str, Any]]
+BACKWARD = "torch.autograd.backward({outputs}, {cotangents})\nprint([x.grad for x in ({inputs}) if isinstance(x, torch.Tensor)])"
+
+
+@prop(lambda op: has_tensors(op) and not_a_write(op), "differentiable", script="result.backward()")
+def backward_errors(B: Backend, op: Declaration, case: Case) -> See:
+    """Backward refuses, in PyTorch's words, what has no grad, is no scalar, was freed, or gets a wrong seed."""
+    for i, t in enumerate(B.outputs(B.call(op, B.inputs(case, False)))):
+        yield f"without grad[{i}]", attempt(t.backward)
+        yield f"grad without grad[{i}]", attempt(lambda t=t: B.m.autograd.grad(t, t))
+    inputs, outputs = recorded(B, op, case)
+    for i, t in enumerate(outputs):
+        shape = tuple(t.shape)
+        (seed,) = B.cotangents(case, [t])
+        if t.numel() != 1 or B.dtype(t).startswith("complex"):
+            yield f"implicit seed[{i}]", attempt(t.backward)
+        for word, sides in (("longer", (*shape, 2)), ("scalar", ()), ("grown", tuple(n + 1 for n in shape))):
+            if sides != shape:
+                wrong = B.make(case.cotangent(sides, B.dtype(t)))
+                yield f"{word} seed[{i}]", attempt(lambda t=t, w=wrong: t.backward(w, retain_graph=True))
+        for name in ("int64", "complex64", "float64"):
+            wrong = B.make(case.cotangent(shape, name))
+            yield f"{name} seed[{i}]", attempt(lambda t=t, w=wrong: t.backward(w, retain_graph=True))
+        yield f"number as seed[{i}]", attempt(lambda t=t: t.backward(1.5))
+        yield f"once[{i}]", attempt(lambda t=t, s=seed: t.backward(s))
+        yield f"twice[{i}]", attempt(lambda t=t, s=seed: t.backward(s))
+        break
+    for name, x in inputs.items():
+        yield f"gradient.{name}", x.grad
+    yield from _unused(B, op, case)
+
+
+def _unused(B: Backend, op: Declaration, case: Case) -> See:
+    """An input that plays no part."""
+    _, outputs = recorded(B, op, case)
+    if not outputs:
+        return
+    stranger = B.make(case.cotangent((2,), "float32"), True)
+    plain = B.make(case.cotangent((2,), "float32"))
+    seeds = B.cotangents(case, outputs)
+    yield "unused", attempt(lambda: B.m.autograd.grad(outputs, [stranger], seeds, retain_graph=True))
+    yield "no grad input", attempt(lambda: B.m.autograd.grad(outputs, [plain], seeds, retain_graph=True))
+    yield "materialized", attempt(lambda: B.m.autograd.grad(outputs, [stranger], seeds, retain_graph=True, materialize_grads=True))
+    yield "no inputs", attempt(lambda: B.m.autograd.backward(outputs, seeds, inputs=[]))
+
+
+@prop(differentiable, "differentiable", script="result.retain_grad()\n" + BACKWARD + "\nprint(result.grad)")
+def retain_grad(B: Backend, op: Declaration, case: Case) -> See:
+    """A result that retains its gradient has PyTorch's after one and after two backwards."""
+    inputs, outputs = recorded(B, op, case)
+    if not outputs:
+        return
+    for t in outputs:
+        t.retain_grad()
+        t.retain_grad()
+    yield "retains", [t.retains_grad for t in outputs] + [x.retains_grad for x in inputs.values()]
+    for round_ in (1, 2):
+        B.m.autograd.backward(outputs, B.cotangents(case, outputs, slot=round_), retain_graph=True)
+        for i, t in enumerate(outputs):
+            yield f"grad[{i}] after {round_}", t.grad
+        for name, x in inputs.items():
+            yield f"gradient.{name} after {round_}", x.grad
+    for x in inputs.values():
+        x.retain_grad()
+    yield "leaves", [x.retains_grad for x in inputs.values()]
+    plain = B.outputs(B.call(op, B.inputs(case, False)))
+    yield "without grad", [attempt(t.retain_grad) for t in plain[:1]]
+
+
+@prop(differentiable, "differentiable", script="result.register_hook(lambda g: g * 2)\n" + BACKWARD)
+def hooks(B: Backend, op: Declaration, case: Case) -> See:
+    """Hooks on results, leaves and nodes run in PyTorch's order, see its gradients, and may replace them."""
+    inputs, outputs = recorded(B, op, case)
+    if not outputs:
+        return
+    order: list[Any] = []
+    seen: dict[str, Any] = {}
+
+    def watch(word: str, replace: bool) -> Any:
+        def hook(g: Any) -> Any:
+            order.append(word)
+            seen[f"{word} #{len(order)}"] = g.clone()
+            return g * 2 if replace else None
+
+        return hook
+
+    for i, t in enumerate(outputs):
+        t.register_hook(watch(f"result{i} doubled", True))
+        t.register_hook(watch(f"result{i}", False))
+        t.register_hook(lambda g: order.append("removed")).remove()
+    node = outputs[0].grad_fn
+    node.register_prehook(lambda gs: order.append(f"node prehook {len(gs)}"))
+    node.register_hook(lambda ins, outs: order.append(f"node hook {[g is None for g in ins]} {[g is None for g in outs]}"))
+    for name, x in inputs.items():
+        x.register_hook(watch(f"leaf {name} doubled", True))
+        x.register_hook(watch(f"leaf {name}", False))
+        x.register_post_accumulate_grad_hook(lambda p, name=name: order.append(f"accumulated {name} {p.grad is not None}"))
+    B.m.autograd.backward(outputs, B.cotangents(case, outputs))
+    yield "order", list(order)
+    for word, g in seen.items():
+        yield word, g
+    for name, x in inputs.items():
+        yield f"gradient.{name}", x.grad
+    plain = B.outputs(B.call(op, B.inputs(case, False)))
+    yield "without grad", [attempt(lambda t=t: t.register_hook(print)) for t in plain[:1]]
+
+
+@prop(differentiable, "differentiable", script=BACKWARD.replace("}, {cot", "}, {cot"))
+def accumulate(B: Backend, op: Declaration, case: Case) -> See:
+    """A second backward adds to `.grad`, in place or not and keeping the object or not, as PyTorch does."""
+    inputs, outputs = recorded(B, op, case)
+    if not outputs:
+        return
+    for round_ in (1, 2, 3):
+        before = {n: x.grad for n, x in inputs.items()}
+        with B.warned() as said:
+            B.m.autograd.backward(outputs, B.cotangents(case, outputs, slot=round_), retain_graph=True, create_graph=round_ == 3)
+        yield f"warnings {round_}", said
+        for name, x in inputs.items():
+            yield f"gradient.{name} {round_}", x.grad
+            yield f"same object.{name} {round_}", x.grad is not None and x.grad is before[name]
+            yield f"flags.{name} {round_}", None if x.grad is None else (x.grad.requires_grad, x.grad._version)
+    for name, x in inputs.items():
+        x.grad = None
+        yield f"cleared.{name}", x.grad
+
+
+@prop(
+    differentiable, "differentiable",
+    script="# one operand, or the result, is then written to with mul_(2) before backward\n" + BACKWARD,
+)  # fmt: skip
+def stale_saved_value(B: Backend, op: Declaration, case: Case) -> See:
+    """Writing to an operand or the result before backward is an error, with PyTorch's text, exactly where PyTorch saved it."""
+    chosen = [c for c in subsets(case) if c]
+    for which in islice(chosen, 7):
+        for target in [*_tensor_names(case), "result"]:
+            yield f"{target} written, {of(which)} require grad", attempt(lambda which=which, target=target: _write_then_backward(B, op, case, which, target))
+
+
+def _tensor_names(case: Case) -> list[str]:
+    return [n for n, t in case.tensors().items() if not t.same_as][:4]
+
+
+def _write_then_backward(B: Backend, op: Declaration, case: Case, which: tuple[str, ...], target: str) -> Any:
+    leaves = B.inputs(case, which)
+    args = {n: v.clone() if B.is_tensor(v) else [x.clone() for x in v] if isinstance(v, list) and B.tensors({n: v}) else v for n, v in leaves.items()}
+    for name, value in case.args.items():
+        if getattr(value, "same_as", ""):
+            args[name] = args[value.same_as]
+    outputs = B.outputs(B.call(op, args))
+    live = [t for t in outputs if t.requires_grad]
+    if not live:
+        return "nothing requires grad"
+    kept = [t * 1 for t in live]  # so that what is differentiated is not what is written to
+    with B.m.no_grad():
+        for t in outputs if target == "result" else [B.tensors(args)[target]]:
+            t.zero_()
+    wanted = [x for x in B.tensors(leaves).values() if x.requires_grad]
+    return [g for g in B.grad(kept, wanted, B.cotangents(case, kept)) if g is not None]

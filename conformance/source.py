@@ -1,0 +1,101 @@
+"""Bytes a case is built from: NumPy's for the fast sweep, Hypothesis's for shrinking; one builder reads both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.database import InMemoryExampleDatabase
+
+BLOCK = 1 << 16
+ROOM = 1 << 13  # no case reads more than this; past it a source reads zeros
+
+
+class Source(Protocol):
+    """What a builder draws from. A smaller byte is always a simpler choice."""
+
+    def u8(self) -> int: ...
+
+    def bytes(self, count: int) -> bytes: ...
+
+
+class NpSource:
+    """Bytes of a buffer from `position` on; zeros once it is used up."""
+
+    __slots__ = ("buffer", "position")
+
+    def __init__(self, buffer: bytes, position: int = 0):
+        self.buffer, self.position = buffer, position
+
+    def u8(self) -> int:
+        at = self.position
+        self.position = at + 1
+        return self.buffer[at] if at < len(self.buffer) else 0
+
+    def bytes(self, count: int) -> bytes:
+        at = self.position
+        self.position = at + count
+        return self.buffer[at : at + count].ljust(count, b"\0")
+
+    def taken(self, start: int) -> bytes:
+        """The bytes read since `start`."""
+        return self.buffer[start : self.position].ljust(self.position - start, b"\0")
+
+
+_BYTE = st.integers(0, 255)
+
+
+class HypSource:
+    """The same choices drawn from Hypothesis, so that they shrink."""
+
+    __slots__ = ("draw",)
+
+    def __init__(self, draw: Callable[[Any], Any]):
+        self.draw = draw
+
+    def u8(self) -> int:
+        return self.draw(_BYTE)
+
+    def bytes(self, count: int) -> bytes:
+        return self.draw(st.binary(min_size=count, max_size=count))
+
+
+def stream(build: Callable[[Source], Any], seed: int) -> Iterator[tuple[Any, bytes]]:
+    """Endless pairs (case, the bytes it was built from)."""
+    rng = np.random.Generator(np.random.SFC64(seed))
+    while True:
+        buffer = rng.bytes(BLOCK)
+        source = NpSource(buffer)
+        while source.position < BLOCK - ROOM:
+            start = source.position
+            yield build(source), source.taken(start)
+
+
+class Failed(AssertionError):
+    """Raised inside Hypothesis for one kind of failure."""
+
+
+def shrink(build: Callable[[Source], Any], fails: Callable[[Any], bool], raw: bytes, tries: int = 300) -> Any:
+    """The simplest case that still fails, found by Hypothesis from the bytes of a first one; None if it did not fail again."""
+    last: list[Any] = []
+    strategy = st.composite(lambda draw: build(HypSource(draw)))()
+
+    @settings(
+        database=InMemoryExampleDatabase(), phases=[Phase.reuse, Phase.shrink], deadline=None,
+        suppress_health_check=list(HealthCheck), max_examples=tries, print_blob=False, report_multiple_bugs=False,
+    )  # fmt: skip
+    @given(strategy)
+    def attempt(case: Any) -> None:
+        if fails(case):
+            last.append(case)
+            raise Failed
+
+    for run in (lambda: attempt.hypothesis.fuzz_one_input(raw), attempt):
+        try:
+            run()
+        except Failed:
+            continue
+    return last[-1] if last else None

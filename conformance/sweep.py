@@ -1,0 +1,183 @@
+"""One cell of the matrix: draw cases, run both sides, compare, and shrink what differs."""
+
+from __future__ import annotations
+
+import time
+import warnings
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from . import backends
+from .case import Case
+from .kinds import build
+from .outcome import TRIALS, Comparison, Difference, Observations, Raised, Reference, compare
+from .properties import PROPERTIES, Property, observe
+from .script import script
+from .source import shrink as minimise
+from .source import stream
+from .spec import Declaration, SpecError, declarations
+
+__all__ = ["PROPERTIES", "CellResult", "Failure", "cells", "replay", "run_cell"]
+
+
+@dataclass
+class Failure:
+    """One kind of difference, with the smallest case that shows it."""
+
+    op: str
+    property: str
+    kind: str
+    message: str
+    case: dict[str, Any]
+    subject: str
+    truth: str
+    script: str
+    command: str
+
+
+@dataclass
+class CellResult:
+    """What a cell came to. `comparisons` counts observables compared; none at all is `vacuous`."""
+
+    op: str
+    property: str
+    status: str
+    examples: int = 0
+    comparisons: int = 0
+    verdicts: dict[str, int] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    seconds: float = 0.0
+    census: dict[str, int] = field(default_factory=dict)
+
+
+@cache
+def _declared() -> dict[str, Declaration]:
+    return declarations()
+
+
+def find(op: str | Declaration) -> Declaration:
+    """The declaration of a key. Raises SpecError where there is none."""
+    if isinstance(op, Declaration):
+        return op
+    try:
+        return _declared()[op]
+    except KeyError:
+        raise SpecError(f"there is no op {op!r}; the engine declares {len(_declared())}") from None
+
+
+def cells() -> list[tuple[str, str]]:
+    """Every (op key, property name) that applies."""
+    return [(key, name) for key, op in _declared().items() for name, made in PROPERTIES.items() if made.applies(op)]
+
+
+class Trial:
+    """Runs cases of one cell on both sides."""
+
+    def __init__(self, op: Declaration, made: Property, subject: str | backends.Backend):
+        self.op, self.property = op, made
+        self.subject = backends.subject(subject) if isinstance(subject, str) else subject
+
+    def build(self, src: Any) -> Case:
+        return build(self.op, src, self.property.draws)
+
+    def seen(self, B: backends.Backend, case: Case) -> Observations:
+        return observe(self.property, B, self.op, case)
+
+    def run(self, case: Case) -> Comparison:
+        """Both outcomes compared."""
+        right = self.seen(backends.truth, case)
+        left = self.seen(self.subject, case)
+        made = compare(left, right, self._reference(case), self.op.spec.ulp)
+        if self.property.judges_errors and isinstance(right.get("raises"), Raised):
+            made.observed += 1
+        return made
+
+    def _reference(self, case: Case) -> Reference:
+        @cache
+        def exact() -> Observations:
+            return self.seen(backends.truth, case.upcast())
+
+        @cache
+        def moved(unit: float) -> list[Observations]:
+            rng = np.random.default_rng(7)
+            wide = case.upcast()
+            return [self.seen(backends.truth, wide.perturbed(rng, unit)) for _ in range(TRIALS)]
+
+        return Reference(exact, moved)
+
+    def failure(self, case: Case, found: Difference) -> Failure:
+        op, name = self.op.key, self.property.name
+        text = script(self.op, name, case, self.subject.name)
+        message = f"{found.message}  for {case}"
+        return Failure(
+            op, name, found.kind, message, case.to_json(), found.subject, found.truth, text, f"python -m conformance run '{op}::{name}'"
+        )  # fmt: skip
+
+
+def run_cell(
+    op: str | Declaration, property: str, *, examples: int = 60, seed: int = 0, subject: str | backends.Backend = "engine", shrink: bool = True
+) -> CellResult:
+    """Draw `examples` cases of one cell and compare; the smallest case of every kind of failure, shrunk unless told not to."""
+    started = time.process_time()
+    trial = Trial(find(op), PROPERTIES[property], subject)
+    result = CellResult(trial.op.key, property, "pass")
+    verdicts: Counter[str] = Counter()
+    census: Counter[str] = Counter()
+    worst: dict[str, tuple[bytes, Case, Difference]] = {}
+    with quiet():
+        cases = stream(trial.build, zlib.crc32(f"{trial.op.key}::{property}".encode()) + seed)
+        for _ in range(examples):
+            case, raw = next(cases)
+            made = trial.run(case)
+            result.comparisons += made.observed
+            verdicts.update(made.verdicts)
+            census.update(case.census())
+            for found in made.differences:
+                if found.kind not in worst or len(raw) < len(worst[found.kind][0]):
+                    worst[found.kind] = (raw, case, found)
+        for kind, (raw, case, found) in worst.items():
+            case, found = _shrunk(trial, kind, raw, case, found) if shrink else (case, found)
+            result.failures.append(trial.failure(case, found))
+    result.examples, result.verdicts, result.census = examples, dict(verdicts), dict(census)
+    result.status = "fail" if worst else "pass" if result.comparisons else "vacuous"
+    result.seconds = time.process_time() - started
+    return result
+
+
+def _shrunk(trial: Trial, kind: str, raw: bytes, case: Case, found: Difference) -> tuple[Case, Difference]:
+    def of_kind(c: Case) -> Difference | None:
+        return next((d for d in trial.run(c).differences if d.kind == kind), None)
+
+    simplest = minimise(trial.build, lambda c: of_kind(c) is not None, raw)
+    again = None if simplest is None else of_kind(simplest)
+    return (case, found) if simplest is None or again is None else (simplest, again)
+
+
+def replay(case: dict[str, Any], op: str | Declaration, property: str, subject: str | backends.Backend = "engine") -> Failure | None:
+    """Run one stored case again: its first failure, or None where it passes now."""
+    trial, rebuilt = Trial(find(op), PROPERTIES[property], subject), Case.from_json(case)
+    with quiet():
+        made = trial.run(rebuilt)
+    return trial.failure(rebuilt, made.differences[0]) if made.differences else None
+
+
+class quiet:
+    """Warnings off on both sides and NumPy's too, but where a property asks for them."""
+
+    def __enter__(self) -> None:
+        self.stack = warnings.catch_warnings()
+        self.stack.__enter__()
+        warnings.simplefilter("ignore")
+        self.numpy = np.errstate(all="ignore")
+        self.numpy.__enter__()
+
+    def __exit__(self, *reason: Any) -> None:
+        self.numpy.__exit__(*reason)
+        self.stack.__exit__(*reason)
+
+
