@@ -9,6 +9,20 @@ from .run import cells, replay, run_cell
 
 TOPICS = (
     "basics",
+    "modes",
+    "inference",
+    "requires_grad",
+    "leaves",
+    "backward_api",
+    "accumulation",
+    "hooks",
+    "inplace",
+    "views",
+    "detach",
+    "saved",
+    "double_backward",
+    "graph",
+    "control_flow",
 )
 
 for _topic in TOPICS:

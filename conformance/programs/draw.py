@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from random import Random
 from typing import Any, TypeVar
+
+from ..case import WIDE
+from ..source import Source
 
 T = TypeVar("T")
 
@@ -13,25 +17,10 @@ FLOATS = ("float32", "float64")
 VALUES = (1.0, 2.0, -1.0, 3.0, 0.5, -2.0, 4.0, -0.5, 1.5, -3.0, 0.25, 5.0, -1.5, 0.75, 7.0, -4.0, 0.0, 10.0, 2.5, -0.25, 0.1, -0.3, 1.7)
 
 
-class Bytes:
-    """A byte source over given bytes, followed by zeros for ever."""
-
-    def __init__(self, data: bytes):
-        self.data, self.position = data, 0
-
-    def u8(self) -> int:
-        return self.bytes(1)[0]
-
-    def bytes(self, count: int) -> bytes:
-        taken = self.data[self.position : self.position + count]
-        self.position += count
-        return taken + bytes(count - len(taken))
-
-
 class Draw:
     """The data of one case, as tensors of the backend `B`. `log` keeps what was drawn, in order, for a stand-alone script."""
 
-    def __init__(self, B: Any, source: Any):
+    def __init__(self, B: Any, source: Source):
         self.B, self.source = B, source
         self.log: list[Any] = []
 
@@ -54,12 +43,16 @@ class Draw:
 
     def number(self) -> float:
         """One Python float."""
-        return self._kept(VALUES[self.source.u8() % len(VALUES)])
+        return self.used(self._kept(VALUES[self.source.u8() % len(VALUES)]))
 
     def dtype(self, *names: str) -> Any:
         """A dtype of the backend, one of `names`; of the two ordinary floating ones where none are given."""
         names = names or FLOATS
-        return getattr(self.B, self._kept(names[self.source.u8() % len(names)]))
+        return getattr(self.B, self.named(self._kept(names[self.source.u8() % len(names)])))
+
+    def named(self, dtype: str) -> str:
+        """The dtype used where `dtype` was drawn."""
+        return dtype
 
     def shape(self, least: int = 0, most: int = 3, empty: bool = False) -> tuple[int, ...]:
         """A shape of `least` to `most` dimensions; a side is 0 only where `empty` asks for it."""
@@ -77,7 +70,7 @@ class Draw:
         raw = self.source.bytes(2 * _count(shape))
         parts = [VALUES[byte % len(VALUES)] for byte in raw]
         values = [complex(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)]
-        return self._tensor(values, shape, self.B.complex64 if dtype is None else dtype, requires_grad)
+        return self._tensor(values, shape, getattr(self.B, self.named("complex64")) if dtype is None else dtype, requires_grad)
 
     def integers(self, shape: Sequence[int] = (), low: int = 0, high: int = 3, dtype: Any = None) -> Any:
         """An integer tensor, by default int64, of values from `low` to `high`, both included."""
@@ -88,13 +81,32 @@ class Draw:
         """A bool tensor."""
         return self._tensor([bool(byte & 1) for byte in self.source.bytes(_count(shape))], shape, self.B.bool, False)
 
+    def used(self, value: Any) -> Any:
+        """The element used where `value` was drawn."""
+        return value
+
     def _tensor(self, values: list[Any], shape: Sequence[int], dtype: Any, requires_grad: bool) -> Any:
-        nested = _nested(self._kept(values), list(shape))
+        nested = _nested([self.used(value) for value in self._kept(values)], list(shape))
         # A size that a list cannot express, such as (0, 3), comes from `reshape`, before the tensor becomes a leaf.
         tensor = self.B.tensor(nested if values or len(shape) == 1 else [], dtype=dtype)
         if not values and len(shape) != 1:
             tensor = tensor.reshape(tuple(shape))
         return tensor.requires_grad_() if requires_grad else tensor
+
+
+class Moved(Draw):
+    """The same choices in double precision, every real number moved by a random relative `unit` up or down."""
+
+    def __init__(self, B: Any, source: Source, unit: float, seed: int):
+        super().__init__(B, source)
+        self.unit, self.random = unit, Random(seed)
+
+    def named(self, dtype: str) -> str:
+        return WIDE.get(dtype, dtype)
+
+    def used(self, value: Any) -> Any:
+        moved = value * (1 + self.unit * self.random.choice((-1, 1))) if isinstance(value, (float, complex)) else value
+        return moved if self.unit else value
 
 
 def _count(shape: Sequence[int]) -> int:

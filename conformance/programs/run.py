@@ -5,51 +5,52 @@ from __future__ import annotations
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from .compare import CellResult, Difference, Failure, compare
+from .. import backends, outcome
+from ..source import NpSource, shrink
 from .declare import PROGRAMS, Body
-from .draw import Bytes, Draw
+from .draw import Draw, Moved
+from .result import CellResult, Failure
 from .script import script_of
-from .see import See, raised, warned
+from .see import ENDED, See, texts
 
 LENGTH = 96  # bytes drawn for one case; a program that asks for more reads zeros, the simplest choices
-SHRINKS = 400  # runs of a program that one failure may cost while it is made small
+TRIES = 200  # runs that making one failure small may cost
+
+Subject = str | ModuleType
 
 
-def backend(name: str) -> Any:
-    """The module with PyTorch's namespace that `name` stands for."""
-    if name == "torch":
-        import torch
-
-        return torch
-    import engine
-
-    return engine
+def module_of(subject: Subject) -> Any:
+    """The module with PyTorch's namespace that `subject` is or names."""
+    return backends.subject(subject).m if isinstance(subject, str) else subject
 
 
-def observe(B: Any, body: Body, data: bytes) -> tuple[list[tuple[str, Any]], list[Any]]:
-    """What the program saw on backend `B` with the data of these bytes, and the log of what was drawn."""
-    draw, see = Draw(B, Bytes(data)), See(B)
-    with warnings.catch_warnings(record=True) as elsewhere, _every_warning(B):
+def observe(B: Any, body: Body, draw: Draw) -> dict[str, Any]:
+    """What the program saw on backend `B`."""
+    see = See(B)
+    with warnings.catch_warnings(record=True) as elsewhere, _Repeating(B):
         warnings.simplefilter("always")
         try:
             body(B, draw, see)
         except Exception as error:
-            see.seen.append(("the end", raised(error)))
+            see.seen[ENDED] = outcome.Raised.of(error)
     if elsewhere:
-        see.seen.append(("warnings nobody asked about", {"warns": [warned(one) for one in elsewhere]}))
+        see("warnings nobody asked about", texts(elsewhere))
     if not B.is_grad_enabled():
-        see.seen.append(("grad mode after the program", {"enabled": False}))
+        see("grad mode left behind", False)
         B.set_grad_enabled(True)
-    return see.seen, draw.log
+    return see.close()
 
 
-class _every_warning:
-    """Within it a backend repeats the warnings it would otherwise give once per process."""
+class _Repeating:
+    """Within it a backend repeats the warnings it would otherwise give once a process."""
 
     def __init__(self, B: Any):
         self.switch = getattr(B, "set_warn_always", None)
@@ -63,106 +64,112 @@ class _every_warning:
             self.switch(False)
 
 
+@dataclass
+class Reference:
+    """The program on PyTorch in double precision, run only where values are too far apart to pass at sight."""
+
+    body: Body
+    data: bytes
+    runs: dict[float, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def exact(self) -> dict[str, Any]:
+        return self._moved(0.0, 1)[0]
+
+    def moved(self, unit: float) -> list[dict[str, Any]]:
+        return self._moved(unit, outcome.TRIALS)
+
+    def _moved(self, unit: float, trials: int) -> list[dict[str, Any]]:
+        if unit not in self.runs:
+            torch = backends.truth.m
+            usual = torch.get_default_dtype()
+            torch.set_default_dtype(torch.float64)
+            try:
+                self.runs[unit] = [observe(torch, self.body, Moved(torch, NpSource(self.data), unit, seed)) for seed in range(trials)]
+            finally:
+                torch.set_default_dtype(usual)
+        return self.runs[unit]
+
+
+def compared(tested: Any, body: Body, data: bytes) -> tuple[outcome.Comparison, dict[str, Any], list[Any]]:
+    """One case on both sides: the comparison, what PyTorch saw, and what was drawn."""
+    truth = backends.truth.m
+    draw = Draw(truth, NpSource(data))
+    theirs = observe(truth, body, draw)
+    mine = observe(tested, body, Draw(tested, NpSource(data)))
+    reference = Reference(body, data)
+    return outcome.compare(mine, theirs, outcome.Reference(reference.exact, reference.moved)), theirs, draw.log
+
+
 def cells() -> list[tuple[str, str]]:
     """Every (op, property) this package fills: one cell a program."""
     return [(key, "program") for key in sorted(PROGRAMS)]
 
 
-def run_cell(op: str, property: str = "program", *, examples: int = 60, seed: int = 0, subject: Any = "engine", shrink: bool = True) -> CellResult:
-    """Runs one program `examples` times. `subject` is the name of a backend, or a module; the truth is PyTorch."""
+def run_cell(op: str, property: str = "program", *, examples: int = 60, seed: int = 0, subject: Subject = "engine", shrink: bool = True) -> CellResult:
+    """Runs one program `examples` times. `subject` is a module or the name of one; the truth is PyTorch."""
     started = time.process_time()
-    body, truth = PROGRAMS[op].body, backend("torch")
-    tested = backend(subject) if isinstance(subject, str) else subject
-    found: dict[str, tuple[bytes, Difference]] = {}
+    found: dict[str, tuple[bytes, outcome.Difference]] = {}
     verdicts: Counter[str] = Counter()
     census: Counter[str] = Counter()
     comparisons = 0
-    for data in _cases(examples, seed):
-        wanted, log = observe(truth, body, data)
-        comparisons += len(wanted)
-        census.update(_features(wanted, log))
-        differences, counts = compare(observe(tested, body, data)[0], wanted)
-        verdicts.update(counts)
-        for difference in differences:
+    for data in cases(examples, seed):
+        made, theirs, log = compared(module_of(subject), PROGRAMS[op].body, data)
+        comparisons += made.observed
+        verdicts += made.verdicts
+        census.update(features(theirs, log))
+        for difference in made.differences:
             found.setdefault(difference.kind, (data, difference))
-    failures = [_failure(op, tested, subject, *one, shrink) for one in found.values()]
+    failures = [_failure(op, subject, data, difference, shrink) for data, difference in found.values()]
     status = "fail" if failures else "pass" if comparisons else "vacuous"
-    seconds = time.process_time() - started
-    return CellResult(op, property, status, examples, comparisons, dict(verdicts), failures, seconds, dict(census))
+    return CellResult(op, property, status, examples, comparisons, dict(verdicts), failures, time.process_time() - started, dict(census))
 
 
-def replay(case: dict[str, Any], op: str, property: str = "program", subject: Any = "engine") -> list[Failure]:
+def replay(case: dict[str, Any], op: str, property: str = "program", subject: Subject = "engine") -> list[Failure]:
     """The failures of one stored case: none where it now passes."""
-    tested = backend(subject) if isinstance(subject, str) else subject
     data = bytes.fromhex(case["bytes"])
-    return [_failure(op, tested, subject, data, difference, False) for difference in _differences(tested, PROGRAMS[op].body, data)]
+    made, _, _ = compared(module_of(subject), PROGRAMS[op].body, data)
+    return [_failure(op, subject, data, difference, False) for difference in made.differences]
 
 
-def _cases(examples: int, seed: int) -> Iterator[bytes]:
-    """Bytes for each example: the simplest case first, then random ones, of which every fourth is nearly simple."""
-    random = np.random.default_rng(seed)
-    for index in range(examples):
-        data = random.integers(0, 256, LENGTH, dtype=np.uint8)
-        if index % 4 == 0:
-            data[random.random(LENGTH) < 0.7] = 0
-        yield bytes(LENGTH) if index == 0 else data.tobytes()
+@cache
+def cases(examples: int, seed: int) -> tuple[bytes, ...]:
+    """The bytes of each example: the simplest case first, then random ones, every fourth of them nearly simple."""
+
+    def drawn() -> Iterator[bytes]:
+        random = np.random.default_rng(seed)
+        for index in range(examples):
+            data = random.integers(0, 256, LENGTH, dtype=np.uint8)
+            data[random.random(LENGTH) < (0.7, 0, 0, 0)[index % 4]] = 0
+            yield data.tobytes() if index else bytes(LENGTH)
+
+    return tuple(drawn())
 
 
-def _features(seen: list[tuple[str, Any]], log: list[Any]) -> Iterator[str]:
+def features(seen: dict[str, Any], log: list[Any]) -> Iterator[str]:
     """What a case contained, for the census."""
     yield "drew data" if log else "drew nothing"
-    for _, observation in seen:
-        if isinstance(observation, dict):
-            yield "tensor" if "is_leaf" in observation else next(iter(observation), "value")
-        else:
-            yield "value"
+    for label, observation in seen.items():
+        if isinstance(observation, outcome.Raised):
+            yield "error"
+        elif label.endswith((": values", ": warnings", ": nodes", ": same object")):
+            yield label.rpartition(": ")[2]
 
 
-def _differences(tested: Any, body: Body, data: bytes) -> list[Difference]:
-    return compare(observe(tested, body, data)[0], observe(backend("torch"), body, data)[0])[0]
+def _failure(op: str, subject: Subject, data: bytes, difference: outcome.Difference, small: bool) -> Failure:
+    body, tested = PROGRAMS[op].body, module_of(subject)
 
+    def again(candidate: bytes) -> outcome.Difference | None:
+        return next((one for one in compared(tested, body, candidate)[0].differences if one.kind == difference.kind), None)
 
-def _failure(op: str, tested: Any, subject: Any, data: bytes, difference: Difference, shrink: bool) -> Failure:
-    body = PROGRAMS[op].body
-
-    def same_kind(candidate: bytes) -> Difference | None:
-        return next((one for one in _differences(tested, body, candidate) if one.kind == difference.kind), None)
-
-    if shrink:
-        data = smallest(data, lambda candidate: same_kind(candidate) is not None)
-        difference = same_kind(data) or difference
-    _, log = observe(backend("torch"), body, data)
-    case = {"program": op, "bytes": data.rstrip(b"\0").hex(), "drawn": log}
+    if small:
+        data = bytes(LENGTH) if again(bytes(LENGTH)) else shrink(lambda source: source.bytes(LENGTH), lambda raw: again(raw) is not None, data, TRIES) or data
+        difference = again(data) or difference
+    draw = Draw(backends.truth.m, NpSource(data))
+    observe(backends.truth.m, body, draw)
     name = subject if isinstance(subject, str) else subject.__name__
-    message = f"{op} at {difference.kind}\n  torch:   {difference.truth}\n  {name + ':':<8} {difference.subject}\n  drawn:   {log}"
-    command = f"python -m conformance run '{op}::program' --subject {name}"
-    return Failure(op, "program", difference.kind, message, case, difference.subject, difference.truth, script_of(op, body, log, name), command)
-
-
-def smallest(data: bytes, fails: Callable[[bytes], bool]) -> bytes:
-    """Simpler bytes that still fail: bytes turned to zero, in blocks and then one by one, then lowered."""
-    runs = 0
-
-    def better(candidate: bytes) -> bool:
-        nonlocal runs, data
-        if candidate == data or runs >= SHRINKS:
-            return False
-        runs += 1
-        if fails(candidate):
-            data = candidate
-            return True
-        return False
-
-    if better(bytes(len(data))):
-        return data
-    width = len(data) // 2
-    while width:
-        for start in range(0, len(data), width):
-            if any(data[start : start + width]):
-                better(data[:start] + bytes(len(data[start : start + width])) + data[start + width :])
-        width //= 2
-    for position in range(len(data)):
-        for value in (*range(1, 8), 16, 32, 64):
-            if value >= data[position] or better(data[:position] + bytes([value]) + data[position + 1 :]):
-                break
-    return data
+    case = {"program": op, "bytes": data.rstrip(b"\0").hex(), "drawn": draw.log}
+    command = f"python -m conformance run '{op}::program'" + ("" if name == "engine" else f" --subject {name}")
+    return Failure(
+        op=op, property="program", kind=difference.kind, message=difference.message, case=case, subject=difference.subject,
+        truth=difference.truth, script=script_of(op, body, draw.log, name), command=command,
+    )  # fmt: skip

@@ -1,108 +1,126 @@
-"""The recorder handed to a program: everything a program observes, as plain data that can be compared."""
+"""The recorder handed to a program: everything a program observes, as flat, labelled, plain data that can be compared."""
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-# What no two processes, let alone two engines, have in common: addresses, and where in PyTorch's own sources a warning was raised.
-ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
-ORIGIN = re.compile(r" \(Triggered internally at [^)]*\)\.?|\n?Exception raised from .*", re.DOTALL)
+from ..backends import clean
+from ..case import NUMPY
+from ..outcome import Raised
+
+ORDER = "order"  # the label of the list of all labels: programs whose hooks run in another order differ there
+ENDED = "raises"  # the label of what ended a program early
 
 
 class See:
-    """`see(label, value)` and its kin append to `seen`, a list of (label, observation)."""
+    """`see(label, value)` and its kin add to `seen`, observation by label; a label used again gets a number."""
 
     def __init__(self, B: Any):
         self.B = B
-        self.seen: list[tuple[str, Any]] = []
+        self.seen: dict[str, Any] = {}
+        self.labels: list[str] = []
 
     def __call__(self, label: str, value: Any) -> None:
         """Records a value: a tensor with all its flags, a number, text, a dtype, a node, or a list, tuple or dict of these."""
-        self.seen.append((label, self.describe(value)))
+        self._describe(self._new(label), value)
 
     def same(self, label: str, a: Any, b: Any) -> None:
         """Records whether `a` and `b` are one object."""
-        self.seen.append((label, {"same object": a is b}))
+        self.seen[self._new(label) + ": same object"] = a is b
 
     def values(self, label: str, tensor: Any) -> None:
         """Records the values of a tensor alone, without looking at its `grad_fn` (which rebuilds the graph of a view)."""
-        self.seen.append((label, {"values": self._values(tensor)}))
+        self.seen[self._new(label) + ": values"] = values(tensor)
 
     def raises(self, label: str, call: Callable[[], Any]) -> None:
         """Records the type and the text of what `call` raises, or the value it returns."""
+        label = self._new(label)
         try:
             result = call()
         except Exception as error:
-            self.seen.append((label, raised(error)))
+            self.seen[label] = Raised.of(error)
         else:
-            self.seen.append((label, {"raises": None, "returns": self.describe(result)}))
+            self._describe(label, result)
 
     def warns(self, label: str, call: Callable[[], Any]) -> Any:
         """Records category and text of each warning, in order, while `call` runs, and returns its result."""
+        label = self._new(label)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             result = call()
-        self.seen.append((label, {"warns": [warned(one) for one in caught]}))
+        self.seen[label + ": warnings"] = texts(caught)
         return result
 
     def graph(self, label: str, value: Any) -> None:
-        """Records the whole graph behind a tensor or node: names and inputs; a node met again is `#n`, the n-th met."""
-        self.seen.append((label, {"graph": graph_lines(getattr(value, "grad_fn", value))}))
+        """Records the whole graph behind a tensor or node: one line a node, with its name and where its inputs come from."""
+        label = self._new(label)
+        for i, line in enumerate(graph_lines(getattr(value, "grad_fn", value))):
+            self.seen[f"{label}: node {i + 1}"] = line
+        self.seen[f"{label}: nodes"] = len([one for one in self.seen if one.startswith(f"{label}: node ")])
 
-    def describe(self, value: Any) -> Any:
-        """`value` as plain data. Raises TypeError for what this recorder cannot observe."""
-        if value is None or isinstance(value, (bool, int, float, complex)):
-            return value
-        if isinstance(value, str):
-            return stripped(value)
+    def close(self) -> dict[str, Any]:
+        """Everything seen, with the order in which it was; empty where nothing was."""
+        return {**self.seen, ORDER: self.labels} if self.seen else {}
+
+    def _new(self, label: str) -> str:
+        count = sum(one == label or one.startswith(label + " #") for one in self.labels)
+        self.labels.append(f"{label} #{count + 1}" if count else label)
+        return self.labels[-1]
+
+    def _describe(self, label: str, value: Any) -> None:
         if isinstance(value, self.B.Tensor):
-            return self._tensor(value)
+            for aspect, read in ASPECTS.items():
+                self.seen[f"{label}: {aspect}"] = attempt(lambda read=read: read(value))
+        elif isinstance(value, dict):
+            self._describe_all({f"{label}[{key!r}]": one for key, one in value.items()}, label)
+        elif isinstance(value, (list, tuple)) and not all(map(is_plain, value)):
+            self._describe_all({f"{label}[{i}]": one for i, one in enumerate(value)}, label)
+        else:
+            self.seen[label] = self._plain(value)
+
+    def _describe_all(self, parts: dict[str, Any], label: str) -> None:
+        self.seen[f"{label}: length"] = len(parts)
+        for part, one in parts.items():
+            self._describe(part, one)
+
+    def _plain(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return clean(value)
+        if isinstance(value, (list, tuple)):
+            return [self._plain(one) for one in value]
+        if is_plain(value):
+            return value
         if isinstance(value, self.B.dtype):
             return str(value)
-        if isinstance(value, dict):
-            return {str(key): self.describe(one) for key, one in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self.describe(one) for one in value]
         if isinstance(value, (np.ndarray, np.generic)):
-            return {"array": str(value.dtype), "values": np.array(value)}
+            return np.array(value)
         if hasattr(value, "next_functions"):
-            return {"node": value.name()}
+            return value.name()
         raise TypeError(f"a program cannot show a {type(value).__name__}")
 
-    def _tensor(self, tensor: Any) -> dict[str, Any]:
-        return {
-            "dtype": str(tensor.dtype),
-            "shape": tuple(tensor.shape),
-            "requires_grad": attempt(lambda: tensor.requires_grad),
-            "is_leaf": attempt(lambda: tensor.is_leaf),
-            "grad_fn": attempt(lambda: None if tensor.grad_fn is None else tensor.grad_fn.name()),
-            "version": attempt(lambda: tensor._version),
-            "values": self._values(tensor),
-        }
 
-    def _values(self, tensor: Any) -> np.ndarray:
-        # Through Python numbers, which both backends give for every dtype and which touch neither graph nor version.
-        shape = tuple(tensor.shape)
-        wide = {"torch.bfloat16": "float32", "torch.bool": "bool"}.get(str(tensor.dtype), str(tensor.dtype).removeprefix("torch."))
-        return np.array(tensor.tolist(), dtype=wide).reshape(shape)
+def is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, int, float, complex, str)) or (isinstance(value, (list, tuple)) and all(map(is_plain, value)))
 
 
-def stripped(text: str) -> str:
-    """`text` without memory addresses and without PyTorch's note of the source line behind it."""
-    return ADDRESS.sub("0x...", ORIGIN.sub("", text))
+def values(tensor: Any) -> np.ndarray:
+    """The elements, by way of Python numbers, which exist for every dtype and touch neither graph nor version."""
+    return np.array(tensor.tolist(), dtype=NUMPY[str(tensor.dtype).removeprefix("torch.")]).reshape(tuple(tensor.shape))
 
 
-def raised(error: BaseException) -> dict[str, Any]:
-    return {"raises": type(error).__name__, "text": stripped(str(error))}
-
-
-def warned(warning: warnings.WarningMessage) -> list[str]:
-    return [warning.category.__name__, stripped(str(warning.message))]
+ASPECTS: dict[str, Callable[[Any], Any]] = {
+    "values": values,
+    "dtype": lambda tensor: str(tensor.dtype),
+    "shape": lambda tensor: tuple(tensor.shape),
+    "requires_grad": lambda tensor: tensor.requires_grad,
+    "is_leaf": lambda tensor: tensor.is_leaf,
+    "grad_fn": lambda tensor: None if tensor.grad_fn is None else tensor.grad_fn.name(),
+    "version": lambda tensor: tensor._version,
+}
 
 
 def attempt(read: Callable[[], Any]) -> Any:
@@ -110,21 +128,16 @@ def attempt(read: Callable[[], Any]) -> Any:
     try:
         return read()
     except Exception as error:
-        return raised(error)
+        return Raised.of(error)
+
+
+def texts(caught: list[warnings.WarningMessage]) -> list[str]:
+    return [f"{one.category.__name__}: {clean(str(one.message))}" for one in caught]
 
 
 def graph_lines(root: Any) -> list[str]:
-    """One line per node, depth first: `1 MulBackward0(2.0, None)` where `2.0` is output 0 of the second node."""
-    if root is None:
-        return []
-    order, waiting = {root: 1}, [root]
-    while waiting:
-        for child, _ in reversed([edge for edge in waiting.pop().next_functions]):
-            if child is not None and child not in order:
-                order[child] = len(order) + 1
-                waiting.append(child)
-    return [f"{number} {node.name()}({', '.join(_edge(order, *edge) for edge in node.next_functions)})" for node, number in order.items()]
-
-
-def _edge(order: dict[Any, int], node: Any, output: int) -> str:
-    return "None" if node is None else f"{order[node]}.{output}"
+    """One line per node, breadth first: `MulBackward0(2.0, None)`, where `2.0` is output 0 of the second node."""
+    nodes = [] if root is None else [root]
+    for node in nodes:  # grows while it is walked
+        nodes.extend(dict.fromkeys(child for child, _ in node.next_functions if child is not None and child not in nodes))
+    return [f"{node.name()}({', '.join('None' if child is None else f'{nodes.index(child) + 1}.{at}' for child, at in node.next_functions)})" for node in nodes]
