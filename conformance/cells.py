@@ -1,0 +1,60 @@
+"""All the cells there are: the sweep's ops and properties, and the programs, behind one set of functions.
+
+This is what a worker imports; it brings in the engine and PyTorch.
+"""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from typing import Any
+
+import torch
+
+from . import programs, spec, sweep
+from .badinput import BadInput
+from .pin import TORCH, torch_complaint
+
+PROGRAM = "program"
+
+
+def describe() -> dict[str, Any]:
+    """What a run must know before it starts, as plain data."""
+    if complaint := torch_complaint(torch.__version__):
+        raise BadInput(complaint)
+    return {
+        "cells": [*sweep.cells(), *programs.cells()],
+        "properties": [*sweep.PROPERTIES, PROGRAM],
+        "docs": {name: _first_line(prop) for name, prop in sweep.PROPERTIES.items()}
+        | {PROGRAM: "One function run on both backends; everything it shows is compared."},
+        "mismatches": spec.mismatches(),
+        "widenings": widenings(),
+        "versions": versions(),
+    }
+
+
+def _first_line(prop: Any) -> str:
+    return next(iter((prop.__doc__ or "").strip().splitlines()), "")
+
+
+def widenings() -> list[dict[str, Any]]:
+    """Every spec that allows a larger distance than the usual one, or replaces the call, with its reason."""
+    return [
+        {"op": made.key, "ulp": made.ulp, "call": made.call is not None, "why": made.why}
+        for made in spec.SPECS.values()
+        if made.why and (made.ulp != spec.Spec("").ulp or made.call is not None)
+    ]
+
+
+def versions() -> dict[str, str]:
+    found = {name: metadata.version(name) for name in ("numpy", "scipy", "ml_dtypes", "hypothesis")}
+    return {"python": platform.python_version(), "torch": torch.__version__, "pinned torch": TORCH, **found}
+
+
+def run_cell(op: str, prop: str, **options: Any) -> Any:
+    return (programs if prop == PROGRAM else sweep).run_cell(op, prop, **options)
+
+
+def replay(case: dict[str, Any], op: str, prop: str, subject: str = "engine") -> Any:
+    """What still fails in a stored case: a Failure, a list of them, or nothing."""
+    return (programs if prop == PROGRAM else sweep).replay(case, op, prop, subject)

@@ -1,0 +1,232 @@
+"""One run from start to end: choose cells, run them on workers, keep what was seen, compare with the ledger, publish if it is complete."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from . import gate, ledger, publish
+from .badinput import EXIT_FAILED, EXIT_INTERRUPTED, BadInput
+from .choose import choose
+from .ledger import Cell, Gap, Ledger
+from .pin import installed_torch, torch_complaint
+from .progress import meter, say, summary
+from .record import FORMAT, PARTIAL, Record, write_record
+from .workers import InProcess, Job, Pool
+
+PROFILES = {"gate": {"examples": 60, "seed": 0, "limit": 300.0}, "nightly": {"examples": 2000, "seed": None, "limit": 3600.0}}
+SUITE = "conformance.cells"
+
+
+@dataclass
+class Options:
+    """What a person asked for."""
+
+    patterns: list[str] = field(default_factory=list)
+    examples: int | None = None
+    jobs: int | None = None
+    seed: int | None = None
+    subject: str = "engine"
+    accept: bool = False
+    profile: str = "gate"
+    reports: Path = Path("reports")
+    name: str = ""
+    strict: bool = False  # as the gate judges, not only regressions
+    suite: str = SUITE
+
+    @property
+    def workers(self) -> int:
+        if self.jobs is not None:
+            return self.jobs
+        one_cell = len(self.patterns) == 1 and "::" in self.patterns[0] and "*" not in self.patterns[0]
+        return 1 if one_cell else (os.cpu_count() or 1)
+
+
+@dataclass
+class Known:
+    """The ledger and the gaps as they stood when the run began."""
+
+    ledger: Ledger
+    gaps: list[Gap]
+
+
+def run(options: Options) -> int:
+    """Do what the options say; returns the exit code. Raises BadInput before anything was done or written."""
+    known = _read(options)
+    with _terminated_like_interrupted():
+        try:
+            with _pool(options) as pool:
+                suite = pool.describe()
+                chosen = _check(options, suite, known)
+                record = _start(options, suite, chosen)
+                folder = options.reports / "runs" / record.header["name"]
+                _make(folder)
+                _run_cells(pool, _jobs(record, chosen, known), record, folder, known)
+        except KeyboardInterrupt:
+            say("interrupted before the first cell: nothing was written")
+            return EXIT_INTERRUPTED
+        return _finish(options, record, folder, known)
+
+
+def _read(options: Options) -> Known:
+    if options.suite == SUITE and (complaint := torch_complaint(installed_torch())):
+        raise BadInput(complaint)
+    if options.accept and options.subject != "engine":
+        raise BadInput("--accept records what the engine does; it cannot be used with another --subject")
+    ledger.refuse_unwritable(options.reports)
+    return Known(ledger.read_ledger(options.reports), ledger.read_gaps(options.reports))
+
+
+def _pool(options: Options) -> Pool | InProcess:
+    if options.workers == 0:
+        return InProcess(options.suite)
+    return Pool(options.suite, options.workers, PROFILES[options.profile]["limit"] or 300.0)
+
+
+def _check(options: Options, suite: dict[str, Any], known: Known) -> list[Cell]:
+    cells = [tuple(cell) for cell in suite["cells"]]
+    if wrong := suite["mismatches"]:
+        raise BadInput(wrong[0] + (f" (and {len(wrong) - 1} more of this sort)" if len(wrong) > 1 else ""))
+    ops = {op for op, _ in cells}
+    ledger.refuse_unknown(known.ledger, known.gaps, ops, suite["properties"], options.reports)
+    return choose(options.patterns, cells, suite["properties"])  # type: ignore[arg-type]
+
+
+def _start(options: Options, suite: dict[str, Any], chosen: list[Cell]) -> Record:
+    profile, now = PROFILES[options.profile], datetime.now(UTC)
+    seed = options.seed if options.seed is not None else profile["seed"]
+    header = {
+        "format": FORMAT,
+        "name": options.name or f"{now:%Y%m%d-%H%M%S}-{options.profile}",
+        "started": now.isoformat(timespec="seconds"),
+        "complete": False,
+        "all_cells": len(chosen) == len(suite["cells"]),
+        "planned": len(chosen),
+        "patterns": options.patterns,
+        "profile": options.profile,
+        "examples": options.examples or profile["examples"],
+        "seed": secrets.randbits(32) if seed is None else seed,
+        "subject": options.subject,
+        "jobs": options.workers,
+        "commit": _commit(),
+        **{key: suite[key] for key in ("properties", "docs", "widenings", "versions")},
+    }
+    return Record(header)
+
+
+def _commit() -> str:
+    """The commit the run was made from, with `+` where the checkout had changes; empty outside a checkout."""
+    try:
+        commit = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, timeout=10, check=True)
+        changes = subprocess.run(["git", "status", "--porcelain", "-uno"], capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return commit.stdout.strip() + ("+" if changes.stdout.strip() else "")
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{folder}: cannot be written: {error.strerror or error}") from None
+
+
+def _jobs(record: Record, chosen: list[Cell], known: Known) -> list[Job]:
+    header, gaps = record.header, gate.by_cell(known.gaps) if record.header["subject"] == "engine" else {}
+    replays = {cell: tuple((gap.kind, gap.case) for gap in found) for cell, found in gaps.items()}
+    return [Job(*cell, header["examples"], header["seed"], header["subject"], replays.get(cell, ())) for cell in chosen]
+
+
+def _run_cells(pool: Pool | InProcess, jobs: list[Job], record: Record, folder: Path, known: Known) -> None:
+    """Run the cells into the record; after Ctrl-C the record holds those that ended."""
+    start, gaps = time.monotonic(), gate.by_cell(known.gaps)
+    with (folder / PARTIAL).open("w", encoding="utf-8") as partial, meter(len(jobs)) as progress:
+        partial.writelines(Record(record.header).lines())
+        try:
+            for result in pool.run(jobs):
+                state = publish.displayed(result, {f["kind"] for f in result["failures"]}, {g.kind for g in gaps.get((result["op"], result["property"]), [])})
+                _keep(record, result, partial)
+                progress.advance(result, state)
+            record.header["complete"] = True
+        except KeyboardInterrupt:
+            pass
+        for number in (signal.SIGINT, signal.SIGTERM):  # writing what there is takes a moment; a second Ctrl-C must not lose it
+            signal.signal(number, signal.SIG_IGN)
+    record.header["wall_seconds"] = round(time.monotonic() - start, 2)
+
+
+def _keep(record: Record, result: dict[str, Any], partial: IO[str]) -> None:
+    partial.writelines(record.add(dict(result)))
+    partial.flush()
+
+
+def _finish(options: Options, record: Record, folder: Path, known: Known) -> int:
+    write_record(folder, record)
+    if not record.complete:
+        publish.scripts(record, folder)
+        say(f"interrupted: {len(record.cells)} of {record.header['planned']} cells are kept, marked incomplete, in {folder}; nothing was published")
+        return EXIT_INTERRUPTED
+    findings = gate.judge(record, known.ledger, known.gaps)
+    if options.accept:
+        _accept(options, record, known)
+        findings = gate.judge(record, known.ledger, known.gaps)
+    publish.run_pages(record, known.ledger, known.gaps, findings, folder, options.reports)
+    if record.whole:
+        publish.project_pages(record, known.ledger, known.gaps, options.reports)
+    refused = [f for f in findings if f.regression or (options.strict and f.kind in gate.MEANING)]
+    _print(record, known, findings, folder)
+    verdict = "gate" if options.strict else "run"
+    say(f"{verdict}: {f'FAILED, {len(refused)} findings' if refused else 'ok'}")
+    return EXIT_FAILED if refused else 0
+
+
+def _accept(options: Options, record: Record, known: Known) -> None:
+    known.ledger, known.gaps = gate.accept(record, known.ledger, known.gaps)
+    for name, text in ((ledger.LEDGER, known.ledger.text()), (ledger.GAPS, ledger.gaps_text(known.gaps))):
+        if ledger.write(options.reports, name, text):
+            say(f"rewrote {options.reports / name}; review it with git diff")
+
+
+def _print(record: Record, known: Known, findings: list[gate.Finding], folder: Path) -> None:
+    summary(counts(record, known.gaps))
+    for line in gate.explain(findings):
+        say(line)
+    totals = record.totals()
+    rate = totals["comparisons"] / max(totals["seconds"], 1e-9)
+    say(
+        f"\n{totals['cells']:,} cells, {totals['examples']:,} examples, {totals['comparisons']:,} comparisons in {totals['seconds']:.1f} CPU-s"
+        f" ({rate:,.0f} a CPU-second), {record.header['wall_seconds']:.1f} s with {record.header['jobs']} workers"
+    )
+    say(f"page: {folder / 'index.html'}")
+
+
+def counts(record: Record, gaps: list[Gap]) -> list[tuple[str, dict[str, int]]]:
+    """Per property, how many cells are in each state."""
+    table: dict[str, Counter[str]] = {prop: Counter() for prop in record.header["properties"]}
+    for (_, prop), state in publish.states(record, gaps).items():
+        table.setdefault(prop, Counter())[state] += 1
+    return [(prop, dict(states)) for prop, states in table.items() if states]
+
+
+@contextmanager
+def _terminated_like_interrupted():
+    """SIGTERM, as a CI system sends it, means what Ctrl-C means. Both are as before at the end."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT), signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGTERM, before[1])
