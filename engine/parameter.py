@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -124,7 +125,7 @@ class Parameter:
                     "please report an enhancement request to PyTorch.)"
                 )
             return int(value.item())
-        if isinstance(value, TYPES["Tensor"]) or not hasattr(value, "__index__"):
+        if isinstance(value, TYPES["Tensor"]) or not (isinstance(value, bool) or _is_index(value)):
             raise TypeError(
                 f"{function}(): argument '{self.name}' failed to unpack the object at pos {i + 1} with error "
                 f'"type must be {self.word()},but got {type_name(value)}"'
@@ -167,15 +168,15 @@ def _default_text(text: str, argument: schema.Argument) -> str:
 def _accepts(kind: str, size: int) -> Callable[[Any], bool]:
     """The test for one kind, as PyTorch's parser makes it."""
     if kind in INT_LISTS:
-        return _int_list_test(_is_index if kind == "int[]" else _is_symint, _is_int if kind == "int[]" else _is_symint, size)
-    simple = {"Scalar": _is_scalar, "complex": _is_complex, "float": _is_float, "int": _is_int_or_tensor, "SymInt": _is_symint, "bool": _is_bool,
+        return _int_list_test(size)
+    simple = {"Scalar": _is_scalar, "complex": _is_complex, "float": _is_float, "int": _is_int_or_tensor, "SymInt": _is_index, "bool": _is_bool,
               "float[]": _is_float_list, "Scalar[]": _is_scalar_list, "str": _is_string, "ScalarType": _is_dtype, "Device": _is_device}  # fmt: skip
     if kind in simple:
         return simple[kind]
     if kind in ("Tensor[]", "Tensor?[]"):
         return _is_list
     classes = {"Layout": layout, "MemoryFormat": memory_format}
-    return (lambda v: isinstance(v, classes[kind])) if kind in classes else (lambda v: isinstance(v, TYPES[kind]))
+    return (lambda v: isinstance(v, classes[kind])) if kind in classes else (lambda v: isinstance(v, TYPES.get(kind, ())))
 
 
 def _is_bool(v: Any) -> bool:
@@ -225,18 +226,22 @@ def _is_index(v: Any) -> bool:
     """An int, or what can stand for one through `__index__`; a bool may not."""
     if isinstance(v, TYPES["Tensor"]):
         return v.numel() == 1 and v.dtype.category < 2
-    return not isinstance(v, (bool, np.bool_)) and hasattr(v, "__index__")
+    if isinstance(v, (bool, np.bool_)) or not hasattr(type(v), "__index__"):
+        return False
+    try:
+        operator.index(v)
+    except TypeError:  # an array has `__index__`, which works for a single integer only
+        return False
+    return True
 
 
-_is_symint = _is_index
-
-
-def _int_list_test(first: Callable[[Any], bool], alone: Callable[[Any], bool], size: int) -> Callable[[Any], bool]:
+def _int_list_test(size: int) -> Callable[[Any], bool]:
     """A list whose first element is an int (the others are looked at when it is unpacked), or one int where the size is known."""
+
     def test(v: Any) -> bool:
         if isinstance(v, (list, tuple)):
-            return not v or first(v[0])
-        return size > 0 and alone(v)
+            return not v or _is_index(v[0])
+        return size > 0 and _is_index(v)
 
     return test
 
