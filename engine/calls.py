@@ -9,92 +9,163 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import dtypes, modes
-from .size import Size
+from .parser import NUMBERS_AS_TENSORS, Parser, python_order, register
+from .schema import REQUIRED
+from .specialise import specialisable, specialise
 from .tensor import Tensor
 from .views import check_inplace, check_no_overlap, node_of
 
 if TYPE_CHECKING:
     from .op import Op
 
+register("Tensor", Tensor)
+MISSING: Any = object()
 FUNCTIONS: dict[str, Callable[..., Any]] = {}  # what `engine.<name>` is to be
 REFLECTED = {"add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "matmul", "lshift", "rshift"}
-BINARY = REFLECTED | {"eq", "ne", "lt", "le", "gt", "ge"}
+
+
+class Form:
+    """One way to call an op: as a function, a method, or in place; `ops` are the overloads that have this form."""
+
+    def __init__(self, name: str, ops: list[Op], kind: str, inplace: bool) -> None:
+        self.name, self.inplace = name, inplace
+        order = python_order(name, [o.schema for o in ops], form=kind, has_out=[self._has_out(o) for o in ops])
+        self.ops = [ops[i] for i in order]
+        self.parser = Parser(name, [o.schema for o in self.ops], form=kind, has_out=[self._has_out(o) for o in self.ops])
+
+    def _has_out(self, op: Op) -> bool:
+        return op.family.out and not self.inplace
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        index, values, out = self.parser(args, kwargs)
+        op = self.ops[index]
+        if out is not None:
+            return run_out(op, values, out)
+        return op.run_inplace(values) if self.inplace or op.writes else op.run(values)
 
 
 class Overloads:
-    """Every overload of one name, tried in PyTorch's order."""
+    """Every overload of one name and the forms they have, built when first called."""
 
     def __init__(self, path: str) -> None:
         self.path, self.name = path, path.rpartition(".")[2]
         self.ops: list[Op] = []
+        self.forms: dict[str, Callable[..., Any]] = {}
+        self.chosen: dict[Any, Op] = {}
 
     def add(self, op: Op) -> None:
         self.ops.append(op)
-        self.attach(op)
+        self.forms.clear()
+        self._attach(op)
 
-    # -- choosing ---------------------------------------------------------------------------------------------------
-    def resolve(self, args: tuple[Any, ...], kwargs: dict[str, Any], ops: list[Op] | None = None) -> tuple[Op, list[Any]]:
-        """The first overload that takes the call, and its arguments in schema order. Raises TypeError where none does."""
-        error: TypeError | None = None
-        for op in ops or self.ops:
-            try:
-                values = bind(op, args, kwargs)
-            except TypeError as e:
-                error = error or e
-                continue
-            if all(accepts(a.type, v) for a, v in zip(op.schema.arguments, values, strict=True)):
-                return op, values
-        raise error or TypeError(f"{self.name}() received an invalid combination of arguments")
+    def form(self, kind: str) -> Callable[..., Any]:
+        """The call of one form: "function", "method" or "inplace"."""
+        if kind not in self.forms:
+            self.forms[kind] = self._make(kind)
+        return self.forms[kind]
+
+    def _make(self, kind: str) -> Callable[..., Any]:
+        if self.path.startswith("nn.functional."):
+            return self._python_call
+        if kind == "inplace":
+            return Form(self.name + "_", [o for o in self.ops if o.family.inplace], "method", True)
+        having = [o for o in self.ops if (o.family.function if kind == "function" else o.family.method)]
+        return Form(self.name, having or self.ops, kind, False)
+
+    def _python_call(self, *args: Any, **kwargs: Any) -> Any:
+        """PyTorch's `nn.functional` is Python: errors of arguments are Python's own."""
+        op = self.ops[0]
+        return op.run(bind(op, args, kwargs))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        out = kwargs.pop("out", None)
-        op, values = self.resolve(args, kwargs)
-        if out is not None:
-            return run_out(op, values, out)
-        return op.run_inplace(values) if op.schema.is_inplace else op.run(values)
+        return self.form("function")(*args, **kwargs)
 
+    # -- inside rules -------------------------------------------------------------------------------------------------
     def either(self, *args: Any, **kwargs: Any) -> Any:
         """The op as a rule calls it: on arrays the kernel alone, on Tensors the recorded call."""
-        if any(isinstance(a, Tensor) or (isinstance(a, list) and a and isinstance(a[0], Tensor)) for a in args):
-            return self(*args, **kwargs)
         op, values = self.resolve(args, kwargs)
+        for i, is_list in op.tensors:
+            v = values[i]
+            if isinstance(v, Tensor) or (is_list and any(isinstance(t, Tensor) for t in v)):
+                return op.run_inplace(values) if op.writes else op.run(values)
         return op.raw(values)
 
-    def call_inplace(self, *args: Any, **kwargs: Any) -> Any:
-        op, values = self.resolve(args, kwargs, [o for o in self.ops if o.family.inplace])
-        return op.run_inplace(values)
+    def resolve(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Op, list[Any]]:
+        """The first overload that takes the call, by the types of its arguments; and those in schema order."""
+        key = (*map(type, args), *kwargs)
+        op = self.chosen.get(key)
+        if op is not None:
+            return op, bind(op, args, kwargs)
+        for op in self.ops:
+            try:
+                values = bind(op, args, kwargs)
+            except TypeError:
+                continue
+            if all(accepts(a.type, v) for a, v in zip(op.schema.arguments, values, strict=True)):
+                self.chosen[key] = op
+                return op, values
+        raise TypeError(f"{self.name}: no overload takes {args} {kwargs}")
 
-    # -- forms --------------------------------------------------------------------------------------------------------
-    def attach(self, op: Op) -> None:
+    # -- attaching --------------------------------------------------------------------------------------------------
+    def _attach(self, op: Op) -> None:
         """Give Tensor and the namespace what this overload adds."""
         name, family = self.name, op.family
         if family.function:
-            FUNCTIONS[self.path] = named(self.__call__, name)
+            FUNCTIONS[self.path] = self._public("function", name)
         if op.schema.namespace:
             return
         if family.method:
-            setattr(Tensor, name, named(lambda t, *args, **kwargs: self(t, *args, **kwargs), name))
+            setattr(Tensor, name, self._public("method", name))
         if family.inplace:
-            inplace = named(lambda t, *args, **kwargs: self.call_inplace(t, *args, **kwargs), name + "_")
-            setattr(Tensor, name + "_", inplace)
-            FUNCTIONS[self.path + "_"] = inplace
+            setattr(Tensor, name + "_", self._public("inplace", name + "_"))
+            FUNCTIONS[self.path + "_"] = self._public("inplace", name + "_")
         if family.operator:
             self._attach_operator(family.operator, family.inplace)
 
+    def _public(self, kind: str, name: str) -> Callable[..., Any]:
+        fast = self._fast(kind)
+        count = 0 if fast is None else fast.__code__.co_posonlyargcount
+        form = self.form
+
+        def one(a: Any = MISSING, /, *args: Any, **kwargs: Any) -> Any:
+            if args or kwargs or a is MISSING:
+                return form(kind)(*(() if a is MISSING else (a,)), *args, **kwargs)
+            return fast(a)
+
+        def two(a: Any = MISSING, b: Any = MISSING, /, *args: Any, **kwargs: Any) -> Any:
+            if args or kwargs or b is MISSING:
+                return form(kind)(*(x for x in (a, b) if x is not MISSING), *args, **kwargs)
+            return fast(a, b)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return form(kind)(*args, **kwargs)
+
+        made = (call, one, two)[count]
+        made.__name__ = made.__qualname__ = name
+        return made
+
+    def _fast(self, kind: str) -> Any:
+        """The specialised call of this name, where its overload of Tensors alone has one."""
+        candidates = [o for o in self.ops if specialisable(o)]
+        if kind == "inplace" or len(candidates) != 1:
+            return None
+        numbers = self.name in NUMBERS_AS_TENSORS
+        return specialise(candidates[0], lambda *args: self.form(kind)(*args), numbers)
+
     def _attach_operator(self, operator: str, inplace: bool) -> None:
-        setattr(Tensor, f"__{operator}__", _operator(self.__call__))
-        if operator in REFLECTED:
-            setattr(Tensor, f"__r{operator}__", _operator(lambda t, other: self(other, t)))
-            if inplace:
-                setattr(Tensor, f"__i{operator}__", _operator(self.call_inplace))
+        fast = self._fast("function")
+        setattr(Tensor, f"__{operator}__", _operator(fast or (lambda *args: self.form("function")(*args))))
+        if operator in REFLECTED and f"__r{operator}__" not in Tensor.__dict__:
+            setattr(Tensor, f"__r{operator}__", _operator(lambda t, other: self.reflected(other, t)))
+        if operator in REFLECTED and inplace:
+            setattr(Tensor, f"__i{operator}__", _operator(lambda *args: self.form("inplace")(*args)))
 
-
-def named(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **kwargs)
-
-    call.__name__ = call.__qualname__ = name
-    return call
+    def reflected(self, other: Any, t: Tensor) -> Any:
+        """`other <operator> t` for a Python number, which stands for a Tensor here whatever the function takes."""
+        op = next(o for o in self.ops if all(a.is_tensor for a in o.schema.arguments[:2]))
+        if not isinstance(other, bool | int | float | complex):
+            raise TypeError
+        return op.run([other, t, *(a.default for a in op.schema.arguments[2:])])
 
 
 def _operator(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -108,58 +179,44 @@ def _operator(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-    """The arguments in schema order. Raises TypeError where the call does not fit."""
-    from .schema import REQUIRED
-
-    positional, arguments = op.schema.positional, op.schema.arguments
-    if positional and args and positional[-1].type.startswith("int[") and all(type(a) is int for a in args[len(positional) - 1 :]):
-        args = (*args[: len(positional) - 1], args[len(positional) - 1 :]) if len(args) >= len(positional) else args
+    """The arguments in schema order. Raises TypeError, in Python's words, where the call does not fit."""
+    positional, arguments, name = op.schema.positional, op.schema.arguments, op.schema.name
     if len(args) > len(positional):
-        raise TypeError(f"{op.schema.name}() takes {len(positional)} positional arguments but {len(args)} were given")
-    values = list(args)
-    used = 0
+        least = sum(a.default is REQUIRED for a in positional)
+        takes = f"from {least} to {len(positional)}" if least != len(positional) else f"{len(positional)}"
+        raise TypeError(f"{name}() takes {takes} positional arguments but {len(args)} were given")
+    values, left = list(args), dict(kwargs)
+    missing = []
     for a in arguments[len(args) :]:
-        if a.name in kwargs:
-            values.append(kwargs[a.name])
-            used += 1
-        elif a.name == "self" and "input" in kwargs:
-            values.append(kwargs["input"])
-            used += 1
-        elif a.default is REQUIRED:
-            raise TypeError(f'{op.schema.name}() missing 1 required positional arguments: "{a.name}"')
-        else:
-            values.append(a.default)
-    if used != len(kwargs):
-        raise TypeError(f"{op.schema.name}() got an unexpected keyword argument")
+        value = left.pop(a.name, a.default)
+        if value is REQUIRED:
+            missing.append(f"'{a.name}'")
+        values.append(value)
+    if missing:
+        listed = " and ".join([", ".join(missing[:-1]), missing[-1]]) if len(missing) > 1 else missing[0]
+        raise TypeError(f"{name}() missing {len(missing)} required positional argument{'s' * (len(missing) > 1)}: {listed}")
+    for word in left:
+        taken = word in op.schema.names
+        raise TypeError(f"{name}() got multiple values for argument '{word}'" if taken else f"{name}() got an unexpected keyword argument '{word}'")
     for i, a in enumerate(arguments):
-        if a.type.startswith("int[") and type(values[i]) is int:
+        if type(values[i]) is int and a.type.startswith("int["):
             values[i] = (values[i],)
     return values
 
 
 def accepts(kind: str, value: Any) -> bool:
+    """True where a rule may give `value` for an argument of schema type `kind`."""
     if value is None:
         return kind.endswith("?") or kind in ("ScalarType", "Generator")
     kind = kind.rstrip("?")
     if kind == "Tensor":
-        return isinstance(value, Tensor | bool | int | float | complex | np.ndarray)
-    if kind.startswith("Tensor"):
+        return isinstance(value, Tensor | bool | int | float | complex | np.ndarray | np.generic)
+    if kind.startswith(("Tensor", "int[")):
         return isinstance(value, list | tuple)
     if kind == "int":
         return isinstance(value, int) and not isinstance(value, bool)
-    if kind.startswith("int["):
-        return isinstance(value, list | tuple)
-    if kind == "float":
-        return isinstance(value, int | float)
-    if kind == "Scalar":
-        return isinstance(value, int | float | complex)
-    if kind == "bool":
-        return isinstance(value, bool)
-    if kind == "str":
-        return isinstance(value, str)
-    if kind == "ScalarType":
-        return isinstance(value, dtypes.dtype)
-    return True
+    wanted = {"float": int | float, "Scalar": int | float | complex, "bool": bool, "str": str, "ScalarType": dtypes.dtype}.get(kind)
+    return wanted is None or isinstance(value, wanted)
 
 
 # -- out= ----------------------------------------------------------------------------------------------------------------
@@ -206,5 +263,3 @@ def resize_out(t: Tensor, shape: tuple[int, ...]) -> None:
         )
     t._array = np.empty(shape, t._array.dtype)
 
-
-__all__ = ["FUNCTIONS", "Overloads", "Size"]

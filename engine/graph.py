@@ -92,20 +92,21 @@ FREED = FreedValues()
 class Node:
     """One recorded call: where its gradients go, and what its rules asked to keep.
 
-    `edges` holds per input a Node, a leaf Tensor (or the AccumulateGrad somebody asked for), or None; `nrs` the output
-    number each edge means, None where all are 0. A concrete class per op carries the op and is named as PyTorch names it.
+    `edges` holds per input a Node, a leaf Tensor (or the AccumulateGrad somebody asked for), a pair (node, output
+    number) where that number is not 0, or None. `saved` is flat: value, version, value, version, ... `fits` holds the
+    (shape, dtype) each gradient must have, or None where all are those of the output. A concrete class per op carries
+    the op and is named as PyTorch names it.
     """
 
-    __slots__ = ("edges", "nrs", "saved", "versions", "plan", "fits", "outputs", "seq", "extras", "__weakref__")
+    __slots__ = ("edges", "saved", "plan", "fits", "seq", "extras", "__weakref__")
     op: ClassVar[Any] = None
-    count: ClassVar[int] = 1
+    outputs: ClassVar[Any] = None  # a node of several results has a slot of this name, with the (shape, dtype) of each
 
     edges: tuple[Any, ...]
-    nrs: tuple[int, ...] | None
     saved: Any
-    versions: tuple[int, ...]
+    plan: Any
     fits: Any
-    outputs: Any
+    seq: int
     extras: Extras | None
 
     def __repr__(self) -> str:
@@ -117,7 +118,7 @@ class Node:
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         self.edges = tuple(accumulator(e) if isinstance(e, Tensor) else e for e in self.edges)
-        return tuple(zip(self.edges, self.nrs or (0,) * len(self.edges), strict=True))
+        return tuple(e if type(e) is tuple else (e, 0) for e in self.edges)
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -147,13 +148,11 @@ class Node:
         """Drop what was kept for backward."""
 
     def __call__(self, *gs: Any) -> Any:
-        if len(gs) != self.count_outputs():
-            raise TypeError(f"expected {self.count_outputs()} arguments, got {len(gs)} instead")
+        expected = 1 if self.outputs is None else len(self.outputs)
+        if len(gs) != expected:
+            raise TypeError(f"expected {expected} arguments, got {len(gs)} instead")
         results = tuple(self.apply(list(gs), True))
         return results[0] if len(results) == 1 else results
-
-    def count_outputs(self) -> int:
-        return len(self.outputs) if self.outputs is not None else 1
 
 
 class AccumulateGrad:
@@ -245,15 +244,15 @@ class Walk:
     """One backward pass: which nodes run, what has arrived at each, and where gradients are captured.
 
     `targets` maps (node or leaf, output number) to the place in the result where its gradient goes; None accumulates
-    into every leaf. `accumulate` says that targets are accumulated into rather than returned.
+    into every leaf. `accumulate` says that leaves among the targets are accumulated into rather than captured.
     """
 
     def __init__(self, keep: bool, recording: bool, targets: dict[tuple[Any, int], int] | None, accumulate: bool) -> None:
         self.keep, self.recording, self.targets, self.accumulate = keep, recording, targets, accumulate
-        self.arrived: dict[Any, Any] = {}
-        self.waiting: dict[Any, int] = {}
+        self.arrived: dict[Any, Any] = {}  # a gradient, or for a node of several outputs one or None per output
+        self.waiting: dict[Any, int] = {}  # how many consumers have not run yet
         self.captured: dict[int, Any] = {}
-        self.needed: set[Any] | None = None
+        self.needed: set[Any] = set()
         self.ready: list[tuple[int, int, Any]] = []
 
     def run(self, roots: list[tuple[Any, int, Any]]) -> dict[int, Any]:
@@ -262,98 +261,132 @@ class Walk:
         modes.switch(before & ~modes.GRAD | (modes.GRAD if self.recording else 0))
         token = quiet()
         try:
-            self._plan([node for node, _, _ in roots])
+            starts = list(dict.fromkeys(node for node, _, _ in roots))
+            order = self._count(starts)
+            if self.targets is not None:
+                self._find_needed(order)
             for node, nr, g in roots:
                 self._arrive(node, nr, g)
-            for node in dict.fromkeys(node for node, _, _ in roots):
+            for node in starts:
                 if not self.waiting.get(node):
                     self._push(node)
-            while self.ready:
-                self._step(heapq.heappop(self.ready)[2])
+            self._drain()
         finally:
             loud(token)
             modes.switch(before)
         return self.captured
 
-    def _plan(self, roots: list[Any]) -> None:
-        """Count what each reachable node waits for; with targets, find the nodes that lead to one."""
-        waiting, order = self.waiting, list(dict.fromkeys(roots))
-        seen = set(order)
+    def _count(self, starts: list[Any]) -> list[Any]:
+        """Count what each reachable node waits for; returns the nodes, `starts` first."""
+        waiting, order, first = self.waiting, list(starts), set(starts)
         for node in order:  # grows while it is read
             if isinstance(node, Tensor):
                 continue
             for e in node.edges:
                 if e is None:
                     continue
-                if type(e) is AccumulateGrad:
+                if type(e) is tuple:
+                    e = e[0]
+                elif type(e) is AccumulateGrad:
                     e = e.variable
-                waiting[e] = waiting.get(e, 0) + 1
-                if e not in seen:
-                    seen.add(e)
-                    order.append(e)
-        if self.targets is not None:
-            self._find_needed(order)
+                if e in waiting:
+                    waiting[e] += 1
+                else:
+                    waiting[e] = 1
+                    if e not in first:
+                        order.append(e)
+        return order
 
     def _find_needed(self, order: list[Any]) -> None:
-        ends = {node for node, _ in self.targets or ()}
-        needed = {n for n in order if n in ends}
+        """The nodes that lead to a target, which run; a target that leads to no other is captured and not run."""
         parents: dict[Any, list[Any]] = {}
         for node in order:
             for e in () if isinstance(node, Tensor) else node.edges:
-                parents.setdefault(e.variable if type(e) is AccumulateGrad else e, []).append(node)
-        below, stack = set(), list(needed)
+                parents.setdefault(end_of(e), []).append(node)
+        stack = [node for node, _ in self.targets or ()]
         while stack:
             for parent in parents.get(stack.pop(), ()):
-                if parent not in below:
-                    below.add(parent)
+                if parent not in self.needed:
+                    self.needed.add(parent)
                     stack.append(parent)
-        self.needed = below  # these run; a target that leads to no other target is captured and not run
 
     def _push(self, node: Any) -> None:
-        if isinstance(node, Tensor):
-            heapq.heappush(self.ready, (-(2**63), id(node), node))
-        else:
-            heapq.heappush(self.ready, (-node.seq, id(node), node))
+        """Among ready nodes the latest recorded runs first, and leaves before all."""
+        heapq.heappush(self.ready, (-(2**63) if isinstance(node, Tensor) else -node.seq, id(node), node))
+
+    def _drain(self) -> None:
+        """Run what is ready until nothing is. A node that is the only one made ready follows without the heap."""
+        arrived, waiting, ready, keep = self.arrived, self.waiting, self.ready, self.keep
+        plain = self.targets is None and not self.recording
+        while ready:
+            node = heapq.heappop(ready)[2]
+            while node is not None:
+                g = arrived.pop(node, None)
+                if isinstance(node, Tensor):
+                    self._leaf(node, g)
+                    break
+                fast = node.plan.fast if plain and g is not None and node.extras is None else None
+                if fast is not None:
+                    results = fast(node, g)
+                    if not keep:
+                        node.free()
+                else:
+                    results = self._step(node, g)
+                    if results is None:
+                        break
+                follow = None
+                for e, r in zip(node.edges, results):  # noqa: B905  # strict costs, and a node's results match its edges
+                    if e is None:
+                        continue
+                    nr = 0
+                    if type(e) is tuple:
+                        e, nr = e
+                    elif type(e) is AccumulateGrad:
+                        e = e.variable
+                    if r is not None:
+                        if nr or e in arrived or (type(e) is not Tensor and e.outputs is not None):
+                            self._arrive(e, nr, r)
+                        else:
+                            arrived[e] = r
+                    left = waiting[e] - 1
+                    if left:
+                        waiting[e] = left
+                    elif follow is None:
+                        follow = e
+                    else:
+                        self._push(e)
+                if follow is not None and ready:
+                    self._push(follow)
+                    break
+                node = follow
 
     def _arrive(self, node: Any, nr: int, g: Any) -> None:
         """Add a gradient to what output `nr` of `node` (or a leaf) has received."""
         arrived = self.arrived
+        if isinstance(node, Tensor) or node.outputs is None:
+            old = arrived.get(node)
+            arrived[node] = g if old is None else self._sum(old, g)
+            return
         gs = arrived.get(node)
         if gs is None:
-            gs = arrived[node] = [None] * (1 if isinstance(node, Tensor) else node.count_outputs())
-        old = gs[nr]
-        gs[nr] = g if old is None else old + g if self.recording else np.asarray(np.add(old, g, dtype=g.dtype))
+            gs = arrived[node] = [None] * len(node.outputs)
+        gs[nr] = g if gs[nr] is None else self._sum(gs[nr], g)
 
-    def _step(self, node: Any) -> None:
-        gs = self.arrived.pop(node, None)
-        if isinstance(node, Tensor):
-            return self._leaf(node, gs)
+    def _sum(self, old: Any, g: Any) -> Any:
+        return old + g if self.recording else np.asarray(np.add(old, g))
+
+    def _step(self, node: Node, g: Any) -> Sequence[Any] | None:
+        """Run one node with everything that may be asked of it; None where nothing behind it is wanted."""
+        gs = g if node.outputs is not None else None if g is None else [g]
         if gs is not None and node.extras is not None:
             self._tensor_hooks(node, gs)
         if self.targets is not None:
             self._capture(node, gs)
-            if node not in self.needed:  # type: ignore[operator]
+            if node not in self.needed:
                 return None
         if gs is None and not getattr(node, "runs_on_nothing", False):
-            results: Sequence[Any] = (None,) * len(node.edges)
-        else:
-            results = self._apply(node, gs)
-        self._send(node, results)
-        return None
-
-    def _send(self, node: Node, results: Sequence[Any]) -> None:
-        waiting, nrs = self.waiting, node.nrs
-        for i, e in enumerate(node.edges):
-            if e is None:
-                continue
-            if type(e) is AccumulateGrad:
-                e = e.variable
-            g = results[i]
-            if g is not None:
-                self._arrive(e, 0 if nrs is None else nrs[i], g)
-            waiting[e] -= 1
-            if not waiting[e]:
-                self._push(e)
+            return (None,) * len(node.edges)
+        return self._apply(node, gs)
 
     def _apply(self, node: Node, gs: Any) -> Sequence[Any]:
         more = node.extras
@@ -414,12 +447,11 @@ class Walk:
                 self.captured[place] = gs[nr]
 
     # -- leaves -----------------------------------------------------------------------------------------------------
-    def _leaf(self, leaf: Tensor, gs: Any) -> None:
+    def _leaf(self, leaf: Tensor, g: Any) -> None:
         place = None if self.targets is None else self.targets.get((leaf, 0))
-        if gs is None or gs[0] is None or (self.targets is not None and place is None):
+        if g is None or (self.targets is not None and place is None):
             return
         more = leaf._rare
-        g = gs.pop()
         if more is not None and more.hooks:
             g = self._run_hooks(more.hooks, g)
         node = more and more.accumulate and more.accumulate()
@@ -435,6 +467,11 @@ class Walk:
         if node and node.post:
             for hook in list(node.post.values()):
                 hook((), (self.show(g),))
+
+
+def end_of(edge: Any) -> Any:
+    """The node or leaf an edge leads to."""
+    return edge[0] if type(edge) is tuple else edge.variable if type(edge) is AccumulateGrad else edge
 
 
 def accumulate(leaf: Tensor, g: Any, recording: bool) -> None:
@@ -512,12 +549,10 @@ def short_name(node: Any) -> str:
     return head if mark and tail.isdigit() else name
 
 
-def edge_of(t: Tensor) -> tuple[Any, int] | None:
-    """Where gradients of `t` flow to: (leaf or node, output number), or None. `t`'s node must be up to date."""
+def edge_of(t: Tensor) -> Any:
+    """Where gradients of `t` flow to, as `Node.edges` holds it. `t`'s node must be up to date."""
     node = t._node
-    if node is None:
-        return None
     if node is LEAF:
         live = t._rare is not None and t._rare.accumulate and t._rare.accumulate()
-        return live or t, 0
-    return node, t._nr
+        return live or t
+    return (node, t._nr) if t._nr and node is not None else node

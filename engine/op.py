@@ -81,7 +81,7 @@ def plain(kernel: Callable[..., Any], promote: Promote | None = None, **words: A
 class Plan:
     """For one set of arguments that need a gradient: what is kept, which rules run, and on which of the kept values."""
 
-    __slots__ = ("save", "rules", "keeps_tensors", "positions")
+    __slots__ = ("save", "rules", "keeps_tensors", "fast")
 
     def __init__(self, op: Op, needs: tuple[bool, ...]) -> None:
         run = [r for r in op.rules_in_order if any(needs[p] for p in r.positions)]
@@ -91,7 +91,7 @@ class Plan:
         index = {w: i for i, w in enumerate(wanted)}
         self.rules = [(r.function, [op.gradient_index(w) if op.is_gradient(w) else index[w] for w in r.wants], r.positions) for r in run]
         self.keeps_tensors = any(kind in (TENSOR, TENSORS, OUTPUT) for kind, _, _ in self.save)
-        self.positions = [i for i, need in enumerate(needs) if need]
+        self.fast: Callable[[Node, Any], Any] | None = None  # the rules compiled, for calls whose operands agree
 
 
 TENSOR, TENSORS, OUTPUT, VALUE, SHAPE, DTYPE, NEEDS = range(7)
@@ -130,8 +130,10 @@ class Op:
         self.shared = sorted({w for w in mentioned if mentioned.count(w) > 1 and not self.is_gradient(w)})
         self.plans: dict[tuple[bool, ...], Plan] = {}
         self.changes_dtype = family.changes_dtype
+        self.writes = self.schema.is_inplace and body is None
         self.node_name = self._node_name()
         self.Node = type(self.node_name, (OpNode,), {"__slots__": (), "op": self})
+        self.NodeOfSeveral = type(self.node_name, (OpNode,), {"__slots__": ("outputs",), "op": self})
 
     def __repr__(self) -> str:
         return f"<op {self.schema.text}>"
@@ -265,29 +267,29 @@ class Op:
 
     def make_node(self, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...]) -> OpNode:
         """The node of this call; `outs` are read for what rules want of them."""
-        plan = self.plans.get(needs)
-        if plan is None:
-            plan = self.plans[needs] = Plan(self, needs)
-        node = self.Node()
+        plan = self._plan(needs)
+        several = len(outs) > 1 or self.schema.returns_list
+        node = self.NodeOfSeveral() if several else self.Node()
+        if several:
+            node.outputs = [(t._array.shape, t._dtype) for t in outs]
         node.plan, node.extras = plan, None
-        node.outputs = [(t._array.shape, t._dtype) for t in outs] if len(outs) > 1 or self.schema.returns_list else None
-        edges, nrs, fits = [], [], []
-        for position, i in enumerate(self.diff):
+        edges, fits = [], []
+        for need, i in zip(needs, self.diff, strict=True):
             v = values[i]
             for t in v if isinstance(v, list | tuple) else (v,):
-                edge = edge_of(t) if needs[position] and isinstance(t, Tensor) else None
-                edges.append(edge[0] if edge else None)
-                nrs.append(edge[1] if edge else 0)
-                fits.append((t._array.shape, t._dtype) if isinstance(t, Tensor) else None)
+                is_tensor = isinstance(t, Tensor)
+                edges.append(edge_of(t) if need and is_tensor else None)
+                fits.append((t._array.shape, t._dtype) if is_tensor else None)
         node.edges, node.fits = tuple(edges), fits
-        node.nrs = tuple(nrs) if any(nrs) else None
-        saved = [self._keep(kind, i, values, outs, needs, node) for kind, i, _ in plan.save]
+        saved: list[Any] = []
+        for kind, i, _ in plan.save:
+            kept = self._keep(kind, i, values, outs, needs)
+            saved += (kept, _version(kept))
         node.saved = saved
-        node.versions = tuple(_version(s) for s in saved)
         node.seq = sequence()
         return node
 
-    def _keep(self, kind: int, i: int, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...], node: OpNode) -> Any:
+    def _keep(self, kind: int, i: int, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...]) -> Any:
         if kind == OUTPUT:
             t = outs[i]
             kept = Saved(t)
@@ -377,9 +379,9 @@ class OpNode(Node):
             else:
                 for p, r in zip(positions, result, strict=True):
                     parts[p] = r
-        return self._fitted(parts)
+        return self._fitted(parts, gs[0])
 
-    def _fitted(self, parts: list[Any]) -> list[Any]:
+    def _fitted(self, parts: list[Any], g: Any) -> list[Any]:
         """One gradient per edge, each of its input's shape and dtype."""
         if len(parts) != len(self.edges):
             flat: list[Any] = []
@@ -388,9 +390,12 @@ class OpNode(Node):
             parts = flat
         elif len(parts) == 1 and isinstance(parts[0], list | tuple):
             parts = list(parts[0])
+        fits = self.fits
+        if fits is None:  # a specialised call whose operands were all as its result
+            fits = [(g.shape, g._dtype if isinstance(g, Tensor) else OF_NUMPY[g.dtype])] * len(parts)
         return [
             None if p is None or e is None else fit_any(p, *f) if type(p) is Tensor else fit_array(p, *f)
-            for p, e, f in zip(parts, self.edges, self.fits, strict=True)
+            for p, e, f in zip(parts, self.edges, fits, strict=True)
         ]
 
     def _materialised(self, gs: list[Any], recording: bool) -> list[Any]:
@@ -401,7 +406,7 @@ class OpNode(Node):
         if self.saved is FREED:
             raise RuntimeError(FREED_TWICE)
         values = []
-        for value, version, (kind, _, promoted) in zip(self.saved, self.versions, self.plan.save, strict=True):
+        for value, version, (kind, _, promoted) in zip(self.saved[::2], self.saved[1::2], self.plan.save, strict=True):
             if kind > OUTPUT:
                 values.append(value)
                 continue
@@ -432,7 +437,7 @@ def saved_value(node: OpNode, name: str) -> Any:
         if want == name and source in node.plan.save:
             if node.saved is FREED:
                 raise RuntimeError(FREED_TWICE)
-            return node._as_tensor(node.saved[node.plan.save.index(source)])
+            return node._as_tensor(node.saved[2 * node.plan.save.index(source)])
     raise AttributeError(f"'{type(node).__name__}' object has no attribute '_saved_{name}'")
 
 

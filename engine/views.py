@@ -146,17 +146,24 @@ def move_retained(t: Tensor, node: Node, nr: int) -> None:
             extras(node).retains[nr] = ref
 
 
+class NoPlan:
+    """The plan of nodes that have only one way to run."""
+
+    fast = None
+
+
+NO_PLAN = NoPlan()
+
+
 class CopySlices(Node):
     """A write through a view, seen from the base: the written part's gradient goes through `inner`."""
 
     __slots__ = ("inner", "base_array", "view_tensor", "base_fit")
 
     def __init__(self, base: Tensor, view: Tensor, inner: Node) -> None:
-        self.seq, self.extras, self.outputs = sequence(), None, None
+        self.seq, self.extras, self.plan = sequence(), None, NO_PLAN
         self.inner = inner
-        edge = edge_of(base)
-        self.edges = (edge[0] if edge else None, *inner.edges[1:])
-        self.nrs = (edge[1] if edge else 0, *(inner.nrs or (0,) * len(inner.edges))[1:])
+        self.edges = (edge_of(base), *inner.edges[1:])
         self.base_array = base._array
         self.base_fit = base._array.shape, base._dtype
         self.view_tensor = wrap(view._array, view._dtype)

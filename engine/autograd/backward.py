@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Handle, Hooks, Walk, edge_of, extras, rare
+from ..graph import Handle, Hooks, Walk, edge_of, end_of, extras, rare
 from ..registry import F
 from ..tensor import LEAF, Tensor, method, wrap
 from ..views import node_of
@@ -123,8 +123,7 @@ def run(
         if edge is None:
             raise RuntimeError(NO_GRAD.format(i=i))
         g = g if g._dtype is t._dtype else F.to(g, t._dtype)
-        node = edge[0] if not hasattr(edge[0], "variable") else edge[0].variable
-        starts.append((node, edge[1], g if recording else g._array))
+        starts.append((end_of(edge), t._nr, g if recording else g._array))
     targets, places = None, []
     if inputs is not None:
         targets, places = find_targets(inputs, accumulate)
@@ -144,8 +143,7 @@ def find_targets(inputs: tuple[Any, ...], accumulate: bool) -> tuple[dict[Any, i
             if accumulate:
                 raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
             raise RuntimeError("One of the differentiated Tensors does not require grad")
-        node = edge[0] if not hasattr(edge[0], "variable") else edge[0].variable
-        places.append(targets.setdefault((node, edge[1]), i))
+        places.append(targets.setdefault((end_of(edge), t._nr), i))
     return targets, places
 
 
