@@ -101,10 +101,17 @@ class Backend:
         """The op through the first public form PyTorch has: function, else method."""
         if op.spec.call is not None:
             return op.spec.call(self.m, **{n: v for n, v in args.items() if v is not OMITTED})
-        return self.function(op, args) if forms(op)[0] == "function" else self.method(op, args)
+        form = forms(op)[0]
+        return self.method(op, args) if form == "method" else self.function(op, args)
+
+    def internal(self, op: Declaration) -> Any:
+        """The callable of an op that has no public name. Raises LookupError where there is none."""
+        raise LookupError(f"{op.key} has no public name: give its spec a call")
 
     def function(self, op: Declaration, args: dict[str, Any], keywords: bool = False, **more: Any) -> Any:
         positional, named = spread(op.schema, args, keywords)
+        if forms(op)[0] == "internal":
+            return self.internal(op)(*positional, **named, **more)
         if "self" in named and not op.schema.namespace.startswith("nn"):
             named["input"] = named.pop("self")
         return getattr(space(self.m, op.schema.namespace), op.schema.name)(*positional, **named, **more)
@@ -152,9 +159,12 @@ class Torch(Backend):
     def pointer(self, t: Any) -> int:
         return t.data_ptr()
 
+    def internal(self, op: Declaration) -> Any:
+        return getattr(getattr(torch.ops.aten, op.schema.name), op.schema.overload or "default")
+
     def schema(self, op: Declaration) -> Any:
-        packet = getattr(torch.ops.aten, op.schema.namespace.replace("nn.functional", "").replace(".", "_") + ("_" if op.schema.namespace not in ("", "nn.functional") else "") + op.schema.name, None)
-        overload = getattr(packet, op.schema.overload or "default", None)
+        prefix = "" if op.schema.namespace in ("", "nn.functional") else op.schema.namespace.replace(".", "_") + "_"
+        overload = getattr(getattr(torch.ops.aten, prefix + op.schema.name, None), op.schema.overload or "default", None)
         if overload is not None and op.schema.namespace != "nn.functional":
             return described(parse(str(overload._schema).removeprefix("aten::").replace("SymInt", "int")))
         return from_python(space(torch, op.schema.namespace), op.schema)
@@ -181,6 +191,11 @@ class Engine(Backend):
 
     def array(self, t: Any) -> np.ndarray:
         return t.numpy(force=True)
+
+    def internal(self, op: Declaration) -> Any:
+        from engine.registry import OVERLOADS
+
+        return OVERLOADS[op.schema.name]
 
 
 def described(schema: Schema) -> list[Any]:
@@ -235,13 +250,11 @@ def _forms(namespace: str, name: str) -> tuple[str, ...]:
 
 
 def forms(op: Declaration) -> tuple[str, ...]:
-    """The public forms PyTorch has of an op. Raises LookupError where it has none."""
-    made = _forms(op.schema.namespace, op.schema.name)
-    if not made and op.spec.call is None:
-        raise LookupError(f"PyTorch has no public function or method {op.schema.key}: give its spec a call")
+    """The public forms PyTorch has of an op, or "internal"."""
+    made = _forms(op.schema.namespace, op.schema.name) or ("internal",)
     first = op.schema.arguments[0] if op.schema.arguments else None
     if first is None or first.type != "Tensor":
-        made = tuple(f for f in made if f != "method")
+        made = tuple(f for f in made if f != "method") or ("internal",)
     return made
 
 

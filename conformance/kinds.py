@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ def build(op: Declaration, src: Source, draws: frozenset[str] = frozenset()) -> 
         draft.argument = argument
         draft.args[argument.name] = _draw(src, draft, argument)
     spoiled = spoil(src, draft.args, op.schema) if "spoiled" in draws else ""
-    return Case(op.key, draft.args, src.bytes(24).ljust(32, b"\0"), spoiled)
+    return Case(op.key, draft.args, src.bytes(20), spoiled)
 
 
 def _draw(src: Source, draft: Draft, argument: Argument) -> Any:
@@ -185,7 +186,7 @@ def tensor(
     def draw(src: Source, draft: Draft) -> TensorValue:
         sides = shape(src, draft) if shape else _default_shape(src, draft)
         name = dtype if isinstance(dtype, str) else dtype(src, draft) if dtype else _default_dtype(src, draft)
-        strides, offset, count = (row_major(sides), 0, int(np.prod(sides))) if dense else draw_layout(src, sides)
+        strides, offset, count = (row_major(sides), 0, prod(sides)) if dense else draw_layout(src, sides)
         table = values.table(draft.mode, name, values_in)
         root = table[np.frombuffer(src.bytes(count), np.uint8)]
         return TensorValue(name, root, sides, strides, offset, _flag(src, draft, name))

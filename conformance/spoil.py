@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def _miscount(src: Source, args: dict[str, Any], schema: Schema) -> str:
 
 
 def _resized(value: TensorValue, shape: tuple[int, ...]) -> TensorValue:
-    count = int(np.prod(shape))
+    count = prod(shape)
     root = np.resize(value.root, count) if value.root.size else np.zeros(count, NUMPY[value.dtype])
     return TensorValue(value.dtype, root, shape, row_major(shape), 0, value.requires_grad)
 

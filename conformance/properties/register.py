@@ -60,7 +60,7 @@ def _record(B: Backend, seen: Observations, label: str, thing: Any) -> None:
     if B.is_tensor(thing):
         seen[label] = B.read(thing)
     elif isinstance(thing, (list, tuple)) and any(B.is_tensor(x) or isinstance(x, (list, tuple, BaseException)) for x in thing):
-        seen[f"{label} type"] = type(thing).__name__.split(".")[-1] if type(thing) in (list, tuple) else "tuple"
+        seen[label] = f"{'list' if isinstance(thing, list) else 'tuple'} of {len(thing)}"
         for i, part in enumerate(thing):
             _record(B, seen, f"{label}[{i}]", part)
     elif isinstance(thing, BaseException):

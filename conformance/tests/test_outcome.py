@@ -1,0 +1,166 @@
+"""The comparison is tested too: every planted error of the kill matrix is caught, and correct results are not."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+import torch
+
+from conformance.backends import truth
+from conformance.case import Case, tensor_value
+from conformance.outcome import Raised, Reference, arrays, compare, errors
+from conformance.properties import PROPERTIES
+from conformance.spec import declaration
+from conformance.sweep import Trial
+
+EXP = declaration("exp(Tensor self) -> Tensor", "pointwise", "self")
+SUM = declaration("sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", "reduction", "self")
+DTYPES = ("float32", "float64", "complex64", "complex128", "float16", "bfloat16")
+
+
+def numpy_dtype(name):
+    return np.dtype(ml_dtypes.bfloat16) if name == "bfloat16" else np.dtype(name)
+
+
+def observed(dtype, prop="gradient", values=(0.7, -1.3, 2.1, 0.4, -0.9, 1.8)):
+    """What PyTorch's exp and its gradient came to, with the reference for the third tier."""
+    array = np.array(values).astype(numpy_dtype(dtype)).reshape(2, 3)
+    case = Case("exp", {"self": tensor_value(array, requires_grad=True)}, bytes(range(20)))
+    trial = Trial(EXP, PROPERTIES[prop], "torch")
+    return trial.seen(truth, case), trial._reference(case)
+
+
+def last(change):
+    """Applies `change` to the last element."""
+
+    def apply(a):
+        a = a.copy()
+        a.flat[-1] = change(a.flat[-1])
+        return a
+
+    return apply
+
+
+def up(count):
+    def move(x):
+        if isinstance(x, (complex, np.complexfloating)):
+            return x * (1 + count * np.finfo(np.asarray(x).real.dtype).eps)
+        return x * type(x)(1 + count * float(ml_dtypes.finfo(np.asarray(x).dtype).eps))
+
+    return move
+
+
+MUTATIONS = {
+    "every element x(1+1e-4)": lambda a: (a * (1 + 1e-4)).astype(a.dtype),
+    "last element x(1+1e-3)": last(lambda x: x * (1 + 1e-3)),
+    "last element +100 ULP": last(up(100)),
+    "last element x1.2": last(lambda x: x * 1.2),
+    "gradient x(1+1e-3)": lambda a: (a * (1 + 1e-3)).astype(a.dtype),
+    "one gradient element x1.01": last(lambda x: x * 1.01),
+    "elements misplaced": lambda a: np.roll(a, 1),
+    "another dtype": lambda a: a.astype(np.float64 if a.dtype != np.float64 else np.float32),
+    "another shape": lambda a: a.reshape(-1),
+    "one element NaN": last(lambda x: x * np.nan),
+    "one element infinite": last(lambda x: x * np.inf),
+    "None instead": lambda a: None,
+}
+_SMALL = ("every element x(1+1e-4)", "last element x(1+1e-3)", "gradient x(1+1e-3)", "one gradient element x1.01")
+TOO_COARSE = {(m, d) for m in _SMALL for d in ("float16", "bfloat16")}  # within what rounding the input once to 16 bits may do to exp
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("mutation", MUTATIONS)
+@pytest.mark.parametrize("prop", ["value", "gradient"])
+def test_numeric_errors_are_caught(mutation, dtype, prop):
+    if (mutation, dtype) in TOO_COARSE:
+        return
+    theirs, reference = observed(dtype, prop)
+    label = next(n for n, v in theirs.items() if isinstance(v, np.ndarray))
+    with np.errstate(all="ignore"):
+        mine = {**theirs, label: MUTATIONS[mutation](theirs[label])}
+    assert compare(mine, theirs, reference).differences, f"{mutation} went unseen in {dtype}"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_special_values_keep_their_places(dtype):
+    theirs = {"value": np.array([0.0, -0.0, np.nan, np.inf, -np.inf, 1.0]).astype(numpy_dtype(dtype))}
+    for at, wrong in ((0, -0.0), (1, 0.0), (2, 0.0), (3, -np.inf), (4, np.nan), (3, 6e4), (5, np.nan)):
+        mine = {"value": theirs["value"].copy()}
+        mine["value"][at] = wrong
+        same = Reference(lambda: theirs, lambda unit: [theirs])
+        assert compare(mine, theirs, same).differences, (at, wrong)
+        assert compare(mine, theirs, None).differences, (at, wrong)
+
+
+def test_nan_sign_and_payload_do_not_count():
+    a = np.array([np.nan], np.float32)
+    b = np.array([0xFFC12345], np.uint32).view(np.float32)
+    assert arrays(a, b) == ("bitwise", "")
+
+
+FLAGS = {
+    "requires_grad": (True, False), "is_leaf": (True, False), "version": (0, 1), "strides": ((3, 1), (1, 2)), "shares": ([True], [False]),
+    "name": ("ExpBackward0", "LogBackward0"), "graph": (["A", [("B", 0)]], ["A", [("B", 1)]]), "warnings": ([], ["UserWarning: x"]),
+    "gradient.self": (None, np.zeros(2, np.float32)), "type": (True, 1), "saved": ("self", "result"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("label", FLAGS)
+def test_plain_observations_are_exact(label):
+    left, right = FLAGS[label]
+    for a, b in ((left, right), (right, left)):
+        assert compare({label: a}, {label: b}).differences
+        assert not compare({label: a}, {label: a}).differences
+    assert compare({}, {label: left}).differences, "missing"
+    assert compare({label: left}, {}).differences, "superfluous"
+
+
+def test_errors_compare_type_then_template_then_text():
+    truth_ = Raised("RuntimeError", "shape [2, 3] is invalid for input of size 5")
+    assert errors(truth_, truth_) == ""
+    assert errors(Raised("RuntimeError", "shape [4] is invalid for input of size 7"), truth_) == "text"
+    assert errors(Raised("RuntimeError", "no"), truth_) == "message"
+    assert errors(Raised("IndexError", truth_.text), truth_) == "error type"
+    for mine in ({}, {"raises": Raised("RuntimeError", "no")}, {"value": np.zeros(1)}):
+        assert compare(mine, {"raises": truth_}).differences
+    assert compare({"raises": truth_}, {"value": np.zeros(1)}).differences
+
+
+def bad_kernel(exact, planted):
+    """`planted` in float32 against PyTorch's float32 `exact`, over values where naive formulas lose digits."""
+    rng = np.random.default_rng(3)
+    x = (10.0 ** rng.uniform(-9, -3, 24)).astype(np.float32)
+
+    def run(v):
+        return {"value": exact(torch.from_numpy(v)).numpy()}
+
+    def moved(unit):
+        signs = np.random.default_rng(1)
+        return [run(x.astype(np.float64) * (1 + unit * signs.choice([-1, 1], 24))) for _ in range(8)]
+
+    return compare({"value": planted(x)}, run(x), Reference(lambda: run(x.astype(np.float64)), moved))
+
+
+def test_naive_formulas_are_caught_without_an_absolute_tolerance():
+    one = np.float32(1)
+    assert bad_kernel(torch.log1p, lambda x: np.log(one + x)).differences
+    assert bad_kernel(torch.expm1, lambda x: np.exp(x) - one).differences
+    assert not bad_kernel(torch.log1p, np.log1p).differences
+    assert not bad_kernel(torch.expm1, np.expm1).differences
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_another_order_of_summation_is_no_error(dtype):
+    """A correct sum rounds differently: the case's own conditioning must allow it, and a wrong divisor must not pass."""
+    rng = np.random.default_rng(5)
+    wrong = 0
+    for _ in range(60):
+        x = (10.0 ** rng.uniform(-3, 3, 40) * rng.choice([-1, 1], 40)).astype(dtype)
+        case = Case("sum.dim_IntList", {"self": tensor_value(x, True), "dim": 0}, bytes(20))
+        trial = Trial(SUM, PROPERTIES["value"], "torch")
+        theirs, reference = trial.seen(truth, case), trial._reference(case)
+        total = dtype(0)
+        for v in x:
+            total += v
+        assert not compare({"value": np.array(total)}, theirs, reference).differences
+        wrong += bool(compare({"value": np.array(total * dtype(1.025))}, theirs, reference).differences)
+    assert wrong >= 57

@@ -1,0 +1,63 @@
+"""Every property catches an error planted for it, and shrinks it to something a person can read."""
+
+import subprocess
+import sys
+
+import pytest
+
+from conformance.properties import PROPERTIES
+from conformance.spec import declaration
+from conformance.sweep import replay, run_cell
+
+from .planted import FURTHER, PLANTED
+
+MUL = declaration(
+    "mul.Tensor(Tensor self, Tensor other) -> Tensor", "pointwise", "self, other", inplace=True, out=True, operator="mul", promotes=True
+)  # fmt: skip
+TRANSPOSE = declaration("transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)", "view", "self")
+OPS = {"alias": TRANSPOSE, "layout": TRANSPOSE}
+
+
+def test_every_property_has_a_planted_error():
+    assert set(PLANTED) == set(PROPERTIES)
+
+
+def test_every_property_says_what_it_claims():
+    assert [n for n, p in PROPERTIES.items() if len(p.doc) < 30 or not p.doc.endswith(".")] == []
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_planted_error_is_caught(name):
+    result = run_cell(OPS.get(name, MUL), name, examples=60, subject=PLANTED[name], shrink=False)
+    assert result.status == "fail"
+
+
+@pytest.mark.parametrize(("name", "what", "planted"), FURTHER, ids=[what for _, what, _ in FURTHER])
+def test_further_planted_errors_are_caught(name, what, planted):
+    ops = [MUL, TRANSPOSE] if name in ("alias", "layout") else [MUL]
+    assert any(run_cell(op, name, examples=200, subject=planted, shrink=False).failures for op in ops), what
+
+
+def test_a_failure_is_small_readable_and_repeatable():
+    result = run_cell(MUL, "gradient", examples=60, subject=PLANTED["gradient"])
+    (failure, *_) = [f for f in result.failures if f.kind.startswith("gradient.")]
+    sizes = [len(a["tensor"]["values"]) for a in failure.case["args"].values() if "tensor" in a]
+    assert max(sizes) <= 2, failure.message
+    assert "instead of" in failure.message and failure.command == "python -m conformance run 'mul.Tensor::gradient'"
+    again = replay(failure.case, MUL, "gradient", subject=PLANTED["gradient"])
+    assert again is not None
+    assert replay(failure.case, MUL, "gradient", subject="torch") is None
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_scripts_run(name):
+    """The reproducer is valid Python that runs, here with PyTorch on both sides."""
+    result = run_cell(OPS.get(name, MUL), name, examples=40, subject=PLANTED[name], shrink=False)
+    text = result.failures[0].script
+    compile(text, name, "exec")
+    if name in ("value", "gradient", "no_grad"):
+        text = text.replace("import planted as mine", "import torch as mine")
+        done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        first, second = done.stdout.split("----- torch")[1:]
+        assert first == second and first.strip()
