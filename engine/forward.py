@@ -1,18 +1,219 @@
-"""Forward mode: tangents carried beside values, and how an op's tangent follows from its rule."""
+"""Forward mode: tangents carried beside values, and how an op's tangent follows from its declaration."""
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
+
+import numpy as np
+
+from . import dtypes, modes
+from .graph import Walk, edge_of, end_of, fit
+from .registry import F
+from .tensor import Tensor, rare, wrap
+from .views import replayed
+
+NO_FORMULA = (
+    "Trying to use forward AD with {name} that does not support it because it has not been implemented yet.\n"
+    "Please file an issue to PyTorch at https://github.com/pytorch/pytorch/issues/new?template=feature-request.yml so that we can "
+    "prioritize its implementation or submit a PR adding the implementation to derivatives.yaml"
+)
+
+
+class Level:
+    """The tensors that carry a tangent, which is dropped when the level ends."""
+
+    def __init__(self) -> None:
+        self.duals: list[weakref.ref[Tensor]] = []
+
+
+_levels: list[Level] = []
+
+
+def enter() -> int:
+    """Start a level; returns its number. Raises RuntimeError inside another."""
+    if _levels:
+        raise RuntimeError("Nested forward mode AD is not supported at the moment")
+    _levels.append(Level())
+    modes.set_bit(modes.FORWARD, True)
+    return 0
+
+
+def leave() -> None:
+    """End the level and drop its tangents. Raises RuntimeError where there is none."""
+    if not _levels:
+        raise RuntimeError("Dual level must be a positive number.")
+    modes.set_bit(modes.FORWARD, False)
+    for ref in _levels.pop().duals:
+        t = ref()
+        if t is not None and t._rare is not None:
+            t._rare.tangent = None
+
+
+def tangent_of(t: Any) -> Tensor | None:
+    return t._rare.tangent if isinstance(t, Tensor) and t._rare is not None else None
+
+
+def give(t: Tensor, tangent: Tensor) -> None:
+    """Let `t` carry `tangent`; through a view, the base carries it in the part the view covers."""
+    view = t._view
+    if view is not None and tangent_of(t) is None and tangent_of(view.base) is None:
+        whole = _zeros_like(view.base)
+        _set(view.base, whole)
+        part = replayed(whole, t)
+        F.copy_(part, tangent)
+        tangent = part
+    _set(t, tangent)
+
+
+def _set(t: Tensor, tangent: Tensor) -> None:
+    rare(t).tangent = tangent
+    _levels[-1].duals.append(weakref.ref(t))
 
 
 def tangents(op: Any, values: list[Any]) -> bool:
     """True where some differentiable argument carries a tangent."""
-    return False
+    return any(_any_tangent(values[i]) for i in op.diff)
+
+
+def _any_tangent(v: Any) -> bool:
+    if isinstance(v, list | tuple):
+        return any(tangent_of(t) is not None for t in v)
+    return tangent_of(v) is not None
+
+
+class _Off:
+    """Tangents are computed with forward mode off: only one level exists."""
+
+    def __enter__(self) -> None:
+        self.before = modes.current()
+        modes.switch(self.before & ~modes.FORWARD)
+
+    def __exit__(self, *exc: Any) -> None:
+        modes.switch(self.before)
 
 
 def run(op: Any, values: list[Any]) -> Any:
-    raise NotImplementedError
+    """Call `op` and give its results the tangents that follow from those of its arguments."""
+    with _Off():
+        result = op.run(values)
+        outs = list(result) if isinstance(result, tuple | list) else [result]
+        computed = _jvp(op, values, outs)
+    for t, tangent in zip(outs, computed, strict=True):
+        if tangent is not None and t._dtype.differentiable:
+            (_set if op.schema.is_view else give)(t, tangent)
+    return result
 
 
-def run_inplace(op: Any, values: list[Any]) -> Any:
-    raise NotImplementedError
+def run_inplace(op: Any, values: list[Any], needs: Any) -> Tensor:
+    """The same for an op that writes into its first argument."""
+    into: Tensor = values[0]
+    before = wrap(into._array.copy(), into._dtype)
+    before._node, before._nr = into._node, into._nr
+    with _Off():
+        old = tangent_of(into)
+        if old is not None:
+            rare(before).tangent = F.clone(old)
+        op.write_into(into, values, needs)
+        [tangent] = _jvp(op, [before, *values[1:]], [into])
+        if tangent is not None and old is not None:
+            F.copy_(old, tangent)
+    if tangent is not None and old is None and into._dtype.differentiable:
+        give(into, fit(tangent, into._array.shape, into._dtype))
+    return into
+
+
+def _jvp(op: Any, values: list[Any], outs: list[Tensor]) -> list[Tensor | None]:
+    """One tangent (or None) per result."""
+    rule = op.family.jvp
+    if rule is None:
+        raise NotImplementedError(NO_FORMULA.format(name=op.schema.name))
+    if callable(rule):
+        got = rule(values, [_tangents_of(values[i]) for i in op.diff], outs)
+        return list(got) if isinstance(got, tuple | list) else [got]
+    got = {"linear": _linear, "multilinear": _multilinear, "pointwise": _pointwise, "transpose": _transpose}[rule](op, values, outs)
+    return got if len(got) == len(outs) else [got[0], *[None] * (len(outs) - 1)]
+
+
+def _tangents_of(v: Any) -> Any:
+    return [tangent_of(t) for t in v] if isinstance(v, list | tuple) else tangent_of(v)
+
+
+def _zeros_like(t: Tensor) -> Tensor:
+    return wrap(np.zeros(t._array.shape, t._array.dtype), t._dtype)
+
+
+def _tangent_or_zeros(t: Any) -> Any:
+    if isinstance(t, list | tuple):
+        return [_tangent_or_zeros(x) for x in t]
+    tangent = tangent_of(t)
+    return tangent if tangent is not None else _zeros_like(t) if isinstance(t, Tensor) else 0
+
+
+def _linear(op: Any, values: list[Any], outs: list[Tensor]) -> list[Any]:
+    """The op itself, on tangents."""
+    changed = list(values)
+    for i in op.diff:
+        changed[i] = _tangent_or_zeros(values[i])
+    result = op.run(changed)
+    return list(result) if isinstance(result, tuple | list) else [result]
+
+
+def _multilinear(op: Any, values: list[Any], outs: list[Tensor]) -> list[Any]:
+    """One call per argument that has a tangent, with the others as they are; summed."""
+    total: Any = None
+    for i in op.diff:
+        tangent = tangent_of(values[i])
+        if tangent is not None:
+            part = op.run([*values[:i], tangent, *values[i + 1 :]])
+            total = part if total is None else total + part
+    return [total]
+
+
+def _pointwise(op: Any, values: list[Any], outs: list[Tensor]) -> list[Any]:
+    """Elementwise, the rule is the derivative: `conj(rule(conj(t)))`, summed over the arguments."""
+    node = _node(op, values, outs)
+    total: Any = None
+    for position, i in enumerate(op.diff):
+        tangent = tangent_of(values[i])
+        if tangent is None:
+            continue
+        part = node.apply_rule(tangent.conj(), position).conj()
+        total = part if total is None else total + part
+    return [None if total is None else fit(F.expand(total, outs[0].shape) if total.shape != outs[0].shape else total, outs[0]._array.shape, outs[0]._dtype)]
+
+
+def _node(op: Any, values: list[Any], outs: list[Tensor]) -> Any:
+    flags = tuple(_any_tangent(values[i]) for i in op.diff)
+    return op.make_node(values, outs, flags)
+
+
+def _transpose(op: Any, values: list[Any], outs: list[Tensor]) -> list[Any]:
+    """The adjoint of the rule `v -> <rule(v), .>`: differentiate it with respect to `v` along the tangents."""
+    recording = modes.is_grad_enabled()
+    before = modes.current()
+    modes.switch(before | modes.GRAD)
+    try:
+        cotangents = [_zeros_like(t).requires_grad_() if t._dtype.differentiable else None for t in outs]
+        node = _node(op, values, outs)
+        node.force_edges(values)
+        back = node.apply(list(cotangents), True)
+        starts = []
+        flat = [t for i in op.diff for t in (values[i] if isinstance(values[i], list | tuple) else [values[i]])]
+        for t, g in zip(flat, back, strict=True):
+            tangent = tangent_of(t)
+            if tangent is not None and g is not None and g.requires_grad:
+                starts.append((end_of(edge_of(g)), g._nr, tangent if tangent._dtype is g._dtype else F.to(tangent, g._dtype)))
+        targets = {(c, 0): i for i, c in enumerate(cotangents) if c is not None}
+        if not starts:
+            return [_zeros_like(t) for t in outs]
+        modes.switch(before)
+        got = Walk(True, True, targets, False).run(starts) if recording else _without_recording(starts, targets)
+    finally:
+        modes.switch(before)
+    return [got[i] if i in got else _zeros_like(t) for i, t in enumerate(outs)]
+
+
+def _without_recording(starts: list[Any], targets: dict[Any, int]) -> dict[int, Any]:
+    got = Walk(True, False, targets, False).run([(node, nr, t._array) for node, nr, t in starts])
+    return {i: wrap(g, dtypes.OF_NUMPY[g.dtype]) for i, g in got.items()}

@@ -315,7 +315,7 @@ class Op:
         needs = self.needs(values) if mode & modes.GRAD and self.diff else None
         check_inplace(into, needs is not None)
         if mode & modes.FORWARD and self.diff and forward.tangents(self, values):
-            return forward.run_inplace(self, values)
+            return forward.run_inplace(self, values, needs)
         return self.write_into(into, values, needs)
 
     def write_into(self, into: Tensor, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:
@@ -362,6 +362,20 @@ class OpNode(Node):
         if not name.startswith("_saved_"):
             raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
         return saved_value(self, name[7:])
+
+    def force_edges(self, values: list[Any]) -> None:
+        """Give every differentiable input an edge, so that `apply` computes its gradient whoever wants it."""
+        flat = [t for i in self.op.diff for t in (values[i] if isinstance(values[i], list | tuple) else [values[i]])]
+        self.edges = tuple(t if isinstance(t, Tensor) else None for t in flat)
+
+    def apply_rule(self, g: Any, position: int) -> Any:
+        """The gradient of one argument, on Tensors, with nothing fitted."""
+        saved = self._unpack(True, [g])
+        for function, sources, positions in self.plan.rules:
+            if position in positions:
+                result = function(*[g if s < 0 else saved[s] for s in sources])
+                return result if len(positions) == 1 else result[positions.index(position)]
+        return None
 
     def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
         if self.outputs is not None:

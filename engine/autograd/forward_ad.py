@@ -1,0 +1,73 @@
+"""Forward mode as a user calls it: levels, and tensors with a tangent."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .. import forward
+from ..registry import F
+from ..tensor import Tensor
+
+NO_LEVEL = "Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first."
+
+
+class UnpackedDualTensor(NamedTuple):
+    """What `unpack_dual` returns: a view of the value without tangent, and the tangent or None."""
+
+    primal: Tensor
+    tangent: Tensor | None
+
+
+def enter_dual_level() -> int:
+    """Start a level; returns 0. Raises RuntimeError inside another level."""
+    return forward.enter()
+
+
+def exit_dual_level(*, level: int | None = None) -> None:
+    """End the level: no tensor has a tangent any more. Raises RuntimeError where there is none."""
+    forward.leave()
+
+
+class dual_level:
+    """`with dual_level():` tangents exist inside only."""
+
+    def __enter__(self) -> int:
+        return enter_dual_level()
+
+    def __exit__(self, *exc: Any) -> None:
+        exit_dual_level()
+
+
+def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> Tensor:
+    """A view of `tensor` that carries `tangent`, of the same shape.
+
+    Raises RuntimeError outside a level, for another shape, or where either carries a tangent already; ValueError where
+    one is neither floating nor complex.
+    """
+    if not forward._levels:
+        raise RuntimeError(NO_LEVEL)
+    for name, t in (("primal", tensor), ("tangent", tangent)):
+        if not (t.is_floating_point() or t.is_complex()):
+            raise ValueError(f"Expected {name} to be floating point or complex, but got: {t.dtype}")
+    if forward.tangent_of(tensor) is not None:
+        raise RuntimeError("Making a dual Tensor based on a Tensor that already has a forward gradient at the same level 0 is not supported.")
+    if tangent.shape != tensor.shape:
+        raise RuntimeError(
+            "Trying to set a forward gradient that has a different size than that of the original Tensor, this is not supported. "
+            f"Tensor is of size {list(tensor.shape)} while the given forward gradient is of size {list(tangent.shape)}."
+        )
+    if forward.tangent_of(tangent) is not None:
+        raise RuntimeError("Setting a forward grad that itself has a forward gradient at the same level0 is not supported.")
+    with forward._Off():
+        dual = F.view(tensor, tuple(tensor.shape))
+    forward._set(dual, tangent)
+    return dual
+
+
+def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTensor:
+    """The value and the tangent (None where `tensor` carries none or no level is active)."""
+    tangent = forward.tangent_of(tensor)
+    if not forward._levels or tangent is None:
+        return UnpackedDualTensor(tensor, None)
+    with forward._Off():
+        return UnpackedDualTensor(F.view(tensor, tuple(tensor.shape)), tangent)
