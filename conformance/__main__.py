@@ -18,8 +18,8 @@ _CELLS = "a cell (mul.Tensor::gradient), an op, a property, a program or a glob;
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m conformance", description="The engine checked op by op against the installed PyTorch.")
     verbs = made.add_subparsers(dest="verb", required=True, metavar="{" + ",".join(VERBS) + "}")
-    for name, what in (("run", "run cells and compare with the ledger"), ("gate", "run everything and refuse any difference from the ledger")):
-        _add_run(verbs.add_parser(name, help=what))
+    _add_run(verbs.add_parser("run", help="run cells and compare with the ledger"))
+    _add_run(verbs.add_parser("gate", help="run everything and refuse any difference from the ledger"))
     for name, what in (("judge", "judge a finished run again, from its file"), ("report", "rebuild the pages of a finished run")):
         one = verbs.add_parser(name, help=what)
         one.add_argument("run", nargs="?", type=Path, help="run.jsonl.gz or its folder; the latest where none is given")
@@ -81,7 +81,8 @@ def main(arguments: Sequence[str] | None = None, suite: str = "") -> int:
 
 def _refuse_unknown_verb(given: list[str]) -> None:
     if given and not given[0].startswith("-") and given[0] not in VERBS:
-        raise BadInput(f"no verb is called {given[0]}{nearest(given[0], VERBS)}; there are {', '.join(VERBS)} (`run {given[0]}` runs an op)")
+        known = ", ".join(VERBS)
+        raise BadInput(f"no verb is called {given[0]}{nearest(given[0], VERBS)}; there are {known} (`run {given[0]}` runs an op)")
 
 
 def _run(options: argparse.Namespace, suite: str) -> int:

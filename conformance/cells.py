@@ -5,6 +5,7 @@ This is what a worker imports; it brings in the engine and PyTorch.
 
 from __future__ import annotations
 
+import importlib
 import platform
 from importlib import metadata
 from typing import Any
@@ -18,23 +19,20 @@ from .pin import TORCH, torch_complaint
 PROGRAM = "program"
 
 
-def describe() -> dict[str, Any]:
-    """What a run must know before it starts, as plain data."""
+def describe(subject: str = "engine") -> dict[str, Any]:
+    """What a run must know before it starts, as plain data. Raises BadInput for another PyTorch or an unknown subject."""
     if complaint := torch_complaint(torch.__version__):
         raise BadInput(complaint)
+    _module(subject)
     return {
         "cells": [*sweep.cells(), *programs.cells()],
         "properties": [*sweep.PROPERTIES, PROGRAM],
-        "docs": {name: _first_line(prop) for name, prop in sweep.PROPERTIES.items()}
+        "docs": {name: made.doc for name, made in sweep.PROPERTIES.items()}
         | {PROGRAM: "One function run on both backends; everything it shows is compared."},
         "mismatches": spec.mismatches(),
         "widenings": widenings(),
         "versions": versions(),
     }
-
-
-def _first_line(prop: Any) -> str:
-    return next(iter((prop.__doc__ or "").strip().splitlines()), "")
 
 
 def widenings() -> list[dict[str, Any]]:
@@ -51,10 +49,21 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), "torch": torch.__version__, "pinned torch": TORCH, **found}
 
 
-def run_cell(op: str, prop: str, **options: Any) -> Any:
-    return (programs if prop == PROGRAM else sweep).run_cell(op, prop, **options)
+def _module(subject: str) -> Any:
+    try:
+        return importlib.import_module(subject)
+    except ModuleNotFoundError as error:
+        raise BadInput(f"--subject {subject}: no module is called {error.name}; it is engine, torch or an importable module") from None
+
+
+def run_cell(op: str, prop: str, *, subject: str = "engine", **options: Any) -> Any:
+    if prop == PROGRAM:
+        return programs.run_cell(op, prop, subject=_module(subject), **options)
+    return sweep.run_cell(op, prop, subject=subject, **options)
 
 
 def replay(case: dict[str, Any], op: str, prop: str, subject: str = "engine") -> Any:
     """What still fails in a stored case: a Failure, a list of them, or nothing."""
-    return (programs if prop == PROGRAM else sweep).replay(case, op, prop, subject)
+    if prop == PROGRAM:
+        return programs.replay(case, op, prop, _module(subject))
+    return sweep.replay(case, op, prop, subject)

@@ -52,7 +52,8 @@ def judge(record: Record, ledger: Ledger, gaps: list[Gap]) -> list[Finding]:
     Raises BadInput for a run that was interrupted: it says nothing about the cells it did not reach.
     """
     if not record.complete:
-        raise BadInput(f"the run {record.header.get('name', '')} is incomplete ({len(record.cells)} of {record.header.get('planned')} cells): not judged")
+        done = f"{len(record.cells)} of {record.header.get('planned')} cells"
+        raise BadInput(f"the run {record.header.get('name', '')} is incomplete ({done}): not judged")
     findings = [*_cells(record, ledger, gaps), *_gone(record, ledger), *_unexplained(record, gaps)]
     order = list(MEANING)
     return sorted(findings, key=lambda f: (order.index(f.kind), f.op, f.property))
@@ -155,8 +156,8 @@ def explain(findings: list[Finding], full: int = 8, rows: int = 60) -> Iterator[
 
 
 def _counterexample(failure: dict[str, Any], width: int = 600) -> Iterator[str]:
-    rows = (("engine", failure.get("subject")), ("torch", failure.get("truth")), ("script", failure.get("path")), ("repeat", failure.get("command")))
-    for name, text in rows:
-        lines = (str(text)[-width:] if name == "engine" and failure["kind"] == "crash" else str(text)[:width]).splitlines() if text else []
+    for name, key in (("engine", "subject"), ("torch", "truth"), ("script", "path"), ("repeat", "command")):
+        text = str(failure.get(key) or "")
+        lines = (text[-width:] if failure["kind"] in ("crash", "suite", "timeout") else text[:width]).splitlines()
         for i, line in enumerate(lines):
             yield f"      {name + ':' if i == 0 else '':<8} {line}"

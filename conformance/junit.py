@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import Any
 from xml.etree import ElementTree as xml
 
 from .record import Record
 
-_ALLOWED_CONTROLS = "\t\n\r"
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def junit(record: Record, states: dict[tuple[str, str], str]) -> str:
@@ -43,4 +44,4 @@ def _case(suite: xml.Element, cell: dict[str, Any], state: str, failures: list[d
 
 def _printable(text: str) -> str:
     """What XML 1.0 can hold."""
-    return "".join(c if c >= " " or c in _ALLOWED_CONTROLS else f"\\x{ord(c):02x}" for c in str(text) if not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff")
+    return _UNPRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", str(text))

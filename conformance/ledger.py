@@ -1,7 +1,7 @@
 """What is known to hold: `ledger.csv` (a cell per op and property) and `gaps.toml` (each gap's smallest case and reason).
 
-Read and written from files alone; neither the engine nor PyTorch is imported. The files hold no times, seeds or counts, so an unchanged engine
-gives an empty diff and two people who add ops merge cleanly.
+Read and written from files alone; neither the engine nor PyTorch is imported. The files hold no times, seeds or counts, so
+an unchanged engine gives an empty diff and two people who add ops merge cleanly.
 """
 
 from __future__ import annotations
@@ -229,10 +229,12 @@ def _refuse_contradiction(ledger: Ledger, gaps: Iterable[Gap], folder: Path) -> 
     explained = {gap.cell for gap in gaps}
     for cell, state in sorted(ledger.cells.items()):
         if state == GAP and cell not in explained:
-            raise BadInput(f"{folder / LEDGER}: {cell[0]}::{cell[1]} is a gap without an entry in {GAPS}; `run {'::'.join(cell)} --accept` writes it")
+            name = "::".join(cell)
+            raise BadInput(f"{folder / LEDGER}: {name} is a gap without an entry in {GAPS}; set it to - and `run {name} --accept`")
     for cell in sorted(explained):
         if ledger.cells.get(cell) != GAP:
-            raise BadInput(f"{folder / GAPS}: {cell[0]}::{cell[1]} is {ledger.state(*cell)} in {LEDGER}, not a gap; remove the entry or accept a run")
+            state = ledger.state(*cell)
+            raise BadInput(f"{folder / GAPS}: {'::'.join(cell)} is {state} in {LEDGER}, not a gap; remove the entry")
 
 
 def write(folder: Path, name: str, text: str) -> bool:

@@ -19,24 +19,25 @@ from .ledger import PASS, Ledger
 FILE = "op_db.csv"
 _FIELDS = ["name", "variant", "differentiable", "aliases"]
 RULE = """\
-An entry of the database is *covered* when the ledger has a row for an op of the same name, or of one of its aliases there; the overload
-suffix of the row (`add.Tensor` is `add`) and the entry's variant (`var` / `unbiased`) are ignored, except where a variant is a different
-overload: those must have a row of that very name. In-place entries (`fill`, `uniform`) are matched by the row with an
-underscore, and reflected operators (`__radd__`) by the op whose `forms` property includes them. A covered entry *passes* when every cell of every row it
-matches is `pass`: one gap anywhere and it does not count."""
+An entry of the database is *covered* when the ledger has a row for an op of the same name, or of one of its aliases there;
+the overload suffix of the row (`add.Tensor` is `add`) and the entry's variant (`var` / `unbiased`) are ignored, except where
+a variant is a different overload: those must have a row of that very name. In-place entries (`fill`, `uniform`) are matched
+by the row with an underscore, and reflected operators (`__radd__`) by the op whose `forms` property includes them. A covered
+entry *passes* when every cell of every row it matches is `pass`: one gap anywhere and it does not count."""
 
 # variants that are an overload of their own: the rows that count for them
 _OVERLOADS = {
     ("max", "reduction_no_dim"): ("max",), ("max", "reduction_with_dim"): ("max.dim",), ("max", "binary"): ("max.other",),
     ("min", "reduction_no_dim"): ("min",), ("min", "reduction_with_dim"): ("min.dim",), ("min", "binary"): ("min.other",),
     ("div", "trunc_rounding"): ("div.Tensor_mode",), ("div", "floor_rounding"): ("div.Tensor_mode",),
-    ("round", "decimals_0"): ("round.decimals",), ("round", "decimals_3"): ("round.decimals",), ("round", "decimals_neg_3"): ("round.decimals",),
+    ("round", "decimals_0"): ("round.decimals",), ("round", "decimals_3"): ("round.decimals",),
+    ("round", "decimals_neg_3"): ("round.decimals",),
     ("squeeze", "multiple"): ("squeeze.dims",), ("split", "list_args"): ("split.sizes", "split_with_sizes"),
     ("normal", "in_place"): ("normal_",), ("norm", "nuc"): (),
 }  # fmt: skip
 _REFLECTED = {
-    "__radd__": "add", "__rsub__": "rsub", "__rmul__": "mul", "__rdiv__": "div", "__rmod__": "remainder", "__rpow__": "pow", "__rand__": "bitwise_and",
-    "__ror__": "bitwise_or", "__rxor__": "bitwise_xor", "__rmatmul__": "matmul", "__getitem__": "index",
+    "__radd__": "add", "__rsub__": "rsub", "__rmul__": "mul", "__rdiv__": "div", "__rmod__": "remainder", "__rpow__": "pow",
+    "__rand__": "bitwise_and", "__ror__": "bitwise_or", "__rxor__": "bitwise_xor", "__rmatmul__": "matmul", "__getitem__": "index",
 }  # fmt: skip
 _IN_PLACE = ("cauchy", "exponential", "geometric", "log_normal", "uniform", "fill")
 
@@ -75,7 +76,8 @@ def from_torch() -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_FIELDS)
-    rows = {(o.name, o.variant_test_name, "yes" if o.supports_autograd else "no", " ".join(sorted(a.name for a in o.aliases))) for o in op_db}
+    yes_no = {True: "yes", False: "no"}
+    rows = {(o.name, o.variant_test_name, yes_no[o.supports_autograd], " ".join(sorted(a.name for a in o.aliases))) for o in op_db}
     writer.writerows(sorted(rows))
     return out.getvalue()
 

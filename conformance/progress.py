@@ -55,7 +55,8 @@ class Bar(Plain):
 
     def __init__(self, total: int, console: Console):
         super().__init__(total, every=0.1)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn(), TimeRemainingColumn())
+        words = TextColumn("{task.fields[note]}")
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), words, TimeElapsedColumn(), TimeRemainingColumn())
         self.progress = Progress(*columns, console=console, transient=True, refresh_per_second=8)
         self.task = self.progress.add_task("cells", total=total, note="")
 

@@ -16,7 +16,8 @@ from .record import Record
 from .report import page
 
 HISTORY = "history/nightly.csv"
-_COLUMNS = ("date", "commit", "torch", "seed", "examples", "cells", "pass", "gap", "fail", "vacuous", "comparisons", "cpu_seconds", "covered", "passing", "entries")
+_STATES = ("pass", "gap", "fail", "vacuous")
+_COLUMNS = ("date", "commit", "torch", "seed", "examples", "cells", *_STATES, "comparisons", "cpu_seconds", "covered", "passing", "entries")
 
 
 def displayed(result: dict[str, Any], kinds: set[str], known: set[str]) -> str:
@@ -74,8 +75,8 @@ def _coverage(recorded: Ledger, reports: Path) -> opdb.Coverage:
 
 def _add_history(record: Record, gaps: list[Gap], covered: opdb.Coverage, reports: Path) -> None:
     totals, shown, header = record.totals(), list(states(record, gaps).values()), record.header
-    row = [header["started"][:10], header["commit"], header["versions"].get("torch", ""), header["seed"], header["examples"], totals["cells"]]
-    row += [shown.count(state) for state in ("pass", "gap", "fail", "vacuous")]
+    row = [header["started"][:10], header["commit"], header["versions"].get("torch", ""), header["seed"], header["examples"]]
+    row += [totals["cells"], *(shown.count(state) for state in _STATES)]
     row += [totals["comparisons"], round(totals["seconds"]), len(covered.covered), len(covered.passing), len(covered.entries)]
     path = reports / HISTORY
     before = path.read_text(encoding="utf-8") if path.exists() else ",".join(_COLUMNS) + "\n"

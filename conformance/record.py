@@ -76,9 +76,10 @@ def write_record(folder: Path, record: Record) -> Path:
     """Write the run's file and remove the one kept while it went on. The bytes depend on the content alone."""
     path = folder / RUN
     draft = path.with_name("." + path.name)
-    with draft.open("wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0) as packed:
-        with io.TextIOWrapper(packed, encoding="utf-8", newline="") as out:
-            out.writelines(record.lines())
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", filename="", mtime=0) as file:
+        file.writelines(line.encode() for line in record.lines())
+    draft.write_bytes(packed.getvalue())
     draft.replace(path)
     (folder / PARTIAL).unlink(missing_ok=True)
     return path

@@ -26,7 +26,7 @@ def page(record: Record, states: dict[Cell, str], gaps: list[Gap], findings: lis
     data = {
         **_matrix(record, states),
         "failures": _failures(record),
-        "gaps": {"::".join(cell): [{"kind": g.kind, "why": g.why} for g in group] for cell, group in by_cell(gaps).items() if cell in states},
+        "gaps": {"::".join(c): [{"kind": g.kind, "why": g.why} for g in group] for c, group in by_cell(gaps).items() if c in states},
         "findings": [{"kind": MEANING[f.kind], "cell": f.cell, "was": f.was, "now": f.now, "message": f.message} for f in findings],
         "docs": record.header["docs"],
     }
@@ -102,11 +102,15 @@ def _cards(record: Record, states: dict[Cell, str], coverage: Coverage) -> list[
             "label": "cells pass", "value": f"{counts['pass']:,}", "note": f"of {len(states):,}; {len(ops)} op overloads",
             "bar": [(state, counts[state] / max(len(states), 1)) for state in STATES],
         },
-        {"label": "cells fail", "value": f"{counts['fail']:,}", "note": f"{counts['vacuous']} vacuous", "state": "fail" if counts["fail"] else ""},
-        {"label": "known gaps", "value": f"{counts['gap']:,}", "note": "each replayed from its smallest case", "state": "gap" if counts["gap"] else ""},
-        {"label": "comparisons", "value": _short_number(totals["comparisons"]), "note": f"{totals['examples']:,} examples"},
-        {"label": "comparisons a CPU-second", "value": f"{rate:,.0f}", "note": f"{totals['seconds']:.0f} CPU-s, {record.header.get('wall_seconds', 0):.0f} s"},
+        _card("cells fail", f"{counts['fail']:,}", f"{counts['vacuous']} vacuous", "fail" if counts["fail"] else ""),
+        _card("known gaps", f"{counts['gap']:,}", "each replayed from its smallest case", "gap" if counts["gap"] else ""),
+        _card("comparisons", _short_number(totals["comparisons"]), f"{totals['examples']:,} examples"),
+        _card("comparisons a CPU-second", f"{rate:,.0f}", f"{totals['seconds']:.0f} CPU-s, {record.header.get('wall_seconds', 0):.0f} s"),
     ]  # fmt: skip
+
+
+def _card(label: str, value: str, note: str, state: str = "") -> dict[str, Any]:
+    return {"label": label, "value": value, "note": note, "state": state}
 
 
 def _short_number(value: int) -> str:

@@ -65,7 +65,7 @@ def run(options: Options) -> int:
     with _terminated_like_interrupted():
         try:
             with _pool(options) as pool:
-                suite = pool.describe()
+                suite = pool.describe(options.subject)
                 chosen = _check(options, suite, known)
                 record = _start(options, suite, chosen)
                 folder = options.reports / "runs" / record.header["name"]
@@ -148,12 +148,13 @@ def _jobs(record: Record, chosen: list[Cell], known: Known) -> list[Job]:
 
 def _run_cells(pool: Pool | InProcess, jobs: list[Job], record: Record, folder: Path, known: Known) -> None:
     """Run the cells into the record; after Ctrl-C the record holds those that ended."""
-    start, gaps = time.monotonic(), gate.by_cell(known.gaps)
+    start, gaps = time.monotonic(), {cell: {gap.kind for gap in group} for cell, group in gate.by_cell(known.gaps).items()}
     with (folder / PARTIAL).open("w", encoding="utf-8") as partial, meter(len(jobs)) as progress:
         partial.writelines(Record(record.header).lines())
         try:
             for result in pool.run(jobs):
-                state = publish.displayed(result, {f["kind"] for f in result["failures"]}, {g.kind for g in gaps.get((result["op"], result["property"]), [])})
+                cell, kinds = (result["op"], result["property"]), {failure["kind"] for failure in result["failures"]}
+                state = publish.displayed(result, kinds, gaps.get(cell, set()))
                 _keep(record, result, partial)
                 progress.advance(result, state)
             record.header["complete"] = True
@@ -173,7 +174,8 @@ def _finish(options: Options, record: Record, folder: Path, known: Known) -> int
     write_record(folder, record)
     if not record.complete:
         publish.scripts(record, folder)
-        say(f"interrupted: {len(record.cells)} of {record.header['planned']} cells are kept, marked incomplete, in {folder}; nothing was published")
+        kept = f"{len(record.cells)} of {record.header['planned']} cells are kept"
+        say(f"interrupted: {kept}, marked incomplete, in {folder}; nothing was published")
         return EXIT_INTERRUPTED
     findings = gate.judge(record, known.ledger, known.gaps)
     if options.accept:
@@ -202,10 +204,9 @@ def _print(record: Record, known: Known, findings: list[gate.Finding], folder: P
         say(line)
     totals = record.totals()
     rate = totals["comparisons"] / max(totals["seconds"], 1e-9)
-    say(
-        f"\n{totals['cells']:,} cells, {totals['examples']:,} examples, {totals['comparisons']:,} comparisons in {totals['seconds']:.1f} CPU-s"
-        f" ({rate:,.0f} a CPU-second), {record.header['wall_seconds']:.1f} s with {record.header['jobs']} workers"
-    )
+    counted = f"{totals['cells']:,} cells, {totals['examples']:,} examples, {totals['comparisons']:,} comparisons"
+    took = f"{record.header['wall_seconds']:.1f} s with {record.header['jobs']} workers"
+    say(f"\n{counted} in {totals['seconds']:.1f} CPU-s ({rate:,.0f} comparisons a CPU-second), {took}")
     say(f"page: {folder / 'index.html'}")
 
 

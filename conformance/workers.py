@@ -13,7 +13,7 @@ import tempfile
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, is_dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -76,9 +76,11 @@ def plain(result: Any) -> dict[str, Any]:
 
 def broken(job: Job, kind: str, message: str, detail: str = "", seconds: float = 0.0) -> dict[str, Any]:
     """The result of a cell that did not come to an end."""
+    line = next(iter(message.strip().splitlines()), kind)
+    command = f"python -m conformance run '{job.op}::{job.property}' --jobs 0"
     failure = {
-        "op": job.op, "property": job.property, "kind": kind, "message": message.strip().splitlines()[0] if message.strip() else kind,
-        "case": {}, "subject": detail, "truth": "", "script": "", "command": f"python -m conformance run '{job.op}::{job.property}' --jobs 0",
+        "op": job.op, "property": job.property, "kind": kind, "message": line, "case": {},
+        "subject": detail, "truth": "", "script": "", "command": command,
     }  # fmt: skip
     return {
         "op": job.op, "property": job.property, "status": "fail", "examples": 0, "comparisons": 0, "verdicts": {}, "failures": [failure],
@@ -87,7 +89,7 @@ def broken(job: Job, kind: str, message: str, detail: str = "", seconds: float =
 
 
 def _serve(pipe: Connection, suite_name: str, log: str) -> None:
-    """What a worker does: answer `describe` and jobs until the pipe closes."""
+    """What a worker does: describe the suite for a subject, run jobs, until the pipe closes."""
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(output, 1)
     os.dup2(output, 2)
@@ -106,10 +108,8 @@ def _serve(pipe: Connection, suite_name: str, log: str) -> None:
 
 def _answer(suite: Any, message: Any) -> tuple[str, Any, int]:
     if not isinstance(message, Job):
-        try:
-            return ("description", suite.describe(), 0)
-        except BadInput as error:
-            return ("bad", str(error), 0)
+        described = _sentence(lambda: suite.describe(message))
+        return ("bad", str(described), 0) if isinstance(described, BadInput) else ("description", described, 0)
     print(f"{message.op}::{message.property} seed={message.seed}", flush=True)  # so that a crash names its cell
     result = work(suite, message)
     return ("result", result, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
@@ -117,8 +117,13 @@ def _answer(suite: Any, message: Any) -> tuple[str, Any, int]:
 
 def load(suite_name: str) -> Any:
     """The module that knows the cells, or BadInput with the one line that says why it cannot be imported."""
+    return _sentence(lambda: importlib.import_module(suite_name))
+
+
+def _sentence(call: Callable[[], Any]) -> Any:
+    """What the call returns, or what it raised as the one line a person needs to mend the declaration or spec it names."""
     try:
-        return importlib.import_module(suite_name)
+        return call()
     except BadInput as error:
         return error
     except ModuleNotFoundError as error:
@@ -126,7 +131,8 @@ def load(suite_name: str) -> Any:
     except Exception as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         line = " ".join(str(error).split())
-        return BadInput(f"cannot be imported: {type(error).__name__}: {line} ({os.path.relpath(frame.filename)}:{frame.lineno})")
+        where = f"{os.path.relpath(frame.filename)}:{frame.lineno}"
+        return BadInput(f"the engine or the suite cannot be loaded: {type(error).__name__}: {line} ({where})")
 
 
 def _limit_memory() -> None:
@@ -205,10 +211,10 @@ class Pool:
         there.close()
         return Worker(process, here, log)
 
-    def describe(self) -> dict[str, Any]:
-        """What the suite says of itself. Raises BadInput where it cannot be imported."""
+    def describe(self, subject: str = "engine") -> dict[str, Any]:
+        """What the suite says of itself. Raises BadInput where it or the subject cannot be imported."""
         for worker in self.workers:
-            worker.give("describe")
+            worker.give(subject)
         answers = [self._described(worker) for worker in self.workers]
         return answers[0]
 
@@ -307,10 +313,11 @@ class InProcess:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def describe(self) -> dict[str, Any]:
-        if isinstance(self.suite, BadInput):
-            raise self.suite
-        return self.suite.describe()
+    def describe(self, subject: str = "engine") -> dict[str, Any]:
+        described = self.suite if isinstance(self.suite, BadInput) else _sentence(lambda: self.suite.describe(subject))
+        if isinstance(described, BadInput):
+            raise described
+        return described
 
     def run(self, jobs: Iterable[Job]) -> Iterator[dict[str, Any]]:
         return (work(self.suite, job) for job in jobs)
