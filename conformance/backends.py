@@ -76,6 +76,17 @@ class Backend:
             return requires_grad and value.requires_grad
         return name in requires_grad and value.dtype in DIFFERENTIABLE
 
+    def cloned(self, case: Case, args: dict[str, Any]) -> dict[str, Any]:
+        """The arguments with a clone, hence a non-leaf, for every tensor."""
+        made: dict[str, Any] = {}
+        for name, value in args.items():
+            same = getattr(case.args.get(name), "same_as", "")
+            if isinstance(value, list):
+                made[name] = [x.clone() if self.is_tensor(x) else x for x in value]
+            else:
+                made[name] = made[same] if same else value.clone() if self.is_tensor(value) else value
+        return made
+
     def tensors(self, args: dict[str, Any]) -> dict[str, Any]:
         """Every tensor among `args` by name, those in a list as `name[i]`."""
         found = {}
@@ -117,7 +128,7 @@ class Backend:
         return getattr(space(self.m, op.schema.namespace), op.schema.name)(*positional, **named, **more)
 
     def method(self, op: Declaration, args: dict[str, Any], name: str = "", keywords: bool = False) -> Any:
-        first, *rest = op.schema.arguments
+        first = op.schema.arguments[0]
         positional, named = spread(op.schema, {n: v for n, v in args.items() if n != first.name}, keywords, skip=1)
         return getattr(args[first.name], name or op.schema.name)(*positional, **named)
 

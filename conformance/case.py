@@ -10,10 +10,19 @@ import ml_dtypes
 import numpy as np
 
 NUMPY = {
-    "bool": np.dtype(np.bool_), "uint8": np.dtype(np.uint8), "int8": np.dtype(np.int8), "int16": np.dtype(np.int16),
-    "int32": np.dtype(np.int32), "int64": np.dtype(np.int64), "float16": np.dtype(np.float16), "bfloat16": np.dtype(ml_dtypes.bfloat16),
-    "float32": np.dtype(np.float32), "float64": np.dtype(np.float64), "complex64": np.dtype(np.complex64), "complex128": np.dtype(np.complex128),
-}  # fmt: skip
+    "bool": np.dtype(np.bool_),
+    "uint8": np.dtype(np.uint8),
+    "int8": np.dtype(np.int8),
+    "int16": np.dtype(np.int16),
+    "int32": np.dtype(np.int32),
+    "int64": np.dtype(np.int64),
+    "float16": np.dtype(np.float16),
+    "bfloat16": np.dtype(ml_dtypes.bfloat16),
+    "float32": np.dtype(np.float32),
+    "float64": np.dtype(np.float64),
+    "complex64": np.dtype(np.complex64),
+    "complex128": np.dtype(np.complex128),
+}
 NAME = {d: n for n, d in NUMPY.items()}
 FLOATING = ("float32", "float64", "float16", "bfloat16")
 COMPLEX = ("complex64", "complex128")
@@ -215,9 +224,11 @@ def _special(root: np.ndarray) -> list[str]:
     wide = root.astype(np.complex128)
     parts = (wide.real, wide.imag) if root.dtype.kind == "c" else (wide.real,)
     tests = {
-        "nan": np.isnan, "inf": np.isinf, "negative zero": lambda v: (v == 0) & np.signbit(v),
+        "nan": np.isnan,
+        "inf": np.isinf,
+        "negative zero": lambda v: (v == 0) & np.signbit(v),
         "subnormal": lambda v: (v != 0) & (np.abs(v) < 1.18e-38),
-    }  # fmt: skip
+    }
     return [word for word, test in tests.items() if any(test(p).any() for p in parts)]
 
 
@@ -271,13 +282,18 @@ def _decode(value: Any) -> Any:
     if kind == "number":
         return _plain_number(body)
     return {
-        "omitted": lambda: OMITTED, "named": lambda: Named(body), "tuple": lambda: tuple(_decode(v) for v in body),
-        "slice": lambda: slice(*body), "ellipsis": lambda: Ellipsis,
-    }[kind]()  # fmt: skip
+        "omitted": lambda: OMITTED,
+        "named": lambda: Named(body),
+        "tuple": lambda: tuple(_decode(v) for v in body),
+        "slice": lambda: slice(*body),
+        "ellipsis": lambda: Ellipsis,
+    }[kind]()
 
 
 def _decode_tensor(body: dict[str, Any]) -> TensorValue:
     root = np.array([_plain_number(x) for x in body["values"]], dtype=NUMPY[body["dtype"]])
     shape = tuple(body["shape"])
     strides = tuple(body["strides"]) if "strides" in body else row_major(shape)
-    return TensorValue(body["dtype"], root, shape, strides, body.get("offset", 0), body.get("requires_grad", False), body.get("same_as", ""))
+    return TensorValue(
+        body["dtype"], root, shape, strides, body.get("offset", 0), body.get("requires_grad", False), body.get("same_as", "")
+    )

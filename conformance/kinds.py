@@ -13,74 +13,21 @@ from engine.schema import REQUIRED, Argument
 
 from . import values
 from .case import DIFFERENTIABLE, NUMPY, OMITTED, Case, Named, TensorValue, row_major
+from .draft import (
+    ANY,
+    DIFFERENTIABLE_DTYPES,
+    FLOATING_DTYPES,
+    SIDE_OF,
+    Draft,
+    Kind,
+    broadcastable,
+    draw_layout,
+    draw_shape,
+    like_first,
+)
 from .source import Source
 from .spec import Declaration
 from .spoil import spoil
-
-LIMIT = 120  # elements of one tensor
-SIDES = (1, 2, 3, 0, 4, 5)
-_SIDES = np.array([SIDES[b % 6] if b < 6 else (1, 2, 3, 2, 3, 4, 2, 1, 3, 0, 2, 3, 5, 2, 1, 4)[b % 16] for b in range(256)]).tolist()
-_RANKS = np.array([b if b < 6 else (0, 1, 2, 3, 1, 2, 3, 2, 4, 1, 2, 3, 2, 1, 5, 2)[b % 16] for b in range(256)]).tolist()
-DTYPES = ("float32", "float64", "int64", "complex64", "bool", "float16", "bfloat16", "int32", "complex128", "uint8", "int8", "int16")
-_ANY = [*DTYPES, *("float32",) * 12, *("float64",) * 8]
-_DIFFERENTIABLE = ["float32", "float64", "complex64", "float16", "bfloat16", "complex128", *("float32",) * 8, *("float64",) * 6]
-_FLOATING = [d for d in _DIFFERENTIABLE if not d.startswith("complex")]
-
-Kind = Callable[[Source, "Draft"], Any]
-
-
-class Draft:
-    """A case while it is drawn: the op, what a property wants, and the arguments so far."""
-
-    def __init__(self, op: Declaration, src: Source, draws: frozenset[str]):
-        self.op, self.draws = op, draws
-        self.args: dict[str, Any] = {}
-        self.argument: Argument = None  # type: ignore[assignment]  # set before a kind is called
-        self.mode = values.MODES[src.u8()]
-        self.dtype = self.draw_dtype(src)
-        self.mixed = "mixed" in draws or (op.plan == "pointwise" and src.u8() > 215)
-        self._sides: dict[str, int] = {}
-        self._full: tuple[int, ...] | None = None
-
-    @property
-    def plan(self) -> str:
-        return self.op.plan
-
-    def draw_dtype(self, src: Source) -> str:
-        pool = _DIFFERENTIABLE if "differentiable" in self.draws else _ANY
-        return pool[src.u8() % len(pool)]
-
-    def full(self, src: Source) -> tuple[int, ...]:
-        """The shape the broadcast operands of this case have together."""
-        if self._full is None:
-            self._full = draw_shape(src)
-        return self._full
-
-    def side(self, src: Source, name: str) -> int:
-        """The length all dimensions called `name` share in this case; `*` is never asked here."""
-        if name not in self._sides:
-            self._sides[name] = _SIDES[src.u8()]
-        return self._sides[name]
-
-    def batch(self, src: Source) -> tuple[int, ...]:
-        """Leading dimensions shared by the tensors of this case."""
-        return self.full(src)[:2]
-
-    def first(self) -> TensorValue | None:
-        """The first tensor drawn."""
-        for value in self.args.values():
-            if isinstance(value, TensorValue):
-                return value
-            if isinstance(value, list) and value and isinstance(value[0], TensorValue):
-                return value[0]
-        return None
-
-    def tensor(self, name: str) -> TensorValue:
-        return self.args[name]
-
-    def int(self, name: str, default: int = 0) -> int:
-        value = self.args.get(name, default)
-        return value if isinstance(value, int) else default
 
 
 def build(op: Declaration, src: Source, draws: frozenset[str] = frozenset()) -> Case:
@@ -113,65 +60,6 @@ def kind_for(plan: str, argument: Argument) -> Kind:
         if key in KINDS:
             return KINDS[key]
     raise LookupError(f"no kind for {argument.type} {argument.name}: give it a domain in the spec")
-
-
-# -- shapes and layouts ------------------------------------------------------------------------------------------------
-def draw_shape(src: Source, least: int = 0, most: int = 5) -> tuple[int, ...]:
-    """A shape of `least` to `most` dimensions and not many elements."""
-    rank = _RANKS[src.u8()]
-    shape, size = [], 1
-    for _ in range(min(max(rank, least), most)):
-        side = _SIDES[src.u8()]
-        side = side if size * side <= LIMIT else 1
-        size *= max(side, 1)
-        shape.append(side)
-    return tuple(shape)
-
-
-def broadcastable(src: Source, draft: Draft) -> tuple[int, ...]:
-    """A shape that broadcasts to the case's full shape: some sides 1, some leading dimensions missing."""
-    full = draft.full(src)
-    if not full:
-        return full
-    how = src.u8()
-    if how < 120:
-        return full
-    drop = src.u8() % (len(full) + 1) if how >= 190 else 0
-    mask = src.u8() if how < 230 else 0
-    return tuple(1 if mask >> i & 1 else n for i, n in enumerate(full))[drop:]
-
-
-def like_first(src: Source, draft: Draft) -> tuple[int, ...]:
-    """The shape of the first tensor; for the first one itself any shape."""
-    first = draft.first()
-    return first.shape if first is not None else draft.full(src)
-
-
-def draw_layout(src: Source, shape: tuple[int, ...]) -> tuple[tuple[int, ...], int, int]:
-    """Strides, offset and buffer size for `shape`: contiguous, transposed, sliced, padded, offset or expanded."""
-    choice, rank = src.u8(), len(shape)
-    strides, offset = row_major(shape), 0
-    if choice >= 140 and 0 not in shape:
-        how = (choice - 140) % 7
-        if how == 0:
-            strides = row_major(shape[::-1])[::-1]
-        elif how == 1 and rank > 1:
-            swapped = row_major((*shape[:-2], shape[-1], shape[-2]))
-            strides = (*swapped[:-2], swapped[-1], swapped[-2])
-        elif how == 2:
-            strides = tuple(2 * s for s in strides)
-        elif how == 3 and rank > 1:
-            strides = tuple(row_major((*shape[:-1], shape[-1] + 1)))
-        elif how == 4:
-            offset = 1 + src.u8() % 3
-        elif how == 5 and rank:
-            dim = src.u8() % rank
-            strides = (*row_major(shape[:dim] + (1,) + shape[dim + 1 :])[:dim], 0, *strides[dim + 1 :])
-        elif how == 6:
-            strides, offset = row_major(shape[::-1])[::-1], 2
-    if 0 in shape:
-        return strides, 0, 0
-    return strides, offset, offset + 1 + sum((n - 1) * s for n, s in zip(shape, strides))
 
 
 # -- tensors ---------------------------------------------------------------------------------------------------------------
@@ -265,13 +153,13 @@ def tensors(least: int = 1, most: int = 3, of: Kind | None = None) -> Kind:
 
 
 def joinable(dim: str = "dim") -> Kind:
-    """A list of tensors alike but for one dimension, which is remembered as `joined`: for `cat` and its kin (draw `dim` with `joined_dim`)."""
+    """A list of tensors alike but for one dimension, for `cat` and its kin; draw the dimension with `joined_dim`."""
 
     def draw(src: Source, draft: Draft) -> list[Any]:
         shape = draw_shape(src, 1, 4)
         at = src.u8() % len(shape)
         draft._sides["joined"], draft._sides["joined rank"] = at, len(shape)
-        kind = tensor(lambda s, d: (*shape[:at], _SIDES[s.u8()] if s.u8() > 90 else shape[at], *shape[at + 1 :]))
+        kind = tensor(lambda s, d: (*shape[:at], SIDE_OF[s.u8()] if s.u8() > 90 else shape[at], *shape[at + 1 :]))
         return [kind(src, draft) for _ in range(1 + src.u8() % 3)]
 
     return draw
@@ -302,7 +190,14 @@ def distinct(src: Source, draft: Draft) -> TensorValue:
     order = np.argsort(np.argsort(np.frombuffer(src.bytes(made.root.size), np.uint8), kind="stable"))
     low = 0 if made.dtype in ("uint8", "bool") else order.size // 3
     root = (order - low).astype(NUMPY[made.dtype])
-    return TensorValue(made.dtype, root if made.dtype not in DIFFERENTIABLE else root * root.dtype.type(0.75), made.shape, made.strides, made.offset, made.requires_grad)
+    return TensorValue(
+        made.dtype,
+        root if made.dtype not in DIFFERENTIABLE else root * root.dtype.type(0.75),
+        made.shape,
+        made.strides,
+        made.offset,
+        made.requires_grad,
+    )
 
 
 positive = tensor(values_in=values.positive)
@@ -318,12 +213,12 @@ mask = tensor(dtype="bool")
 
 def floating(src: Source, draft: Draft) -> str:
     """A floating dtype, for `tensor(dtype=floating)`: the case's own where it is one."""
-    return draft.dtype if draft.dtype in _FLOATING else _FLOATING[src.u8() % len(_FLOATING)]
+    return draft.dtype if draft.dtype in FLOATING_DTYPES else FLOATING_DTYPES[src.u8() % len(FLOATING_DTYPES)]
 
 
 def inexact(src: Source, draft: Draft) -> str:
     """A floating or complex dtype, the case's own where it is one."""
-    return draft.dtype if draft.dtype in DIFFERENTIABLE else _DIFFERENTIABLE[src.u8() % len(_DIFFERENTIABLE)]
+    return draft.dtype if draft.dtype in DIFFERENTIABLE else DIFFERENTIABLE_DTYPES[src.u8() % len(DIFFERENTIABLE_DTYPES)]
 
 
 def first_dtype(src: Source, draft: Draft) -> str:
@@ -354,10 +249,10 @@ def integer_index(of: str = "self", dim: str | int = "dim", shape: str = "like")
 
         def sides(s: Source, d: Draft) -> tuple[int, ...]:
             if shape == "vector":
-                return (_SIDES[s.u8()] if length else 0,)
+                return (SIDE_OF[s.u8()] if length else 0,)
             if not source.ndim:
                 return ()
-            mine = _SIDES[s.u8()] if length else 0
+            mine = SIDE_OF[s.u8()] if length else 0
             shrink = s.u8()
             return tuple(mine if i == at else max(n - (shrink >> i & 1), min(n, 1)) for i, n in enumerate(source.shape))
 
@@ -459,8 +354,8 @@ def expanded_size_of(name: str = "") -> Kind:
         sides = []
         for n in source.shape if source is not None else ():
             how = src.u8()
-            sides.append(-1 if how > 215 else _SIDES[src.u8()] if n == 1 and how > 60 else n)
-        lead = [_SIDES[src.u8()] for _ in range((0, 0, 1, 2)[src.u8() % 4])]
+            sides.append(-1 if how > 215 else SIDE_OF[src.u8()] if n == 1 and how > 60 else n)
+        lead = [SIDE_OF[src.u8()] for _ in range((0, 0, 1, 2)[src.u8() % 4])]
         return tuple(lead + sides)
 
     return draw
@@ -471,7 +366,7 @@ def any_size(src: Source, draft: Draft) -> tuple[int, ...]:
 
 
 def int_list(src: Source, draft: Draft) -> tuple[int, ...]:
-    return tuple(_SIDES[src.u8()] for _ in range(src.u8() % 3 + 1))
+    return tuple(SIDE_OF[src.u8()] for _ in range(src.u8() % 3 + 1))
 
 
 def boolean(src: Source, draft: Draft) -> bool:
@@ -480,7 +375,7 @@ def boolean(src: Source, draft: Draft) -> bool:
 
 def dtype_name(src: Source, draft: Draft) -> Named:
     """Any dtype; mostly the floating ones."""
-    pool = _DIFFERENTIABLE if "differentiable" in draft.draws else _ANY
+    pool = DIFFERENTIABLE_DTYPES if "differentiable" in draft.draws else ANY
     return Named(pool[src.u8() % len(pool)])
 
 

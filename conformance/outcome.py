@@ -16,7 +16,14 @@ from .case import NAME, UNIT
 Observations = dict[str, Any]
 TRIALS = 8  # perturbed runs of the reference
 FACTOR = 8.0  # how many times the case's own sensitivity an error may be
-SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 5e-324, "complex64": 2.0**-149, "complex128": 5e-324}
+SMALLEST = {
+    "float16": 2.0**-24,
+    "bfloat16": 2.0**-133,
+    "float32": 2.0**-149,
+    "float64": 5e-324,
+    "complex64": 2.0**-149,
+    "complex128": 5e-324,
+}
 LARGEST = {"float16": 65504.0, "bfloat16": 3.3895314e38, "float32": 3.4028235e38, "complex64": 3.4028235e38}
 _BITS = {"float32": np.int32, "float64": np.int64}
 
@@ -110,11 +117,12 @@ def _one(made: Comparison, label: str, left: Any, right: Any, reference: Referen
         word = errors(left, right)
         made.verdicts["error"] += 1
         if word:
-            made.differences.append(Difference(word if label == "raises" else f"{label} {word}", f"{label}: {left} | PyTorch {right}", str(left), str(right)))
+            kind, words = word if label == "raises" else f"{label} {word}", f"{label}: {left} | PyTorch {right}"
+            made.differences.append(Difference(kind, words, str(left), str(right)))
     elif not same(left, right):
         made.verdicts["different"] += 1
-        raised = isinstance(left, Raised) or isinstance(right, Raised)
-        made.differences.append(Difference(f"{label} raises" if raised else label, f"{label}: {show(left)} | PyTorch {show(right)}", show(left), show(right)))
+        kind = f"{label} raises" if isinstance(left, Raised) or isinstance(right, Raised) else label
+        made.differences.append(Difference(kind, f"{label}: {show(left)} | PyTorch {show(right)}", show(left), show(right)))
     else:
         made.verdicts["equal"] += 1
 
@@ -268,6 +276,7 @@ def _where(left: np.ndarray, right: np.ndarray, wrong: np.ndarray) -> str:
 def show(x: Any) -> str:
     """An observation as a person reads it."""
     if isinstance(x, np.ndarray):
-        values = str(x.astype(np.float32).tolist() if NAME.get(x.dtype) == "bfloat16" else x.tolist()) if x.size <= 24 else f"<{x.size} elements>"
+        numbers = x.astype(np.float32) if NAME.get(x.dtype) == "bfloat16" else x
+        values = str(numbers.tolist()) if x.size <= 24 else f"<{x.size} elements>"
         return f"{NAME.get(x.dtype, x.dtype)}{list(x.shape)} {values}"
     return str(x) if isinstance(x, Raised) else repr(x)

@@ -24,7 +24,7 @@ nan, inf = float("nan"), float("inf")
 
 def program(torch):
 '''
-_TAIL = '''
+_TAIL = """
 
 for module in (mine, real):
     print("-----", module.__name__)
@@ -32,7 +32,7 @@ for module in (mine, real):
         program(module)
     except Exception as error:
         print(type(error).__name__ + ":", error)
-'''
+"""
 
 
 def script(op: Declaration, name: str, case: Case, subject: str = "engine") -> str:
@@ -41,9 +41,11 @@ def script(op: Declaration, name: str, case: Case, subject: str = "engine") -> s
     call = f"result = {_call(op, case)}"
     shown = PROPERTIES[name].script
     words = {
-        "call": call, "outputs": "[result]", "inputs": ", ".join([n for n, v in case.args.items() if isinstance(v, TensorValue)] + ["0"]),
+        "call": call,
+        "outputs": "[result]",
+        "inputs": ", ".join([n for n, v in case.args.items() if isinstance(v, TensorValue)] + ["0"]),
         "cotangents": "[" + _cotangent(op, case) + "]",
-    }  # fmt: skip
+    }
     if "{call}" not in shown:
         lines.append(call)
     if case.tensors() and "{cotangents}" in shown:
@@ -99,5 +101,5 @@ def _call(op: Declaration, case: Case) -> str:
     if skip:
         named.pop(op.schema.arguments[0].name, None)
     inside = ", ".join([*positional, *(f"{k}={v}" for k, v in named.items())])
-    path = f"{op.schema.arguments[0].name}.{op.schema.name}" if skip else ".".join(filter(None, ["torch", op.schema.namespace, op.schema.name]))
-    return f"{path}({inside})"
+    owner = op.schema.arguments[0].name if skip else ".".join(filter(None, ["torch", op.schema.namespace]))
+    return f"{owner}.{op.schema.name}({inside})"

@@ -84,9 +84,14 @@ def shrink(build: Callable[[Source], Any], fails: Callable[[Any], bool], raw: by
     strategy = st.composite(lambda draw: build(HypSource(draw)))()
 
     @settings(
-        database=InMemoryExampleDatabase(), phases=[Phase.reuse, Phase.shrink], deadline=None,
-        suppress_health_check=list(HealthCheck), max_examples=tries, print_blob=False, report_multiple_bugs=False,
-    )  # fmt: skip
+        database=InMemoryExampleDatabase(),
+        phases=[Phase.reuse, Phase.shrink],
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        max_examples=tries,
+        print_blob=False,
+        report_multiple_bugs=False,
+    )
     @given(strategy)
     def attempt(case: Any) -> None:
         if fails(case):

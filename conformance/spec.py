@@ -89,10 +89,18 @@ def _from_engine(op: Any, made: Spec) -> Declaration:
     if plan == "composite" and not names:
         names = tuple(a.name for a in schema.arguments if a.is_tensor)
     return Declaration(
-        made.key, schema, plan, names, bool(getattr(family, "inplace", False)), bool(getattr(family, "out", False)),
-        bool(getattr(family, "method", False)), bool(getattr(family, "function", True)), getattr(family, "operator", "") or "",
-        getattr(family, "promote", None) is not None, made,
-    )  # fmt: skip
+        made.key,
+        schema,
+        plan,
+        names,
+        bool(getattr(family, "inplace", False)),
+        bool(getattr(family, "out", False)),
+        bool(getattr(family, "method", False)),
+        bool(getattr(family, "function", True)),
+        getattr(family, "operator", "") or "",
+        getattr(family, "promote", None) is not None,
+        made,
+    )
 
 
 def declarations() -> dict[str, Declaration]:
@@ -123,7 +131,8 @@ def mismatches() -> list[str]:
             said.append(f"there is a spec for {key}, but the engine declares no op {made.op}")
             continue
         names = REGISTRY[made.op].schema.names
-        said += [f"the spec for {key} speaks of {n}, which is not among its arguments {', '.join(names)}" for n in made.domains if n not in names]
+        strange = [n for n in made.domains if n not in names]
+        said += [f"the spec for {key} speaks of {n}, which is not among its arguments {', '.join(names)}" for n in strange]
     return said
 
 

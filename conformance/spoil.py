@@ -22,7 +22,8 @@ def spoil(src: Source, args: dict[str, Any], schema: Schema) -> str:
         return _miscount(src, args, schema)
     argument = schema.arguments[which]
     value = args[argument.name]
-    kind = "tensor" if isinstance(value, TensorValue) else "list" if isinstance(value, (list, tuple)) else argument.type.rstrip("?").split("[")[0]
+    kind = argument.type.rstrip("?").split("[")[0]
+    kind = "tensor" if isinstance(value, TensorValue) else "list" if isinstance(value, (list, tuple)) else kind
     choices = SPOILERS.get(kind, SPOILERS["other"])
     word, change = choices[src.u8() % len(choices)]
     args[argument.name] = change(value)
@@ -73,14 +74,36 @@ SPOILERS: dict[str, list[tuple[str, Callable[[Any], Any]]]] = {
         ("a number", _constant(2)),
         *_WRONG_TYPES,
     ],
-    "int": [("too large", _constant(9)), ("too small", _constant(-9)), ("a float", _constant(1.5)), ("a bool", _constant(True)), *_WRONG_TYPES],
+    "int": [
+        ("too large", _constant(9)),
+        ("too small", _constant(-9)),
+        ("a float", _constant(1.5)),
+        ("a bool", _constant(True)),
+        *_WRONG_TYPES,
+    ],
     "list": [
-        ("out of range", _constant((9,))), ("repeated", _constant((0, 0))), ("same from both ends", _constant((0, -1, 0))), ("empty", _constant(())),
-        ("floats", _constant((1.5,))), ("negative", _constant((-9, 2))), ("nested", _constant(((1,),))), *_WRONG_TYPES,
+        ("out of range", _constant((9,))),
+        ("repeated", _constant((0, 0))),
+        ("same from both ends", _constant((0, -1, 0))),
+        ("empty", _constant(())),
+        ("floats", _constant((1.5,))),
+        ("negative", _constant((-9, 2))),
+        ("nested", _constant(((1,),))),
+        *_WRONG_TYPES,
     ],
     "bool": [("a number", _constant(3)), ("a float", _constant(0.5)), *_WRONG_TYPES],
-    "Scalar": [("a list", _constant([1.0])), ("complex", _constant(2j)), ("a tensor", _constant(tensor_value(np.ones((2,), np.float32)))), *_WRONG_TYPES],
+    "Scalar": [
+        ("a list", _constant([1.0])),
+        ("complex", _constant(2j)),
+        ("a tensor", _constant(tensor_value(np.ones((2,), np.float32)))),
+        *_WRONG_TYPES,
+    ],
     "float": [("complex", _constant(2j)), ("a list", _constant([1.0])), *_WRONG_TYPES],
-    "ScalarType": [("int64", _constant(Named("int64"))), ("bool", _constant(Named("bool"))), ("a string", _constant("float32")), ("a number", _constant(6))],
+    "ScalarType": [
+        ("int64", _constant(Named("int64"))),
+        ("bool", _constant(Named("bool"))),
+        ("a string", _constant("float32")),
+        ("a number", _constant(6)),
+    ],
     "other": _WRONG_TYPES,
-}  # fmt: skip
+}

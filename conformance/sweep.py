@@ -116,11 +116,17 @@ class Trial:
         message = f"{found.message}  for {case}"
         return Failure(
             op, name, found.kind, message, case.to_json(), found.subject, found.truth, text, f"python -m conformance run '{op}::{name}'"
-        )  # fmt: skip
+        )
 
 
 def run_cell(
-    op: str | Declaration, property: str, *, examples: int = 60, seed: int = 0, subject: str | backends.Backend = "engine", shrink: bool = True
+    op: str | Declaration,
+    property: str,
+    *,
+    examples: int = 60,
+    seed: int = 0,
+    subject: str | backends.Backend = "engine",
+    shrink: bool = True,
 ) -> CellResult:
     """Draw `examples` cases of one cell and compare; the smallest case of every kind of failure, shrunk unless told not to."""
     started = time.process_time()
@@ -179,5 +185,3 @@ class quiet:
     def __exit__(self, *reason: Any) -> None:
         self.numpy.__exit__(*reason)
         self.stack.__exit__(*reason)
-
-

@@ -12,7 +12,24 @@ from .case import NUMPY
 Transform = Callable[[np.ndarray], np.ndarray]
 MODES = [("friendly", "friendly", "special", "friendly", "ties", "friendly", "wide", "special")[b // 32] for b in range(256)]
 _SIMPLE = [0, 1, -1, 2, -2, 0.5, -0.5, 3, -3, -0.0]
-_SPECIAL = [np.inf, -np.inf, np.nan, 1e-45, -1e-45, 1e-40, 1.1754944e-38, 3.4028235e38, -3.4028235e38, 1e-20, 1e20, 65504.0, -65504.0, 5e-324, 1e300, 6e-8]
+_SPECIAL = [
+    np.inf,
+    -np.inf,
+    np.nan,
+    1e-45,
+    -1e-45,
+    1e-40,
+    1.1754944e-38,
+    3.4028235e38,
+    -3.4028235e38,
+    1e-20,
+    1e20,
+    65504.0,
+    -65504.0,
+    5e-324,
+    1e300,
+    6e-8,
+]
 NUMBERS = (2, 1, 0, -1, 0.5, -1.5, 3, True, 2.0, -2, 1e-3, False, 2.5, 1j, float("inf"), 300, float("nan"), 1 - 2j, 1e20)
 REALS = (0.5, 1.0, 2.0, 0.0, -0.5, 1e-3, 0.1, 3.0, -1.0, 10.0)
 

@@ -112,15 +112,14 @@ def hooks(B: Backend, op: Declaration, case: Case) -> See:
         x.register_post_accumulate_grad_hook(lambda p, name=name: order.append(f"accumulated {name} {p.grad is not None}"))
     B.m.autograd.backward(outputs, B.cotangents(case, outputs))
     yield "order", list(order)
-    for word, g in seen.items():
-        yield word, g
+    yield from seen.items()
     for name, x in inputs.items():
         yield f"gradient.{name}", x.grad
     plain = B.outputs(B.call(op, B.inputs(case, False)))
     yield "without grad", [attempt(lambda t=t: t.register_hook(print)) for t in plain[:1]]
 
 
-@prop(differentiable, "differentiable", script=BACKWARD.replace("}, {cot", "}, {cot"))
+@prop(differentiable, "differentiable", script=BACKWARD)
 def accumulate(B: Backend, op: Declaration, case: Case) -> See:
     """A second backward adds to `.grad`, in place or not and keeping the object or not, as PyTorch does."""
     inputs, outputs = recorded(B, op, case)
@@ -141,15 +140,17 @@ def accumulate(B: Backend, op: Declaration, case: Case) -> See:
 
 
 @prop(
-    differentiable, "differentiable",
+    differentiable,
+    "differentiable",
     script="# one operand, or the result, is then written to with mul_(2) before backward\n" + BACKWARD,
-)  # fmt: skip
+)
 def stale_saved_value(B: Backend, op: Declaration, case: Case) -> See:
     """Writing to an operand or the result before backward is an error, with PyTorch's text, exactly where PyTorch saved it."""
     chosen = [c for c in subsets(case) if c]
     for which in islice(chosen, 7):
         for target in [*_tensor_names(case), "result"]:
-            yield f"{target} written, {of(which)} require grad", attempt(lambda which=which, target=target: _write_then_backward(B, op, case, which, target))
+            outcome = attempt(lambda which=which, target=target: _write_then_backward(B, op, case, which, target))
+            yield f"{target} written, {of(which)} require grad", outcome
 
 
 def _tensor_names(case: Case) -> list[str]:
@@ -158,10 +159,7 @@ def _tensor_names(case: Case) -> list[str]:
 
 def _write_then_backward(B: Backend, op: Declaration, case: Case, which: tuple[str, ...], target: str) -> Any:
     leaves = B.inputs(case, which)
-    args = {n: v.clone() if B.is_tensor(v) else [x.clone() for x in v] if isinstance(v, list) and B.tensors({n: v}) else v for n, v in leaves.items()}
-    for name, value in case.args.items():
-        if getattr(value, "same_as", ""):
-            args[name] = args[value.same_as]
+    args = B.cloned(case, leaves)
     outputs = B.outputs(B.call(op, args))
     live = [t for t in outputs if t.requires_grad]
     if not live:

@@ -11,7 +11,10 @@ from ..spec import Declaration
 from .register import attempt, differentiable, prop
 
 See = Iterator[tuple[str, Any]]
-GRADIENT = "leaves = [x for x in ({inputs}) if isinstance(x, torch.Tensor) and x.requires_grad]\nprint(torch.autograd.grad({outputs}, leaves, {cotangents}, allow_unused=True))"
+LEAVES = "leaves = [x for x in ({inputs}) if isinstance(x, torch.Tensor) and x.requires_grad]\n"
+GRADIENT = LEAVES + "print(torch.autograd.grad({outputs}, leaves, {cotangents}, allow_unused=True))"
+TWICE = LEAVES + "print(torch.autograd.grad({outputs}, leaves, {cotangents}, allow_unused=True, create_graph=True))"
+STRIDES = LEAVES + "torch.autograd.backward({outputs}, {cotangents})\nprint([x.grad.stride() for x in leaves if x.grad is not None])"
 
 
 def recorded(B: Backend, op: Declaration, case: Case) -> tuple[dict[str, Any], list[Any]]:
@@ -33,9 +36,9 @@ def gradient(B: Backend, op: Declaration, case: Case) -> See:
             yield f"gradient flags.{name}", (g.requires_grad, g.is_leaf)
 
 
-@prop(differentiable, "differentiable", script="torch.autograd.backward({outputs}, {cotangents})\nprint([x.grad.stride() for x in ({inputs}) if x.grad is not None])")
+@prop(differentiable, "differentiable", script=STRIDES)
 def gradient_layouts(B: Backend, op: Declaration, case: Case) -> See:
-    """Gradients, returned or accumulated, have PyTorch's strides, and share memory with a cotangent or an input where PyTorch's do."""
+    """Gradients, returned or accumulated, have PyTorch's strides, and share memory where PyTorch's do."""
     inputs, outputs = recorded(B, op, case)
     if not outputs:
         return
@@ -54,7 +57,7 @@ def gradient_layouts(B: Backend, op: Declaration, case: Case) -> See:
             yield f"accumulated is the cotangent.{name}", [x.grad.numel() > 0 and B.pointer(x.grad) == B.pointer(s) for s in seeds]
 
 
-@prop(differentiable, "differentiable", script="first = torch.autograd.grad({outputs}, [x for x in ({inputs}) if x.requires_grad], {cotangents}, create_graph=True)\nprint(first)")
+@prop(differentiable, "differentiable", script=TWICE)
 def second_gradient(B: Backend, op: Declaration, case: Case) -> See:
     """The gradient of the gradient, with respect to inputs and cotangents, is PyTorch's."""
     inputs, outputs = recorded(B, op, case)
@@ -97,9 +100,10 @@ def _duals(B: Backend, op: Declaration, case: Case, args: dict[str, Any]) -> dic
 
 
 @prop(
-    differentiable, "differentiable",
+    differentiable,
+    "differentiable",
     script="# under torch.autograd.forward_ad.dual_level(), with make_dual on the inputs that require grad\nprint(result)",
-)  # fmt: skip
+)
 def forward_mode(B: Backend, op: Declaration, case: Case) -> See:
     """The tangent of every output is PyTorch's, or forward mode is refused in PyTorch's words."""
     fw = B.m.autograd.forward_ad
@@ -112,9 +116,10 @@ def forward_mode(B: Backend, op: Declaration, case: Case) -> See:
 
 
 @prop(
-    differentiable, "differentiable",
+    differentiable,
+    "differentiable",
     script="# the gradient of the above, computed from dual inputs: its tangent\nprint(result)",
-)  # fmt: skip
+)
 def forward_over_reverse(B: Backend, op: Declaration, case: Case) -> See:
     """The tangent of the gradient (forward mode through backward) is PyTorch's."""
     fw = B.m.autograd.forward_ad

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import Backend, forms as public_forms
+from ..backends import Backend
+from ..backends import forms as public_forms
 from ..case import NUMPY, OMITTED, Case, TensorValue, row_major, tensor_value
 from ..spec import Declaration
 from .register import attempt, not_a_write, prop

@@ -44,9 +44,10 @@ def requires_grad(B: Backend, op: Declaration, case: Case) -> See:
 
 
 @prop(
-    lambda op: has_tensors(op) and not_a_write(op), "differentiable",
+    lambda op: has_tensors(op) and not_a_write(op),
+    "differentiable",
     script="print(result.is_leaf, result.requires_grad, result.grad_fn)\nprint(result.grad)",
-)  # fmt: skip
+)
 def leaf(B: Backend, op: Declaration, case: Case) -> See:
     """`is_leaf`, `.grad` and its warning are PyTorch's for inputs and results, before and after backward."""
     args = B.inputs(case, True)
@@ -97,6 +98,5 @@ def graph(B: Backend, op: Declaration, case: Case) -> See:
         yield f"graph[{i}]", structure(B, t.grad_fn, inputs)
         yield f"output_nr[{i}]", t.output_nr
         yield f"class[{i}]", type(t.grad_fn).__name__
-    nonleaf = {n: [x.clone() for x in v] if isinstance(v, list) and B.tensors({n: v}) else v.clone() if B.is_tensor(v) else v for n, v in args.items()}
-    for i, t in enumerate(B.outputs(B.call(op, nonleaf))):
+    for i, t in enumerate(B.outputs(B.call(op, B.cloned(case, args)))):
         yield f"deeper[{i}]", structure(B, t.grad_fn, inputs)

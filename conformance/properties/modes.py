@@ -18,9 +18,10 @@ def _flags(B: Backend, result: Any) -> list[Any]:
 
 
 @prop(
-    lambda op: has_tensors(op) and not_a_write(op), "differentiable",
+    lambda op: has_tensors(op) and not_a_write(op),
+    "differentiable",
     script="with torch.no_grad():\n    {call}\nprint(result.requires_grad, result.is_leaf, result.grad_fn)",
-)  # fmt: skip
+)
 def no_grad(B: Backend, op: Declaration, case: Case) -> See:
     """no_grad, enable_grad, set_grad_enabled and inference_mode, nested and as decorators, record as PyTorch does."""
     args = B.inputs(case, True)
@@ -57,9 +58,10 @@ def _inference(B: Backend, op: Declaration, args: dict[str, Any]) -> See:
 
 
 @prop(
-    lambda op: has_tensors(op) and not_a_write(op), "differentiable",
+    lambda op: has_tensors(op) and not_a_write(op),
+    "differentiable",
     script="d = result.detach()\nprint(d.requires_grad, d.is_leaf, d.grad_fn, d.data_ptr() == result.data_ptr(), d._version)",
-)  # fmt: skip
+)
 def detach(B: Backend, op: Declaration, case: Case) -> See:
     """`detach()` shares memory and version, has no history, and a write through it is seen, as PyTorch's."""
     result = B.outputs(B.call(op, B.inputs(case, True)))

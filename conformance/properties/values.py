@@ -11,6 +11,11 @@ from ..spec import Declaration
 from .register import attempt, has_tensors, not_a_write, prop
 
 See = Iterator[tuple[str, Any]]
+SAID = """with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter('always')
+    {call}
+print([str(w.message) for w in said])"""
+WHERE = "print(result is self, result._is_view(), result._base is self, result.storage_offset())"
 
 
 @prop()
@@ -32,7 +37,8 @@ def value(B: Backend, op: Declaration, case: Case) -> See:
 
 def _mixes(op: Declaration) -> bool:
     kinds = [a.type.rstrip("?") for a in op.schema.arguments]
-    return not op.schema.is_inplace and (kinds.count("Tensor") > 1 or "Tensor[]" in kinds or ("Tensor" in kinds and "Scalar" in kinds) or op.promotes)
+    several = kinds.count("Tensor") > 1 or "Tensor[]" in kinds or {"Tensor", "Scalar"} <= set(kinds)
+    return not op.schema.is_inplace and (several or op.promotes)
 
 
 @prop(_mixes, "mixed", script="print(result.dtype)\nprint(result)")
@@ -51,7 +57,7 @@ def layout(B: Backend, op: Declaration, case: Case) -> See:
         yield f"contiguous[{i}]", bool(t.is_contiguous())
 
 
-@prop(lambda op: has_tensors(op) and not_a_write(op), script="print(result is self, result._is_view(), result._base is self, result.storage_offset())")
+@prop(lambda op: has_tensors(op) and not_a_write(op), script=WHERE)
 def alias(B: Backend, op: Declaration, case: Case) -> See:
     """The result shares memory with an input, is a view, has a base and an offset exactly where PyTorch's does."""
     args = B.inputs(case, True)
@@ -83,7 +89,7 @@ def repr(B: Backend, op: Declaration, case: Case) -> See:
         yield f"str[{i}]", str(t)
 
 
-@prop(script="with warnings.catch_warnings(record=True) as said:\n    warnings.simplefilter('always')\n    {call}\nprint([str(w.message) for w in said])")
+@prop(script=SAID)
 def warnings(B: Backend, op: Declaration, case: Case) -> See:
     """The call warns with PyTorch's category and text, or not at all."""
     with B.warned() as said:
@@ -97,5 +103,3 @@ def warnings(B: Backend, op: Declaration, case: Case) -> See:
 def errors(B: Backend, op: Declaration, case: Case) -> See:
     """A wrong argument raises PyTorch's exception with PyTorch's words."""
     yield "value", B.call(op, B.inputs(case, False))
-
-

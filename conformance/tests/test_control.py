@@ -8,9 +8,21 @@ from conformance.sweep import run_cell
 
 OPS = [
     declaration("exp(Tensor self) -> Tensor", "pointwise", "self", inplace=True, out=True, promotes=True),
-    declaration("mul.Tensor(Tensor self, Tensor other) -> Tensor", "pointwise", "self, other", inplace=True, out=True, operator="mul", promotes=True),
-    declaration("div.Tensor(Tensor self, Tensor other) -> Tensor", "pointwise", "self, other", inplace=True, out=True, operator="truediv", promotes=True),
-    declaration("sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", "reduction", "self", out=True),
+    declaration(
+        "mul.Tensor(Tensor self, Tensor other) -> Tensor", "pointwise", "self, other", inplace=True, out=True, operator="mul", promotes=True
+    ),
+    declaration(
+        "div.Tensor(Tensor self, Tensor other) -> Tensor",
+        "pointwise",
+        "self, other",
+        inplace=True,
+        out=True,
+        operator="truediv",
+        promotes=True,
+    ),
+    declaration(
+        "sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", "reduction", "self", out=True
+    ),
     declaration("amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor", "reduction", "self", out=True),
     declaration("transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)", "view", "self"),
     declaration("sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)", "plain", "self", out=True),

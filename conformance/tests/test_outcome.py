@@ -98,10 +98,18 @@ def test_nan_sign_and_payload_do_not_count():
 
 
 FLAGS = {
-    "requires_grad": (True, False), "is_leaf": (True, False), "version": (0, 1), "strides": ((3, 1), (1, 2)), "shares": ([True], [False]),
-    "name": ("ExpBackward0", "LogBackward0"), "graph": (["A", [("B", 0)]], ["A", [("B", 1)]]), "warnings": ([], ["UserWarning: x"]),
-    "gradient.self": (None, np.zeros(2, np.float32)), "type": (True, 1), "saved": ("self", "result"),
-}  # fmt: skip
+    "requires_grad": (True, False),
+    "is_leaf": (True, False),
+    "version": (0, 1),
+    "strides": ((3, 1), (1, 2)),
+    "shares": ([True], [False]),
+    "name": ("ExpBackward0", "LogBackward0"),
+    "graph": (["A", [("B", 0)]], ["A", [("B", 1)]]),
+    "warnings": ([], ["UserWarning: x"]),
+    "gradient.self": (None, np.zeros(2, np.float32)),
+    "type": (True, 1),
+    "saved": ("self", "result"),
+}
 
 
 @pytest.mark.parametrize("label", FLAGS)

@@ -13,7 +13,7 @@ from .planted import FURTHER, PLANTED
 
 MUL = declaration(
     "mul.Tensor(Tensor self, Tensor other) -> Tensor", "pointwise", "self, other", inplace=True, out=True, operator="mul", promotes=True
-)  # fmt: skip
+)
 TRANSPOSE = declaration("transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)", "view", "self")
 OPS = {"alias": TRANSPOSE, "layout": TRANSPOSE}
 
