@@ -22,6 +22,7 @@ register("Tensor", Tensor)
 MISSING: Any = object()
 FUNCTIONS: dict[str, Callable[..., Any]] = {}  # what `engine.<name>` is to be
 REFLECTED = {"add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "matmul", "lshift", "rshift"}
+COMMUTING = {"add", "mul", "and", "or", "xor"}  # reflected, PyTorch calls these on the tensor
 
 
 class Form:
@@ -119,7 +120,7 @@ class Overloads:
         if family.inplace:
             setattr(Tensor, name + "_", self._public("inplace", name + "_"))
             FUNCTIONS[self.path + "_"] = self._public("inplace", name + "_")
-        if family.operator:
+        if family.operator and op.schema.name == name:
             self._attach_operator(family.operator, family.inplace)
 
     def _public(self, kind: str, name: str) -> Callable[..., Any]:
@@ -153,19 +154,13 @@ class Overloads:
         return specialise(candidates[0], lambda *args: self.form(kind)(*args), numbers)
 
     def _attach_operator(self, operator: str, inplace: bool) -> None:
-        fast = self._fast("function")
-        setattr(Tensor, f"__{operator}__", _operator(fast or (lambda *args: self.form("function")(*args))))
+        call = self._fast("function") or (lambda *args: self.form("function")(*args))
+        setattr(Tensor, f"__{operator}__", _operator(call))
         if operator in REFLECTED and f"__r{operator}__" not in Tensor.__dict__:
-            setattr(Tensor, f"__r{operator}__", _operator(lambda t, other: self.reflected(other, t)))
+            swapped = _operator(call if operator in COMMUTING else lambda t, other: self.form("function")(other, t))
+            setattr(Tensor, f"__r{operator}__", swapped)
         if operator in REFLECTED and inplace:
             setattr(Tensor, f"__i{operator}__", _operator(lambda *args: self.form("inplace")(*args)))
-
-    def reflected(self, other: Any, t: Tensor) -> Any:
-        """`other <operator> t` for a Python number, which stands for a Tensor here whatever the function takes."""
-        op = next(o for o in self.ops if all(a.is_tensor for a in o.schema.arguments[:2]))
-        if not isinstance(other, bool | int | float | complex):
-            raise TypeError
-        return op.run([other, t, *(a.default for a in op.schema.arguments[2:])])
 
 
 def _operator(call: Callable[..., Any]) -> Callable[..., Any]:

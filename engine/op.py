@@ -35,7 +35,8 @@ class Family:
     """What a declaration starts from. `plan` says what shapes go together, to whoever draws cases.
 
     `promotes` names the arguments that take part in promotion (None: every Tensor argument); `function` and `method`
-    say which forms exist, `operator` the Python operator ("mul" for `*`), `jvp` the rule of forward mode.
+    say which forms exist, `operator` the Python operator ("mul" for `*`), `jvp` the rule of forward mode. In a composite
+    `inplace` is the body of its in-place form. `wide_numbers`: in 16-bit arithmetic a number is not rounded to 16 bits first.
     """
 
     plan: str
@@ -43,12 +44,13 @@ class Family:
     promote: Promote | None = None
     promotes: tuple[str, ...] | None = None
     out: bool = False
-    inplace: bool = False
+    inplace: bool | Callable[..., Any] = False
     method: bool = True
     function: bool = True
     operator: str = ""
     node: str = ""
     changes_dtype: bool = False
+    wide_numbers: bool = False
     jvp: str | Callable[..., Any] | None = "transpose"
 
 
@@ -121,7 +123,8 @@ class Op:
         arguments = self.schema.arguments
         self.tensors = tuple((i, a.type.startswith("Tensor") and "[" in a.type) for i, a in enumerate(arguments) if a.is_tensor)
         promotes = family.promotes or tuple(a.name for a in arguments if a.type == "Tensor")
-        self.promoted = tuple(i for i, a in enumerate(arguments) if a.is_tensor and a.name in promotes) if family.promote else ()
+        operands = [i for i, a in enumerate(arguments) if (a.is_tensor or a.type.startswith("Scalar")) and a.name in promotes]
+        self.promoted = tuple(operands) if family.promote else ()
         self.promotes_list = tuple(i for i, a in enumerate(arguments) if a.type == "Tensor[]") if family.promote else ()
         self.differentiable = tuple(a.name for a in arguments if any(a.name in names.split(", ") for names in rules))
         self.diff = tuple(self.schema.names.index(n) for n in self.differentiable)
@@ -132,8 +135,9 @@ class Op:
         self.changes_dtype = family.changes_dtype
         self.writes = self.schema.is_inplace and body is None
         self.node_name = self._node_name()
-        self.Node = type(self.node_name, (OpNode,), {"__slots__": (), "op": self})
-        self.NodeOfSeveral = type(self.node_name, (OpNode,), {"__slots__": ("outputs",), "op": self})
+        named = self.node_name.rpartition("::")[2]
+        self.Node = type(named, (OpNode,), {"__slots__": (), "op": self})
+        self.NodeOfSeveral = type(named, (OpNode,), {"__slots__": ("outputs",), "op": self})
 
     def __repr__(self) -> str:
         return f"<op {self.schema.text}>"
@@ -238,12 +242,16 @@ class Op:
             operands += values[i]
         dtype = self.family.promote(operands)  # type: ignore[misc]
         wide = dtype.wide
+        narrow = wide if self.family.wide_numbers else dtype.np
         for i in self.promoted:
             a = arrays[i]
+            if a is None:
+                continue
             if type(a) is not np.ndarray:
-                arrays[i] = None if a is None else _number(a, wide)
-            elif a.dtype != wide:
-                arrays[i] = a.astype(wide)
+                a = _number(a, narrow)
+            elif a.dtype != dtype.np and (a.ndim or narrow is dtype.np):
+                a = a.astype(dtype.np)
+            arrays[i] = a if a.dtype == wide else a.astype(wide)
         for i in self.promotes_list:
             arrays[i] = [_number(a, wide) if type(a) is not np.ndarray else a.astype(wide, copy=False) for a in arrays[i]]
         return dtype
@@ -310,6 +318,8 @@ class Op:
     # -- in place and out= ----------------------------------------------------------------------------------------------
     def run_inplace(self, values: list[Any]) -> Tensor:
         """Compute, write the result into the first argument, and rebase its history."""
+        if self.body is not None:
+            return self.family.inplace(*values)  # type: ignore[operator]  # the body of a composite's in-place form
         into: Tensor = values[0]
         mode = modes.current()
         needs = self.needs(values) if mode & modes.GRAD and self.diff else None
@@ -352,6 +362,9 @@ class OpNode(Node):
     """The node of a declared op."""
 
     __slots__ = ()
+
+    def name(self) -> str:
+        return self.op.node_name
 
     def free(self) -> None:
         if self.plan.keeps_tensors:
@@ -583,6 +596,13 @@ def composite(text: str, **words: Any) -> Callable[[Callable[..., Any]], Callabl
     return declare
 
 
+def alias(new: str, old: str) -> None:
+    """Give every declared overload of `old` a second public name: the same ops, so the same nodes and the same words."""
+    second = OVERLOADS.setdefault(new, Overloads(new))
+    for made in OVERLOADS[old].ops:
+        second.add(made)
+
+
 def _declare(made: Op) -> Op:
     if made.key in OPS:
         raise TypeError(f"{made.key} is declared twice")
@@ -594,4 +614,4 @@ def _declare(made: Op) -> Op:
     return made
 
 
-__all__ = ["F", "Family", "OPS", "Op", "REGISTRY", "composite", "dtypes", "op", "plain", "pointwise", "reduction", "view", "write"]
+__all__ = ["F", "Family", "OPS", "Op", "REGISTRY", "alias", "composite", "dtypes", "op", "plain", "pointwise", "reduction", "view", "write"]

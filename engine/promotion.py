@@ -53,3 +53,16 @@ def long_if_integral(operands: Sequence[Any]) -> dtype:
 def first(operands: Sequence[Any]) -> dtype:
     """The dtype of the first operand, whatever the others are."""
     return _rank(operands[0])[1]
+
+
+def only(names: str, kernel: str, promote: Promote = common) -> Promote:
+    """`promote`, refusing results that are not "bool", "integer", "real" or "complex" as `names` lists them, in a kernel's words."""
+    allowed = {("bool", "integer", "real", "complex").index(name) for name in names.split()}
+
+    def refusing(operands: Sequence[Any]) -> dtype:
+        d = promote(operands)
+        if d.category not in allowed:
+            raise NotImplementedError(f'"{kernel}" not implemented for \'{d.scalar_name}\'')
+        return d
+
+    return refusing
