@@ -23,6 +23,9 @@ TOPICS = (
     "double_backward",
     "graph",
     "control_flow",
+    "indexing",
+    "conversions",
+    "training",
 )
 
 for _topic in TOPICS:

@@ -93,7 +93,7 @@ def recursion(B: Any, draw: Any, see: Any) -> None:
 @program
 def loop_over_elements(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((draw.integer(1, 4), 2), requires_grad=True)
-    total = 0
+    total: Any = 0
     for row in x:
         for element in row:
             total = total + element if element > 0 else total - element

@@ -126,7 +126,7 @@ def detach_of_a_view(B: Any, draw: Any, see: Any) -> None:
 def truncated_recurrence(B: Any, draw: Any, see: Any) -> None:
     w = draw.floats((2, 2), requires_grad=True)
     h = draw.floats((2,))
-    for step in range(3):
+    for _ in range(3):
         h = (w @ h).relu()
         if draw.flag():
             h = h.detach()

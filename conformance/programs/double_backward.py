@@ -10,7 +10,9 @@ from .declare import program
 @program
 def second_derivative(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=True)
-    y = draw.choice([lambda: x**3, lambda: x.exp(), lambda: x.sin(), lambda: x.tanh(), lambda: x.sigmoid(), lambda: 1 / x, lambda: x * x.detach()])()
+    y = draw.choice(
+        [lambda: x**3, lambda: x.exp(), lambda: x.sin(), lambda: x.tanh(), lambda: x.sigmoid(), lambda: 1 / x, lambda: x * x.detach()]
+    )()
     (first,) = B.autograd.grad(y, x, draw.floats((2,)), create_graph=True)
     see("first", first)
     see.graph("graph of the first", first)

@@ -90,7 +90,7 @@ class Draw:
         # A size that a list cannot express, such as (0, 3), comes from `reshape`, before the tensor becomes a leaf.
         tensor = self.B.tensor(nested if values or len(shape) == 1 else [], dtype=dtype)
         if not values and len(shape) != 1:
-            tensor = tensor.reshape(tuple(shape))
+            tensor = tensor.reshape(tuple(shape)).clone()
         return tensor.requires_grad_() if requires_grad else tensor
 
 

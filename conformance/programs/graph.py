@@ -10,14 +10,15 @@ from .declare import program
 @program
 def names_of_nodes(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2, 2), requires_grad=True)
-    names = [
-        x + x, x - x, x * x, x / x, x**2, 2**x, -x, x @ x, x.sum(), x.sum(0), x.mean(), x.prod(), x.exp(), x.log(), x.sqrt(), x.abs(), x.relu(), x.sigmoid(), x.tanh(),
-        x.t(), x[0], x[:1], x[x > 0], x[[0, 1]], x.view(4), x.reshape(4), x.flatten(), x.clone(), x.double(), x.max(), x.max(0)[0], x.clamp(0, 1), x.pow(x), x.norm(), x.std(), x.var(),
-        x.softmax(0), x.log_softmax(1), x.unsqueeze(0), x.squeeze(), x.permute(1, 0), x.transpose(0, 1), x.expand(3, 2, 2), x.repeat(2, 1), x.diagonal(), x.cumsum(0), x.sort()[0], x.topk(1)[0],
-        B.cat([x, x]), B.stack([x, x]), B.where(x > 0, x, x), x.masked_fill(x > 0, 0), x.gather(0, (x * 0).long()), x.tril(), x.flip(0), x.roll(1), x.chunk(2)[0], x.unbind()[1], x.amax(), x.logsumexp(0),
-    ]  # fmt: skip
-    see("names", [one.grad_fn.name() for one in names])
-    see("types", [type(one.grad_fn).__name__ for one in names[:6]])
+    arithmetic = [x + x, x - x, x * x, x / x, x**2, 2**x, -x, x @ x, x.exp(), x.log(), x.sqrt(), x.abs(), x.relu(), x.sigmoid(), x.tanh()]
+    reductions = [x.sum(), x.sum(0), x.mean(), x.prod(), x.max(), x.max(0)[0], x.norm(), x.std(), x.var(), x.amax(), x.logsumexp(0)]
+    views = [x.t(), x[0], x[:1], x.view(4), x.reshape(4), x.flatten(), x.unsqueeze(0), x.squeeze(), x.permute(1, 0), x.transpose(0, 1)]
+    pieces = [x.expand(3, 2, 2), x.diagonal(), x.chunk(2)[0], x.unbind()[1], x[x > 0], x[[0, 1]], x.gather(0, (x * 0).long()), x.topk(1)[0]]
+    others = [x.clone(), x.double(), x.clamp(0, 1), x.pow(x), x.softmax(0), x.log_softmax(1), x.cumsum(0), x.sort()[0], x.tril(), x.flip(0)]
+    joined = [B.cat([x, x]), B.stack([x, x]), B.where(x > 0, x, x), x.masked_fill(x > 0, 0), x.repeat(2, 1), x.roll(1)]
+    for kind in (arithmetic, reductions, views, pieces, others, joined):
+        see("names", [one.grad_fn.name() for one in kind])
+        see("types", [type(one.grad_fn).__name__ for one in kind])
 
 
 @program
@@ -93,7 +94,7 @@ def order_of_execution(B: Any, draw: Any, see: Any) -> None:
     nodes = [x * 1]
     for i in range(draw.integer(1, 6)):
         a, b = nodes[draw.integer(0, len(nodes) - 1)], nodes[draw.integer(0, len(nodes) - 1)]
-        made = draw.choice([lambda: a * b, lambda: a + b, lambda: a.exp(), lambda: -a])()
+        made = draw.choice([lambda a, b: a * b, lambda a, b: a + b, lambda a, b: a.exp(), lambda a, b: -a])(a, b)
         made.register_hook(lambda g, i=i: order.append(i))
         nodes.append(made)
     sum(nodes).backward(draw.floats((2,)))
@@ -105,13 +106,26 @@ def order_of_execution(B: Any, draw: Any, see: Any) -> None:
 def constants_have_no_edge(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=True)
     c = draw.floats((2,))
-    for y in (x + 1, 1 + x, x * 2, x * c, c * x, c - x, x / 3, 3 / x, B.where(c > 0, x, c), B.cat([c, x, c]), B.addmm(c, B.ones(2, 2), x.expand(2, 2)), c**x, x**c):
+    for y in (
+        x + 1,
+        1 + x,
+        x * 2,
+        x * c,
+        c * x,
+        c - x,
+        x / 3,
+        3 / x,
+        B.where(c > 0, x, c),
+        B.cat([c, x, c]),
+        B.addmm(c, B.ones(2, 2), x.expand(2, 2)),
+        c**x,
+        x**c,
+    ):
         see.graph("graph", y)
 
 
 @program
 def a_detached_graph_dies(B: Any, draw: Any, see: Any) -> None:
-    import gc
     import weakref
 
     x = draw.floats((2,), requires_grad=True)
@@ -119,10 +133,8 @@ def a_detached_graph_dies(B: Any, draw: Any, see: Any) -> None:
     z = y * y
     alive = weakref.ref(y)
     del y
-    gc.collect()
     see("the middle tensor lives with the graph", alive() is not None)
     del z
-    gc.collect()
     see("and without it", alive() is not None)
 
 

@@ -35,10 +35,15 @@ def a_hook_replaces_the_gradient(B: Any, draw: Any, see: Any) -> None:
 def hooks_that_are_refused(B: Any, draw: Any, see: Any) -> None:
     plain = draw.floats((2,))
     see.raises("no grad", lambda: plain.register_hook(lambda g: g))
-    for label, result in (("another shape", B.ones(3)), ("a number", 1.0), ("another dtype", B.ones(2, dtype=B.float64)), ("integers", B.ones(2, dtype=B.int64))):
+    for label, result in (
+        ("another shape", B.ones(3)),
+        ("a number", 1.0),
+        ("another dtype", B.ones(2, dtype=B.float64)),
+        ("integers", B.ones(2, dtype=B.int64)),
+    ):
         x = draw.floats((2,), requires_grad=True)
         x.register_hook(lambda g, result=result: result)
-        see.raises(label, lambda: (x * 2).backward(B.ones(2)))
+        see.raises(label, lambda x=x: (x * 2).backward(B.ones(2)))
         see(f"x.grad after {label}", x.grad)
 
 
@@ -201,7 +206,7 @@ def post_accumulate_hook_steps(B: Any, draw: Any, see: Any) -> None:
 def a_hook_removed_during_backward(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=True)
     y = x * x
-    handles = []
+    handles: list[Any] = []
     y.register_hook(lambda g: handles[0].remove())
     handles.append(y.register_hook(lambda g: see("the removed one", g)))
     y.backward(draw.floats((2,)), retain_graph=True)

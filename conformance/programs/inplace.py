@@ -11,7 +11,15 @@ from .declare import program
 def version_counter(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2, 2))
     versions = [x._version]
-    for step in (lambda: x.add_(1), lambda: x.__setitem__(0, 1.0), lambda: x[0].mul_(2), lambda: x.t().zero_(), lambda: x.copy_(x * 2), lambda: x.resize_(2, 2), lambda: x.fill_(2)):
+    for step in (
+        lambda: x.add_(1),
+        lambda: x.__setitem__(0, 1.0),
+        lambda: x[0].mul_(2),
+        lambda: x.t().zero_(),
+        lambda: x.copy_(x * 2),
+        lambda: x.resize_(2, 2),
+        lambda: x.fill_(2),
+    ):
         step()
         versions.append(x._version)
     x += 1
@@ -52,7 +60,18 @@ def increment_version(B: Any, draw: Any, see: Any) -> None:
 def a_stale_saved_value(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=True)
     y = x + 0
-    operations = [lambda: y * y, lambda: y.exp(), lambda: y + 1, lambda: y * 3, lambda: y.sin(), lambda: y.sum(), lambda: y / 2, lambda: y[y > 0], lambda: y.relu(), lambda: y.max()]
+    operations = [
+        lambda: y * y,
+        lambda: y.exp(),
+        lambda: y + 1,
+        lambda: y * 3,
+        lambda: y.sin(),
+        lambda: y.sum(),
+        lambda: y / 2,
+        lambda: y[y > 0],
+        lambda: y.relu(),
+        lambda: y.max(),
+    ]
     z = draw.choice(operations)()
     (y if draw.flag() else z).add_(1)
     see.raises("backward", lambda: z.backward(B.ones_like(z)))
@@ -80,7 +99,14 @@ def a_leaf_refuses(B: Any, draw: Any, see: Any) -> None:
         y = x
         y += 1
 
-    for label, call in (("add_", lambda: x.add_(1)), ("setitem", set_item), ("+=", add), ("zero_", lambda: x.zero_()), ("copy_", lambda: x.copy_(B.zeros(2))), ("a view", lambda: x[0].mul_(2))):
+    for label, call in (
+        ("add_", lambda: x.add_(1)),
+        ("setitem", set_item),
+        ("+=", add),
+        ("zero_", lambda: x.zero_()),
+        ("copy_", lambda: x.copy_(B.zeros(2))),
+        ("a view", lambda: x[0].mul_(2)),
+    ):
         see.raises(label, call)
     see("untouched", x)
 
@@ -91,7 +117,17 @@ def results_of_in_place_differentiate(B: Any, draw: Any, see: Any) -> None:
     y = x * 1
     before = y
     for _ in range(draw.integer(1, 4)):
-        draw.choice([lambda: y.mul_(2), lambda: y.exp_(), lambda: y.add_(x), lambda: y.tanh_(), lambda: y.clamp_(-1, 1), lambda: y.neg_(), lambda: y.mul_(x)])()
+        draw.choice(
+            [
+                lambda: y.mul_(2),
+                lambda: y.exp_(),
+                lambda: y.add_(x),
+                lambda: y.tanh_(),
+                lambda: y.clamp_(-1, 1),
+                lambda: y.neg_(),
+                lambda: y.mul_(x),
+            ]
+        )()
     see.same("the same object", y, before)
     see("y", y)
     see.graph("graph", y)

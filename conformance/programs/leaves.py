@@ -12,7 +12,20 @@ def which_are_leaves(B: Any, draw: Any, see: Any) -> None:
     shape = draw.shape()
     a = draw.floats(shape, requires_grad=True)
     b = draw.floats(shape)
-    tensors = [a, b, a + 1, b + 1, a.detach(), a.clone(), b.clone(), (a + 1).detach(), (b + 1).requires_grad_(), a.double(), a.float(), a.view(shape)]
+    tensors = [
+        a,
+        b,
+        a + 1,
+        b + 1,
+        a.detach(),
+        a.clone(),
+        b.clone(),
+        (a + 1).detach(),
+        (b + 1).requires_grad_(),
+        a.double(),
+        a.float(),
+        a.view(shape),
+    ]
     for i, tensor in enumerate(tensors):
         see(f"tensor {i}", tensor)
 
@@ -53,7 +66,7 @@ def deleting_attributes(B: Any, draw: Any, see: Any) -> None:
     see.raises("del x.grad", lambda: delete("grad"))
     see("x.grad", x.grad)
     for name in ("data", "requires_grad", "_grad_fn", "_backward_hooks"):
-        see.raises("del x." + name, lambda: delete(name))
+        see.raises("del x." + name, lambda name=name: delete(name))
     see.raises("x.data = None", lambda: set_data(None))
     see("x", x)
 
@@ -66,7 +79,7 @@ def read_only_attributes(B: Any, draw: Any, see: Any) -> None:
         setattr(x, name, value)
 
     for name in ("is_leaf", "grad_fn", "shape", "dtype", "_version", "output_nr", "ndim"):
-        see.raises(f"x.{name} = ...", lambda: assign(name, getattr(x, name)))
+        see.raises(f"x.{name} = ...", lambda name=name: assign(name, getattr(x, name)))
     see.raises("x.requires_grad = 'yes'", lambda: assign("requires_grad", "yes"))
 
 

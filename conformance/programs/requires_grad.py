@@ -19,7 +19,19 @@ def through_many_operations(B: Any, draw: Any, see: Any) -> None:
 @program
 def integer_and_bool_results(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((3,), requires_grad=True)
-    results = [x > 0, x == x, x.argmax(), x.isnan(), x.long(), x.bool(), x.sort()[1], B.signbit(x), B.isin(x, x), x.topk(2).indices, x.count_nonzero()]
+    results = [
+        x > 0,
+        x == x,
+        x.argmax(),
+        x.isnan(),
+        x.long(),
+        x.bool(),
+        x.sort()[1],
+        B.signbit(x),
+        B.isin(x, x),
+        x.topk(2).indices,
+        x.count_nonzero(),
+    ]
     for i, result in enumerate(results):
         see(f"result {i}", result)
 

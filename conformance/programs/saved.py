@@ -77,7 +77,7 @@ def packing_changes_values(B: Any, draw: Any, see: Any) -> None:
 @program
 def packing_into_anything(B: Any, draw: Any, see: Any) -> None:
     a = draw.floats((2,), requires_grad=True)
-    kept = {}
+    kept: dict[int, Any] = {}
 
     def pack(t):
         kept[len(kept)] = t.detach().clone()
@@ -164,6 +164,16 @@ def what_is_kept_depends_on_who_needs_it(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=draw.flag())
     y = draw.floats((2,), requires_grad=True)
     x, y = x * 1, y * 1
-    z = draw.choice([lambda: x * y, lambda: x / y, lambda: B.addcmul(x, y, y), lambda: B.addcdiv(x, x, y), lambda: B.atan2(x, y), lambda: B.where(x > 0, x, y), lambda: x @ y])()
+    z = draw.choice(
+        [
+            lambda: x * y,
+            lambda: x / y,
+            lambda: B.addcmul(x, y, y),
+            lambda: B.addcdiv(x, x, y),
+            lambda: B.atan2(x, y),
+            lambda: B.where(x > 0, x, y),
+            lambda: x @ y,
+        ]
+    )()
     draw.choice([x, y]).add_(1)
     see.raises("backward", lambda: z.backward(B.ones_like(z)))

@@ -40,7 +40,7 @@ class Draw:
         return tuple(next(self.drawn))
 
     def floats(self, shape=(), dtype=None, requires_grad=False):
-        tensor = self.B.tensor(next(self.drawn), dtype=dtype or self.default).reshape(tuple(shape))
+        tensor = self.B.tensor(next(self.drawn), dtype=dtype or self.default).reshape(tuple(shape)).clone()
         return tensor.requires_grad_() if requires_grad else tensor
 
     default = property(lambda self: self.B.get_default_dtype())
@@ -61,7 +61,8 @@ class See:
     def __call__(self, label, value):
         print(f"{{label}}: {{value}}")
         if hasattr(value, "is_leaf"):
-            print(f"    {{value.dtype}} {{tuple(value.shape)}} requires_grad={{value.requires_grad}} is_leaf={{value.is_leaf}} grad_fn={{value.grad_fn}}")
+            flags = f"requires_grad={{value.requires_grad}} is_leaf={{value.is_leaf}} grad_fn={{value.grad_fn}}"
+            print(f"    {{value.dtype}} {{tuple(value.shape)}} {{flags}}")
 
     def same(self, label, a, b):
         print(f"{{label}}: {{'the same object' if a is b else 'two objects'}}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ..backends import clean
 from ..case import NUMPY
 from ..outcome import Raised
 
-ORDER = "order"  # the label of the list of all labels: programs whose hooks run in another order differ there
+ORDER = "order of what was seen"  # the label of the list of all labels: programs whose hooks run in another order differ there
 ENDED = "raises"  # the label of what ended a program early
 
 
@@ -64,7 +65,7 @@ class See:
 
     def close(self) -> dict[str, Any]:
         """Everything seen, with the order in which it was; empty where nothing was."""
-        return {**self.seen, ORDER: self.labels} if self.seen else {}
+        return {**self.seen, ORDER: self.labels} if self.labels else self.seen
 
     def _new(self, label: str) -> str:
         count = sum(one == label or one.startswith(label + " #") for one in self.labels)
@@ -73,8 +74,9 @@ class See:
 
     def _describe(self, label: str, value: Any) -> None:
         if isinstance(value, self.B.Tensor):
+            self.seen[label] = "a tensor"
             for aspect, read in ASPECTS.items():
-                self.seen[f"{label}: {aspect}"] = attempt(lambda read=read: read(value))
+                self.seen[f"{label}: {aspect}"] = attempt(partial(read, value))
         elif isinstance(value, dict):
             self._describe_all({f"{label}[{key!r}]": one for key, one in value.items()}, label)
         elif isinstance(value, (list, tuple)) and not all(map(is_plain, value)):
@@ -83,7 +85,7 @@ class See:
             self.seen[label] = self._plain(value)
 
     def _describe_all(self, parts: dict[str, Any], label: str) -> None:
-        self.seen[f"{label}: length"] = len(parts)
+        self.seen[label] = f"{len(parts)} parts"
         for part, one in parts.items():
             self._describe(part, one)
 
@@ -92,6 +94,8 @@ class See:
             return clean(value)
         if isinstance(value, (list, tuple)):
             return [self._plain(one) for one in value]
+        if isinstance(value, complex):
+            return np.array(value)
         if is_plain(value):
             return value
         if isinstance(value, self.B.dtype):
@@ -104,7 +108,11 @@ class See:
 
 
 def is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, (bool, int, float, complex, str)) or (isinstance(value, (list, tuple)) and all(map(is_plain, value)))
+    return (
+        value is None
+        or isinstance(value, (bool, int, float, complex, str))
+        or (isinstance(value, (list, tuple)) and all(map(is_plain, value)))
+    )
 
 
 def values(tensor: Any) -> np.ndarray:
@@ -140,4 +148,7 @@ def graph_lines(root: Any) -> list[str]:
     nodes = [] if root is None else [root]
     for node in nodes:  # grows while it is walked
         nodes.extend(dict.fromkeys(child for child, _ in node.next_functions if child is not None and child not in nodes))
-    return [f"{node.name()}({', '.join('None' if child is None else f'{nodes.index(child) + 1}.{at}' for child, at in node.next_functions)})" for node in nodes]
+    return [
+        f"{node.name()}({', '.join('None' if child is None else f'{nodes.index(child) + 1}.{at}' for child, at in node.next_functions)})"
+        for node in nodes
+    ]

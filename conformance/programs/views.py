@@ -10,7 +10,18 @@ from .declare import program
 @program
 def views_share_memory(B: Any, draw: Any, see: Any) -> None:
     base = draw.floats((2, 3))
-    views = [base[0], base.t(), base.view(6), base[:, 1:], base.unsqueeze(0), base.expand(2, 2, 3), base.diagonal(), base.narrow(1, 0, 2), base.reshape(3, 2), base.T]
+    views = [
+        base[0],
+        base.t(),
+        base.view(6),
+        base[:, 1:],
+        base.unsqueeze(0),
+        base.expand(2, 2, 3),
+        base.diagonal(),
+        base.narrow(1, 0, 2),
+        base.reshape(3, 2),
+        base.T,
+    ]
     views[draw.integer(0, len(views) - 1)].fill_(draw.number())
     for i, view in enumerate(views):
         see(f"view {i}", view)
@@ -22,7 +33,14 @@ def views_share_memory(B: Any, draw: Any, see: Any) -> None:
 def view_or_copy(B: Any, draw: Any, see: Any) -> None:
     base = draw.floats((2, 3))
     base = base.t() if draw.flag() else base
-    for label, made in (("reshape", base.reshape(6)), ("flatten", base.flatten()), ("contiguous", base.contiguous()), ("clone", base.clone()), ("to", base.to(base.dtype)), ("squeeze", base.squeeze())):
+    for label, made in (
+        ("reshape", base.reshape(6)),
+        ("flatten", base.flatten()),
+        ("contiguous", base.contiguous()),
+        ("clone", base.clone()),
+        ("to", base.to(base.dtype)),
+        ("squeeze", base.squeeze()),
+    ):
         see(label, made)
         see(f"{label} shares memory", [made.data_ptr() == base.data_ptr(), made is base, made._base is None])
     see.raises("view", lambda: base.view(6))
@@ -122,7 +140,7 @@ def copying_a_gradient_into_a_piece(B: Any, draw: Any, see: Any) -> None:
 @program
 def unsafe_pieces_allow_it(B: Any, draw: Any, see: Any) -> None:
     base = draw.floats((4,), requires_grad=True).clone()
-    first, second = draw.choice([lambda t: t.unsafe_chunk(2), lambda t: t.unsafe_split(2), lambda t: t.unsafe_split_with_sizes([2, 2])])(base)
+    first, _ = draw.choice([lambda t: t.unsafe_chunk(2), lambda t: t.unsafe_split(2), lambda t: t.unsafe_split_with_sizes([2, 2])])(base)
     first.mul_(2)
     see("first", first)
     see("base", base)
@@ -173,7 +191,7 @@ def hooks_and_rewritten_views(B: Any, draw: Any, see: Any) -> None:
     first.register_hook(lambda g: see("registered before", g))
     second.mul_(2)
     if draw.flag():
-        first.grad_fn
+        see("looked at", first.grad_fn)
     first.register_hook(lambda g: see("registered after", g))
     (first * first).backward(draw.floats((2,)))
     see("x.grad", x.grad)
@@ -203,7 +221,16 @@ def overlapping_writes(B: Any, draw: Any, see: Any) -> None:
 def in_place_view_operations(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2, 3), requires_grad=True)
     y = x * 2
-    draw.choice([lambda: y.t_(), lambda: y.unsqueeze_(0), lambda: y.transpose_(0, 1), lambda: y.squeeze_(), lambda: y.swapdims_(0, 1), lambda: y.swapaxes_(1, 0)])()
+    draw.choice(
+        [
+            lambda: y.t_(),
+            lambda: y.unsqueeze_(0),
+            lambda: y.transpose_(0, 1),
+            lambda: y.squeeze_(),
+            lambda: y.swapdims_(0, 1),
+            lambda: y.swapaxes_(1, 0),
+        ]
+    )()
     see("y", y)
     see.graph("graph", y)
     see.raises("on a leaf", lambda: x.t_())

@@ -1,0 +1,170 @@
+"""From tensors to Python numbers, NumPy arrays and other dtypes, and back, with and without grad."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .declare import program
+
+
+@program
+def to_numpy(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats(draw.shape(), draw.dtype(), requires_grad=True)
+    see.raises("requires grad", lambda: x.numpy())
+    see.raises("a result", lambda: (x * 2).numpy())
+    see.raises("detached", lambda: x.detach().numpy())
+    see.raises("forced", lambda: x.numpy(force=True))
+    with B.no_grad():
+        see.raises("under no_grad", lambda: x.numpy())
+        see.raises("a result of no_grad", lambda: (x * 2).numpy())
+    array = x.detach().numpy()
+    array[...] = draw.number()
+    see("shares memory", x)
+
+
+@program
+def to_python(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats(draw.shape(), draw.dtype(), requires_grad=True)
+    see.raises("item", lambda: x.item())
+    see.raises("tolist", lambda: x.tolist())
+    see.raises("float", lambda: see.warns("its warning", lambda: float(x)))
+    see.raises("int", lambda: int(x.detach()))
+    see.raises("bool", lambda: bool(x))
+    see.raises("index", lambda: [1, 2, 3][x])
+    see.raises("formatted", lambda: f"{x.detach():.2f}")
+
+
+@program
+def exact_numbers(B: Any, draw: Any, see: Any) -> None:
+    number = draw.choice([-12345, -12345.1, 1234567890123456789, float("inf"), float("nan"), 0, -0.0, True, 1.5])
+    x = B.tensor(number)
+    see("x", x)
+    see.raises("item", lambda: x.item())
+    see.raises("int", lambda: int(x))
+    see.raises("float", lambda: float(x))
+    see.raises("bool", lambda: bool(x))
+    see.raises("complex", lambda: complex(x))
+    see("double", B.tensor(number, dtype=B.float64))
+
+
+@program
+def from_numpy(B: Any, draw: Any, see: Any) -> None:
+    import numpy as np
+
+    array = np.arange(draw.integer(1, 4)).astype(draw.choice(["float32", "float64", "int64", "bool", "complex64"]))
+    x = B.from_numpy(array)
+    see("x", x)
+    array[0] = 1
+    see("shares memory", x)
+    x.zero_()
+    see("both ways", array)
+    see("as_tensor", B.as_tensor(array))
+    see("a copy", B.tensor(array))
+    see.raises("a text array", lambda: B.from_numpy(np.array(["a"])))
+    see.raises("a list", lambda: B.from_numpy([1]))
+    see.raises("backwards", lambda: B.from_numpy(array[::-1]))
+
+
+@program
+def changing_dtype_keeps_the_graph(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), draw.dtype(), requires_grad=True)
+    y = draw.choice(
+        [
+            lambda: x.double(),
+            lambda: x.float(),
+            lambda: x.to(B.float16),
+            lambda: x.type(B.float64),
+            lambda: x.bfloat16(),
+            lambda: x.to(B.complex64),
+        ]
+    )()
+    see("y", y)
+    see.same("the same tensor", y, x)
+    see.graph("graph", y)
+    y.backward(B.ones_like(y))
+    see("x.grad", x.grad)
+
+
+@program
+def to_an_integer_cuts_the_graph(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = draw.choice([lambda: x.long(), lambda: x.to(B.int32), lambda: x.bool(), lambda: x.int()])()
+    see("y", y)
+    z = y.float() * x
+    z.backward(draw.floats((2,)))
+    see("x.grad", x.grad)
+    see.raises("through it alone", lambda: y.float().backward(B.ones(2)))
+
+
+@program
+def arguments_of_to(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    see.same("same dtype", x.to(x.dtype), x)
+    see.same("same device", x.to("cpu"), x)
+    see("copied", x.to(x.dtype, copy=True))
+    see("like another", x.to(B.zeros(1, dtype=B.float64)))
+    see("type_as", x.type_as(B.zeros(1, dtype=B.float64)))
+    see("type", x.type())
+    see.raises("an unknown device", lambda: x.to("moon"))
+    see.raises("nonsense", lambda: x.to(3.5))
+
+
+@program
+def tensor_of_nested_lists(B: Any, draw: Any, see: Any) -> None:
+    values = draw.choice([[1, 2], [1.0, 2], [[1], [2]], [], [[]], [True, False], [1, True], [1j, 2], 3, [[1, 2], [3, 4.5]], (1, 2)])
+    see("tensor", B.tensor(values))
+    see("printed", str(B.tensor(values)))
+    see("doubles", B.tensor(values, dtype=B.complex128))
+    see.raises("ragged", lambda: B.tensor([[1, 2], [3]]))
+    see.raises("text", lambda: B.tensor(["a"]))
+    see.raises("None", lambda: B.tensor(None))
+    see.raises("too large", lambda: B.tensor(2**70))
+    see.raises("a float list as int", lambda: B.tensor([1.5], dtype=B.int64))
+
+
+@program
+def stacking_python_numbers_of_tensors(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    see("as numbers", B.tensor([x[0].item(), x[1].item()]))
+    y = B.stack([x[1], x[0]])
+    see("stacked", y)
+    y.backward(draw.floats((2,)))
+    see("x.grad", x.grad)
+
+
+@program
+def copies(B: Any, draw: Any, see: Any) -> None:
+    import copy
+
+    x = draw.floats((2,), requires_grad=True)
+    (x * 2).backward(draw.floats((2,)))
+    y = copy.deepcopy(x)
+    see("deepcopy", y)
+    see("its grad", y.grad)
+    see.raises("of a non-leaf", lambda: copy.deepcopy(x * 2))
+    see.same("shallow", copy.copy(x), x)
+    y.detach().zero_()
+    see("x is untouched", x)
+
+
+@program
+def pickles(B: Any, draw: Any, see: Any) -> None:
+    import pickle
+
+    x = draw.floats(draw.shape(), draw.dtype(), requires_grad=draw.flag())
+    for protocol in (0, 2, 4):
+        see(f"protocol {protocol}", pickle.loads(pickle.dumps(x, protocol)))
+
+
+@program
+def comparing_and_hashing(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = x.detach().clone()
+    see("equal", x == y)
+    see("B.equal", B.equal(x, y))
+    see("allclose", B.allclose(x, y))
+    see("in a set", len({x, x, y}))
+    see("identity in a list", any(one is x for one in [y, x]))
+    see.raises("truth of several", lambda: bool(x == y))
+    see("with None", [x is None, x == None])  # noqa: E711
+    see.raises("with text", lambda: x < "a")

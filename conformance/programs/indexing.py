@@ -1,0 +1,192 @@
+"""Gradients of indexing and of index assignment, basic, advanced and mixed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .declare import program
+
+
+@program
+def basic_indices(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((3, 4), requires_grad=True)
+    indices = [0, -1, slice(1, None), slice(None, None, 2), (1, 2), (slice(None), 1), (Ellipsis, 0), None, (0, None, slice(1, 3)), ...]
+    y = x[draw.choice(indices)]
+    see("y", y)
+    see.graph("graph", y)
+    y.backward(draw.floats(tuple(y.shape)))
+    see("x.grad", x.grad)
+
+
+@program
+def index_tensors_with_repeats(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((4, 2), requires_grad=True)
+    rows = draw.integers((draw.integer(1, 4),), 0, 3)
+    y = x[rows]
+    see("y", y)
+    y.backward(draw.floats(tuple(y.shape)))
+    see("x.grad", x.grad)
+    x.grad = None
+    z = x[rows, draw.integers(tuple(rows.shape), -2, 1)]
+    see("z", z)
+    z.backward(draw.floats(tuple(z.shape)))
+    see("x.grad of pairs", x.grad)
+
+
+@program
+def masks(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 3), requires_grad=True)
+    mask = draw.bools((2, 3)) if draw.flag() else draw.bools((2,))
+    y = x[mask]
+    see("y", y)
+    see.graph("graph", y)
+    y.backward(draw.floats(tuple(y.shape)))
+    see("x.grad", x.grad)
+
+
+@program
+def mixed_indices(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 3, 4), requires_grad=True)
+    rows, columns = draw.integers((2,), 0, 1), draw.integers((2,), 0, 3)
+    indices = [
+        (rows, slice(None), columns),
+        (slice(None), 0, columns),
+        (rows, None),
+        (Ellipsis, columns),
+        (rows, [0, 2]),
+        [[0, 1], [1, 0]],
+        ([0], slice(0, 2), columns),
+        (0, slice(None), columns),
+    ]
+    index = draw.choice(indices)
+    y = see.warns("a list of lists warns", lambda: x[index])
+    see("y", y)
+    see.graph("graph", y)
+    y.backward(draw.floats(tuple(y.shape)))
+    see("x.grad", x.grad)
+
+
+@program
+def indices_that_are_wrong(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 3), requires_grad=True)
+    wrong = [
+        5,
+        (0, 0, 0),
+        -3,
+        (0, 3),
+        B.tensor([7]),
+        B.tensor([0.5]),
+        1.5,
+        B.tensor([True, False, True]),
+        slice(None, None, -1),
+        (B.tensor([0, 1]), B.tensor([0, 1, 2])),
+        (Ellipsis, Ellipsis),
+    ]
+    for i, index in enumerate(wrong):
+        see.raises(f"index {i}", lambda index=index: x[index])
+    see.raises("assigning a wrong shape", lambda: x.detach().__setitem__(0, B.ones(2)))
+    see.raises("a number has no items", lambda: draw.floats(())[0])
+
+
+@program
+def assigning_a_number(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((3, 2), requires_grad=True)
+    y = x * 1
+    index = draw.choice([0, slice(1, None), (slice(None), 1), (1, 0), Ellipsis, B.tensor([2, 0])])
+    y[index] = draw.number()
+    see("y", y)
+    see.graph("graph", y)
+    y.backward(draw.floats((3, 2)))
+    see("x.grad", x.grad)
+
+
+@program
+def assigning_a_tensor(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((3, 2), requires_grad=draw.flag())
+    value = draw.floats(draw.choice([(2,), (), (1, 2)]), requires_grad=True)
+    y = x * 1
+    index = draw.choice([0, slice(1, None), B.tensor([0, 2]), B.tensor([True, False, True])])
+    y[index] = value
+    see("y", y)
+    see.graph("graph", y)
+    y.backward(draw.floats((3, 2)))
+    see("x.grad", x.grad)
+    see("value.grad", value.grad)
+
+
+@program
+def assigning_through_a_mask(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 3), requires_grad=True)
+    value = draw.floats((), requires_grad=True)
+    mask = draw.bools((2, 3))
+    y = x * 2
+    y[mask] = value if draw.flag() else draw.number()
+    see("y", y)
+    see.graph("graph", y)
+    y.backward(draw.floats((2, 3)))
+    see("gradients", [x.grad, value.grad])
+    z = draw.floats((2, 3), requires_grad=True).clone()
+    count = int(mask.sum())
+    z[mask] = draw.floats((count,))
+    see("z", z)
+
+
+@program
+def scalar_tensors_as_indices(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((3,), requires_grad=True)
+    i = B.tensor(draw.integer(0, 2))
+    see("x[i]", x[i])
+    y = x.clone()
+    y[i] = y[i] * 2
+    see("y", y)
+    see("version", y._version)
+    y = x.clone()
+    y[i] += draw.number()
+    see("y", y)
+    y.backward(draw.floats((3,)))
+    see("x.grad", x.grad)
+
+
+@program
+def gather_scatter_and_select(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((3, 2), requires_grad=True)
+    source = draw.floats((3, 2), requires_grad=True)
+    index = draw.integers((3, 2), 0, 2)
+    rows = draw.integers((3,), 0, 2)
+    makers = [
+        lambda: x.gather(0, index),
+        lambda: x.scatter_add(0, index, source),
+        lambda: x.index_select(0, rows),
+        lambda: x.index_add(0, rows, source),
+        lambda: x.take(index),
+        lambda: x.masked_select(index > 0),
+        lambda: x.index_fill(0, rows, 3.0),
+        lambda: x.index_put((rows,), source, accumulate=True),
+    ]
+    y = draw.choice(makers)()
+    see("y", y)
+    see.graph("graph", y)
+    y.backward(draw.floats(tuple(y.shape)))
+    see("gradients", [x.grad, source.grad])
+
+
+@program
+def expanded_gradients(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((3, 3), requires_grad=True)
+    y = draw.choice([lambda: x.diagonal(), lambda: x[1], lambda: x[:, 2], lambda: x.select(1, 0)])()
+    y.backward(draw.floats(()).expand(3))
+    see("x.grad", x.grad)
+    see("strides", x.grad.stride())
+
+
+@program
+def iteration_and_unpacking(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 2), requires_grad=True)
+    first, second = x
+    see("first", first)
+    see("length", len(x))
+    see.same("one node", first.grad_fn, second.grad_fn)
+    (first * second).backward(draw.floats((2,)))
+    see("x.grad", x.grad)
+    see.raises("of a scalar", lambda: list(draw.floats(())))
+    see.raises("its length", lambda: len(draw.floats(())))
