@@ -66,3 +66,15 @@ def only(names: str, kernel: str, promote: Promote = common) -> Promote:
         return d
 
     return refusing
+
+
+def without_complex(text: str, promote: Promote = common) -> Promote:
+    """`promote`, refusing complex results with `text`, where PyTorch says more than that a kernel does not exist."""
+
+    def refusing(operands: Sequence[Any]) -> dtype:
+        d = promote(operands)
+        if d.is_complex:
+            raise NotImplementedError(text)
+        return d
+
+    return refusing

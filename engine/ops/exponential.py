@@ -1,0 +1,26 @@
+"""Exponentials, logarithms and roots."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..op import op, pointwise
+from ..promotion import floating
+
+LN2, LN10 = math.log(2), math.log(10)
+
+op("exp(Tensor self) -> Tensor", pointwise(np.exp, floating), self=lambda g, result: g * result.conj())
+op("exp2(Tensor self) -> Tensor", pointwise(np.exp2, floating), self=lambda g, result: g * result.conj() * LN2)
+op("expm1(Tensor self) -> Tensor", pointwise(np.expm1, floating), self=lambda g, result: g * (result.conj() + 1))
+
+op("log(Tensor self) -> Tensor", pointwise(np.log, floating), self=lambda g, self: g / self.conj())
+op("log2(Tensor self) -> Tensor", pointwise(np.log2, floating), self=lambda g, self: g / (self.conj() * LN2))
+op("log10(Tensor self) -> Tensor", pointwise(np.log10, floating), self=lambda g, self: g / (self.conj() * LN10))
+op("log1p(Tensor self) -> Tensor", pointwise(np.log1p, floating), self=lambda g, self: g / (self + 1).conj())
+
+op("sqrt(Tensor self) -> Tensor", pointwise(np.sqrt, floating), self=lambda g, result: g / (2 * result.conj()))
+op("rsqrt(Tensor self) -> Tensor",
+   pointwise(lambda self: np.reciprocal(np.sqrt(self)), floating),
+   self=lambda g, result: -0.5 * g * (result * result * result).conj())  # fmt: skip

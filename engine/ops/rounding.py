@@ -1,0 +1,73 @@
+"""Rounding to integers, and signs: flat almost everywhere, so their gradients are zeros."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..op import F, Family, op, pointwise
+from ..promotion import only, without_complex
+
+def rounded(kernel: Any, name: str) -> Family:
+    """A rounding of real numbers; integers are returned as they are."""
+    promote = only("integer real", f"{name}_vml_cpu", without_complex(f"{name} is not supported for complex inputs"))
+    return pointwise(lambda self: self.copy(order="K") if self.dtype.kind in "iu" else kernel(self), promote)
+
+
+def flat(g: Any) -> Any:
+    return F.zeros_like(g)
+
+
+op("floor(Tensor self) -> Tensor", rounded(np.floor, "floor"), self=flat)
+op("ceil(Tensor self) -> Tensor", rounded(np.ceil, "ceil"), self=flat)
+op("trunc(Tensor self) -> Tensor", rounded(np.trunc, "trunc"), self=flat)
+
+op("round(Tensor self) -> Tensor",
+   pointwise(lambda self: self.copy(order="K") if self.dtype.kind in "iu" else np.rint(self), only("integer real", "round_vml_cpu")),
+   self=flat)  # fmt: skip
+
+
+def round_decimals(self: np.ndarray, decimals: int) -> np.ndarray:
+    """Rounded to `decimals` places (tens, hundreds, ... where negative), halves to even after scaling."""
+    if self.dtype.kind in "iu":
+        return self.copy(order="K")
+    if decimals == 0:
+        return np.rint(self)
+    ten = self.dtype.type(10 ** abs(decimals))
+    return np.rint(self * ten) / ten if decimals > 0 else np.rint(self / ten) * ten
+
+
+op("round.decimals(Tensor self, *, int decimals) -> Tensor", pointwise(round_decimals, only("integer real", "round_vml_cpu")), self=flat)
+op("frac(Tensor self) -> Tensor",
+   pointwise(lambda self: self - np.trunc(self), only("real", "frac_cpu")),
+   self=lambda g: g)  # fmt: skip
+
+
+def sign_kernel(self: np.ndarray) -> np.ndarray:
+    """1, 0 or -1; 0 for NaN and for both zeros, as PyTorch has it."""
+    if self.dtype.kind == "b":
+        return self.copy(order="K")
+    return np.subtract(self > 0, self < 0, dtype=self.dtype) if self.dtype.kind != "u" else (self > 0).astype(self.dtype)
+
+
+def sgn_kernel(self: np.ndarray) -> np.ndarray:
+    """The sign of a real number, `z / |z|` of a complex one (0 at 0)."""
+    if self.dtype.kind != "c":
+        return sign_kernel(self)
+    size = np.abs(self)
+    return np.where(size == 0, self.dtype.type(0), self / np.where(size == 0, size.dtype.type(1), size)).astype(self.dtype)
+
+
+def sgn_backward(g: Any, self: Any, result: Any) -> Any:
+    """Of a complex number only the turn counts: the part of `g` along `z` is taken out."""
+    if "complex" not in str(self.dtype):
+        return flat(g)
+    size = F.abs(self)
+    turn = g / size - F.real(g / result) * result / size
+    return F.where(size == 0, F.zeros_like(turn), turn)
+
+
+SIGN_OF_COMPLEX = "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."
+op("sign(Tensor self) -> Tensor", pointwise(sign_kernel, without_complex(SIGN_OF_COMPLEX)), self=flat)
+op("sgn(Tensor self) -> Tensor", pointwise(sgn_kernel), self=sgn_backward)
