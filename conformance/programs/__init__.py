@@ -26,6 +26,7 @@ TOPICS = (
     "indexing",
     "conversions",
     "training",
+    "sequences",
 )
 
 for _topic in TOPICS:
