@@ -38,6 +38,10 @@ class Backend:
         made = self.from_root(value, value.root.copy())
         return made.requires_grad_() if requires_grad else made
 
+    def resizable(self, value: TensorValue) -> Any:
+        """The tensor `value` describes, in memory that `out=` may resize."""
+        return self.make(value).clone()
+
     def is_tensor(self, x: Any) -> bool:
         return isinstance(x, self.m.Tensor)
 
@@ -202,6 +206,9 @@ class Engine(Backend):
 
     def array(self, t: Any) -> np.ndarray:
         return t.numpy(force=True)
+
+    def resizable(self, value: TensorValue) -> Any:
+        return self.make(value)
 
     def internal(self, op: Declaration) -> Any:
         from engine.registry import OVERLOADS

@@ -90,6 +90,11 @@ class TensorValue:
         wide = WIDE.get(self.dtype)
         return replace(self, dtype=wide, root=self.root.astype(NUMPY[wide])) if wide else self
 
+    def spaced(self) -> TensorValue:
+        """The same values at every second place of a larger buffer."""
+        root = np.repeat(self.root, 2)
+        return replace(self, root=root, strides=tuple(2 * s for s in self.strides), offset=2 * self.offset)
+
     def perturbed(self, rng: np.random.Generator, unit: float) -> TensorValue:
         """Every element moved by a random relative `unit` up or down."""
         if self.dtype not in DIFFERENTIABLE or not self.root.size:
@@ -176,6 +181,10 @@ class Case:
             return change(v) if isinstance(v, TensorValue) else [one(x) for x in v] if isinstance(v, list) else v
 
         return replace(self, args={n: one(v) for n, v in self.args.items()}, **more)
+
+    def spaced(self) -> Case:
+        """The same values with every tensor strided."""
+        return self._map(TensorValue.spaced)
 
     def narrowest(self) -> float:
         """The unit roundoff of the least precise tensor."""

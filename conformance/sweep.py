@@ -108,7 +108,11 @@ class Trial:
             wide = case.upcast()
             return [self.seen(backends.truth, wide.perturbed(rng, unit)) for _ in range(TRIALS)]
 
-        return Reference(exact, moved)
+        @cache
+        def strided() -> Observations:
+            return self.seen(backends.truth, case.spaced())
+
+        return Reference(exact, moved, strided)
 
     def failure(self, case: Case, found: Difference) -> Failure:
         op, name = self.op.key, self.property.name

@@ -8,7 +8,7 @@ from typing import Any
 from ..backends import Backend
 from ..case import Case
 from ..spec import Declaration
-from .register import attempt, differentiable, prop
+from .register import attempt, differentiable, prop, strides
 
 See = Iterator[tuple[str, Any]]
 LEAVES = "leaves = [x for x in ({inputs}) if isinstance(x, torch.Tensor) and x.requires_grad]\n"
@@ -46,14 +46,14 @@ def gradient_layouts(B: Backend, op: Declaration, case: Case) -> See:
     found = B.grad(outputs, list(inputs.values()), seeds, retain_graph=True)
     for name, g in zip(inputs, found, strict=True):
         if g is not None:
-            yield f"strides.{name}", tuple(g.stride())
+            yield f"strides.{name}", strides(g)
             yield f"is the cotangent.{name}", [g is s for s in seeds]
             if g.numel():
                 yield f"shares.{name}", [B.pointer(g) == B.pointer(x) for x in [*seeds, *outputs, *inputs.values()]]
     B.m.autograd.backward(outputs, seeds)
     for name, x in inputs.items():
         if x.grad is not None:
-            yield f"accumulated strides.{name}", tuple(x.grad.stride())
+            yield f"accumulated strides.{name}", strides(x.grad)
             yield f"accumulated is the cotangent.{name}", [x.grad.numel() > 0 and B.pointer(x.grad) == B.pointer(s) for s in seeds]
 
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from ..backends import Backend
 from ..backends import forms as public_forms
-from ..case import NUMPY, OMITTED, Case, TensorValue, row_major, tensor_value
+from ..case import DIFFERENTIABLE, NUMPY, OMITTED, Case, TensorValue, row_major, tensor_value
 from ..spec import Declaration
-from .register import attempt, not_a_write, prop
+from .register import attempt, not_a_write, prop, strides
 
 See = Iterator[tuple[str, Any]]
 
@@ -64,7 +64,7 @@ def out(B: Backend, op: Declaration, case: Case) -> See:
     args = B.inputs(case, case.choice(7, 4) == 3)
     plain = B.outputs(B.call(op, B.inputs(case, False)))
     made = [_targets(case, tuple(t.shape), B.dtype(t), 2 * i) for i, t in enumerate(plain)]
-    targets = [B.make(v, v.requires_grad and v.dtype.startswith(("float", "complex"))) for v in made]
+    targets = [B.resizable(v).requires_grad_(v.requires_grad and v.dtype in DIFFERENTIABLE) for v in made]
     with B.warned() as said:
         result = attempt(lambda: B.function(op, args, out=targets[0] if len(targets) == 1 else tuple(targets)))
     yield "warnings", said
@@ -74,5 +74,5 @@ def out(B: Backend, op: Declaration, case: Case) -> See:
         yield f"returned[{i}]", t is given
         yield f"value[{i}]", given
         yield f"version[{i}]", given._version
-        yield f"strides[{i}]", tuple(given.stride())
+        yield f"strides[{i}]", strides(given)
         yield f"requires_grad[{i}]", given.requires_grad

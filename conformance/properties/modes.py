@@ -8,7 +8,7 @@ from typing import Any
 from ..backends import Backend
 from ..case import Case
 from ..spec import Declaration
-from .register import attempt, has_tensors, not_a_write, prop
+from .register import attempt, has_tensors, not_a_write, prop, strides
 
 See = Iterator[tuple[str, Any]]
 
@@ -69,7 +69,7 @@ def detach(B: Backend, op: Declaration, case: Case) -> See:
         d = t.detach()
         yield f"detached[{i}]", (d.requires_grad, d.is_leaf, d.grad_fn is None, d is t, d._is_view(), d.output_nr)
         yield f"value[{i}]", d
-        yield f"layout[{i}]", (tuple(d.stride()), d.storage_offset())
+        yield f"layout[{i}]", (strides(d), d.storage_offset())
         yield f"shared[{i}]", not t.numel() or B.pointer(d) == B.pointer(t)
         yield f"requires_grad_[{i}]", attempt(lambda d=d: d.requires_grad_().requires_grad)
         d = t.detach()

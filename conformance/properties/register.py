@@ -69,6 +69,11 @@ def _record(B: Backend, seen: Observations, label: str, thing: Any) -> None:
         seen[label] = thing
 
 
+def strides(t: Any) -> Any:
+    """Strides of a tensor that has elements; without any they address nothing."""
+    return tuple(t.stride()) if t.numel() else "empty"
+
+
 def attempt(call: Callable[[], Any]) -> Any:
     """What a call returns, or the exception it raised."""
     try:

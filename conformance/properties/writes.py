@@ -9,7 +9,7 @@ from ..backends import Backend
 from ..case import Case
 from ..spec import Declaration
 from .graph import structure
-from .register import attempt, prop, writes
+from .register import attempt, prop, strides, writes
 
 See = Iterator[tuple[str, Any]]
 
@@ -38,7 +38,7 @@ def inplace(B: Backend, op: Declaration, case: Case) -> See:
     yield "is self", result is plain[first]
     yield "value", result
     yield "flags", _flags(result)
-    yield "strides", tuple(result.stride())
+    yield "strides", strides(result)
     leaves = B.inputs(case, True)
     args = {**leaves, first: leaves[first].clone()}
     args.update({n: args[v.same_as] for n, v in case.args.items() if getattr(v, "same_as", "")})
