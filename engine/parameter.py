@@ -12,7 +12,7 @@ from . import dtypes, schema
 from .device import device, layout, memory_format
 
 MISSING: Any = object()
-TYPES: dict[str, type] = {}  # "Tensor", "Generator": the classes that stand for those schema types, see `register`
+TYPES: dict[str, Any] = {}  # "Tensor", "Generator": the classes that stand for those schema types, see `register`
 
 _WORDS = {
     "Tensor": "Tensor", "Scalar": "Number", "int": "int", "SymInt": "int", "float": "float", "complex": "complex", "bool": "bool",
@@ -22,12 +22,20 @@ _WORDS = {
 }  # fmt: skip
 _CPP_WORDS = {
     "int": "int64_t", "float": "double", "str": "c10::string_view", "Tensor[]": "TensorList", "int[]": "IntArrayRef",
-    "SymInt[]": "SymIntArrayRef", "float[]": "ArrayRef<double>", "Scalar[]": "ScalarList", "Tensor?[]": "c10::List<::std::optional<Tensor>>",
+    "SymInt[]": "SymIntArrayRef", "float[]": "ArrayRef<double>", "Scalar[]": "ScalarList",
+    "Tensor?[]": "c10::List<::std::optional<Tensor>>",
 }  # fmt: skip
-_DEFAULT_WORDS = {"[]": "None", "Mean": "at::Reduction::Mean", "Sum": "at::Reduction::Sum", "contiguous_format": "c10::MemoryFormat::Contiguous"}
+_DEFAULT_WORDS = {
+    "[]": "None", "Mean": "at::Reduction::Mean", "Sum": "at::Reduction::Sum", "contiguous_format": "c10::MemoryFormat::Contiguous",
+}  # fmt: skip
 _NUMPY_NAMES = {"dim": ("axis",), "keepdim": ("keepdims",), "input": ("x", "a", "x1"), "other": ("x2",)}
 _SHOWN_TYPES = {dtypes.dtype: "torch.dtype", device: "torch.device", layout: "torch.layout", memory_format: "torch.memory_format"}
 _PYTHON_DTYPES = {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, complex: dtypes.complex128}
+
+_NOT_INTEGRAL = (
+    "Expected scalar.isIntegral( false) to be true, but got false.  (Could this error message be improved?  If so, please report an "
+    "enhancement request to PyTorch.)"
+)
 
 NUMERIC = frozenset({"Scalar", "int", "SymInt", "float", "complex"})
 LISTS = frozenset({"Tensor[]", "Tensor?[]", "int[]", "SymInt[]", "float[]", "Scalar[]"})
@@ -58,8 +66,6 @@ class Parameter:
     `kind` is the schema type without `?` and size, `size` the n of `int[n]` (0: none), `numbers` whether a Tensor may be
     given as a Python number, `aliases` NumPy's names for it.
     """
-
-    __slots__ = ("name", "kind", "size", "optional", "allow_none", "kwarg_only", "numbers", "default", "default_text", "aliases", "accepts", "bind", "type_text")
 
     accepts: Callable[[Any], bool]
     bind: Callable[[Any], Any]
@@ -110,6 +116,8 @@ class Parameter:
     def _bound_default(self, default: Any) -> Any:
         if default is schema.REQUIRED or default is None:
             return None
+        if self.default_text.startswith("at::Reduction::"):
+            return 0  # PyTorch's parser reads a number from the word and finds none: `torch.kl_div(x, y)` does not reduce
         if self.kind in INT_LISTS and isinstance(default, int):
             return (default,) * max(self.size, 1)
         return float(default) if self.kind == "float" and isinstance(default, int) else default
@@ -120,10 +128,7 @@ class Parameter:
     def _element(self, value: Any, i: int, function: str) -> int:
         if isinstance(value, TYPES["Tensor"]) and value.numel() == 1 and value.dtype.category < 2:
             if value.dtype.category == 0 and self.kind == "SymInt[]":
-                raise RuntimeError(
-                    "Expected scalar.isIntegral( false) to be true, but got false.  (Could this error message be improved?  If so, "
-                    "please report an enhancement request to PyTorch.)"
-                )
+                raise RuntimeError(_NOT_INTEGRAL)
             return int(value.item())
         if isinstance(value, TYPES["Tensor"]) or not (isinstance(value, bool) or _is_index(value)):
             raise TypeError(
@@ -135,7 +140,8 @@ class Parameter:
     def _float_element(self, value: Any, i: int, function: str) -> float:
         if isinstance(value, (float, int, *_NUMPY_NUMBERS)):
             return float(value)
-        raise TypeError(f"{function}(): argument '{self.name}' must be {self.word()}, but found element of type {type_name(value)} at pos {i + 1}")
+        found = f"but found element of type {type_name(value)} at pos {i + 1}"
+        raise TypeError(f"{function}(): argument '{self.name}' must be {self.word()}, {found}")
 
 
 _NUMPY_INTS = (np.integer,)
@@ -169,10 +175,8 @@ def _accepts(kind: str, size: int) -> Callable[[Any], bool]:
     """The test for one kind, as PyTorch's parser makes it."""
     if kind in INT_LISTS:
         return _int_list_test(size)
-    simple = {"Scalar": _is_scalar, "complex": _is_complex, "float": _is_float, "int": _is_int_or_tensor, "SymInt": _is_index, "bool": _is_bool,
-              "float[]": _is_float_list, "Scalar[]": _is_scalar_list, "str": _is_string, "ScalarType": _is_dtype, "Device": _is_device}  # fmt: skip
-    if kind in simple:
-        return simple[kind]
+    if kind in _TESTS:
+        return _TESTS[kind]
     if kind in ("Tensor[]", "Tensor?[]"):
         return _is_list
     classes = {"Layout": layout, "MemoryFormat": memory_format}
@@ -219,9 +223,6 @@ def _is_complex(v: Any) -> bool:
     return isinstance(v, complex) or _is_float(v)
 
 
-_is_scalar = _is_complex
-
-
 def _is_index(v: Any) -> bool:
     """An int, or what can stand for one through `__index__`; a bool may not."""
     if isinstance(v, TYPES["Tensor"]):
@@ -254,6 +255,12 @@ def _is_scalar_list(v: Any) -> bool:
     return isinstance(v, (list, tuple)) and all(isinstance(e, (float, int, complex, *_NUMPY_NUMBERS)) for e in v)
 
 
+_TESTS = {
+    "Scalar": _is_complex, "complex": _is_complex, "float": _is_float, "int": _is_int_or_tensor, "SymInt": _is_index, "bool": _is_bool,
+    "float[]": _is_float_list, "Scalar[]": _is_scalar_list, "str": _is_string, "ScalarType": _is_dtype, "Device": _is_device,
+}  # fmt: skip
+
+
 def tensors_in(value: Sequence[Any], position: int) -> None:
     """Raises TypeError where an element of a list of tensors is something else."""
     for i, element in enumerate(value):
@@ -265,12 +272,10 @@ def tensors_in(value: Sequence[Any], position: int) -> None:
 def _binder(kind: str, size: int) -> Callable[[Any], Any]:
     """What turns an accepted value into the bound one."""
     if kind in INT_LISTS:
-        return lambda v: tuple(v) if isinstance(v, (list, tuple)) else (_int64(v.item() if isinstance(v, TYPES["Tensor"]) else v.__index__()),) * size
+        return lambda v: tuple(v) if isinstance(v, (list, tuple)) else (_int(v),) * size
     if kind in ("Tensor[]", "Tensor?[]"):
         return lambda v: _tensor_list(v, size)
-    plain = {"Tensor": _tensor, "Scalar": _number, "complex": complex, "float": float, "int": _int, "SymInt": _int, "str": _string, "Scalar[]": tuple,
-             "ScalarType": lambda v: _PYTHON_DTYPES.get(v, v) if isinstance(v, type) else v, "Device": device}  # fmt: skip
-    return plain.get(kind, _same)
+    return _BINDERS.get(kind, _same)
 
 
 def _same(v: Any) -> Any:
@@ -284,16 +289,18 @@ def _int64(v: int) -> int:
 
 
 def _int(v: Any) -> int:
-    if isinstance(v, TYPES["Tensor"]):
-        if v.dtype.category == 0:
-            raise RuntimeError("Expected scalar.isIntegral( false) to be true, but got false.")
-        return v.item()
-    return _int64(v.__index__())
+    return _int64(int(v.item()) if isinstance(v, TYPES["Tensor"]) else v.__index__())
+
+
+def _symint(v: Any) -> int:
+    if isinstance(v, TYPES["Tensor"]) and v.dtype.category == 0:
+        raise RuntimeError(_NOT_INTEGRAL)
+    return _int(v)
 
 
 def _number(v: Any) -> Any:
     """A Python number, whatever kind of number was given. Raises OverflowError where an int needs more than 64 bits."""
-    if isinstance(v, TYPES["Tensor"]) or isinstance(v, np.generic):
+    if isinstance(v, (TYPES["Tensor"], np.generic)):
         return v.item()
     if isinstance(v, int) and not -(2**63) <= v < 2**64:
         raise OverflowError("int too big to convert" if v > 0 else "can't convert negative int to unsigned")
@@ -312,3 +319,13 @@ def _tensor_list(v: Sequence[Any], size: int) -> list[Any]:
     if size and len(v) != size:
         raise TypeError(f"expected tuple of {size} elements but got {len(v)}")
     return list(v)
+
+
+def _dtype(v: Any) -> dtypes.dtype:
+    return _PYTHON_DTYPES[v] if isinstance(v, type) else v
+
+
+_BINDERS: dict[str, Callable[[Any], Any]] = {
+    "Tensor": _tensor, "Scalar": _number, "complex": complex, "float": float, "int": _int, "SymInt": _symint, "str": _string,
+    "Scalar[]": tuple, "ScalarType": _dtype, "Device": device,
+}  # fmt: skip

@@ -26,7 +26,10 @@ NUMBERS_AS_TENSORS = frozenset(
 ) | {"to"}
 
 # Calls PyTorch still takes with a warning and shows in no error: the order of their positional arguments.
-_SCALED = {"addbmm": "batch1 batch2", "addmm": "mat1 mat2", "addmv": "mat vec", "addr": "vec1 vec2", "baddbmm": "batch1 batch2", "sspaddmm": "mat1 mat2"}
+_SCALED = {
+    "addbmm": "batch1 batch2", "addmm": "mat1 mat2", "addmv": "mat vec", "addr": "vec1 vec2", "baddbmm": "batch1 batch2",
+    "sspaddmm": "mat1 mat2",
+}  # fmt: skip
 _DEPRECATED = {
     "add": ("self alpha other",),
     "sub": ("self alpha other",),
@@ -60,21 +63,22 @@ class Signature:
         self.defaults = _defaults(overload)
 
     def __str__(self) -> str:
-        parts = [("*, " if p.kwarg_only and (not i or not self.params[i - 1].kwarg_only) else "") + str(p) for i, p in enumerate(self.params)]
-        return f"({', '.join(parts)})"
+        return f"({self._listed(list(map(str, self.params)))})"
 
     def cpp(self) -> str:
         """The text PyTorch first sorts overloads by."""
-        parts = [p.cpp() for p in self.params]
+        return f"{self.name}({self._listed([p.cpp() for p in self.params])})"
+
+    def _listed(self, parts: list[str]) -> str:
         if len(parts) > self.positional:
             parts.insert(self.positional, "*")
-        return f"{self.name}({', '.join(parts)})"
+        return ", ".join(parts)
 
-    def match(self, args: Sequence[Any], kwargs: Mapping[str, Any], explain: bool = False, doubts: list[Any] | None = None) -> list[Any] | None:
+    def match(self, args: Sequence[Any], kwargs: Mapping[str, Any], *, explain: bool = False, types_only: bool = False) -> list[Any] | None:
         """What each parameter is given (MISSING for a default), or None where the call does not fit.
 
-        With `explain` it raises the TypeError that says why instead. A refusal that hangs on a value, not on its type, is
-        added to `doubts`.
+        With `explain` it raises the TypeError that says why instead. With `types_only` it accepts what some value of the
+        same type would make acceptable.
         """
         if len(args) > self.positional and not self.varargs:
             return self._refuse(explain, self._too_many, len(args))
@@ -89,7 +93,7 @@ class Signature:
                 given.append(value)
             elif value is MISSING:
                 return self._refuse(explain, self._missing, len(given))
-            elif self._accepts(param, value, len(given), doubts):
+            elif (types_only and param.depends_on_value(value)) or self._accepts(param, value, len(given)):
                 given.append(value)
             elif self.varargs and not used and not by_keyword and param.accepts(args):
                 given.append(tuple(args))
@@ -108,7 +112,9 @@ class Signature:
         values = [*self.defaults, None]
         if self.bound is not None:
             values[self.bound] = bound
-        for param, place, value in zip(self.params, self.places, given):
+        uses = [*zip(self.params, self.places, given, strict=True)]
+        uses.sort(key=lambda use: -use[1])  # PyTorch unpacks `out` first, then from the right: that decides which error is seen
+        for param, place, value in uses:
             if value is None and param.allow_none:
                 values[place] = param.none()
             elif value is not MISSING:
@@ -116,10 +122,8 @@ class Signature:
         return values
 
     @staticmethod
-    def _accepts(param: Parameter, value: Any, position: int, doubts: list[Any] | None) -> bool:
+    def _accepts(param: Parameter, value: Any, position: int) -> bool:
         if not param.accepts(value):
-            if doubts is not None and param.depends_on_value(value):
-                doubts.append(value)
             return False
         if param.kind in ("Tensor[]", "Tensor?[]"):
             tensors_in(value, position)
@@ -187,14 +191,14 @@ def _parameters(name: str, overload: schema.Schema, method: bool, has_out: bool,
         places.append(place)
     if has_out:
         at = next((i for i, p in enumerate(params) if p.name == "dtype" and _makes_new(overload.names)), len(params))
-        params.insert(at, _out(overload))
+        params.insert(at, _out(overload, numbers))
         places.insert(at, len(overload.arguments))
     return params, places
 
 
-def _out(overload: schema.Schema) -> Parameter:
+def _out(overload: schema.Schema, numbers: bool) -> Parameter:
     count = len(overload.outputs)
-    return Parameter(schema.Argument("Tensor" if count == 1 else f"Tensor[{count}]", "out", None, True), "out", "None")
+    return Parameter(schema.Argument("Tensor" if count == 1 else f"Tensor[{count}]", "out", None, True), "out", "None", numbers=numbers)
 
 
 def _makes_new(names: Sequence[str]) -> bool:
@@ -225,7 +229,7 @@ def _default_texts(overload: schema.Schema) -> dict[str, str]:
 class _Plan(NamedTuple):
     """What to do with a call whose argument types were seen before."""
 
-    index: int
+    overload: int
     tail: tuple[Any, ...]  # the values of the arguments that were not given
     binders: tuple[tuple[int, Any], ...]  # (position, what to make of the value there)
     sources: tuple[Any, ...] | None  # where each value comes from, when it is not simply the positional arguments in order
@@ -249,19 +253,25 @@ class Parser:
         """(the overload's index, its bound values in schema order, `out` or None). Raises TypeError in PyTorch's words."""
         if kwargs:
             return self._with_keywords(args, kwargs)
-        plan = self._plans.get(tuple(map(type, args)))
+        if len(args) == 2:  # most calls; a display of two is much quicker than a map
+            plan = self._plans.get((type(args[0]), type(args[1])))
+        elif len(args) == 1:
+            plan = self._plans.get((type(args[0]),))
+        else:
+            plan = self._plans.get(tuple(map(type, args)))
         if plan is None:
             return self.choose(args, kwargs)
         index, tail, binders, sources = plan
         if sources is not None:
             return self._from_sources(plan, args, kwargs)
+        if not binders:
+            return index, [*args, *tail], None
         values = [*args, *tail]
-        if binders:
-            try:
-                for i, bind in binders:
-                    values[i] = bind(values[i])
-            except Unfit:
-                return self.choose(args, kwargs)
+        try:
+            for i, bind in binders:
+                values[i] = bind(values[i])
+        except Unfit:
+            return self.choose(args, kwargs)
         return index, values, None
 
     @property
@@ -275,24 +285,23 @@ class Parser:
     def choose(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[int, list[Any], Any]:
         """The meaning of a call: the first signature that fits. Remembers it where types alone decide."""
         bound, rest = (args[0], args[1:]) if self.method else (None, args)
-        doubts: list[Any] = []
-        signature, given = self._first(bound, rest, kwargs, doubts)
+        signature, given = self._first(bound, rest, kwargs)
         if signature.deprecated:
             self._warn(signature)
         values = signature.values(given, bound)
-        if not doubts and not signature.deprecated:
+        if not signature.deprecated and all(map(_decided_by_type, (*args, *kwargs.values()))) and self._surely(signature, rest, kwargs):
             self._remember(signature, given, args, kwargs)
         out = values.pop()
         return signature.index, values, out
 
     # -- choosing ---------------------------------------------------------------------------------------------------
-    def _first(self, bound: Any, rest: Sequence[Any], kwargs: Mapping[str, Any], doubts: list[Any]) -> tuple[Signature, list[Any]]:
+    def _first(self, bound: Any, rest: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Signature, list[Any]]:
         signatures = self.signatures
         if len(signatures) == 1:
             self._no_arguments(bound, rest, kwargs)
-            return signatures[0], signatures[0].match(rest, kwargs, True) or []
+            return signatures[0], signatures[0].match(rest, kwargs, explain=True) or []
         for signature in signatures:
-            given = signature.match(rest, kwargs, False, doubts)
+            given = signature.match(rest, kwargs)
             if given is not None:
                 return signature, given
         raise self._error(rest, kwargs)
@@ -310,7 +319,7 @@ class Parser:
         plausible = [s for s in shown if s.least <= len(rest) + len(kwargs) <= len(s.params)]
         if len(plausible) == 1:
             try:
-                plausible[0].match(rest, kwargs, True)
+                plausible[0].match(rest, kwargs, explain=True)
             except TypeError as error:
                 return error
         return TypeError(no_overload(self.name, rest, kwargs, [str(s) for s in shown]))
@@ -327,8 +336,8 @@ class Parser:
             return
         self._warned = True
         better = "".join(f"\n\t{self.name}{s}" for s in self.signatures if not s.deprecated)
-        text = f"This overload of {self.name} is deprecated:\n\t{self.name}{signature}\nConsider using one of the following signatures instead:"
-        warnings.warn(text + better, UserWarning, stacklevel=4)
+        text = f"This overload of {self.name} is deprecated:\n\t{self.name}{signature}\n"
+        warnings.warn(f"{text}Consider using one of the following signatures instead:{better}", UserWarning, stacklevel=4)
 
     # -- remembering ------------------------------------------------------------------------------------------------
     def _with_keywords(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, list[Any], Any]:
@@ -345,40 +354,49 @@ class Parser:
         except Unfit:
             return self.choose(args, kwargs)
         out = values.pop()
-        return plan.index, values, out
+        return plan.overload, values, out
+
+    def _surely(self, chosen: Signature, rest: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+        """True where the types alone rule out every signature before the chosen one."""
+        before = self.signatures[: self.signatures.index(chosen)]
+        return all(s.match(rest, kwargs, types_only=True) is None for s in before)
 
     def _remember(self, signature: Signature, given: Sequence[Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        if not all(map(_decided_by_type, (*args, *kwargs.values()))):
-            return
         if len(self._plans) >= _REMEMBERED:
             self._plans.clear()
         key = (*map(type, args), *kwargs, *map(type, kwargs.values()))
         self._plans[key] = _plan(signature, given, args, kwargs)
 
 
+_DECIDED = (int, float, complex, str, np.generic, dtypes.dtype, device, layout, memory_format)
+
+
 def _decided_by_type(value: Any) -> bool:
     """True for the types of which a plan knows what any value of them does."""
     if isinstance(value, (list, tuple)):
         return True
-    return value is None or isinstance(value, (TYPES["Tensor"], int, float, complex, str, np.generic, dtypes.dtype, device, layout, memory_format))
+    return value is None or isinstance(value, (TYPES["Tensor"], *_DECIDED))
 
 
 def _plan(signature: Signature, given: Sequence[Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> _Plan:
     """What `signature.values` does, for any call with arguments of these types."""
     count = len(signature.arguments)
     tail: list[Any] = [*signature.defaults, None]
-    binders, sources = [], []
+    binders: list[tuple[int, Any]] = []
+    sources: list[tuple[int, Any]] = []
     if signature.bound is not None:
         sources.append((signature.bound, 0))
     position = len(sources)
-    for param, place, value in zip(signature.params, signature.places, given):
+    for param, place, value in zip(signature.params, signature.places, given, strict=True):
         by_keyword = position >= len(args)
         if value is MISSING:
             continue
-        if not by_keyword and signature.varargs and value is not args[position]:
-            return _varargs_plan(signature, place, param, position)
-        sources.append((place, _used_keyword(param, kwargs) if by_keyword else position))
-        position += not by_keyword
+        if not by_keyword and signature.varargs and value is not args[position]:  # `x.view(2, 3)`: one list of all that is positional
+            sources.append((place, slice(position, None)))
+            position = len(args)
+        else:
+            sources.append((place, _used_keyword(param, kwargs) if by_keyword else position))
+            position += not by_keyword
         if value is None and param.allow_none:
             binders.append((place, _Constant(param.none())))
         else:
@@ -387,12 +405,6 @@ def _plan(signature: Signature, given: Sequence[Any], args: Sequence[Any], kwarg
     if in_order:
         return _Plan(signature.index, tuple(tail[len(args) : count]), tuple(binders), None)
     return _Plan(signature.index, tuple(tail), tuple(binders), tuple(sources))
-
-
-def _varargs_plan(signature: Signature, place: int, param: Parameter, start: int) -> _Plan:
-    """`x.view(2, 3)`: all positional arguments are one list."""
-    sources = [(place, slice(start, None))] + ([(signature.bound, 0)] if signature.bound is not None else [])
-    return _Plan(signature.index, (*signature.defaults, None), ((place, _binder(param, (), signature.name)),), tuple(sources))
 
 
 def _used_keyword(param: Parameter, kwargs: Mapping[str, Any]) -> str:
@@ -421,14 +433,28 @@ def _binder(param: Parameter, value: Any, function: str) -> Any:
         return _exact_tensors if not param.size else _checked(param, function)
     if param.depends_on_value(value):
         return _checked(param, function)
+    if type(value) is int and kind in _EXACT_INTS:
+        return _EXACT_INTS[kind]
     return None if _stays(type(value), kind) or isinstance(value, TYPES["Tensor"]) else param.bind
+
+
+_KEPT = {"float": float, "str": str, "bool": bool, "ScalarType": dtypes.dtype, "Layout": layout, "MemoryFormat": memory_format}
 
 
 def _stays(cls: type, kind: str) -> bool:
     """True where any value of this class is bound as it is."""
     if kind in ("Scalar", "Tensor"):
         return cls in (bool, float, complex)
-    return cls is {"float": float, "str": str, "bool": bool, "ScalarType": dtypes.dtype, "Layout": layout, "MemoryFormat": memory_format}.get(kind)
+    return cls is _KEPT.get(kind)
+
+
+def _exact_int(value: int) -> int:
+    if -(2**63) <= value < 2**63:
+        return value
+    raise Unfit
+
+
+_EXACT_INTS = {"int": _exact_int, "SymInt": _exact_int, "Scalar": _exact_int, "Tensor": _exact_int}
 
 
 def _exact_ints(value: Any) -> tuple[int, ...]:
@@ -464,7 +490,7 @@ def python_order(name: str, overloads: Sequence[schema.Schema], *, form: str = "
     outs = tuple(has_out) or (False,) * len(overloads)
     signatures = [Signature(name, o, i, method=form == "method", has_out=outs[i]) for i, o in enumerate(overloads)]
     signatures.sort(key=Signature.cpp)
-    types = [[p.type_text for p, place in zip(s.params, s.places) if place < len(s.arguments)] for s in signatures]
+    types = [[p.type_text for p, place in zip(s.params, s.places, strict=True) if place < len(s.arguments)] for s in signatures]
     later = {i: {j for j in range(len(types)) if _yields(types[i], types[j])} for i in range(len(types))}
     order = [i for i in later if not later[i]]
     waiting = {i: js for i, js in later.items() if js}
@@ -479,10 +505,14 @@ def python_order(name: str, overloads: Sequence[schema.Schema], *, form: str = "
 
 def _yields(mine: list[str], other: list[str]) -> bool:
     """True where the overload with types `mine` is tried after the one with types `other`."""
-    return mine != other and len(mine) == len(other) and all(a == b or _shadows(a, b) for a, b in zip(mine, other))
+    return mine != other and len(mine) == len(other) and all(a == b or _shadows(a, b) for a, b in zip(mine, other, strict=True))
 
 
 def _shadows(a: str, b: str) -> bool:
-    if (a, b) in {("Scalar", "Tensor"), ("Scalar?", "Tensor?"), ("int[]", "int"), ("int[]", "int?"), ("SymInt[]", "int[]"), ("SymInt", "Tensor"), ("int", "Tensor")}:
-        return True
-    return a == "Tensor[]" and "[]" in b
+    return (a, b) in _AFTER or (a == "Tensor[]" and "[]" in b)
+
+
+_AFTER = {
+    ("Scalar", "Tensor"), ("Scalar?", "Tensor?"), ("int[]", "int"), ("int[]", "int?"), ("SymInt[]", "int[]"), ("SymInt", "Tensor"),
+    ("int", "Tensor"),
+}  # fmt: skip

@@ -137,7 +137,7 @@ def values_text(array: np.ndarray, dtype: dtypes.dtype, indent: int) -> str:
     cells, width = _cells(shown, dtype)
     if not array.ndim:
         return cells[0]
-    return _nested(cells, shown.shape, [c and n > 2 * OPTIONS.edgeitems for c, n in zip([cut] * array.ndim, array.shape)], indent, width)
+    return _nested(cells, shown.shape, [cut and n > 2 * OPTIONS.edgeitems for n in array.shape], indent, width)
 
 
 def _edges(array: np.ndarray) -> np.ndarray:
@@ -187,7 +187,7 @@ def _complex_cells(array: np.ndarray) -> tuple[list[str], int]:
     real, real_width = _float_cells(values.real.tolist())
     imag, imag_width = _float_cells(values.imag.tolist())
     signed = [text if text[0] == "-" else "+" + text for text in imag]
-    return [r.rjust(real_width) + i + "j" for r, i in zip(real, signed)], real_width + imag_width + 1
+    return [r.rjust(real_width) + i + "j" for r, i in zip(real, signed, strict=True)], real_width + imag_width + 1
 
 
 def _float_cells(values: list[float]) -> tuple[list[str], int]:
@@ -195,7 +195,7 @@ def _float_cells(values: list[float]) -> tuple[list[str], int]:
     counted = [v for v in values if v and v - v == 0]
     write = _notation(counted)
     texts = [write(v) for v in values]
-    return texts, max([1, *(len(text) for v, text in zip(values, texts) if v and v - v == 0)])
+    return texts, max([1, *(len(text) for v, text in zip(values, texts, strict=True) if v and v - v == 0)])
 
 
 def _notation(counted: list[float]) -> Callable[[float], str]:

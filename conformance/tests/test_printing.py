@@ -15,6 +15,15 @@ from engine import dtypes, printing
 
 MAGNITUDES = (0.0, -0.0, 1.0, -1.0, 0.5, 3.14159265, 100.0, 999.5, 1000.0, 1001.0, 12345.678, 1e-3, 1e-4, 9.99e-5, 1e8, 1.1e8, 1e30, 1e-40)
 SPECIAL = (float("inf"), float("-inf"), float("nan"))
+NUMBERS = st.one_of(st.sampled_from(MAGNITUDES + SPECIAL), st.floats(-2000, 2000), st.integers(-50, 50).map(float))
+OPTIONS = {
+    "profile": st.sampled_from(["default", "short", "full"]),
+    "precision": st.integers(0, 10),
+    "threshold": st.sampled_from([0, 5, 30, 5000]),
+    "edgeitems": st.integers(0, 5),
+    "linewidth": st.integers(1, 140),
+    "sci_mode": st.sampled_from([None, True, False]),
+}
 SHAPES = st.one_of(
     st.lists(st.integers(0, 4), max_size=4),
     st.lists(st.integers(1, 40), min_size=1, max_size=2),
@@ -22,12 +31,9 @@ SHAPES = st.one_of(
 )
 
 
-@st.composite
-def options(draw: st.DrawFn) -> dict[str, Any]:
-    """Keyword arguments of `set_printoptions`; most often none."""
-    return draw(st.one_of(st.just({}), st.fixed_dictionaries({}, optional={
-        "profile": st.sampled_from(["default", "short", "full"]), "precision": st.integers(0, 10), "threshold": st.sampled_from([0, 5, 30, 5000]),
-        "edgeitems": st.integers(0, 5), "linewidth": st.integers(1, 140), "sci_mode": st.sampled_from([None, True, False])})))
+def options() -> st.SearchStrategy[dict[str, Any]]:
+    """Keyword arguments of `set_printoptions`; half the time none."""
+    return st.one_of(st.just({}), st.fixed_dictionaries({}, optional=OPTIONS))
 
 
 @st.composite
@@ -35,7 +41,7 @@ def tensors(draw: st.DrawFn) -> torch.Tensor:
     """A tensor of any dtype both sides have, its values drawn from few magnitudes so that widths and notations vary."""
     dtype = draw(st.sampled_from(dtypes.ALL))
     shape = draw(SHAPES)
-    pool = draw(st.lists(st.one_of(st.sampled_from(MAGNITUDES + SPECIAL), st.floats(-2000, 2000), st.integers(-50, 50).map(float)), min_size=1, max_size=6))
+    pool = draw(st.lists(NUMBERS, min_size=1, max_size=6))
     rng = np.random.default_rng(draw(st.integers(0, 2**16)))
     size = int(np.prod(shape, dtype=int))
     if dtype.category < 2:
@@ -51,8 +57,7 @@ def array_of(t: torch.Tensor) -> tuple[np.ndarray, dtypes.dtype]:
     """The same values and dtype on the engine's side."""
     dtype = dtypes.OF_NAME[str(t.dtype).removeprefix("torch.")]
     t = t.detach().resolve_conj()
-    array = t.view(torch.int16).numpy().view(dtype.np) if t.dtype is torch.bfloat16 and t.dim() else t.float().numpy().astype(dtype.np) if t.dtype is torch.bfloat16 else t.numpy()
-    return array, dtype
+    return (t.float().numpy().astype(dtype.np) if t.dtype is torch.bfloat16 else t.numpy()), dtype
 
 
 @pytest.fixture(autouse=True)
