@@ -1,25 +1,366 @@
-"""Addition to division, powers and their kin."""
+"""Addition to division, remainders, powers and their kin."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, NoReturn
+
 import numpy as np
 
-from ..op import F, op, pointwise
-from ..promotion import floating
+from .. import dtypes
+from ..op import F, alias, composite, op, pointwise, write
+from ..promotion import common, floating, only
+
+NEGATED_BOOL = (
+    "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` "
+    "operator instead."
+)
+SUBTRACTED_BOOLS = (
+    "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead."
+)
+SUBTRACTED_BOOL = (
+    "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` "
+    "operator instead."
+)
+
+
+# -- adding and multiplying ---------------------------------------------------------------------------------------------
+def negated(self: np.ndarray) -> np.ndarray:
+    """`-self`. Raises RuntimeError for bools."""
+    if self.dtype.kind == "b":
+        raise RuntimeError(NEGATED_BOOL)
+    return np.negative(self)
 
 
 def scaled(other: np.ndarray, alpha: complex) -> np.ndarray:
-    """`alpha * other` in other's own dtype."""
-    return other if alpha == 1 else other * np.asarray(alpha).astype(other.dtype)
+    """`alpha * other` in other's own dtype. Raises RuntimeError where alpha is of a higher category."""
+    if alpha is True or alpha is False:
+        if other.dtype.kind != "b":
+            raise RuntimeError("Boolean alpha only supported for Boolean results.")
+    elif other.dtype.kind in "biu" and not isinstance(alpha, int):
+        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    elif other.dtype.kind != "c" and isinstance(alpha, complex):
+        raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
+    return other if alpha == 1 else other * cast_number(alpha, other.dtype)
 
 
-op("neg(Tensor self) -> Tensor", pointwise(np.negative, operator="neg"), self=lambda g: -g)
+def cast_number(value: complex, dtype: np.dtype) -> np.ndarray:
+    """A Python number in `dtype`. Raises RuntimeError where an integer dtype cannot hold it, or a real one a complex number."""
+    if isinstance(value, complex) and dtype.kind != "c":
+        if value.imag:
+            raise RuntimeError(f"value cannot be converted to type {CPP_NAMES[dtype.name]} without overflow")
+        value = value.real
+    if dtype.kind in "iu" and not np.iinfo(dtype).min - (dtype.kind == "u") * np.iinfo(dtype).max <= value <= np.iinfo(dtype).max:
+        raise RuntimeError(f"value cannot be converted to type {CPP_NAMES[dtype.name]} without overflow")
+    return np.asarray(value).astype(dtype)
+
+
+CPP_NAMES = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t", "float32": "float", "float64": "double"}
+
+
+def conjugate(number: complex) -> complex:
+    """The conjugate of a Python number, an integer as it is."""
+    return number.conjugate() if isinstance(number, complex) else number
+
+
+def subtracting(operands: Any) -> dtypes.dtype:
+    """The common dtype. Raises RuntimeError where an operand is bool."""
+    bools = [common([v]) is dtypes.bool_ for v in operands]
+    if all(bools):
+        raise RuntimeError(SUBTRACTED_BOOLS)
+    if any(bools):
+        raise RuntimeError(SUBTRACTED_BOOL)
+    return common(operands)
+
+
+op("neg(Tensor self) -> Tensor", pointwise(negated, operator="neg"), self=lambda g: -g)
 op("add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
-   pointwise(lambda self, other, alpha: np.add(self, scaled(other, alpha)), operator="add"),
+   pointwise(lambda self, other, alpha: np.add(self, scaled(other, alpha)), operator="add", jvp="linear"),
    self=lambda g: g,
-   other=lambda g, alpha: g if alpha == 1 else g * np.conj(alpha).item())  # fmt: skip
+   other=lambda g, alpha: g if alpha == 1 else g * conjugate(alpha))  # fmt: skip
+op("sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
+   pointwise(lambda self, other, alpha: np.subtract(self, scaled(other, alpha)), subtracting, operator="sub", jvp="linear"),
+   self=lambda g: g,
+   other=lambda g, alpha: -g if alpha == 1 else g * -conjugate(alpha))  # fmt: skip
+op("rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
+   pointwise(lambda self, other, alpha: np.subtract(other, scaled(self, alpha)), subtracting,
+             operator="rsub", method=False, inplace=False, out=False, jvp="linear"),
+   self=lambda g, alpha: -g if alpha == 1 else g * -conjugate(alpha),
+   other=lambda g: g)  # fmt: skip
+op("rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
+   pointwise(lambda self, other, alpha: np.subtract(other, scaled(self, alpha)), subtracting, promotes=("self", "other"),
+             operator="rsub", method=False, inplace=False, out=False, jvp="linear"),
+   self=lambda g, alpha: -g if alpha == 1 else g * -conjugate(alpha))  # fmt: skip
 op("mul.Tensor(Tensor self, Tensor other) -> Tensor",
-   pointwise(np.multiply, operator="mul"),
+   pointwise(np.multiply, operator="mul", wide_numbers=True, jvp="multilinear"),
    self=lambda g, other: g * other.conj(),
    other=lambda g, self: g * self.conj())  # fmt: skip
-op("exp(Tensor self) -> Tensor", pointwise(np.exp, floating), self=lambda g, result: g * result.conj())
+
+
+@composite("positive(Tensor(a) self) -> Tensor(a)", operator="pos")
+def positive(self):
+    if self.dtype is dtypes.bool_:
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+    return self
+
+
+# -- dividing ---------------------------------------------------------------------------------------------------------------
+def check_divisor(other: np.ndarray, result_size: int) -> None:
+    """Raises RuntimeError where an integer would be divided by zero."""
+    if other.dtype.kind in "iu" and result_size and not np.all(other):
+        raise RuntimeError("ZeroDivisionError")
+
+
+def whole(self: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The quotient rounded down; what is left over decides, so that it agrees with `modulo`."""
+    check_divisor(other, np.broadcast(self, other).size)
+    return np.floor_divide(self, other)
+
+
+def truncated(self: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The quotient rounded towards zero."""
+    if self.dtype.kind not in "iu":
+        return np.trunc(np.divide(self, other))
+    check_divisor(other, np.broadcast(self, other).size)
+    quotient, left = np.floor_divide(self, other), np.remainder(self, other)
+    return quotient + ((left != 0) & ((self < 0) != (other < 0))).astype(self.dtype)
+
+
+def divided(self: np.ndarray, other: np.ndarray, rounding_mode: str | None) -> np.ndarray:
+    """The quotient, rounded as asked. Raises RuntimeError for an unknown mode, NotImplementedError for a dtype it cannot round."""
+    if rounding_mode is None:
+        return np.divide(self, other) if self.dtype.kind not in "biu" else np.divide(self, other).astype(dtypes.get_default_dtype().np)
+    if rounding_mode not in ("trunc", "floor"):
+        raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
+    if self.dtype.kind in "bc":
+        raise NotImplementedError(f'"div_{rounding_mode}_cpu" not implemented for \'{dtypes.OF_NUMPY[self.dtype].scalar_name}\'')
+    return whole(self, other) if rounding_mode == "floor" else truncated(self, other)
+
+
+def quotient_of(self: Any, other: Any) -> Any:
+    """The derivative of `self / other` by `other`, conjugated."""
+    return -((self / other) / other).conj()
+
+
+def no_derivative(name: str) -> Callable[[Any], NoReturn]:
+    """The rule of an op PyTorch records and then refuses to differentiate."""
+
+    def refuse(g: Any) -> NoReturn:
+        raise RuntimeError(f"derivative for aten::{name} is not implemented")
+
+    return refuse
+
+
+def modulo(self: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """What is left of `self` after whole times `other`, with the sign of `other`."""
+    check_divisor(other, np.broadcast(self, other).size)
+    if self.dtype.kind in "iu":
+        return np.remainder(self, other)
+    left = np.fmod(self, other)
+    return np.where((left != 0) & ((other < 0) != (left < 0)), left + other, left)
+
+
+def left_over(self: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """What is left of `self` after whole times `other`, with the sign of `self`."""
+    check_divisor(other, np.broadcast(self, other).size)
+    return np.fmod(self, other)
+
+
+FLOORED = only("integer real", "div_floor_cpu")
+REMAINDER = only("integer real", "remainder_cpu")
+FMOD = only("integer real", "fmod_cpu")
+
+op("div.Tensor(Tensor self, Tensor other) -> Tensor",
+   pointwise(np.divide, floating, operator="truediv", wide_numbers=True),
+   self=lambda g, other: g / other.conj(),
+   other=lambda g, self, other: g * quotient_of(self, other))  # fmt: skip
+op("div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor",
+   pointwise(divided, wide_numbers=True, node="DivBackward2"),
+   self=lambda g, other, rounding_mode: g / other.conj() if rounding_mode is None else F.zeros_like(g),
+   other=lambda g, self, other, rounding_mode: g * quotient_of(self, other) if rounding_mode is None else F.zeros_like(g))  # fmt: skip
+op("floor_divide(Tensor self, Tensor other) -> Tensor",
+   pointwise(whole, FLOORED, operator="floordiv", wide_numbers=True, node="torch::autograd::NotImplemented", jvp=None),
+   {"self, other": no_derivative("floor_divide")})  # fmt: skip
+op("remainder.Scalar(Tensor self, Scalar other) -> Tensor",
+   pointwise(modulo, REMAINDER, promotes=("self", "other"), jvp="linear"),
+   self=lambda g: g)  # fmt: skip
+op("remainder.Tensor(Tensor self, Tensor other) -> Tensor",
+   pointwise(modulo, REMAINDER, operator="mod"),
+   self=lambda g: g,
+   other=lambda g, self, other: -g * F.div(self, other, rounding_mode="floor"))  # fmt: skip
+op("remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor",
+   pointwise(modulo, REMAINDER, promotes=("self", "other"), method=False, inplace=False, node="torch::autograd::NotImplemented", jvp=None),
+   other=no_derivative("remainder"))  # fmt: skip
+op("fmod.Scalar(Tensor self, Scalar other) -> Tensor",
+   pointwise(left_over, FMOD, promotes=("self", "other"), jvp="linear"),
+   self=lambda g: g)  # fmt: skip
+op("fmod.Tensor(Tensor self, Tensor other) -> Tensor",
+   pointwise(left_over, FMOD),
+   self=lambda g: g,
+   other=lambda g, self, other: -g * F.div(self, other, rounding_mode="trunc"))  # fmt: skip
+op("reciprocal(Tensor self) -> Tensor",
+   pointwise(np.reciprocal, floating),
+   self=lambda g, result: -g * (result * result).conj())  # fmt: skip
+
+
+@composite("__rdiv__(Tensor self, Tensor other) -> Tensor", function=False, operator="rtruediv")
+def __rdiv__(self, other):
+    return F.reciprocal(self) * other
+
+
+# -- powers ---------------------------------------------------------------------------------------------------------------------
+def is_complex(x: Any) -> bool:
+    """True for a complex array or Tensor."""
+    return x.dtype.is_complex if isinstance(x.dtype, dtypes.dtype) else x.dtype.kind == "c"
+
+
+def power(self: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+    """`self ** exponent`; of integers to negative powers only 1 and -1 are not 0. Raises NotImplementedError for bools."""
+    if self.dtype.kind == "b":
+        raise NotImplementedError("\"pow\" not implemented for 'Bool'")
+    if self.dtype.kind not in "iu":
+        return np.power(self, exponent)
+    result = np.power(self, np.maximum(exponent, 0))
+    if not np.any(exponent < 0):
+        return result
+    unit = np.where(self == 1, 1, np.where(self == -1, 1 - 2 * (exponent & 1), 0)).astype(self.dtype)
+    return np.where(exponent < 0, unit, result)
+
+
+def power_of_number(self: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+    """`self ** exponent` for one exponent; anything to 0 is 1, and to 1 itself."""
+    if exponent == 0:
+        return np.ones_like(self)
+    return self.copy() if exponent == 1 else power(self, exponent)
+
+
+def raising(operands: Any) -> dtypes.dtype:
+    """The common dtype. Raises RuntimeError where an exponent is refused: negative for integers, or too large for the dtype."""
+    d, exponent = common(operands), operands[1]
+    if d.category < 2 and exponent < 0:
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
+    cast_number(exponent, d.np)
+    return d
+
+
+def from_base(g: Any, self: Any, exponent: Any) -> Any:
+    """The gradient of `self ** exponent` in `self` for Tensors: none where the exponent is 0."""
+    return F.where(exponent == 0, 0.0, g * (exponent * F.pow(self, exponent - 1)).conj())
+
+
+def from_number_exponent(g: Any, self: Any, exponent: complex) -> Any:
+    """The gradient of `self ** exponent` in `self` for a number: none where it is 0."""
+    if exponent == 0:
+        return F.zeros_like(g)
+    power = exponent if isinstance(exponent, complex) else float(exponent)
+    return g * (power * F.pow(self, power - 1)).conj()
+
+
+def not_negative(exponent: Any) -> Any:
+    """Where an exponent is real and at least 0: there a power of 0 is taken to be flat."""
+    return (exponent.imag == 0) & (exponent.real >= 0) if is_complex(exponent) else exponent >= 0
+
+
+def from_exponent(g: Any, self: Any, exponent: Any, result: Any) -> Any:
+    """The gradient of `self ** exponent` in the exponent."""
+    base = self + 0j if is_complex(result) and not is_complex(self) else self
+    return F.where(not_negative(exponent) & (self == 0), 0.0, g * (result * F.log(base)).conj())
+
+
+def from_exponent_of_number(g: Any, self: complex, exponent: Any, result: Any) -> Any:
+    """The gradient of `self ** exponent` in the exponent, for a number `self`."""
+    logarithm = np.log(complex(self) if isinstance(self, complex) or is_complex(exponent) else float(self)).item()
+    steep = g * (result * logarithm).conj()
+    return F.where(not_negative(exponent), 0.0, steep) if self == 0 else steep
+
+
+op("pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor",
+   pointwise(power_of_number, raising, promotes=("self", "exponent")),
+   self=from_number_exponent)  # fmt: skip
+op("pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor",
+   pointwise(power, operator="pow"),
+   self=from_base,
+   exponent=from_exponent)  # fmt: skip
+op("pow.Scalar(Scalar self, Tensor exponent) -> Tensor",
+   pointwise(lambda self, exponent: np.ones_like(exponent) if self == 1 else power(self, exponent),
+             promotes=("self", "exponent"), method=False, inplace=False),
+   exponent=from_exponent_of_number)  # fmt: skip
+
+
+@composite("square(Tensor self) -> Tensor", out=True, inplace=lambda self: self.pow_(2))
+def square(self):
+    return F.pow(self, 2)
+
+
+# -- sizes, angles and signs ----------------------------------------------------------------------------------------------------
+def refuse_complex_abs(self: np.ndarray) -> np.ndarray:
+    """The absolute value in place. Raises RuntimeError where it would be of another dtype."""
+    if self.dtype.kind == "c":
+        raise RuntimeError("In-place abs is not supported for complex tensors.")
+    return np.abs(self)
+
+
+def from_angle(g: Any, self: Any, other: Any) -> tuple[Any, Any]:
+    """The gradients of the angle of the point (other, self)."""
+    inverse = F.reciprocal(self * self + other * other)
+    return g * other * inverse, g * -self * inverse
+
+
+def log_sum_exp(self: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """`log(exp(self) + exp(other))` without overflow."""
+    if self.dtype.kind != "c":
+        return np.logaddexp(self, other)
+    swap = self.real < other.real
+    high, low = np.where(swap, other, self), np.where(swap, self, other)
+    return np.where(np.isinf(high.real) & (high == low), high, high + np.log1p(np.exp(low - high)))
+
+
+def times_log(self: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """`self * log(other)`, and 0 where `self` is 0 and `other` is a number at all."""
+    return np.where(np.isnan(other), other, np.where(self == 0, np.zeros_like(self), self * np.log(other)))
+
+
+ABS = only("integer real complex", "abs_cpu")
+COPYSIGN = only("real", "copysign_cpu", floating)
+XLOGY = only("real", "xlogy_cpu", floating)
+
+op("abs(Tensor self) -> Tensor", pointwise(np.abs, ABS, operator="abs", inplace=False), self=lambda g, self: g * F.sgn(self))
+op("abs_(Tensor(a!) self) -> Tensor(a!)", write(refuse_complex_abs, promote=ABS), self=lambda g, self: g * F.sgn(self))
+op("atan2(Tensor self, Tensor other) -> Tensor",
+   pointwise(np.arctan2, only("real", "atan2_cpu", floating)),
+   {"self, other": from_angle})  # fmt: skip
+op("hypot(Tensor self, Tensor other) -> Tensor",
+   pointwise(np.hypot, only("real", "hypot_cpu")),
+   self=lambda g, self, result: g * (self / result),
+   other=lambda g, other, result: g * (other / result))  # fmt: skip
+op("copysign.Tensor(Tensor self, Tensor other) -> Tensor",
+   pointwise(np.copysign, COPYSIGN),
+   self=lambda g, self, result: g * F.where(self == 0, 0.0, result / self),
+   other=lambda g: F.zeros_like(g))  # fmt: skip
+op("copysign.Scalar(Tensor self, Scalar other) -> Tensor",
+   pointwise(np.copysign, COPYSIGN, promotes=("self", "other")),
+   self=lambda g, self, result: g * F.where(self == 0, 0.0, result / self))  # fmt: skip
+op("logaddexp(Tensor self, Tensor other) -> Tensor",
+   pointwise(log_sum_exp, only("real complex", "logaddexp_cpu"), inplace=False),
+   self=lambda g, self, other: g / (1 + F.exp(other - self)).conj(),
+   other=lambda g, self, other: g / (1 + F.exp(self - other)).conj())  # fmt: skip
+op("xlogy.Tensor(Tensor self, Tensor other) -> Tensor",
+   pointwise(times_log, XLOGY),
+   self=lambda g, self, other: g * F.xlogy(self != 0, other),
+   other=lambda g, self, other: g * self / other)  # fmt: skip
+op("xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor",
+   pointwise(times_log, XLOGY, promotes=("self", "other"), method=False, inplace=False),
+   other=lambda g, self, other: g * self / other)  # fmt: skip
+op("xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor",
+   pointwise(times_log, XLOGY, promotes=("self", "other")),
+   self=lambda g, self, other: g * F.xlogy(self != 0, other))  # fmt: skip
+
+for _new, _old in {
+    "negative": "neg", "subtract": "sub", "multiply": "mul", "divide": "div", "absolute": "abs", "absolute_": "abs_", "arctan2": "atan2",
+}.items():  # fmt: skip
+    alias(_new, _old)
+
+
+@composite("true_divide(Tensor self, Tensor other) -> Tensor", out=True, inplace=lambda self, other: self.div_(other))
+def true_divide(self, other):
+    return F.div(self, other)

@@ -1,0 +1,174 @@
+"""Comparisons, extremes of two, logic, bits, and tests of what a number is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from ..op import F, alias, composite, op, pointwise, write
+from ..promotion import common, only
+
+
+# -- the larger and the smaller of two --------------------------------------------------------------------------------------
+def of_reals(name: str, ufunc: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel that refuses complex numbers, which have no order."""
+
+    def kernel(self: np.ndarray, other: np.ndarray) -> np.ndarray:
+        if self.dtype.kind == "c":
+            raise RuntimeError(f"{name} not implemented for complex tensors.")
+        return ufunc(self, other)
+
+    return kernel
+
+
+def shared(g: Any, mine: Any, other: Any, loses: Any) -> Any:
+    """The gradient of an extreme: a tie is halved, by PyTorch's convention; NaN loses to nothing."""
+    return F.where(loses, 0.0, F.where(mine == other, g / 2, g))
+
+
+def first_wins(self: Any, other: Any, wins: Any) -> Any:
+    """Where `self` is what fmax or fmin took: PyTorch gives it the ties, and what is no number loses."""
+    return wins | (other != other)
+
+
+op("maximum(Tensor self, Tensor other) -> Tensor",
+   pointwise(of_reals("maximum", np.maximum), inplace=False),
+   self=lambda g, self, other: shared(g, self, other, self < other),
+   other=lambda g, self, other: shared(g, self, other, self > other))  # fmt: skip
+op("minimum(Tensor self, Tensor other) -> Tensor",
+   pointwise(of_reals("minimum", np.minimum), inplace=False),
+   self=lambda g, self, other: shared(g, self, other, self > other),
+   other=lambda g, self, other: shared(g, self, other, self < other))  # fmt: skip
+op("fmax(Tensor self, Tensor other) -> Tensor",
+   pointwise(of_reals("fmax", np.fmax), inplace=False),
+   self=lambda g, self, other: F.where(first_wins(self, other, self >= other), g, 0.0),
+   other=lambda g, self, other: F.where(first_wins(self, other, self >= other), 0.0, g))  # fmt: skip
+op("fmin(Tensor self, Tensor other) -> Tensor",
+   pointwise(of_reals("fmin", np.fmin), inplace=False),
+   self=lambda g, self, other: F.where(first_wins(self, other, self <= other), g, 0.0),
+   other=lambda g, self, other: F.where(first_wins(self, other, self <= other), 0.0, g))  # fmt: skip
+
+
+# -- comparing: the results are bool, so only the in-place forms have a derivative, and it is zero --------------------------------
+def ordered(name: str, ufunc: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel that refuses complex numbers in the words of PyTorch's own."""
+
+    def kernel(self: np.ndarray, other: np.ndarray) -> np.ndarray:
+        if self.dtype.kind == "c":
+            raise NotImplementedError(f'"{name}_cpu" not implemented for \'{dtypes.OF_NUMPY[self.dtype].scalar_name}\'')
+        return ufunc(self, other)
+
+    return kernel
+
+
+def flat(g: Any) -> Any:
+    return F.zeros_like(g)
+
+
+def comparison(name: str, kernel: Callable[..., Any], synonym: str) -> None:
+    """Declare a comparison, its operator, its in-place form and its second name."""
+    both = ("self", "other")
+    op(f"{name}.Scalar(Tensor self, Scalar other) -> Tensor", pointwise(kernel, promotes=both, inplace=False))
+    op(f"{name}.Tensor(Tensor self, Tensor other) -> Tensor", pointwise(kernel, inplace=False, operator=name))
+    op(f"{name}_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)", write(kernel, promote=common, promotes=both, function=False), self=flat)
+    op(f"{name}_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)", write(kernel, promote=common, promotes=both, function=False),
+       self=flat, other=flat)  # fmt: skip
+    if synonym:
+        alias(synonym, name)
+        alias(f"{synonym}_", f"{name}_")
+
+
+comparison("eq", np.equal, "")
+comparison("ne", np.not_equal, "not_equal")
+comparison("lt", ordered("lt", np.less), "less")
+comparison("le", ordered("le", np.less_equal), "less_equal")
+comparison("gt", ordered("gt", np.greater), "greater")
+comparison("ge", ordered("ge", np.greater_equal), "greater_equal")
+
+
+# -- logic: anything not zero is true ---------------------------------------------------------------------------------------------
+def truths(ufunc: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel on the truth of each operand, whatever their dtypes."""
+    return lambda *operands: ufunc(*(o.astype(bool) for o in operands))
+
+
+op("logical_and(Tensor self, Tensor other) -> Tensor", pointwise(truths(np.logical_and), None))
+op("logical_or(Tensor self, Tensor other) -> Tensor", pointwise(truths(np.logical_or), None))
+op("logical_xor(Tensor self, Tensor other) -> Tensor", pointwise(truths(np.logical_xor), None))
+op("logical_not(Tensor self) -> Tensor", pointwise(truths(np.logical_not), None))
+
+
+# -- bits -------------------------------------------------------------------------------------------------------------------------
+def bitwise(name: str, ufunc: Callable[..., Any], kernel: str, operator: str, names: str, scalar: str) -> None:
+    """Declare an op on bits: of two tensors, and of a tensor and a number on either side."""
+    promote = only(names, f"{kernel}_cpu")
+    both = ("self", "other")
+    op(f"{name}.Tensor(Tensor self, Tensor other) -> Tensor", pointwise(ufunc, promote, operator=operator))
+    op(f"{name}.{scalar}(Tensor self, Scalar other) -> Tensor", pointwise(ufunc, promote, promotes=both))
+    op(f"{name}.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", pointwise(ufunc, promote, promotes=both, method=False, inplace=False))
+
+
+bitwise("bitwise_and", np.bitwise_and, "bitwise_and", "and", "bool integer", "Scalar")
+bitwise("bitwise_or", np.bitwise_or, "bitwise_or", "or", "bool integer", "Scalar")
+bitwise("bitwise_xor", np.bitwise_xor, "bitwise_xor", "xor", "bool integer", "Scalar")
+bitwise("bitwise_left_shift", np.left_shift, "lshift", "lshift", "integer", "Tensor_Scalar")
+bitwise("bitwise_right_shift", np.right_shift, "rshift", "rshift", "integer", "Tensor_Scalar")
+op("bitwise_not(Tensor self) -> Tensor", pointwise(np.invert, only("bool integer", "bitwise_not_cpu"), operator="invert"))
+
+
+# -- what kind of number it is ----------------------------------------------------------------------------------------------------
+def infinite_of(name: str, sign: int) -> Callable[..., Any]:
+    """A kernel for one of the two infinities. Raises RuntimeError for complex numbers."""
+
+    def kernel(self: np.ndarray) -> np.ndarray:
+        if self.dtype.kind == "c":
+            raise RuntimeError(f"{name} does not support complex inputs.")
+        return self == sign * np.inf
+
+    return kernel
+
+
+op("isnan(Tensor self) -> Tensor", pointwise(np.isnan, inplace=False, out=False))
+op("isinf(Tensor self) -> Tensor", pointwise(np.isinf, inplace=False, out=False))
+op("isfinite(Tensor self) -> Tensor", pointwise(np.isfinite, inplace=False, out=False))
+op("isposinf(Tensor self) -> Tensor", pointwise(infinite_of("isposinf", 1), inplace=False))
+op("isneginf(Tensor self) -> Tensor", pointwise(infinite_of("isneginf", -1), inplace=False))
+
+
+# -- being equal --------------------------------------------------------------------------------------------------------------------
+def check_close(self: Any, other: Any, rtol: float, atol: float) -> None:
+    """Raises RuntimeError for different dtypes or a negative tolerance."""
+    if self.dtype is not other.dtype:
+        raise RuntimeError(f"{self.dtype.scalar_name} did not match {other.dtype.scalar_name}")
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if not value >= 0:
+            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value:g}")
+
+
+@composite("isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor")
+def isclose(self, other, rtol, atol, equal_nan):
+    check_close(self, other, rtol, atol)
+    self, other = self.detach(), other.detach()
+    close = self == other
+    if equal_nan:
+        close = close | ((self != self) & (other != other))
+    if rtol == 0 and atol == 0:
+        return close
+    exact = self.dtype.category < 2
+    near = other.to(dtypes.get_default_dtype()) if exact else other
+    allowed = F.abs(rtol * near) + atol
+    distance = F.abs((self.to(dtypes.get_default_dtype()) if self.dtype is dtypes.bool_ else self) - near)
+    return close | (F.isfinite(distance) & (distance <= allowed))
+
+
+@composite("allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool")
+def allclose(self, other, rtol, atol, equal_nan):
+    return F.all(F.isclose(self, other, rtol, atol, equal_nan)).item()
+
+
+@composite("equal(Tensor self, Tensor other) -> bool")
+def equal(self, other):
+    return self.shape == other.shape and F.all(self.detach() == other.detach()).item()

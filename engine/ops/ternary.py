@@ -1,0 +1,192 @@
+"""Choosing, mixing and bounding: pointwise ops of three tensors and more."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from ..dtypes import dtype
+from ..op import OPS, F, alias, composite, op, plain, pointwise
+from ..promotion import common
+from .arithmetic import cast_number, conjugate
+
+
+# -- where ----------------------------------------------------------------------------------------------------------------------
+def chosen(condition: np.ndarray, self: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """`self` where the condition holds, else `other`. Raises RuntimeError for a condition that is not bool (or, with a warning, bytes)."""
+    if condition.dtype.kind != "b":
+        name = dtypes.OF_NUMPY[condition.dtype]
+        if name is not dtypes.uint8:
+            raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {name.scalar_name}")
+        warnings.warn(
+            "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version of PyTorch. "
+            "Use a boolean condition instead.", stacklevel=2)  # fmt: skip
+        condition = condition.astype(bool)
+    return np.where(condition, self, other)
+
+
+op("where.self(Tensor condition, Tensor self, Tensor other) -> Tensor",
+   pointwise(chosen, promotes=("self", "other"), inplace=False),
+   self=lambda g, condition: F.where(condition, g, 0.0),
+   other=lambda g, condition: F.where(condition, 0.0, g))  # fmt: skip
+
+
+def choose_numbers(condition: Any, self: Any, other: Any) -> Any:
+    return OPS["where.self"].run([condition, self, other])
+
+
+composite("where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor")(choose_numbers)
+composite("where.ScalarSelf(Tensor condition, Scalar self, Tensor other) -> Tensor", method=False)(choose_numbers)
+composite("where.Scalar(Tensor condition, Scalar self, Scalar other) -> Tensor", method=False)(choose_numbers)
+
+
+@composite("where(Tensor condition) -> Tensor[]", method=False)
+def where(condition):
+    found = F.nonzero(condition if condition.ndim else F.unsqueeze(condition, 0))
+    return tuple(F.unbind(found, 1))
+
+
+# -- interpolating ------------------------------------------------------------------------------------------------------------------
+def check_lerp(kernel: str, self: np.ndarray, **others: np.ndarray) -> None:
+    """Raises RuntimeError for different dtypes, NotImplementedError for integers."""
+    for name, other in others.items():
+        if other.dtype != self.dtype and not (name == "weight" and other.ndim == 0):
+            raise RuntimeError(f"expected dtype {CPP_NAMES[self.dtype.name]} for `{name}` but got dtype {CPP_NAMES[other.dtype.name]}")
+    if self.dtype.kind in "biu":
+        raise NotImplementedError(f'"{kernel}" not implemented for \'{dtypes.OF_NUMPY[self.dtype].scalar_name}\'')
+
+
+def between(self: np.ndarray, end: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The point `weight` of the way from `self` to `end`, exact at both ends."""
+    low = dtypes.OF_NUMPY[self.dtype]
+    self, end, weight = (x.astype(low.wide, copy=False) for x in (self, end, weight))
+    step = end - self
+    near = np.abs(weight) < 0.5
+    return np.where(near, self + weight * step, end - step * (1 - weight)).astype(low.np, copy=False)
+
+
+def between_by_number(self: np.ndarray, end: np.ndarray, weight: complex) -> np.ndarray:
+    check_lerp("lerp_kernel_scalar", self, end=end)
+    return between(self, end, cast_number(weight, dtypes.OF_NUMPY[self.dtype].wide))
+
+
+def between_by_tensor(self: np.ndarray, end: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    check_lerp("lerp_kernel_tensor", self, end=end, weight=weight)
+    return between(self, end, weight)
+
+
+CPP_NAMES = {
+    "bool": "bool", "uint8": "unsigned char", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long", "float16": "c10::Half",
+    "bfloat16": "c10::BFloat16", "float32": "float", "float64": "double", "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
+}  # fmt: skip
+
+op("lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor",
+   pointwise(between_by_number, None, jvp="linear"),
+   self=lambda g, weight: g * (1 - conjugate(weight)),
+   end=lambda g, weight: g * conjugate(weight))  # fmt: skip
+op("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor",
+   pointwise(between_by_tensor, None),
+   self=lambda g, weight: g * (1 - weight).conj(),
+   end=lambda g, weight: g * weight.conj(),
+   weight=lambda g, self, end: g * (end - self).conj())  # fmt: skip
+
+
+# -- adding a product or a quotient ---------------------------------------------------------------------------------------------------
+DIVIDED_INTEGERS = (
+    "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true division of tensor1 and tensor2. "
+    "The historic addcdiv behavior can be implemented as (input + value * torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as "
+    "(input + value * tensor1 / tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value * tensor1 / "
+    "tensor2), for all dtypes."
+)
+
+
+def plus_product(self: np.ndarray, tensor1: np.ndarray, tensor2: np.ndarray, value: complex) -> np.ndarray:
+    """`self + value * tensor1 * tensor2`, the number cast to their dtype. Raises NotImplementedError for bools."""
+    if self.dtype.kind == "b":
+        raise NotImplementedError("\"addcmul_cpu_out\" not implemented for 'Bool'")
+    return self + cast_number(value, self.dtype) * tensor1 * tensor2
+
+
+def plus_quotient(self: np.ndarray, tensor1: np.ndarray, tensor2: np.ndarray, value: complex) -> np.ndarray:
+    """`self + value * tensor1 / tensor2`."""
+    return self + cast_number(value, self.dtype) * tensor1 / tensor2
+
+
+def dividing(operands: Sequence[Any]) -> dtype:
+    """The common dtype. Raises RuntimeError where an integer would be divided by an integer."""
+    if all(common([v]).category < 2 for v in operands[1:]):
+        raise RuntimeError(DIVIDED_INTEGERS)
+    return common(operands)
+
+
+op("addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
+   pointwise(plus_product),
+   self=lambda g: g,
+   tensor1=lambda g, tensor2, value: g * (tensor2 * value).conj(),
+   tensor2=lambda g, tensor1, value: g * (tensor1 * value).conj())  # fmt: skip
+op("addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
+   pointwise(plus_quotient, dividing),
+   self=lambda g: g,
+   tensor1=lambda g, tensor2, value: g * (value / tensor2).conj(),
+   tensor2=lambda g, tensor1, tensor2, value: -g * (value * tensor1 / (tensor2 * tensor2)).conj())  # fmt: skip
+
+
+# -- bounding -------------------------------------------------------------------------------------------------------------------------
+def bounding(operands: Sequence[Any]) -> dtype:
+    """The common dtype. Raises NotImplementedError for complex numbers, RuntimeError where there is no bound or it does not fit."""
+    d = common(operands)
+    if d.is_complex:
+        raise NotImplementedError("clamp is not supported for complex types")
+    for bound in operands[1:]:
+        if isinstance(bound, int | float):
+            cast_number(bound, d.np)
+    return d
+
+
+def bounded(self: np.ndarray, min: np.ndarray | None, max: np.ndarray | None) -> np.ndarray:
+    """`self` within the bounds; the upper one is stronger, and NaN passes."""
+    if min is None and max is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    result = self if min is None else np.maximum(self, min)
+    return result if max is None else np.minimum(result, max)
+
+
+def within(self: Any, min: Any, max: Any) -> Any:
+    """Where the gradient reaches `self`: inside the bounds, and on them."""
+    if min is None or max is None:
+        return self <= max if min is None else self >= min
+    return (self >= min) & (self <= max)
+
+
+def to_bounds(g: Any, self: Any, min: Any, max: Any) -> tuple[Any, Any]:
+    """The gradients of the two bounds: where they cut."""
+    if min is None or max is None:
+        return None if min is None else F.where(self < min, g, 0.0), None if max is None else F.where(self > max, g, 0.0)
+    return F.where((self < min) & (min < max), g, 0.0), F.where((self > max) | (max < min), g, 0.0)
+
+
+op("clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor",
+   pointwise(bounded, bounding, promotes=("self", "min", "max")),
+   {"self": lambda g, self, min, max: F.where(within(self, min, max), g, 0.0), "min, max": to_bounds})  # fmt: skip
+op("clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
+   pointwise(bounded, bounding, promotes=("self", "min", "max")),
+   self=lambda g, self, min, max: F.where(within(self, min, max), g, 0.0))  # fmt: skip
+op("clamp_min(Tensor self, Scalar min) -> Tensor",
+   pointwise(lambda self, min: np.maximum(self, min), bounding, promotes=("self", "min")),
+   self=lambda g, self, min: F.where(self >= min, g, 0.0))  # fmt: skip
+op("clamp_min.Tensor(Tensor self, Tensor min) -> Tensor",
+   pointwise(np.maximum),
+   self=lambda g, self, min: F.where(self >= min, g, 0.0),
+   min=lambda g, self, min: F.where(self < min, g, 0.0))  # fmt: skip
+op("clamp_max(Tensor self, Scalar max) -> Tensor",
+   pointwise(lambda self, max: np.minimum(self, max), bounding, promotes=("self", "max")),
+   self=lambda g, self, max: F.where(self <= max, g, 0.0))  # fmt: skip
+op("clamp_max.Tensor(Tensor self, Tensor max) -> Tensor",
+   pointwise(np.minimum),
+   self=lambda g, self, max: F.where(self <= max, g, 0.0),
+   max=lambda g, self, max: F.where(self > max, g, 0.0))  # fmt: skip
+alias("clip", "clamp")
