@@ -25,7 +25,7 @@ def out_of_place_with_create_graph(B: Any, draw: Any, see: Any) -> None:
     first = x.grad
     see.warns("create_graph", lambda: (x * x).backward(draw.floats((2,)), create_graph=True))
     see.same("the same object", x.grad, first)
-    see("first", first)
+    see("first grad", first)
     see("x.grad", x.grad)
 
 
@@ -71,7 +71,7 @@ def one_gradient_for_two_leaves(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
-def the_seed_is_not_written_to(B: Any, draw: Any, see: Any) -> None:
+def the_seed_may_become_the_gradient(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=True)
     g = draw.floats((2,))
     x.view(2).backward(g)
@@ -101,7 +101,7 @@ def layout_of_grad(B: Any, draw: Any, see: Any) -> None:
     y = draw.floats((2, 3), requires_grad=True)
     total = y.sum()
     total.backward()
-    see("of a sum", [y.grad, y.grad.stride()])
+    see("gradient of a sum", [y.grad, y.grad.stride()])
 
 
 @program
@@ -109,12 +109,12 @@ def zeroing(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=True)
     (x * x).backward(draw.floats((2,)))
     x.grad.zero_()
-    see("zeroed", x.grad)
+    see("x.grad zeroed", x.grad)
     (x * x).backward(draw.floats((2,)))
-    see("then", x.grad)
+    see("x.grad then", x.grad)
     x.grad = None
     (x * x).backward(draw.floats((2,)))
-    see("from None", x.grad)
+    see("x.grad from None", x.grad)
 
 
 @program

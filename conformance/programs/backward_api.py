@@ -27,7 +27,7 @@ def implicit_gradient(B: Any, draw: Any, see: Any) -> None:
     y = x * 2
     see.raises("y.backward()", lambda: y.backward())
     see("x.grad", x.grad)
-    see.raises("autograd.grad", lambda: B.autograd.grad(x * 2, x))
+    see.raises("gradient by autograd.grad", lambda: B.autograd.grad(x * 2, x))
     see.raises("backward([y], [None])", lambda: B.autograd.backward([x * 2], [None]))
     c = draw.complexes((), requires_grad=True)
     see.raises("a complex scalar", lambda: (c * 2).backward())
@@ -49,7 +49,7 @@ def gradient_of_the_wrong_kind(B: Any, draw: Any, see: Any) -> None:
     see.raises("complex", lambda: y.backward(B.tensor([1j, 2]), retain_graph=True))
     see.raises("double", lambda: y.backward(B.tensor([1.0, 2.0], dtype=B.float64), retain_graph=True))
     see("x.grad", x.grad)
-    see.raises("autograd.grad", lambda: B.autograd.grad(x * 2, x, grad_outputs=B.ones(2, 2)))
+    see.raises("gradient by autograd.grad", lambda: B.autograd.grad(x * 2, x, grad_outputs=B.ones(2, 2)))
     see.raises("too few grad_outputs", lambda: B.autograd.grad([x * 2, x * 3], x, grad_outputs=[B.ones(2)]))
     see.raises("too many grad_tensors", lambda: B.autograd.backward([x * 2], [B.ones(2), B.ones(2)]))
 
@@ -67,7 +67,7 @@ def a_second_time(B: Any, draw: Any, see: Any) -> None:
     see("x.grad", x.grad)
     see.raises("second", lambda: y.backward(g))
     see("x.grad after", x.grad)
-    see.raises("autograd.grad", lambda: B.autograd.grad(y, x, g))
+    see.raises("gradient by autograd.grad", lambda: B.autograd.grad(y, x, g))
 
 
 @program
@@ -93,7 +93,7 @@ def several_roots(B: Any, draw: Any, see: Any) -> None:
     see("the same root twice", x.grad)
     B.autograd.backward([z.sum(), z[0]])
     see("two scalars", x.grad)
-    see("autograd.grad", B.autograd.grad([x * 2, x * x], [x], grad_outputs=[draw.floats((2,)), draw.floats((2,))]))
+    see("gradients by autograd.grad", B.autograd.grad([x * 2, x * x], [x], grad_outputs=[draw.floats((2,)), draw.floats((2,))]))
     see.raises("no roots", lambda: B.autograd.backward([]))
 
 
@@ -124,7 +124,7 @@ def grad_leaves_dot_grad_alone(B: Any, draw: Any, see: Any) -> None:
     w = z * z
     result = B.autograd.grad(w, (x, y, z), draw.floats((2,)))
     see("type of the result", type(result).__name__)
-    see("result", result)
+    see("gradients", result)
     see("x.grad", x.grad)
     see("of an input with respect to itself", B.autograd.grad(x, x, draw.floats((2,))))
     see.raises("after it was freed", lambda: B.autograd.grad(w, x, draw.floats((2,))))
@@ -136,8 +136,8 @@ def unused_inputs(B: Any, draw: Any, see: Any) -> None:
     y = draw.floats(draw.shape(), requires_grad=True)
     g = draw.floats((2,))
     see.raises("by default", lambda: B.autograd.grad(x * x, (x, y), g))
-    see("allow_unused", B.autograd.grad(x * x, (x, y), g, allow_unused=True))
-    see("materialize_grads", B.autograd.grad(x * x, (x, y), g, materialize_grads=True))
+    see("gradients with allow_unused", B.autograd.grad(x * x, (x, y), g, allow_unused=True))
+    see("gradients with materialize_grads", B.autograd.grad(x * x, (x, y), g, materialize_grads=True))
     see.raises("both at odds", lambda: B.autograd.grad(x * x, (x, y), g, allow_unused=False, materialize_grads=True))
 
 
@@ -147,7 +147,7 @@ def pieces_of_one_node(B: Any, draw: Any, see: Any) -> None:
     first, second = (x * 2).chunk(2)
     z = first * first
     see("pieces", [first, second])
-    see("all captured", B.autograd.grad(z, (first, second, x), draw.floats((2,)), allow_unused=True, retain_graph=True))
+    see("gradients of all", B.autograd.grad(z, (first, second, x), draw.floats((2,)), allow_unused=True, retain_graph=True))
     z.backward(draw.floats((2,)))
     see("x.grad", x.grad)
 
@@ -157,7 +157,7 @@ def batched_gradients(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=True)
     y = x * x
     seeds = draw.floats((draw.integer(1, 3), 2))
-    see("rows", B.autograd.grad(y, x, seeds, is_grads_batched=True, retain_graph=True))
+    see("gradients by row", B.autograd.grad(y, x, seeds, is_grads_batched=True, retain_graph=True))
     see.raises("a wrong shape", lambda: B.autograd.grad(y, x, B.ones(2), is_grads_batched=True, retain_graph=True))
 
 
@@ -179,10 +179,10 @@ def calling_a_node(B: Any, draw: Any, see: Any) -> None:
     y = draw.floats((2,), requires_grad=True)
     node = (x * y).grad_fn
     g = draw.floats((2,))
-    see("called", node(g))
+    see("gradients of a call", node(g))
     see.raises("with two", lambda: node(g, g))
     see.raises("with none", lambda: node())
-    see("None", node(None))
+    see("gradients of None", node(None))
 
 
 @program

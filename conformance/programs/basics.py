@@ -157,12 +157,12 @@ def jacobian_rows_by_ones(B: Any, draw: Any, see: Any) -> None:
     inp = B.eye(draw.integer(1, 4), 5, requires_grad=True)
     out = (inp + draw.number()).pow(2).t()
     out.backward(B.ones_like(out), retain_graph=True)
-    see("first call", inp.grad)
+    see("inp.grad first", inp.grad)
     out.backward(B.ones_like(out), retain_graph=True)
-    see("second call accumulates", inp.grad)
+    see("inp.grad accumulated", inp.grad)
     inp.grad.zero_()
     out.backward(B.ones_like(out))
-    see("after zeroing", inp.grad)
+    see("inp.grad after zeroing", inp.grad)
 
 
 @program

@@ -4,26 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 Body = Callable[[Any, Any, Any], None]
 
 
 @dataclass(frozen=True)
 class Program:
-    """`body(B, draw, see)` uses only its arguments and Python's builtins, so that its source can be run on its own."""
+    """`body(B, draw, see)` uses only its arguments and Python's builtins, so that its source can be run on its own.
+
+    `cascades` says that one difference brings others with it, so that only the first of a case is worth telling.
+    """
 
     key: str
     body: Body
+    cascades: bool = False
 
 
 PROGRAMS: dict[str, Program] = {}
 
 
-def program(body: Body) -> Body:
-    """Declares `body` as the program `program:<file>.<name>`. Raises ValueError where the name is taken."""
+@overload
+def program(body: Body) -> Body: ...
+
+
+@overload
+def program(*, cascades: bool) -> Callable[[Body], Body]: ...
+
+
+def program(body: Body | None = None, *, cascades: bool = False) -> Any:
+    """Declares a function as the program `program:<file>.<name>`. Raises ValueError where the name is taken."""
+    if body is None:
+        return lambda body: _declare(body, cascades)
+    return _declare(body, cascades)
+
+
+def _declare(body: Body, cascades: bool) -> Body:
     key = f"program:{body.__module__.rpartition('.')[2]}.{body.__name__}"
     if key in PROGRAMS:
         raise ValueError(f"{key} is declared twice")
-    PROGRAMS[key] = Program(key, body)
+    PROGRAMS[key] = Program(key, body, cascades)
     return body

@@ -14,11 +14,11 @@ def second_derivative(B: Any, draw: Any, see: Any) -> None:
         [lambda: x**3, lambda: x.exp(), lambda: x.sin(), lambda: x.tanh(), lambda: x.sigmoid(), lambda: 1 / x, lambda: x * x.detach()]
     )()
     (first,) = B.autograd.grad(y, x, draw.floats((2,)), create_graph=True)
-    see("first", first)
+    see("first gradient", first)
     see.graph("graph of the first", first)
     if first.requires_grad:
         (second,) = B.autograd.grad(first, x, draw.floats((2,)), create_graph=True, allow_unused=True)
-        see("second", second)
+        see("second gradient", second)
 
 
 @program
@@ -27,7 +27,7 @@ def third_derivative(B: Any, draw: Any, see: Any) -> None:
     y = x**4
     for order in range(1, 5):
         (y,) = B.autograd.grad(y, x, B.ones(2), create_graph=True)
-        see(f"derivative {order}", y)
+        see(f"gradient {order}", y)
 
 
 @program
@@ -60,7 +60,7 @@ def gradient_penalty(B: Any, draw: Any, see: Any) -> None:
 def without_create_graph(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=True)
     (first,) = B.autograd.grad(x**2, x, B.ones(2), retain_graph=draw.flag())
-    see("first", first)
+    see("first gradient", first)
     see.raises("second", lambda: B.autograd.grad(first, x, B.ones(2)))
 
 
@@ -78,8 +78,8 @@ def gradient_of_the_seed(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=True)
     seed = draw.floats((2,), requires_grad=True)
     (product,) = B.autograd.grad(x * x, x, seed, create_graph=True)
-    see("by x", B.autograd.grad(product, x, draw.floats((2,)), retain_graph=True))
-    see("by the seed", B.autograd.grad(product, seed, draw.floats((2,))))
+    see("gradient by x", B.autograd.grad(product, x, draw.floats((2,)), retain_graph=True))
+    see("gradient by the seed", B.autograd.grad(product, seed, draw.floats((2,))))
 
 
 @program
@@ -89,7 +89,7 @@ def full_hessian(B: Any, draw: Any, see: Any) -> None:
     (gradient,) = B.autograd.grad(y, x, create_graph=True)
     rows = [B.autograd.grad(element, x, retain_graph=True)[0] for element in gradient]
     see("gradient", gradient)
-    see("hessian", B.stack(rows))
+    see("hessian, stacked", B.stack(rows))
 
 
 @program
@@ -98,8 +98,8 @@ def through_views_and_writes(B: Any, draw: Any, see: Any) -> None:
     y = x * x
     y[0].mul_(draw.number())
     (first,) = B.autograd.grad(y * y, x, draw.floats((2, 2)), create_graph=True)
-    see("first", first)
-    see("second", B.autograd.grad(first, x, draw.floats((2, 2))))
+    see("first gradient", first)
+    see("second gradient", B.autograd.grad(first, x, draw.floats((2, 2))))
 
 
 @program
@@ -108,5 +108,5 @@ def broadcasting_and_matrices(B: Any, draw: Any, see: Any) -> None:
     v = draw.floats((3,), requires_grad=True)
     y = (m @ v.unsqueeze(1).expand(3, 2)).where(m[:, :2] > 0, m[:, :2] * v[0])
     first = B.autograd.grad(y, (m, v), draw.floats((2, 2)), create_graph=True)
-    see("first", first)
-    see("second", B.autograd.grad(first, (m, v), (draw.floats((2, 3)), draw.floats((3,))), allow_unused=True))
+    see("first gradient", first)
+    see("second gradient", B.autograd.grad(first, (m, v), (draw.floats((2, 3)), draw.floats((3,))), allow_unused=True))

@@ -73,7 +73,7 @@ def gradient_edges(B: Any, draw: Any, see: Any) -> None:
     see.raises("gradient at the edge", lambda: B.autograd.grad(z, edge, draw.floats((2,)), retain_graph=True))
     w = y.exp()
     see("gradient at the old value", B.autograd.grad(w, edge, draw.floats((2,)), retain_graph=True))
-    see("from an edge", B.autograd.grad(graph.get_gradient_edge(w), x, draw.floats((2,))))
+    see("gradient from an edge", B.autograd.grad(graph.get_gradient_edge(w), x, draw.floats((2,))))
 
 
 @program

@@ -25,7 +25,7 @@ def a_hook_replaces_the_gradient(B: Any, draw: Any, see: Any) -> None:
     y = x * 2
     factor = draw.number()
     y.register_hook(lambda g: g * factor)
-    y.register_hook(lambda g: see("second hook", g))
+    y.register_hook(lambda g: see("grad in the second hook", g))
     x.register_hook(lambda g: g + 1)
     (y * y).backward(draw.floats((2,)))
     see("x.grad", x.grad)
@@ -116,9 +116,9 @@ def node_hooks_change_gradients(B: Any, draw: Any, see: Any) -> None:
     y = x * 3
     z = y * y
     z.grad_fn.register_prehook(lambda grads: (grads[0] * 2,))
-    z.grad_fn.register_prehook(lambda grads: see("second pre-hook", grads))
+    z.grad_fn.register_prehook(lambda grads: see("grads in the second pre-hook", grads))
     y.grad_fn.register_hook(lambda inputs, outputs: tuple(None if one is None else one + 1 for one in inputs))
-    y.grad_fn.register_hook(lambda inputs, outputs: see("post-hook", [inputs, outputs]))
+    y.grad_fn.register_hook(lambda inputs, outputs: see("grads in the post-hook", [inputs, outputs]))
     z.backward(draw.floats((2,)))
     see("x.grad", x.grad)
 
@@ -164,9 +164,9 @@ def hooks_and_grad_inputs(B: Any, draw: Any, see: Any) -> None:
 def a_hook_stays_with_the_old_value(B: Any, draw: Any, see: Any) -> None:
     a = draw.floats((2,), requires_grad=True)
     x = a * 2
-    x.register_hook(lambda g: see("old", g))
+    x.register_hook(lambda g: see("grad of the old", g))
     x.mul_(draw.number())
-    x.register_hook(lambda g: see("new", g))
+    x.register_hook(lambda g: see("grad of the new", g))
     (x * 3).backward(draw.floats((2,)))
     see("a.grad", a.grad)
 
@@ -176,7 +176,7 @@ def hooks_on_pieces(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((3,), requires_grad=True)
     pieces = (x * 1).unbind()
     for i, piece in enumerate(pieces):
-        piece.register_hook(lambda g, i=i: see(f"piece {i}", g))
+        piece.register_hook(lambda g, i=i: see(f"grad of piece {i}", g))
     used = [piece * 2 for piece in pieces if draw.flag()] or [pieces[0]]
     sum(used).backward()
     see("x.grad", x.grad)
@@ -197,7 +197,7 @@ def post_accumulate_hook_steps(B: Any, draw: Any, see: Any) -> None:
     see("p after a step", p)
     handle.remove()
     (p * p).backward(draw.floats((2,)))
-    see("p after removal", [p, p.grad])
+    see("p and its grad after removal", [p, p.grad])
     see.raises("on a non-leaf", lambda: (p * 2).register_post_accumulate_grad_hook(step))
     see.raises("without grad", lambda: draw.floats((2,)).register_post_accumulate_grad_hook(step))
 
@@ -208,7 +208,7 @@ def a_hook_removed_during_backward(B: Any, draw: Any, see: Any) -> None:
     y = x * x
     handles: list[Any] = []
     y.register_hook(lambda g: handles[0].remove())
-    handles.append(y.register_hook(lambda g: see("the removed one", g)))
+    handles.append(y.register_hook(lambda g: see("grad in the removed one", g)))
     y.backward(draw.floats((2,)), retain_graph=True)
     y.backward(draw.floats((2,)))
     see("x.grad", x.grad)
@@ -218,8 +218,8 @@ def a_hook_removed_during_backward(B: Any, draw: Any, see: Any) -> None:
 def multi_grad_hook(B: Any, draw: Any, see: Any) -> None:
     a = draw.floats((2,), requires_grad=True)
     b = draw.floats((2,), requires_grad=True)
-    handle = B.autograd.graph.register_multi_grad_hook((a, b), lambda grads: see("all", grads))
-    any_handle = B.autograd.graph.register_multi_grad_hook((a, b), lambda g: see("any", g), mode="any")
+    handle = B.autograd.graph.register_multi_grad_hook((a, b), lambda grads: see("all grads", grads))
+    any_handle = B.autograd.graph.register_multi_grad_hook((a, b), lambda g: see("any grad", g), mode="any")
     (a * 2).backward(draw.floats((2,)))
     (a * b).backward(draw.floats((2,)))
     handle.remove()

@@ -49,7 +49,7 @@ def assigning_grad(B: Any, draw: Any, see: Any) -> None:
     see.raises("a fitting one", lambda: assign(good))
     see.same("the very object", x.grad, good)
     (x * x).backward(draw.floats((2,)))
-    see("added to", good)
+    see("grad after adding to it", good)
 
 
 @program

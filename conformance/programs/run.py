@@ -16,7 +16,7 @@ from .. import backends, outcome
 from ..source import ROOM, NpSource, Source
 from ..source import shrink as minimise
 from ..sweep import CellResult, Failure
-from .declare import PROGRAMS, Body
+from .declare import PROGRAMS, Body, Program
 from .draw import Draw, Moved
 from .script import script_of
 from .see import ENDED, See, texts
@@ -90,15 +90,15 @@ class Reference:
         return self.runs[unit]
 
 
-def compared(tested: Any, body: Body, data: bytes) -> tuple[outcome.Comparison, dict[str, Any], list[Any]]:
+def compared(tested: Any, program: Program, data: bytes) -> tuple[outcome.Comparison, dict[str, Any], list[Any]]:
     """One case on both sides: the comparison, what PyTorch saw, and what was drawn."""
-    truth = backends.truth.m
+    truth, body = backends.truth.m, program.body
     draw = Draw(truth, NpSource(data))
     theirs = observe(truth, body, draw)
     mine = observe(tested, body, Draw(tested, NpSource(data)))
     reference = Reference(body, data)
     made = outcome.compare(mine, theirs, outcome.Reference(reference.exact, reference.moved))
-    made.differences = list(roots(made.differences))
+    made.differences = list(roots(made.differences))[: 1 if program.cascades else None]
     return made, theirs, draw.log
 
 
@@ -123,7 +123,7 @@ def run_cell(
     census: Counter[str] = Counter()
     comparisons = 0
     for data in cases(examples, seed):
-        made, theirs, log = compared(module_of(subject), PROGRAMS[op].body, data)
+        made, theirs, log = compared(module_of(subject), PROGRAMS[op], data)
         comparisons += made.observed
         verdicts += made.verdicts
         census.update(features(theirs, log))
@@ -137,7 +137,7 @@ def run_cell(
 def replay(case: dict[str, Any], op: str, property: str = "program", subject: Subject = "engine") -> list[Failure]:
     """The failures of one stored case: none where it now passes."""
     data = bytes.fromhex(case["bytes"])
-    made, _, _ = compared(module_of(subject), PROGRAMS[op].body, data)
+    made, _, _ = compared(module_of(subject), PROGRAMS[op], data)
     return [_failure(op, subject, data, difference, False) for difference in made.differences]
 
 
@@ -194,10 +194,11 @@ def _smallest(body: Body, data: bytes, fails: Callable[[bytes], bool]) -> bytes:
 
 
 def _failure(op: str, subject: Subject, data: bytes, difference: outcome.Difference, small: bool) -> Failure:
-    body, tested = PROGRAMS[op].body, module_of(subject)
+    program, tested = PROGRAMS[op], module_of(subject)
+    body = program.body
 
     def again(candidate: bytes) -> outcome.Difference | None:
-        return next((one for one in compared(tested, body, candidate)[0].differences if one.kind == difference.kind), None)
+        return next((one for one in compared(tested, program, candidate)[0].differences if one.kind == difference.kind), None)
 
     if small:
         data = _smallest(body, data, lambda candidate: again(candidate) is not None)

@@ -100,5 +100,5 @@ for name in sys.argv[1:] or ("torch", "{subject}"):
 
 def script_of(key: str, body: Body, drawn: list[Any], subject: str) -> str:
     """Python source that runs `body` with the data `drawn` on PyTorch and on `subject`, and prints both."""
-    source = "".join(line for line in inspect.getsource(body).splitlines(keepends=True) if line.strip() != "@program")
+    source = "".join(line for line in inspect.getsource(body).splitlines(keepends=True) if not line.startswith("@program"))
     return TEMPLATE.format(key=key, subject=subject, drawn=repr(drawn), source=textwrap.dedent(source), call=body.__name__)

@@ -7,7 +7,7 @@ from typing import Any
 from .declare import program
 
 
-@program
+@program(cascades=True)
 def anything(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2, 2), requires_grad=True)
     tensors = [x, draw.floats((2, 2)), x * 2]

@@ -188,11 +188,11 @@ def hooks_and_rewritten_views(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2, 2), requires_grad=True)
     base = x * 2
     first, second = base[0], base[1]
-    first.register_hook(lambda g: see("registered before", g))
+    first.register_hook(lambda g: see("grad in the hook before", g))
     second.mul_(2)
     if draw.flag():
         see("looked at", first.grad_fn)
-    first.register_hook(lambda g: see("registered after", g))
+    first.register_hook(lambda g: see("grad in the hook after", g))
     (first * first).backward(draw.floats((2,)))
     see("x.grad", x.grad)
 
@@ -202,7 +202,7 @@ def only_what_is_asked_for_runs(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=True)
     y = draw.floats((2, 2), requires_grad=True)
     base = y.clone()
-    base.register_hook(lambda g: see("the old base", g))
+    base.register_hook(lambda g: see("grad of the old base", g))
     base[0].copy_(x)
     see("gradient of x", B.autograd.grad(base, x, draw.floats((2, 2)), retain_graph=True))
     see("gradient of y", B.autograd.grad(base, y, draw.floats((2, 2))))

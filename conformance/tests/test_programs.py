@@ -193,7 +193,7 @@ ERRORS = {
     "an error of another type": ("basics.twice_dot_with_grad_unset", METHODS, "backward", retyped, "y.backward() error type"),
     "an error that does not come": ("basics.twice_dot_with_grad_unset", METHODS, "backward", lambda *_: None, "y.backward() raises"),
     "a retain_grad that forgets": ("basics.norm_of_a_non_leaf_with_retain_grad", METHODS, "retain_grad", same, "y.grad"),
-    "a hook without effect": ("hooks.a_hook_replaces_the_gradient", METHODS, "register_hook", deaf_hook, "second hook: values"),
+    "a hook without effect": ("hooks.a_hook_replaces_the_gradient", METHODS, "register_hook", deaf_hook, "grad in the second hook: values"),
     "pieces in the wrong order": (
         "hooks.hooks_on_pieces",
         METHODS,
