@@ -141,14 +141,20 @@ def _list(options: argparse.Namespace, suite: str) -> int:
 
 
 def _show(options: argparse.Namespace, suite: str) -> int:
-    from .show import show
+    from .workers import load
 
-    return show(options.op, options.reports)
+    shower = load("conformance.show")
+    if isinstance(shower, BadInput):
+        raise shower
+    return shower.show(options.op, options.reports)
 
 
 def _op_db(options: argparse.Namespace, suite: str) -> int:
     from . import opdb
+    from .pin import installed_torch, torch_complaint
 
+    if complaint := torch_complaint(installed_torch()):
+        raise BadInput(complaint)
     changed = ledger.write(options.reports, opdb.FILE, opdb.from_torch())
     print(f"{options.reports / opdb.FILE}: {'rewritten' if changed else 'unchanged'}")
     return 0

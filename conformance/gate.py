@@ -76,7 +76,8 @@ def _cell(result: dict[str, Any], was: str, known: list[Gap], failures: list[dic
     new = [f for f in failures if f["kind"] not in kinds]
     stale = [gap for gap in known if result.get("known", {}).get(gap.kind) == STALE]
     for failure in new:
-        yield Finding("worse", op, prop, was, "fail", f"{failure['kind']}: {failure['message']}", failure)
+        said = failure["message"] if failure["message"].startswith(failure["kind"]) else f"{failure['kind']}: {failure['message']}"
+        yield Finding("worse", op, prop, was, "fail", said, failure)
     if result["status"] == "fail" and not failures:
         yield Finding("worse", op, prop, was, "fail", "failed without saying how")
     if result["status"] == VACUOUS:
@@ -140,23 +141,33 @@ def _accepted_gaps(result: dict[str, Any], known: list[Gap], failures: list[dict
 
 
 def explain(findings: list[Finding], full: int = 8, rows: int = 60) -> Iterator[str]:
-    """The rows that differ, in words, with the smallest counterexample and the command that repeats it for the first `full` of them."""
+    """The rows that differ, a line per cell; for the first `full` cells the smallest counterexample and the command that repeats it."""
     shown = 0
     for kind, meaning in MEANING.items():
-        group = [f for f in findings if f.kind == kind]
-        if group:
-            yield f"\n{len(group)} {meaning}:"
-        for finding in group[:rows]:
-            yield f"  {finding.cell:<48} {finding.was} -> {finding.now}  {finding.message}".rstrip()
-            if finding.failure and shown < full:
+        by_name: dict[str, list[Finding]] = defaultdict(list)
+        for finding in findings:
+            if finding.kind == kind:
+                by_name[finding.cell].append(finding)
+        if by_name:
+            yield f"\n{len(by_name)} {meaning}:"
+        for cell, group in list(by_name.items())[:rows]:
+            yield _line(cell, group)
+            if group[0].failure and shown < full:
                 shown += 1
-                yield from _counterexample(finding.failure)
-        if len(group) > rows:
-            yield f"  ... and {len(group) - rows} more"
+                yield from _counterexample(group[0].failure)
+        if len(by_name) > rows:
+            yield f"  ... and {len(by_name) - rows} more"
 
 
-def _counterexample(failure: dict[str, Any], width: int = 600) -> Iterator[str]:
-    for name, key in (("engine", "subject"), ("torch", "truth"), ("script", "path"), ("repeat", "command")):
+def _line(cell: str, group: list[Finding], width: int = 90) -> str:
+    first = group[0]
+    message = first.message if len(first.message) <= width else first.message[:width] + "..."
+    others = f" (and {len(group) - 1} more)" if len(group) > 1 else ""
+    return f"  {cell:<44} {first.was} -> {first.now}  {message}{others}".rstrip()
+
+
+def _counterexample(failure: dict[str, Any], width: int = 800) -> Iterator[str]:
+    for name, key in (("case", "message"), ("engine", "subject"), ("torch", "truth"), ("script", "path"), ("repeat", "command")):
         text = str(failure.get(key) or "")
         lines = (text[-width:] if failure["kind"] in ("crash", "suite", "timeout") else text[:width]).splitlines()
         for i, line in enumerate(lines):

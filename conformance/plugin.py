@@ -11,7 +11,8 @@ SAMPLE = ["mul.Tensor"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--cells", action="append", metavar="CELL", help="cells, ops, properties, programs or globs; test ids are ledger cells")
+    what = "cells, ops, properties, programs or globs; test ids are ledger cells"
+    parser.addoption("--cells", action="append", metavar="CELL", help=what)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import signal
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +27,7 @@ from .workers import InProcess, Job, Pool
 
 PROFILES = {"gate": {"examples": 60, "seed": 0, "limit": 300.0}, "nightly": {"examples": 2000, "seed": None, "limit": 3600.0}}
 SUITE = "conformance.cells"
+SHRINKS = 200  # failures made small in one run; where more than this fails, more small cases help nobody
 
 
 @dataclass
@@ -70,7 +73,8 @@ def run(options: Options) -> int:
                 record = _start(options, suite, chosen)
                 folder = options.reports / "runs" / record.header["name"]
                 _make(folder)
-                _run_cells(pool, _jobs(record, chosen, known), record, folder, known)
+                jobs = _jobs(record, chosen, known, math.inf if options.accept else SHRINKS)
+                _run_cells(pool, jobs, record, folder, known)
         except KeyboardInterrupt:
             say("interrupted before the first cell: nothing was written")
             return EXIT_INTERRUPTED
@@ -140,16 +144,19 @@ def _make(folder: Path) -> None:
         raise BadInput(f"{folder}: cannot be written: {error.strerror or error}") from None
 
 
-def _jobs(record: Record, chosen: list[Cell], known: Known) -> list[Job]:
+def _jobs(record: Record, chosen: list[Cell], known: Known, shrinks: float) -> Iterator[Job]:
+    """A job per cell, made when a worker is free: after `shrinks` failures the rest are reported as they were met."""
     header, gaps = record.header, gate.by_cell(known.gaps) if record.header["subject"] == "engine" else {}
     replays = {cell: tuple((gap.kind, gap.case) for gap in found) for cell, found in gaps.items()}
-    return [Job(*cell, header["examples"], header["seed"], header["subject"], replays.get(cell, ())) for cell in chosen]
+    for cell in chosen:
+        shrink = len(record.failures) < shrinks
+        yield Job(*cell, header["examples"], header["seed"], header["subject"], shrink, replays.get(cell, ()))
 
 
-def _run_cells(pool: Pool | InProcess, jobs: list[Job], record: Record, folder: Path, known: Known) -> None:
+def _run_cells(pool: Pool | InProcess, jobs: Iterable[Job], record: Record, folder: Path, known: Known) -> None:
     """Run the cells into the record; after Ctrl-C the record holds those that ended."""
     start, gaps = time.monotonic(), {cell: {gap.kind for gap in group} for cell, group in gate.by_cell(known.gaps).items()}
-    with (folder / PARTIAL).open("w", encoding="utf-8") as partial, meter(len(jobs)) as progress:
+    with (folder / PARTIAL).open("w", encoding="utf-8") as partial, meter(record.header["planned"]) as progress:
         partial.writelines(Record(record.header).lines())
         try:
             for result in pool.run(jobs):

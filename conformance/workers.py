@@ -12,7 +12,6 @@ import signal
 import tempfile
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, is_dataclass
 from multiprocessing.connection import Connection, wait
@@ -36,6 +35,7 @@ class Job:
     examples: int = 60
     seed: int = 0
     subject: str = "engine"
+    shrink: bool = True
     known: tuple[tuple[str, dict[str, Any]], ...] = ()
 
 
@@ -53,9 +53,9 @@ def work(suite: Any, job: Job) -> dict[str, Any]:
 
 def _run(suite: Any, job: Job) -> Any:
     options: dict[str, Any] = {"examples": job.examples, "seed": job.seed, "subject": job.subject}
-    result = suite.run_cell(job.op, job.property, shrink=not job.known, **options)
+    result = suite.run_cell(job.op, job.property, shrink=job.shrink and not job.known, **options)
     known = {kind for kind, _ in job.known}
-    if job.known and any(failure.kind not in known for failure in result.failures):
+    if job.shrink and job.known and any(failure.kind not in known for failure in result.failures):
         result = suite.run_cell(job.op, job.property, shrink=True, **options)
     return result
 
@@ -108,7 +108,7 @@ def _serve(pipe: Connection, suite_name: str, log: str) -> None:
 
 def _answer(suite: Any, message: Any) -> tuple[str, Any, int]:
     if not isinstance(message, Job):
-        described = _sentence(lambda: suite.describe(message))
+        described = sentence(lambda: suite.describe(message))
         return ("bad", str(described), 0) if isinstance(described, BadInput) else ("description", described, 0)
     print(f"{message.op}::{message.property} seed={message.seed}", flush=True)  # so that a crash names its cell
     result = work(suite, message)
@@ -117,18 +117,18 @@ def _answer(suite: Any, message: Any) -> tuple[str, Any, int]:
 
 def load(suite_name: str) -> Any:
     """The module that knows the cells, or BadInput with the one line that says why it cannot be imported."""
-    return _sentence(lambda: importlib.import_module(suite_name))
+    return sentence(lambda: importlib.import_module(suite_name))
 
 
-def _sentence(call: Callable[[], Any]) -> Any:
+def sentence(call: Callable[[], Any]) -> Any:
     """What the call returns, or what it raised as the one line a person needs to mend the declaration or spec it names."""
     try:
         return call()
     except BadInput as error:
         return error
-    except ModuleNotFoundError as error:
-        return BadInput(f"{error.name} is not installed: run `tox run`, or `python -m pip install -e .[conformance]`")
     except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and (error.name or "engine").partition(".")[0] not in ("engine", "conformance"):
+            return BadInput(f"{error.name} is not installed: run `tox run`, or `python -m pip install -e .[conformance]`")
         frame = traceback.extract_tb(error.__traceback__)[-1]
         line = " ".join(str(error).split())
         where = f"{os.path.relpath(frame.filename)}:{frame.lineno}"
@@ -233,7 +233,7 @@ class Pool:
 
     def run(self, jobs: Iterable[Job]) -> Iterator[dict[str, Any]]:
         """The result of each job, in the order they end."""
-        pending = deque(jobs)
+        pending = iter(jobs)
         for worker in self.workers:
             self._feed(worker, pending)
         while any(worker.job for worker in self.workers):
@@ -245,12 +245,12 @@ class Pool:
                 elif time.monotonic() - worker.since > self.limit:
                     yield self._timed_out(worker, pending)
 
-    def _feed(self, worker: Worker, pending: deque[Job]) -> None:
+    def _feed(self, worker: Worker, pending: Iterator[Job]) -> None:
         worker.job = None
-        if pending:
-            worker.give(pending.popleft())
+        if (job := next(pending, None)) is not None:
+            worker.give(job)
 
-    def _collect(self, worker: Worker, pending: deque[Job]) -> Iterator[dict[str, Any]]:
+    def _collect(self, worker: Worker, pending: Iterator[Job]) -> Iterator[dict[str, Any]]:
         assert worker.job is not None
         try:
             kind, result, peak = worker.pipe.recv()
@@ -263,7 +263,7 @@ class Pool:
         self._feed(worker, pending)
         yield result
 
-    def _died(self, worker: Worker, pending: deque[Job]) -> Iterator[dict[str, Any]]:
+    def _died(self, worker: Worker, pending: Iterator[Job]) -> Iterator[dict[str, Any]]:
         """Try the cell once more in a fresh process; the second death is its result."""
         job = worker.job
         assert job is not None
@@ -278,7 +278,7 @@ class Pool:
         self._feed(fresh, pending)
         yield broken(job, "crash", f"the process died ({_cause(code)})", words)
 
-    def _timed_out(self, worker: Worker, pending: deque[Job]) -> dict[str, Any]:
+    def _timed_out(self, worker: Worker, pending: Iterator[Job]) -> dict[str, Any]:
         job, words = worker.job, worker.last_words()
         assert job is not None
         self._feed(self._replace(worker), pending)
@@ -314,7 +314,7 @@ class InProcess:
         pass
 
     def describe(self, subject: str = "engine") -> dict[str, Any]:
-        described = self.suite if isinstance(self.suite, BadInput) else _sentence(lambda: self.suite.describe(subject))
+        described = self.suite if isinstance(self.suite, BadInput) else sentence(lambda: self.suite.describe(subject))
         if isinstance(described, BadInput):
             raise described
         return described

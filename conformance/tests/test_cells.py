@@ -5,5 +5,6 @@ from conformance import cells
 
 def test_cell(cell):
     result = cells.run_cell(*cell, examples=30, seed=0)
-    assert not result.failures, "\n\n".join(f"{f.kind}: {f.message}\n{f.subject}\n{f.truth}\n{f.command}\n{f.script}" for f in result.failures)
+    told = [f"{f.kind}: {f.message}\n{f.subject}\n{f.truth}\n{f.command}\n{f.script}" for f in result.failures]
+    assert not told, "\n\n".join(told)
     assert result.comparisons
