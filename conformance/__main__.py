@@ -71,6 +71,9 @@ def main(arguments: Sequence[str] | None = None, suite: str = "") -> int:
     except BadInput as error:
         print(f"conformance: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
+    except ModuleNotFoundError as error:  # before any worker starts, only a dependency of the command line itself can be missing
+        print(f"conformance: {error.name} is not installed: run `tox run`, or `python -m pip install -e .[conformance]`", file=sys.stderr)
+        return EXIT_BAD_INPUT
     except KeyboardInterrupt:
         print("conformance: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -89,8 +92,7 @@ def _run(options: argparse.Namespace, suite: str) -> int:
     from . import run
 
     asked = {key: value for key, value in vars(options).items() if key != "verb"}
-    strict = options.verb == "gate"
-    return run.run(run.Options(**asked, strict=strict, **({"suite": suite} if suite else {})))
+    return run.run(run.Options(**asked, strict=options.verb == "gate", suite=suite or run.SUITE))
 
 
 def _latest(options: argparse.Namespace) -> Path:
@@ -135,7 +137,7 @@ def _list(options: argparse.Namespace, suite: str) -> int:
 
     with InProcess(suite or SUITE) as pool:
         described = pool.describe()
-    for op, prop in choose(options.patterns, [tuple(cell) for cell in described["cells"]], described["properties"]):  # type: ignore[misc]
+    for op, prop in choose(options.patterns, [(o, p) for o, p in described["cells"]], described["properties"]):
         print(f"{op}::{prop}")
     return 0
 

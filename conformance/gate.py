@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from .badinput import BadInput
@@ -37,11 +38,11 @@ class Finding:
     message: str = ""
     failure: dict[str, Any] | None = None
 
-    @property
+    @cached_property
     def cell(self) -> str:
         return f"{self.op}::{self.property}" if self.property else self.op
 
-    @property
+    @cached_property
     def regression(self) -> bool:
         return self.kind in REGRESSIONS or (self.kind == "vacuous" and self.was != VACUOUS)
 

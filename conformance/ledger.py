@@ -13,6 +13,7 @@ import os
 import tomllib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -66,15 +67,15 @@ class Gap:
     why: str
     text: str = ""  # the entry as it stands in the file, kept when the file is rewritten
 
-    @property
+    @cached_property
     def cell(self) -> Cell:
         return (self.op, self.property)
 
-    @property
+    @cached_property
     def key(self) -> tuple[str, str, str]:
         return (self.op, self.property, self.kind)
 
-    @property
+    @cached_property
     def explained(self) -> bool:
         return bool(self.why.strip()) and self.why.strip() != UNEXPLAINED
 

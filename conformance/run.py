@@ -25,7 +25,17 @@ from .progress import meter, say, summary
 from .record import FORMAT, PARTIAL, Record, write_record
 from .workers import InProcess, Job, Pool
 
-PROFILES = {"gate": {"examples": 60, "seed": 0, "limit": 300.0}, "nightly": {"examples": 2000, "seed": None, "limit": 3600.0}}
+
+@dataclass(frozen=True)
+class Profile:
+    """Settings of a kind of run: cases per cell, seed (None: a new one each time), wall seconds one cell may take."""
+
+    examples: int
+    seed: int | None
+    limit: float
+
+
+PROFILES = {"gate": Profile(60, 0, 300.0), "nightly": Profile(2000, None, 3600.0)}
 SUITE = "conformance.cells"
 SHRINKS = 200  # failures made small in one run; where more than this fails, more small cases help nobody
 
@@ -93,21 +103,21 @@ def _read(options: Options) -> Known:
 def _pool(options: Options) -> Pool | InProcess:
     if options.workers == 0:
         return InProcess(options.suite)
-    return Pool(options.suite, options.workers, PROFILES[options.profile]["limit"] or 300.0)
+    return Pool(options.suite, options.workers, PROFILES[options.profile].limit)
 
 
 def _check(options: Options, suite: dict[str, Any], known: Known) -> list[Cell]:
-    cells = [tuple(cell) for cell in suite["cells"]]
+    cells: list[Cell] = [(op, prop) for op, prop in suite["cells"]]
     if wrong := suite["mismatches"]:
         raise BadInput(wrong[0] + (f" (and {len(wrong) - 1} more of this sort)" if len(wrong) > 1 else ""))
     ops = {op for op, _ in cells}
     ledger.refuse_unknown(known.ledger, known.gaps, ops, suite["properties"], options.reports)
-    return choose(options.patterns, cells, suite["properties"])  # type: ignore[arg-type]
+    return choose(options.patterns, cells, suite["properties"])
 
 
 def _start(options: Options, suite: dict[str, Any], chosen: list[Cell]) -> Record:
     profile, now = PROFILES[options.profile], datetime.now(UTC)
-    seed = options.seed if options.seed is not None else profile["seed"]
+    seed = options.seed if options.seed is not None else profile.seed
     header = {
         "format": FORMAT,
         "name": options.name or f"{now:%Y%m%d-%H%M%S}-{options.profile}",
@@ -117,7 +127,7 @@ def _start(options: Options, suite: dict[str, Any], chosen: list[Cell]) -> Recor
         "planned": len(chosen),
         "patterns": options.patterns,
         "profile": options.profile,
-        "examples": options.examples or profile["examples"],
+        "examples": options.examples or profile.examples,
         "seed": secrets.randbits(32) if seed is None else seed,
         "subject": options.subject,
         "jobs": options.workers,
