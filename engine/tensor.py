@@ -308,7 +308,7 @@ NON_LEAF_GRAD = (
     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated during "
     "autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf "
     "Tensor. If you access the non-leaf Tensor by mistake, make sure you access the leaf Tensor instead. See "
-    "github.com/pytorch/pytorch/pull/30531 for more informations."
+    "github.com/pytorch/pytorch/pull/30531 for more information."
 )
 
 
@@ -366,8 +366,8 @@ def root_of(array: np.ndarray) -> np.ndarray:
 
 
 def strides_of(array: np.ndarray) -> tuple[int, ...]:
-    """Strides in elements; those of a contiguous tensor where there are no elements."""
-    if array.size:
+    """Strides in elements; those of a contiguous tensor where there are no elements and NumPy made them up."""
+    if array.size or any(array.strides):
         size = array.itemsize
         return tuple(s // size for s in array.strides)
     steps, step = [], 1

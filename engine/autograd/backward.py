@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -79,13 +78,17 @@ def grad(
 def as_tuple(value: Any, count: int = 0) -> tuple[Any, ...]:
     if value is None:
         return (None,) * count
-    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, Tensor) else (value,)
+    return (value,) if isinstance(value, Tensor) else tuple(value)
 
 
 def make_seeds(roots: tuple[Any, ...], given: tuple[Any, ...], batched: bool) -> list[Tensor | None]:
     """One cotangent per root: the given one, checked, or ones for a root of one real element."""
     if len(given) != len(roots):
         raise RuntimeError(f"got {len(roots)} tensors and {len(given)} gradients")
+    for t in roots:
+        if not isinstance(t, Tensor):
+            raise RuntimeError(f"all inputs have to be Tensors or GradientEdges, but got {type(t).__name__}")
+        node_of(t)
     return [check_seed(i, t, g) if g is not None else implicit_seed(i, t) for i, (t, g) in enumerate(zip(roots, given, strict=True))]
 
 
@@ -118,7 +121,6 @@ def run(
     """One walk from `roots`; returns what arrived at `inputs`, or accumulates it there."""
     starts = []
     for i, (t, g) in enumerate(zip(roots, seeds, strict=True)):
-        node_of(t)
         edge = edge_of(t)
         if edge is None:
             raise RuntimeError(NO_GRAD.format(i=i))
@@ -206,6 +208,23 @@ def retain_grad(self: Tensor) -> None:
         return
     rare(self).retains = True
     extras(node).retains[self._nr] = weakref.ref(self)
+
+
+@method
+def register_post_accumulate_grad_hook(self: Tensor, hook: Any) -> Handle:
+    """`hook(tensor)` after each accumulation into this leaf's `.grad`.
+
+    Raises RuntimeError on a non-leaf, or where the tensor does not require grad.
+    """
+    node = node_of(self)
+    if node is None:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    if node is not LEAF:
+        raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+    slot = rare(self)
+    if slot.post_hooks is None:
+        slot.post_hooks = Hooks()
+    return Handle(slot.post_hooks, hook)
 
 
 def grad_fn(self: Tensor) -> Any:

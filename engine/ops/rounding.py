@@ -30,15 +30,13 @@ op("round(Tensor self) -> Tensor",
 
 def round_decimals(self: np.ndarray, decimals: int) -> np.ndarray:
     """Rounded to `decimals` places (tens, hundreds, ... where negative), halves to even after scaling."""
-    if self.dtype.kind in "iu":
-        return self.copy(order="K")
     if decimals == 0:
         return np.rint(self)
     ten = self.dtype.type(10 ** abs(decimals))
     return np.rint(self * ten) / ten if decimals > 0 else np.rint(self / ten) * ten
 
 
-op("round.decimals(Tensor self, *, int decimals) -> Tensor", pointwise(round_decimals, only("integer real", "round_vml_cpu")), self=flat)
+op("round.decimals(Tensor self, *, int decimals) -> Tensor", pointwise(round_decimals, only("real", "round_cpu")), self=flat)
 op("frac(Tensor self) -> Tensor",
    pointwise(lambda self: self - np.trunc(self), only("real", "frac_cpu")),
    self=lambda g: g)  # fmt: skip
