@@ -1,34 +1,251 @@
-"""Reductions over dimensions."""
+"""Reductions over dimensions: sums, products, truth, and what their rules share."""
 
 from __future__ import annotations
 
+import math
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..dtypes import OF_NUMPY, dtype, float32, get_default_dtype, int64, uint8
 from ..op import F, op, reduction
-from ..promotion import long_if_integral
+from ..tensor import in_range
 
 
-def axes(dim: Any, ndim: int) -> tuple[int, ...] | None:
-    """NumPy's axis for PyTorch's dim: None for all of them."""
-    if dim is None or dim == () or ndim == 0:
-        return None
-    return tuple(dim) if isinstance(dim, tuple | list) else (dim,)
+# -- dimensions --------------------------------------------------------------------------------------------------------
+def axes(dim: Any, ndim: int) -> tuple[int, ...]:
+    """The dimensions PyTorch's `dim` means, counted from the front: all of them for None and for an empty list.
+
+    Raises IndexError for one out of range, RuntimeError for one given twice.
+    """
+    if dim is None or dim == () or dim == []:
+        return tuple(range(ndim))
+    found: list[int] = []
+    for d in (dim,) if isinstance(dim, int) else dim:
+        d = in_range(d, ndim)
+        if d in found:
+            raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
+        found.append(d)
+    return tuple(found) if ndim else ()
+
+
+def kept(shape: tuple[int, ...], dims: tuple[int, ...]) -> tuple[int, ...]:
+    """`shape` with 1 in place of the reduced dimensions."""
+    return tuple(1 if d in dims else n for d, n in enumerate(shape))
+
+
+def left(shape: tuple[int, ...], dims: tuple[int, ...], keepdim: bool) -> tuple[int, ...]:
+    """The shape of a reduction's result."""
+    return kept(shape, dims) if keepdim else tuple(n for d, n in enumerate(shape) if d not in dims)
+
+
+def folded(function: Callable[..., Any], self: np.ndarray, dims: tuple[int, ...], keepdim: bool) -> np.ndarray:
+    """`function(self, axis)`, row-major whatever the layout of `self`: PyTorch allocates results of reductions so."""
+    return np.asarray(function(self, dims), order="C").reshape(left(self.shape, dims, keepdim))
+
+
+def raised(g: Any, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:
+    """`g` with the reduced dimensions of `shape` put back as 1."""
+    return g if keepdim or not shape else g.reshape(kept(shape, axes(dim, len(shape))))
 
 
 def spread(g: Any, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:
-    """Put reduced dimensions back, then expand to `shape`."""
-    reduced = axes(dim, len(shape))
-    if not keepdim and reduced is not None:
-        for d in sorted(d % len(shape) for d in reduced):
-            g = F.unsqueeze(g, d)
-    return F.expand(g, shape)
+    """`g` with the reduced dimensions put back, expanded to `shape`."""
+    return F.expand(raised(g, dim, keepdim, shape), shape)
+
+
+def counted(shape: tuple[int, ...], dim: Any) -> int:
+    """How many elements go into one element of the result."""
+    return math.prod(shape[d] for d in axes(dim, len(shape)))
+
+
+# -- dtypes --------------------------------------------------------------------------------------------------------------
+def cast(self: np.ndarray, to: dtype) -> np.ndarray:
+    """`self` in dtype `to`. Warns (UserWarning) where imaginary parts are lost."""
+    if self.dtype.kind == "c" and to.category < 3:
+        if to.category:
+            warnings.warn("Casting complex values to real discards the imaginary part", UserWarning, stacklevel=6)
+            self = self.real
+        else:
+            self = self != 0
+    return self.astype(to.np, copy=False)
+
+
+def summed_dtype(self: np.ndarray, to: dtype | None) -> dtype:
+    """`to`, or the operand's dtype with integers made int64."""
+    mine = OF_NUMPY[self.dtype]
+    return to or (mine if mine.category >= 2 else int64)
+
+
+def accumulated(ufunc: np.ufunc, self: np.ndarray, dim: Any, keepdim: bool, to: dtype) -> np.ndarray:
+    """Reduce in dtype `to`; 16-bit floats in float32, rounded once."""
+    dims = axes(dim, self.ndim)
+    wide = cast(self, to).astype(to.wide, copy=False)
+    return folded(lambda a, d: ufunc.reduce(a, d, dtype=a.dtype), wide, dims, keepdim).astype(to.np, copy=False)
+
+
+def refuse(name: str, self: np.ndarray) -> NotImplementedError:
+    """What PyTorch's kernels raise for a dtype they have no code for."""
+    return NotImplementedError(f"\"{name}\" not implemented for '{OF_NUMPY[self.dtype].scalar_name}'")
+
+
+def nonempty(name: str, self: np.ndarray, dims: tuple[int, ...]) -> None:
+    """Raises IndexError where a reduction without identity would meet an empty dimension."""
+    for d in dims if self.ndim else ():
+        if not self.shape[d]:
+            raise IndexError(f"{name} Expected reduction dim {d} to have non-zero size.")
+
+
+def counting(self_dtype: dtype) -> dtype:
+    """The dtype in which rules count elements."""
+    return float32 if self_dtype.low else self_dtype.to_real()
+
+
+# -- sums ----------------------------------------------------------------------------------------------------------------
+def sum_kernel(self: np.ndarray, dim: Any, keepdim: bool, dtype: dtype | None) -> np.ndarray:
+    return accumulated(np.add, self, dim, keepdim, summed_dtype(self, dtype))
 
 
 op("sum(Tensor self, *, ScalarType? dtype=None) -> Tensor",
-   reduction(lambda self, dtype: np.add.reduce(self, None), long_if_integral, jvp="linear"),
+   reduction(lambda self, dtype: sum_kernel(self, None, False, dtype), out=False, jvp="linear"),
    self=lambda g, self_shape: F.expand(g, self_shape))  # fmt: skip
 op("sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-   reduction(lambda self, dim, keepdim, dtype: np.add.reduce(self, axes(dim, self.ndim), keepdims=keepdim), long_if_integral, jvp="linear"),
+   reduction(sum_kernel, jvp="linear"),
    self=lambda g, self_shape, dim, keepdim: spread(g, dim, keepdim, self_shape))  # fmt: skip
+
+
+def nansum_kernel(self: np.ndarray, dim: Any, keepdim: bool, dtype: dtype | None) -> np.ndarray:
+    if self.dtype.kind == "c":
+        raise RuntimeError("nansum on CPU does not support complex inputs")
+    to = summed_dtype(self, dtype)
+    if OF_NUMPY[self.dtype].category < 2:
+        return accumulated(np.add, self, dim, keepdim, to)
+    axes(dim, self.ndim)
+    if to.category != 2:
+        raise NotImplementedError(f"\"nansum_cpu\" not implemented for '{to.scalar_name}'")
+    return accumulated(np.add, np.where(np.isnan(self), np.zeros((), self.dtype), self), dim, keepdim, to)
+
+
+op("nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+   reduction(nansum_kernel),
+   self=lambda g, self, dim, keepdim: spread(g, dim, keepdim, self.shape) * (self == self))  # fmt: skip
+
+
+def mean_kernel(self: np.ndarray, dim: Any, keepdim: bool, dtype: dtype | None) -> np.ndarray:
+    to = dtype or OF_NUMPY[self.dtype]
+    if to.category < 2:
+        which = "Input" if dtype is None else "Optional"
+        raise RuntimeError(
+            f"mean(): could not infer output dtype. {which} dtype must be either a floating point or complex dtype. Got: {to.scalar_name}"
+        )
+    count = counted(self.shape, dim)
+    total = accumulated(np.add, self, dim, keepdim, to if not to.low else float32)
+    return np.divide(total, np.asarray(count, total.real.dtype)).astype(to.np, copy=False)
+
+
+op("mean(Tensor self, *, ScalarType? dtype=None) -> Tensor",
+   reduction(lambda self, dtype: mean_kernel(self, None, False, dtype), jvp="linear"),
+   self=lambda g, self_shape: F.expand(g, self_shape) / math.prod(self_shape))  # fmt: skip
+op("mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+   reduction(mean_kernel, jvp="linear"),
+   self=lambda g, self_shape, dim, keepdim: spread(g, dim, keepdim, self_shape) / counted(self_shape, dim))  # fmt: skip
+
+
+# -- products --------------------------------------------------------------------------------------------------------------
+def prod_kernel(self: np.ndarray, dim: Any, keepdim: bool, dtype: dtype | None) -> np.ndarray:
+    return accumulated(np.multiply, self, dim, keepdim, summed_dtype(self, dtype))
+
+
+def product_of_others(self: Any, dim: int) -> Any:
+    """For every element the product of the other ones along `dim`, without dividing."""
+    n = self.shape[dim]
+    if n <= 1:
+        return F.ones_like(self)
+    one = F.ones_like(F.narrow(self, dim, 0, 1))
+    before = F.cumprod(F.cat([one, F.narrow(self, dim, 0, n - 1)], dim), dim)
+    after = F.cumprod(F.cat([one, F.narrow(F.flip(self, (dim,)), dim, 0, n - 1)], dim), dim)
+    return before * F.flip(after, (dim,))
+
+
+def prod_rule(g: Any, self: Any, result: Any) -> Any:
+    """Divides where nothing is zero; with two zeros or more the gradient is a constant zero, as PyTorch has it."""
+    if not self.shape:
+        return F.clone(g)
+    zeros = int(F.sum(self == 0))
+    if not zeros:
+        return g * (result / self).conj()
+    if zeros > 1:
+        return F.zeros_like(self)
+    return (g * product_of_others(self.reshape((math.prod(self.shape),)), 0).conj()).reshape(tuple(self.shape))
+
+
+def prod_dim_rule(g: Any, self: Any, dim: int, keepdim: bool, result: Any) -> Any:
+    if not self.shape:
+        return F.clone(g)
+    g, result = raised(g, dim, keepdim, self.shape), raised(result, dim, keepdim, self.shape)
+    if not int(F.sum(self == 0)):
+        return g * (result / self).conj()
+    return g * product_of_others(self, dim % len(self.shape)).conj()
+
+
+op("prod(Tensor self, *, ScalarType? dtype=None) -> Tensor",
+   reduction(lambda self, dtype: prod_kernel(self, None, False, dtype), out=False), self=prod_rule)  # fmt: skip
+op("prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+   reduction(prod_kernel), self=prod_dim_rule)  # fmt: skip
+
+
+# -- logsumexp -------------------------------------------------------------------------------------------------------------
+def logsumexp_kernel(self: np.ndarray, dim: Any, keepdim: bool) -> np.ndarray:
+    mine = OF_NUMPY[self.dtype]
+    to = mine if mine.category >= 2 else get_default_dtype()
+    dims = axes(dim, self.ndim)
+    wide = self.astype(to.wide, copy=False)
+    if not self.size:
+        return folded(lambda a, d: np.log(np.add.reduce(np.exp(a), d)), wide, dims, keepdim).astype(to.np, copy=False)
+    if not keepdim and not dim and self.ndim:
+        raise RuntimeError(f"output with shape [] doesn't match the broadcast shape {[1] * self.ndim}")
+    top = np.maximum.reduce(wide.real, dims, keepdims=True)
+    top = np.where(np.isinf(top), 0, top).astype(wide.real.dtype)
+    total = folded(np.add.reduce, np.exp(wide - top), dims, keepdim)
+    return (np.log(total) + top.reshape(total.shape)).astype(to.np, copy=False)
+
+
+def logsumexp_rule(g: Any, self: Any, dim: Any, keepdim: bool, result: Any) -> Any:
+    return raised(g, dim, keepdim, self.shape) * F.exp(self - raised(result, dim, keepdim, self.shape)).conj()
+
+
+op("logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", reduction(logsumexp_kernel), self=logsumexp_rule)
+
+
+# -- truth and counts ------------------------------------------------------------------------------------------------------
+def truth(ufunc: np.ufunc, self: np.ndarray, dims: tuple[int, ...], keepdim: bool) -> np.ndarray:
+    """`ufunc` over which elements are not zero; uint8 answers in uint8."""
+    found = folded(ufunc.reduce, self != 0, dims, keepdim)
+    return found.astype(np.uint8) if OF_NUMPY[self.dtype] is uint8 else found
+
+
+def some_axes(dim: Any, ndim: int) -> tuple[int, ...]:
+    """As `axes`, but an empty list means no dimension: the convention of `all` and `any`."""
+    return () if dim == () or dim == [] else axes(dim, ndim)
+
+
+op("all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor",
+   reduction(lambda self, dim, keepdim: truth(np.logical_and, self, axes(dim, self.ndim), keepdim)))  # fmt: skip
+op("all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor",
+   reduction(lambda self, dim, keepdim: truth(np.logical_and, self, some_axes(dim, self.ndim), keepdim)))  # fmt: skip
+op("all(Tensor self) -> Tensor", reduction(lambda self: truth(np.logical_and, self, axes(None, self.ndim), False)))
+op("any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor",
+   reduction(lambda self, dim, keepdim: truth(np.logical_or, self, axes(dim, self.ndim), keepdim)))  # fmt: skip
+op("any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor",
+   reduction(lambda self, dim, keepdim: truth(np.logical_or, self, some_axes(dim, self.ndim), keepdim)))  # fmt: skip
+op("any(Tensor self) -> Tensor", reduction(lambda self: truth(np.logical_or, self, axes(None, self.ndim), False)))
+
+
+def count_kernel(self: np.ndarray, dim: Any) -> np.ndarray:
+    return folded(lambda a, d: np.add.reduce(a, d, dtype=np.int64), self != 0, axes(dim, self.ndim), False)
+
+
+op("count_nonzero(Tensor self, int? dim=None) -> Tensor", reduction(count_kernel, out=False))
+op("count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor", reduction(count_kernel, out=False))

@@ -1,0 +1,171 @@
+"""The largest and smallest elements, and where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import OF_NUMPY
+from ..op import F, composite, op, reduction
+from .reduce import axes, counting, folded, left, nonempty, raised, refuse
+
+NEEDS_DIM = "{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
+
+
+def orderly(self: np.ndarray) -> np.ndarray:
+    """16-bit floats as float32, which NumPy compares faster and, for bfloat16, at all."""
+    return self.astype(OF_NUMPY[self.dtype].wide, copy=False)
+
+
+def unreduced(name: str, self: np.ndarray, dim: Any) -> tuple[int, ...]:
+    """The dimensions to reduce. Raises where there is nothing to take an extreme of."""
+    dims = axes(dim, self.ndim)
+    if not self.size and (dim is None or dim == () or dim == []):
+        raise RuntimeError(NEEDS_DIM.format(name=name))
+    nonempty(f"{name}():", self, dims)
+    return dims
+
+
+def selected(g: Any, dim: int, indices: Any, shape: tuple[int, ...], keepdim: bool) -> Any:
+    """Zeros of `shape` with `g` at `indices` along `dim`."""
+    g, indices = raised(g, dim, keepdim, shape), raised(indices, dim, keepdim, shape)
+    return F.scatter(F.new_zeros(g, tuple(shape)), dim, indices, g)
+
+
+def shared_evenly(g: Any, self: Any, result: Any, self_dtype: Any) -> Any:
+    """`g` in equal parts to every element that equals `result`, NaN too: PyTorch's convention for a full reduction."""
+    mask = (self == result) if bool(result == result) else (self != self)
+    return F.where(mask, g / F.sum(mask, dtype=counting(self_dtype)), F.zeros_like(self))
+
+
+def scaled_by_count(g: Any, mask: Any, dim: Any, self_dtype: Any) -> Any:
+    """`g` where `mask` holds, divided by how often it does along `dim`; NaN where it never does."""
+    return (g * mask) / F.sum(mask, dim, True, dtype=counting(self_dtype))
+
+
+# -- amax, amin ------------------------------------------------------------------------------------------------------------
+def extreme_kernel(name: str, ufunc: np.ufunc) -> Callable[..., np.ndarray]:
+    """The kernel of amax or amin."""
+
+    def kernel(self: np.ndarray, dim: Any, keepdim: bool) -> np.ndarray:
+        dims = unreduced(name, self, dim)
+        if self.dtype.kind == "c":
+            raise refuse(f"{name[1:]}_values_cpu", self)
+        return folded(ufunc.reduce, orderly(self), dims, keepdim).astype(self.dtype, copy=False)
+
+    return kernel
+
+
+def amax_rule(g: Any, self: Any, self_dtype: Any, dim: Any, keepdim: bool, result: Any) -> Any:
+    g, result = raised(g, dim, keepdim, self.shape), raised(result, dim, keepdim, self.shape)
+    return scaled_by_count(g, result == self, dim, self_dtype)
+
+
+op("amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor", reduction(extreme_kernel("amax", np.maximum)), self=amax_rule)
+op("amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor", reduction(extreme_kernel("amin", np.minimum)), self=amax_rule)
+
+
+# -- max, min: of everything, along a dimension, of two ------------------------------------------------------------------------
+def along(name: str, argument: Callable[..., Any]) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """The kernel of max.dim or min.dim: the first NaN wins, then the first of equals."""
+
+    def kernel(self: np.ndarray, dim: int, keepdim: bool) -> tuple[np.ndarray, np.ndarray]:
+        dims = axes(dim, self.ndim)
+        nonempty(f"{name}():", self, dims)
+        if self.dtype.kind == "c":
+            raise RuntimeError(f"{name}(): does not support complex input")
+        if not self.ndim:
+            return self.copy(), np.zeros((), np.int64)
+        return picked(self, argument(orderly(self), dims[0]), dims, keepdim)
+
+    return kernel
+
+
+def picked(self: np.ndarray, indices: np.ndarray, dims: tuple[int, ...], keepdim: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The elements of `self` at `indices` along its one reduced dimension, and the indices, both row-major."""
+    shape = left(self.shape, dims, keepdim)
+    values = np.take_along_axis(self, np.expand_dims(indices, dims[0]), dims[0])
+    return np.asarray(values, order="C").reshape(shape), np.asarray(indices, np.int64, order="C").reshape(shape)
+
+
+def whole(name: str, ufunc: np.ufunc) -> Callable[..., np.ndarray]:
+    """The kernel of max or min of all elements."""
+
+    def kernel(self: np.ndarray) -> np.ndarray:
+        dims = unreduced(name, self, None)
+        if self.dtype.kind == "c":
+            raise refuse(f"{name}_all", self)
+        return folded(ufunc.reduce, orderly(self), dims, False).astype(self.dtype, copy=False)
+
+    return kernel
+
+
+def dim_rule(g_values: Any, self_shape: Any, dim: int, keepdim: bool, indices: Any) -> Any:
+    return selected(g_values, dim, indices, self_shape, keepdim)
+
+
+def even_rule(g: Any, self: Any, self_dtype: Any, result: Any) -> Any:
+    return shared_evenly(g, self, result, self_dtype)
+
+
+op("max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
+   reduction(along("max", np.argmax)), self=dim_rule)  # fmt: skip
+op("max(Tensor self) -> Tensor", reduction(whole("max", np.maximum)), self=even_rule)
+op("min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
+   reduction(along("min", np.argmin)), self=dim_rule)  # fmt: skip
+op("min(Tensor self) -> Tensor", reduction(whole("min", np.minimum)), self=even_rule)
+
+
+@composite("max.other(Tensor self, Tensor other) -> Tensor", out=True)
+def max_other(self, other):
+    return F.maximum(self, other)
+
+
+@composite("min.other(Tensor self, Tensor other) -> Tensor", out=True)
+def min_other(self, other):
+    return F.minimum(self, other)
+
+
+# -- where they are ----------------------------------------------------------------------------------------------------------
+def argument_kernel(name: str, argument: Callable[..., Any]) -> Callable[..., np.ndarray]:
+    """The kernel of argmax or argmin; without `dim` the position in row-major order."""
+
+    def kernel(self: np.ndarray, dim: int | None, keepdim: bool) -> np.ndarray:
+        dims = axes(dim, self.ndim)
+        if dim is None and not self.size:
+            raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
+        nonempty(f"{name}():", self, dims)
+        if self.dtype.kind in "bc":
+            raise RuntimeError(f"{name}(): does not support {'bool' if self.dtype.kind == 'b' else 'complex'} input")
+        found = argument(orderly(self), None if dim is None or not self.ndim else dims[0])
+        return np.asarray(found, np.int64, order="C").reshape(left(self.shape, dims, keepdim))
+
+    return kernel
+
+
+op("argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor", reduction(argument_kernel("argmax", np.argmax)))
+op("argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor", reduction(argument_kernel("argmin", np.argmin)))
+
+
+# -- both at once ------------------------------------------------------------------------------------------------------------
+def aminmax_kernel(self: np.ndarray, dim: int | None, keepdim: bool) -> tuple[np.ndarray, np.ndarray]:
+    dims = axes(dim, self.ndim)
+    if dim is None and not self.size:
+        raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
+    nonempty("aminmax:", self, dims)
+    if self.dtype.kind == "c":
+        raise refuse("aminmax_cpu", self)
+    low, high = (folded(u.reduce, orderly(self), dims, keepdim) for u in (np.minimum, np.maximum))
+    return low.astype(self.dtype, copy=False), high.astype(self.dtype, copy=False)
+
+
+def aminmax_rule(g_min: Any, g_max: Any, self: Any, self_dtype: Any, dim: int | None, keepdim: bool, min: Any, max: Any) -> Any:
+    parts = []
+    for g, result in ((g_min, min), (g_max, max)):
+        parts.append(amax_rule(g, self, self_dtype, dim, keepdim, result))
+    return parts[0] + parts[1]
+
+
+op("aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)", reduction(aminmax_kernel), self=aminmax_rule)

@@ -1,0 +1,150 @@
+"""Running sums, products and extremes along one dimension."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import OF_NUMPY, dtype
+from ..op import F, op, reduction
+from ..tensor import in_range
+from .extremes import orderly
+from .reduce import cast, refuse, summed_dtype
+
+WIDER = {np.dtype(np.float32): np.float64, np.dtype(np.complex64): np.complex128}
+
+
+def scanned(name: str, ufunc: np.ufunc) -> Callable[..., np.ndarray]:
+    """The kernel of cumsum or cumprod: accumulates in double precision, as PyTorch does."""
+
+    def kernel(self: np.ndarray, dim: int, dtype: dtype | None) -> np.ndarray:
+        dim = in_range(dim, self.ndim)
+        to = summed_dtype(self, dtype)
+        if to.category == 0 and self.size and self.ndim:
+            raise NotImplementedError(f"\"{name}_out_cpu\" not implemented for '{to.scalar_name}'")
+        own = cast(self, to)
+        if not self.ndim or not self.size:
+            return np.array(own, order="C")
+        wide = own.astype(to.wide, copy=False)
+        return np.asarray(ufunc.accumulate(wide, dim, dtype=WIDER.get(wide.dtype, wide.dtype)), to.np, order="C")
+
+    return kernel
+
+
+def backwards_sum(g: Any, dim: int) -> Any:
+    """For every element the sum of it and all later ones."""
+    if math.prod(g.shape) <= 1 or g.shape[dim] == 1:
+        return g
+    return F.flip(F.cumsum(F.flip(g, (dim,)), dim), (dim,))
+
+
+def cumprod_rule(g: Any, self: Any, dim: int, result: Any) -> Any:
+    """Divides where nothing is zero; else walks back, `s` gathering what later results owe to an element."""
+    if math.prod(self.shape) <= 1 or self.shape[dim] == 1:
+        return g
+    if not int(F.sum(self == 0)):
+        return backwards_sum(result.conj() * g, dim) / self.conj()
+    return F.cat(zero_safe_parts(g, self.conj(), result.conj(), dim), dim)
+
+
+def zero_safe_parts(g: Any, self: Any, result: Any, dim: int) -> list[Any]:
+    """The gradient of cumprod as slices of length 1 along `dim`, without dividing."""
+    parts, s = [], None
+    for k in reversed(range(self.shape[dim])):
+        mine = F.narrow(g, dim, k, 1)
+        s = mine if s is None else mine + F.narrow(self, dim, k + 1, 1) * s
+        parts.append(s * F.narrow(result, dim, k - 1, 1) if k else s)
+    return parts[::-1]
+
+
+op("cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
+   reduction(scanned("cumsum", np.add), inplace=True, jvp="linear"),
+   self=lambda g, dim: backwards_sum(g, dim))  # fmt: skip
+op("cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
+   reduction(scanned("cumprod", np.multiply), inplace=True), self=cumprod_rule)  # fmt: skip
+
+
+# -- extremes --------------------------------------------------------------------------------------------------------------
+def running(name: str, ufunc: np.ufunc) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """The kernel of cummax or cummin: the last of equals wins, and every NaN follows the one before."""
+
+    def kernel(self: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
+        if not self.ndim and dim not in (0, -1):
+            raise IndexError(f"{name}(): Expected reduction dim -1 or 0 for scalar but got {dim}")
+        dim = in_range(dim, self.ndim)
+        if self.dtype.kind == "c":
+            raise refuse(f"{name}_cpu", self)
+        if not self.ndim or not self.size:
+            return self.copy(order="C"), np.zeros(self.shape, np.int64)
+        indices = last_best(orderly(self), dim, ufunc)
+        return np.take_along_axis(self, indices, dim), indices
+
+    return kernel
+
+
+def last_best(self: np.ndarray, dim: int, ufunc: np.ufunc) -> np.ndarray:
+    """Where the latest element that is the best so far is found, row-major."""
+    best = ufunc.accumulate(self, dim)
+    places = np.arange(self.shape[dim]).reshape([-1 if d == dim else 1 for d in range(self.ndim)])
+    return np.asarray(np.maximum.accumulate(np.where((self == best) | (self != self), places, 0), dim), np.int64, order="C")
+
+
+def cum_extreme_rule(g_values: Any, self: Any, dim: int, indices: Any) -> Any:
+    if not math.prod(self.shape):
+        return self
+    return F.scatter_add(F.new_zeros(g_values, tuple(self.shape)), dim, indices, g_values)
+
+
+op("cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)", reduction(running("cummax", np.maximum)), self=cum_extreme_rule)
+op("cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)", reduction(running("cummin", np.minimum)), self=cum_extreme_rule)
+
+
+# -- logcumsumexp ------------------------------------------------------------------------------------------------------------
+def log_add_exp(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """log(exp(a) + exp(b)) of complex arrays, about the larger real part."""
+    swap = a.real > b.real
+    low, high = np.where(swap, b, a), np.where(swap, a, b)
+    made = np.log1p(np.exp(low - high)) + high
+    level = ~np.isfinite(low.real) & (low.real == high.real)
+    made = np.where(level, np.where(low.real < 0, low, np.log(np.exp(low) + np.exp(high))), made)
+    return np.where(np.isnan(low.real) | np.isnan(high.real), complex(math.nan, math.nan), made)
+
+
+def logcumsumexp_kernel(self: np.ndarray, dim: int) -> np.ndarray:
+    dim = in_range(dim, self.ndim)
+    to = OF_NUMPY[self.dtype]
+    if not self.ndim or not self.size:
+        return self.copy(order="C")
+    if to.category < 2:
+        raise refuse("logcumsumexp_out_cpu", self)
+    wide = self.astype(WIDER.get(to.wide, to.wide))
+    if to.category == 2:
+        return np.asarray(np.logaddexp.accumulate(wide, dim), to.np, order="C")
+    moved = np.moveaxis(wide, dim, 0)
+    for k in range(1, moved.shape[0]):
+        moved[k] = log_add_exp(moved[k - 1], moved[k])
+    return np.asarray(wide, to.np, order="C")
+
+
+def backwards_logcumsumexp(x: Any, dim: int) -> Any:
+    return F.flip(F.logcumsumexp(F.flip(x, (dim,)), dim), (dim,))
+
+
+LOWEST = {2: -65504.0, 4: float(np.finfo(np.float32).min), 8: float(np.finfo(np.float64).min)}
+
+
+def logcumsumexp_rule(g: Any, self: Any, self_dtype: Any, dim: int, result: Any) -> Any:
+    """In logarithms, positive and negative parts apart, so that nothing overflows."""
+    if not g.shape or not math.prod(g.shape):
+        return g
+    if self_dtype.is_complex:
+        return F.exp(backwards_logcumsumexp(F.log(g.conj()) - result, dim) + self).conj()
+    lowest, logs = LOWEST[self_dtype.itemsize], F.log(F.abs(g))
+    parts = [F.exp(backwards_logcumsumexp(F.where(sign, logs, lowest) - result, dim) + self) for sign in (g > 0, g < 0)]
+    return parts[0] - parts[1]
+
+
+op("logcumsumexp(Tensor self, int dim) -> Tensor", reduction(logcumsumexp_kernel), self=logcumsumexp_rule)

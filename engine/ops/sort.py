@@ -1,0 +1,156 @@
+"""Sorting, and elements chosen by rank."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..op import F, composite, op, reduction
+from ..tensor import in_range
+from .extremes import even_rule, orderly, picked, selected
+from .reduce import axes, nonempty, refuse
+
+
+# -- sort ------------------------------------------------------------------------------------------------------------------
+def order(self: np.ndarray, dim: int, descending: bool) -> np.ndarray:
+    """Indices that sort along `dim`, equal elements in their order; NaN is larger than all."""
+    if not descending:
+        return np.argsort(orderly(self), dim, kind="stable")
+    back = np.argsort(np.flip(orderly(self), dim), dim, kind="stable")
+    return self.shape[dim] - 1 - np.flip(back, dim)
+
+
+def dense(array: np.ndarray) -> bool:
+    """True where the elements fill their memory without gap or overlap."""
+    step = array.itemsize
+    for s, n in sorted((s, n) for s, n in zip(array.strides, array.shape, strict=True) if n != 1):
+        if s != step:
+            return False
+        step *= n
+    return True
+
+
+def laid_out_like(self: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """`values` in the order of dimensions that a sort of `self` has: its own."""
+    made = np.empty_like(self, values.dtype, order="K" if dense(self) or 0 not in self.strides else "C")
+    made[...] = values
+    return made
+
+
+def sort_kernel(self: np.ndarray, dim: int, descending: bool) -> tuple[np.ndarray, np.ndarray]:
+    dim = in_range(dim, self.ndim)
+    if self.dtype.kind == "c":
+        raise RuntimeError(" Sort does not support complex dtypes on CPU")
+    if not self.ndim:
+        return self.copy(), np.zeros((), np.int64)
+    indices = order(self, dim, descending)
+    return laid_out_like(self, np.take_along_axis(self, indices, dim)), laid_out_like(self, indices)
+
+
+def ranked_rule(g_values: Any, self_shape: Any, dim: int, indices: Any) -> Any:
+    return selected(g_values, dim, indices, self_shape, True)
+
+
+op("sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)", reduction(sort_kernel), self=ranked_rule)
+op("sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)",
+   reduction(lambda self, stable, dim, descending: sort_kernel(self, dim, descending)), self=ranked_rule)  # fmt: skip
+op("argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor",
+   reduction(lambda self, dim, descending: sort_kernel(self, dim, descending)[1], out=False))  # fmt: skip
+op("argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor",
+   reduction(lambda self, stable, dim, descending: sort_kernel(self, dim, descending)[1]))  # fmt: skip
+
+
+@composite("msort(Tensor self) -> Tensor", out=True)
+def msort(self):
+    return F.sort(self, 0)[0]
+
+
+# -- chosen by rank ----------------------------------------------------------------------------------------------------------
+def topk_kernel(self: np.ndarray, k: int, dim: int, largest: bool, sorted: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The first of equals is taken first; PyTorch leaves open which it takes."""
+    dim = in_range(dim, self.ndim)
+    if not 0 <= k <= (self.shape[dim] if self.ndim else 1):
+        raise RuntimeError("selected index k out of range")
+    if self.dtype.kind == "c":
+        raise RuntimeError(" topk does not support complex dtypes on CPU")
+    if not self.ndim:
+        return self.copy(), np.zeros((), np.int64)
+    if self.dtype.kind == "b":
+        raise RuntimeError("topk does not support bool dtypes on CPU")
+    indices = np.asarray(order(self, dim, largest)[(slice(None),) * dim + (slice(k),)], order="C")
+    return np.asarray(np.take_along_axis(self, indices, dim), order="C"), np.array(indices, order="C")
+
+
+op("topk(Tensor self, int k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)",
+   reduction(topk_kernel), self=ranked_rule)  # fmt: skip
+
+
+def at_rank(self: np.ndarray, rank: Any, dims: tuple[int, ...], keepdim: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The element at `rank` (an integer, or an array of them with the dimension kept) of the sorted order along one dimension."""
+    indices = order(self, dims[0], False)
+    places = np.broadcast_to(rank, tuple(1 if d == dims[0] else n for d, n in enumerate(self.shape)))
+    return picked(self, np.take_along_axis(indices, places, dims[0]).squeeze(dims[0]), dims, keepdim)
+
+
+def kthvalue_kernel(self: np.ndarray, k: int, dim: int, keepdim: bool) -> tuple[np.ndarray, np.ndarray]:
+    dims = axes(dim, self.ndim)
+    dim = in_range(dim, self.ndim)
+    nonempty("kthvalue():", self, dims)
+    if not 1 <= k <= (self.shape[dim] if self.ndim else 1):
+        raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}")
+    if self.dtype.kind in "bc":
+        raise refuse("kthvalue_cpu", self)
+    return at_rank(self, k - 1, dims, keepdim) if self.ndim else (self.copy(), np.zeros((), np.int64))
+
+
+def dim_rule(g_values: Any, self_shape: Any, dim: int, keepdim: bool, indices: Any) -> Any:
+    return selected(g_values, dim, indices, self_shape, keepdim)
+
+
+op("kthvalue(Tensor self, int k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)",
+   reduction(kthvalue_kernel), self=dim_rule)  # fmt: skip
+
+
+# -- median ------------------------------------------------------------------------------------------------------------------
+def middle(self: np.ndarray, dim: int, ignore: bool) -> np.ndarray:
+    """The rank of the median along `dim`, the lower of two, with that dimension kept. NaN wins unless they are ignored."""
+    numbers = np.add.reduce(self == self, dim, keepdims=True)
+    n = self.shape[dim]
+    lower = np.maximum(numbers - 1, 0) // 2
+    return lower if ignore else np.where(numbers < n, numbers, (n - 1) // 2)
+
+
+def median_dim(ignore: bool) -> Any:
+    """The kernel of median.dim or nanmedian.dim."""
+
+    def kernel(self: np.ndarray, dim: int, keepdim: bool) -> tuple[np.ndarray, np.ndarray]:
+        dims = axes(dim, self.ndim)
+        nonempty("median():", self, dims)
+        if self.dtype.kind in "bc":
+            raise refuse("median_out", self)
+        if not self.ndim:
+            return self.copy(), np.zeros((), np.int64)
+        return at_rank(self, middle(orderly(self), dims[0], ignore), dims, keepdim)
+
+    return kernel
+
+
+def median_whole(ignore: bool) -> Any:
+    """The kernel of median or nanmedian of all elements; of none NaN, or the least integer."""
+
+    def kernel(self: np.ndarray) -> np.ndarray:
+        if self.dtype.kind in "bc":
+            raise refuse("median_cpu", self)
+        if not self.size:
+            return np.asarray(np.nan).astype(self.dtype)
+        flat = self.reshape(-1)
+        return at_rank(flat, middle(orderly(flat), 0, ignore), (0,), False)[0]
+
+    return kernel
+
+
+op("median(Tensor self) -> Tensor", reduction(median_whole(False), out=False), self=even_rule)
+op("median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", reduction(median_dim(False)), self=dim_rule)
+op("nanmedian(Tensor self) -> Tensor", reduction(median_whole(True), out=False), self=even_rule)
+op("nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", reduction(median_dim(True)), self=dim_rule)

@@ -1,0 +1,268 @@
+"""Variances, standard deviations and norms."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..calls import FUNCTIONS
+from ..dtypes import OF_NUMPY, dtype
+from ..op import OPS, F, composite, op, reduction
+from ..tensor import Tensor, method
+from .reduce import axes, counting, folded, left, raised
+
+NO_FREEDOM = (
+    "{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
+    "(input numel divided by output numel)."
+)
+
+
+# -- variance ------------------------------------------------------------------------------------------------------------
+def moments(name: str, self: np.ndarray, dim: Any, correction: Any, keepdim: bool) -> tuple[np.ndarray, np.ndarray]:
+    """(variance, mean) in double precision, as PyTorch accumulates them. Warns (UserWarning) without degrees of freedom."""
+    if OF_NUMPY[self.dtype].category < 2:
+        what = "std and var" if name in ("std", "var") else name
+        raise RuntimeError(f"{what} only support floating point and complex dtypes")
+    dims = axes(dim, self.ndim)
+    by = freedom_lost(correction)
+    count = math.prod(self.shape[d] for d in dims)
+    if not left_over(self, dims) or count - by <= 0:
+        warnings.warn(NO_FREEDOM.format(name=name), UserWarning, stacklevel=6)
+    wide = self.astype(np.complex128 if self.dtype.kind == "c" else np.float64)
+    mean = np.add.reduce(wide, dims, keepdims=True) / np.float64(count)
+    apart = wide - mean
+    squares = apart.real**2 + apart.imag**2 if self.dtype.kind == "c" else apart * apart
+    total = folded(np.add.reduce, squares, dims, keepdim)
+    return total / np.float64(max(count - by, 0)), running_mean(wide, mean, dims).reshape(left(self.shape, dims, keepdim))
+
+
+def freedom_lost(correction: Any) -> float:
+    """The number subtracted from the count: 1 where it is not given. Raises RuntimeError for a complex one."""
+    if isinstance(correction, complex):
+        raise RuntimeError("value cannot be converted to type double without overflow")
+    return 1.0 if correction is None else float(correction)
+
+
+def left_over(self: np.ndarray, dims: tuple[int, ...]) -> bool:
+    """True where the result has elements."""
+    return all(n for d, n in enumerate(self.shape) if d not in dims)
+
+
+def running_mean(wide: np.ndarray, mean: np.ndarray, dims: tuple[int, ...]) -> np.ndarray:
+    """`mean` as an update for one element after the other gives it: NaN once an infinite one is followed by another."""
+    if np.isfinite(mean).all() or not dims or not wide.size:
+        return mean
+    rest = tuple(d for d in range(wide.ndim) if d not in dims)
+    flat = wide.transpose(*rest, *dims).reshape(mean.size, -1)
+    lost = ~np.isfinite(flat[:, :-1]).all(1)
+    return np.where(lost.reshape(mean.shape), np.nan, mean)
+
+
+def narrowed(values: np.ndarray, self: np.ndarray) -> np.ndarray:
+    """`values` in the precision of `self`."""
+    mine = OF_NUMPY[self.dtype]
+    return values.astype((mine if values.dtype.kind == "c" else mine.to_real()).np)
+
+
+def var_kernel(self: np.ndarray, dim: Any, correction: Any, keepdim: bool) -> np.ndarray:
+    return narrowed(moments("var", self, dim, correction, keepdim)[0], self)
+
+
+def std_kernel(self: np.ndarray, dim: Any, correction: Any, keepdim: bool) -> np.ndarray:
+    return narrowed(np.sqrt(moments("std", self, dim, correction, keepdim)[0]), self)
+
+
+def var_mean_kernel(self: np.ndarray, dim: Any, correction: Any, keepdim: bool) -> tuple[np.ndarray, np.ndarray]:
+    var, mean = moments("var_mean", self, dim, correction, keepdim)
+    return narrowed(var, self), narrowed(mean, self)
+
+
+def std_mean_kernel(self: np.ndarray, dim: Any, correction: Any, keepdim: bool) -> tuple[np.ndarray, np.ndarray]:
+    var, mean = moments("std_mean", self, dim, correction, keepdim)
+    return narrowed(np.sqrt(var), self), narrowed(mean, self)
+
+
+def factor(shape: tuple[int, ...], dim: Any) -> int:
+    """How many elements were reduced, 1 for an empty list of dimensions: PyTorch's gradient of variance counts so."""
+    return math.prod(shape[d] for d in axes(dim, len(shape))) if dim not in ((), []) else 1
+
+
+def var_rule(g: Any, self: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
+    shape, by = self.shape, freedom_lost(correction)
+    if dim is None or not shape:
+        freedom = math.prod(shape) - by
+        if freedom <= 0:
+            return g * F.where(self == F.mean(self), math.nan, math.inf)
+        return (2.0 / freedom) * g * (self - F.mean(self))
+    freedom = factor(shape, dim) - by
+    scale = 2.0 / freedom if freedom else math.inf
+    return scale * raised(g, dim, keepdim, shape) * (self - F.mean(self, dim, True))
+
+
+def std_rule(g: Any, self: Any, dim: Any, correction: Any, keepdim: bool, result: Any) -> Any:
+    """Zero where the deviation is zero: PyTorch's subgradient."""
+    return var_rule(F.masked_fill(g / (result * 2), result == 0, 0), self, dim, correction, keepdim)
+
+
+def mean_part(g: Any, self: Any, dim: Any, keepdim: bool) -> Any:
+    shape = tuple(self.shape)
+    if dim is None:
+        return F.expand(g.reshape((1,) * len(shape)), shape) / math.prod(shape)
+    return F.expand(raised(g, dim, keepdim, shape), shape) / math.prod(shape[d] for d in axes(dim, len(shape)))
+
+
+def var_mean_rule(g_result0: Any, g_result1: Any, self: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
+    return var_rule(g_result0, self, dim, correction, keepdim) + mean_part(g_result1, self, dim, keepdim)
+
+
+def std_mean_rule(g_result0: Any, g_result1: Any, self: Any, dim: Any, correction: Any, keepdim: bool, result0: Any) -> Any:
+    return std_rule(g_result0, self, dim, correction, keepdim, result0) + mean_part(g_result1, self, dim, keepdim)
+
+
+ONE = "(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor"
+TWO = "(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)"
+op(f"var.correction{ONE}", reduction(var_kernel), self=var_rule)
+op(f"std.correction{ONE}", reduction(std_kernel), self=std_rule)
+op(f"var_mean.correction{TWO}", reduction(var_mean_kernel, method=False, out=False), self=var_mean_rule)
+op(f"std_mean.correction{TWO}", reduction(std_mean_kernel, method=False, out=False), self=std_mean_rule)
+
+
+def unbiased_forms(name: str, returns: str, **words: Any) -> None:
+    """The overloads of `name` that say `unbiased` instead of a correction."""
+    general = OPS[f"{name}.correction"]
+
+    @composite(f"{name}.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> {returns}", out=not words, **words)
+    def along(self: Any, dim: Any, unbiased: bool, keepdim: bool) -> Any:
+        return general.run([self, dim, int(unbiased), keepdim])
+
+    @composite(f"{name}(Tensor self, bool unbiased=True) -> {returns}", **words)
+    def whole(self: Any, unbiased: bool) -> Any:
+        return general.run([self, None, int(unbiased), False])
+
+
+unbiased_forms("var", "Tensor")
+unbiased_forms("std", "Tensor")
+unbiased_forms("var_mean", "(Tensor, Tensor)", method=False)
+unbiased_forms("std_mean", "(Tensor, Tensor)", method=False)
+
+
+# -- norms ---------------------------------------------------------------------------------------------------------------
+def norm_dtype(self: np.ndarray, to: dtype | None) -> dtype:
+    """The dtype a norm computes in. Raises RuntimeError where `to` does not fit the operand."""
+    mine, name = OF_NUMPY[self.dtype], "linalg.vector_norm"
+    if mine.category < 2:
+        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {mine.scalar_name}")
+    if to is None:
+        return mine
+    if to.category < 2:
+        raise RuntimeError(f"{name}: dtype should be floating point or complex, but got {to.scalar_name}")
+    if to.category != mine.category:
+        kind = "complex for complex" if mine.is_complex else "real for real"
+        raise RuntimeError(f"{name}: dtype should be {kind} inputs, but got {to.scalar_name}")
+    if to is not mine and (to.itemsize <= mine.itemsize):
+        raise RuntimeError(
+            f"{name}: the dtype of the input ({mine.scalar_name}) should be convertible without narrowing to the specified dtype "
+            f"({to.scalar_name})"
+        )
+    return to
+
+
+def check_order(self: np.ndarray, ord: Any, dim: Any) -> None:
+    """Raises RuntimeError for a complex order, and for one without identity over nothing."""
+    if isinstance(ord, complex):
+        raise RuntimeError("linalg.vector_norm: Expected a non-complex scalar as the order of norm.")
+    if self.size or not (ord < 0 or ord == math.inf):
+        return
+    shown = f"linalg.vector_norm cannot compute the {ord:g} norm on"
+    if dim is None or len(dim) == 0:
+        raise RuntimeError(f"{shown} an empty tensor because the operation does not have an identity")
+    for d in dim:
+        if not self.shape[d]:
+            raise RuntimeError(f"{shown} the dimension {d}because this dimension is empty and the operation does not have an identity")
+
+
+def power_mean(ord: float) -> Callable[..., np.ndarray]:
+    """The norm of order `ord` of an array of absolute values along axes."""
+    if ord == 0:
+        return lambda a, d: np.add.reduce((a != 0).astype(a.dtype), d)
+    if ord == math.inf:
+        return np.maximum.reduce
+    if ord == -math.inf:
+        return np.minimum.reduce
+    if ord == 1:
+        return np.add.reduce
+    if ord == 2:
+        return lambda a, d: np.sqrt(np.add.reduce(a * a, d))
+    return lambda a, d: np.add.reduce(a**ord, d) ** (1.0 / ord)
+
+
+def vector_norm_kernel(self: np.ndarray, ord: Any, dim: Any, keepdim: bool, dtype: dtype | None) -> np.ndarray:
+    to = norm_dtype(self, dtype)
+    dim = (dim,) if isinstance(dim, int) else dim
+    check_order(self, ord, dim)
+    dims = axes(dim, self.ndim)
+    sizes = np.abs(self.astype(to.wide, copy=False))
+    return folded(power_mean(float(ord)), sizes, dims, keepdim).astype(to.to_real().np, copy=False)
+
+
+def vector_norm_rule(g: Any, self: Any, self_dtype: Any, ord: Any, dim: Any, keepdim: bool, result: Any) -> Any:
+    """Zero at zero, equal shares to the largest elements of the infinity norms: PyTorch's subgradients."""
+    p = float(ord)
+    if p == 0:
+        return None
+    g, result = raised(g, dim, keepdim, self.shape), raised(result, dim, keepdim, self.shape)
+    if p == 1:
+        return F.sgn(self) * g
+    if p == 2:
+        return g * F.masked_fill(self / result, result == 0, 0)
+    sizes = F.abs(self)
+    if math.isinf(p):
+        mask = (sizes == result) | (sizes != sizes)
+        return F.sgn(self) * ((g / F.sum(mask, dim, True, dtype=counting(self_dtype))) * mask)
+    if p < 1:
+        return F.sgn(self) * F.masked_fill(sizes ** (p - 1), self == 0, 0) * g * result ** (1 - p)
+    scale = F.masked_fill(g / result ** (p - 1), result == 0, 0)
+    return F.sgn(self) * sizes ** (p - 1) * scale if p < 2 else self * sizes ** (p - 2) * scale
+
+
+op("linalg.vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+   reduction(vector_norm_kernel, node="LinalgVectorNormBackward0"), self=vector_norm_rule)  # fmt: skip
+
+
+def norm(
+    input: Tensor,
+    p: float | str | None = "fro",
+    dim: Any = None,
+    keepdim: bool = False,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+) -> Tensor:
+    """The vector norm of order `p` over `dim`; a matrix norm where `p` is "nuc", or "fro" of more than two dimensions."""
+    dims = [dim] if isinstance(dim, int) else dim
+    more = {"dtype": dtype} if out is None else {"dtype": dtype, "out": out}
+    if isinstance(p, str) and (p != "fro" or (dims is not None and len(dims) > 2)):
+        return FUNCTIONS["linalg.matrix_norm"](input, p, list(range(input.ndim)) if dims is None else dims, keepdim, **more)
+    return FUNCTIONS["linalg.vector_norm"](input, 2 if p == "fro" else 2.0 if p is None else p, dims, keepdim, **more)
+
+
+def norm_method(self: Tensor, p: float | str | None = "fro", dim: Any = None, keepdim: bool = False, dtype: dtype | None = None) -> Tensor:
+    """`norm` as a method, which has no `out`."""
+    return norm(self, p, dim, keepdim, dtype=dtype)
+
+
+composite("norm.Scalar(Tensor self, Scalar p=2) -> Tensor", out=True)(lambda self, p: norm(self, p))
+composite("norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor", out=True)(norm)
+composite("norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor", out=True)(
+    lambda self, p, dtype: norm(self, p, dtype=dtype)
+)
+composite("norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor", out=True)(
+    lambda self, p, dim, keepdim, dtype: norm(self, p, dim, keepdim, dtype=dtype)
+)
+# The public `norm` is a Python function in PyTorch too: it takes names of norms, and chooses no overload.
+FUNCTIONS["norm"] = norm
+norm_method.__name__ = "norm"
+method(norm_method)
