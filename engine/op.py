@@ -19,7 +19,7 @@ from .promotion import Promote, common
 from .registry import OPS, OVERLOADS, F
 from .silence import loud, quiet
 from .tensor import LEAF, Tensor, wrap, wrap_number
-from .views import check_inplace, check_no_overlap, make_view, node_of, rebase, view_creation
+from .views import check_inplace, check_no_overlap, make_view, node_of, rebase, restrided, view_creation
 
 REGISTRY = OPS
 INFERENCE_SAVED = (
@@ -37,6 +37,7 @@ class Family:
     `promotes` names the arguments that take part in promotion (None: every Tensor argument); `function` and `method`
     say which forms exist, `operator` the Python operator ("mul" for `*`), `jvp` the rule of forward mode. In a composite
     `inplace` is the body of its in-place form. `wide_numbers`: in 16-bit arithmetic a number is not rounded to 16 bits first.
+    `overlaps`: a write may go to a tensor whose elements share memory.
     """
 
     plan: str
@@ -51,6 +52,7 @@ class Family:
     node: str = ""
     changes_dtype: bool = False
     wide_numbers: bool = False
+    overlaps: bool = False
     jvp: str | Callable[..., Any] | None = "transpose"
 
 
@@ -72,6 +74,11 @@ def view(kernel: Callable[..., Any], **words: Any) -> Family:
 def write(kernel: Callable[..., Any], **words: Any) -> Family:
     """Exists only in place: the kernel returns what the first argument is to hold."""
     return Family("write", kernel, **words)
+
+
+def restride(kernel: Callable[..., Any], **words: Any) -> Family:
+    """Exists only in place: the first argument becomes the view of its memory that the kernel returns."""
+    return Family("restride", kernel, **{"jvp": "linear", "function": False, **words})
 
 
 def plain(kernel: Callable[..., Any], promote: Promote | None = None, **words: Any) -> Family:
@@ -96,7 +103,10 @@ class Plan:
         self.fast: Callable[[Node, Any], Any] | None = None  # the rules compiled, for calls whose operands agree
 
 
-TENSOR, TENSORS, OUTPUT, VALUE, SHAPE, DTYPE, NEEDS = range(7)
+TENSOR, TENSORS, OUTPUT, VALUE, SHAPE, DTYPE, NEEDS, GEOMETRY = range(8)
+
+
+KINDS_ABOUT = {"shape": SHAPE, "dtype": DTYPE, "geometry": GEOMETRY}  # what `<argument>_<word>` is kept as
 
 
 @dataclass(frozen=True)
@@ -113,7 +123,7 @@ class Op:
     """One overload: a signature, a kernel on arrays, and one rule per differentiable argument.
 
     What a rule names is what is saved: `g` or `g_<output>`, `result` or an output's name, an argument,
-    `<argument>_shape`, `<argument>_dtype`, `needs`.
+    `<argument>_shape`, `<argument>_dtype`, `<argument>_geometry` (shape, strides, offset), `needs`.
     """
 
     def __init__(self, text: str, family: Family, rules: dict[str, Callable[..., Any]], body: Callable[..., Any] | None = None) -> None:
@@ -150,7 +160,7 @@ class Op:
                 raise TypeError(f"{self.key}: a rule for '{name}', which is not one of its arguments {list(known)}")
         wants = tuple(inspect.signature(function).parameters)
         allowed = {"g", "needs", *self.schema.outputs, *(f"g_{o}" for o in self.schema.outputs), *known}
-        allowed |= {f"{n}_{what}" for n in known for what in ("shape", "dtype")}
+        allowed |= {f"{n}_{what}" for n in known for what in KINDS_ABOUT}
         for want in wants:
             if want not in allowed:
                 raise TypeError(f"{self.key}: the rule for '{', '.join(names)}' asks for '{want}'; it may ask for {sorted(allowed)}")
@@ -181,7 +191,7 @@ class Op:
         if want in self.schema.outputs:
             return OUTPUT, self.schema.outputs.index(want), False
         name, _, what = want.rpartition("_")
-        return (SHAPE if what == "shape" else DTYPE), names.index(name), False
+        return KINDS_ABOUT[what], names.index(name), False
 
     # -- the call -----------------------------------------------------------------------------------------------------
     def run(self, values: list[Any]) -> Any:
@@ -311,6 +321,8 @@ class Op:
             return list(v) if kind == TENSORS else v
         if kind == SHAPE:
             return [_shape(t) for t in v] if isinstance(v, list | tuple) else _shape(v)
+        if kind == GEOMETRY:
+            return v._array.shape, v.stride(), v.storage_offset()
         if kind == DTYPE:
             return [t._dtype for t in v] if isinstance(v, list | tuple) else v._dtype
         return {n for n, need in zip(self.differentiable, needs, strict=True) if need} if kind == NEEDS else v
@@ -330,7 +342,10 @@ class Op:
 
     def write_into(self, into: Tensor, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:
         dtype, [result] = self.compute(values)
-        check_no_overlap(into._array)
+        if self.family.plan == "restride":
+            return self._become(into, result, values, needs)
+        if not self.family.overlaps:
+            check_no_overlap(into._array)
         check_cast(OF_NUMPY[result.dtype], into._dtype)
         if result.shape != into._array.shape:
             if self.family.plan != "write" or not _expands(result.shape, into._array.shape):
@@ -342,6 +357,16 @@ class Op:
             into._counter[0] += 1
         if needs is not None:
             rebase(into, self.make_node(values, [into], needs))
+        return into
+
+    def _become(self, into: Tensor, result: np.ndarray, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:
+        """Give the tensor another geometry; its history goes on from its own, not through its base."""
+        node = self.make_node(values, [into], needs) if needs is not None else None
+        into._array = result
+        if into._counter is not None:
+            into._counter[0] += 1
+        if node is not None:
+            restrided(into, node, self, values)
         return into
 
     def _plan(self, needs: tuple[bool, ...]) -> Plan:
@@ -614,4 +639,4 @@ def _declare(made: Op) -> Op:
     return made
 
 
-__all__ = ["F", "Family", "OPS", "Op", "REGISTRY", "alias", "composite", "dtypes", "op", "plain", "pointwise", "reduction", "view", "write"]
+__all__ = ["F", "Family", "OPS", "Op", "REGISTRY", "alias", "composite", "dtypes", "op", "plain", "pointwise", "reduction", "restride", "view", "write"]

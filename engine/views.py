@@ -137,6 +137,17 @@ def rebase(t: Tensor, node: Node, first_edge: int = 0) -> None:
     node_of(t)
 
 
+def restrided(t: Tensor, node: Node, op: Any, values: list[Any]) -> None:
+    """Give a tensor whose geometry `op` just changed its new history; as a view it stays one, up to date."""
+    move_retained(t, node, 0)
+    t._node, t._nr = node, 0
+    view = t._view
+    if view is not None:
+        view.version = t._counter[0]  # type: ignore[index]  # an inference tensor is no view
+        if view.replay is not None:
+            view.replay = (*view.replay, (op, [None, *values[1:]]))
+
+
 def move_retained(t: Tensor, node: Node, nr: int) -> None:
     """A retained gradient is that of the latest value: the promise moves to the new node."""
     old = t._node

@@ -4,11 +4,101 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..dtypes import OF_NUMPY
 from ..op import F, composite, op, plain, view
+from ..strided import strided
+from ..tensor import Tensor, address, method, root_of, strides_of
 
-op("_conj(Tensor(a) self) -> Tensor(a)", plain(np.conj, method=False, function=False), self=lambda g: g.conj())
+PAIRS = {np.dtype(np.float32): np.dtype(np.complex64), np.dtype(np.float64): np.dtype(np.complex128)}
+
+
+def as_real(self: np.ndarray) -> np.ndarray:
+    if self.dtype.kind != "c":
+        raise RuntimeError("view_as_real is only supported for complex tensors")
+    return strided(self, (*self.shape, 2), [*(2 * s for s in strides_of(self)), 1], 0, self.real.dtype)
+
+
+def as_complex(self: np.ndarray) -> np.ndarray:
+    name = OF_NUMPY[self.dtype].scalar_name
+    if self.dtype not in PAIRS:
+        raise RuntimeError(f"view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: {name}")
+    if not self.ndim:
+        raise RuntimeError("Input tensor must have one or more dimensions")
+    if self.shape[-1] != 2:
+        raise RuntimeError("Tensor must have a last dimension of size 2")
+    steps = strides_of(self)
+    if steps[-1] != 1:
+        raise RuntimeError("Tensor must have a last dimension with stride 1")
+    if any(s % 2 for s in steps[:-1]):
+        raise RuntimeError("Tensor must have a stride divisible by 2 for all but last dimension")
+    if (address(self) - address(root_of(self))) // self.itemsize % 2:
+        raise RuntimeError("Tensor must have a storage_offset divisible by 2")
+    return strided(self, self.shape[:-1], [s // 2 for s in steps[:-1]], 0, PAIRS[self.dtype])
+
+
+op("view_as_real(Tensor(a) self) -> Tensor(a)",
+   view(as_real, method=False, changes_dtype=True),
+   self=lambda g: F.view_as_complex(F.contiguous(g)))  # fmt: skip
+op("view_as_complex(Tensor(a) self) -> Tensor(a)",
+   view(as_complex, method=False, changes_dtype=True),
+   self=lambda g: F.view_as_real(F.resolve_conj(F.contiguous(g))))  # fmt: skip
+op("_conj(Tensor(a) self) -> Tensor(a)", plain(np.conj, method=False, function=False, node="ConjBackward0", jvp="linear"), self=lambda g: g.conj())
+op("_conj_physical(Tensor self) -> Tensor",
+   plain(np.conj, method=False, function=False, node="ConjPhysicalBackward0", jvp="linear"),
+   self=lambda g: F.conj_physical(g))  # fmt: skip
 
 
 @composite("conj(Tensor(a) self) -> Tensor(a)")
-def conj(self):
+def conj(self: Tensor) -> Tensor:
     return F._conj(self) if self.is_complex() else self
+
+
+@composite("conj_physical(Tensor self) -> Tensor", out=True)
+def conj_physical(self: Tensor) -> Tensor:
+    return F._conj_physical(self) if self.is_complex() else self
+
+
+@composite("resolve_conj(Tensor(a) self) -> Tensor(a)")
+def resolve_conj(self: Tensor) -> Tensor:
+    return F.clone(self) if self.is_conj() else self
+
+
+@composite("resolve_neg(Tensor(a) self) -> Tensor(a)")
+def resolve_neg(self: Tensor) -> Tensor:
+    return F.clone(self) if self.is_neg() else self
+
+
+@composite("real(Tensor(a) self) -> Tensor(a)", method=False)
+def real(self: Tensor) -> Tensor:
+    return F.select(F.view_as_real(self), -1, 0) if self.is_complex() else self
+
+
+@composite("imag(Tensor(a) self) -> Tensor(a)", method=False)
+def imag(self: Tensor) -> Tensor:
+    if not self.is_complex():
+        raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
+    return F.select(F.view_as_real(self), -1, 1)
+
+
+def _set_real(self: Tensor, value: Tensor) -> None:
+    F.copy_(real(self), value)
+
+
+def _set_imag(self: Tensor, value: Tensor) -> None:
+    F.copy_(imag(self), value)
+
+
+Tensor.real = property(real, _set_real)  # type: ignore[attr-defined]
+Tensor.imag = property(imag, _set_imag)  # type: ignore[attr-defined]
+
+
+@method
+def is_conj(self: Tensor) -> bool:
+    """True where the elements in memory are the conjugates of what they read as."""
+    return False
+
+
+@method
+def is_neg(self: Tensor) -> bool:
+    """True where the elements in memory are the negatives of what they read as."""
+    return False

@@ -1,32 +1,376 @@
-"""Views: another shape, order or part of the same memory."""
+"""Views: another shape, order of dimensions or part of the same memory."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
-from ..op import F, op, plain, view, write
+from ..dtypes import OF_NUMPY
+from ..op import F, composite, op, plain, view
+from ..strided import inferred, numel, strided, viewed_strides
+from ..tensor import Tensor, in_range, strides_of
 
+Shape = Sequence[int]
+
+
+def dimension(dim: int, self: Any, extra: int = 0) -> int:
+    """`dim` of an array or a Tensor counted from the front; with `extra=1` a new one may be meant."""
+    return in_range(dim, self.ndim + extra)
+
+
+def of_dim(dim: int, *index: Any) -> tuple[Any, ...]:
+    """The index that applies `index` at dimension `dim` and leaves the others; the result is never a NumPy scalar."""
+    return (slice(None),) * dim + (*index, Ellipsis)
+
+
+# -- another shape -----------------------------------------------------------------------------------------------------------
+def viewed(self: np.ndarray, size: Shape) -> np.ndarray:
+    """The same memory read as `size`. Raises RuntimeError where no strides do that."""
+    size = inferred(size, self.size)
+    if self.flags.c_contiguous and self.size:
+        return self.reshape(size)
+    steps = viewed_strides(self.shape, strides_of(self), size)
+    if steps is None:
+        raise RuntimeError(
+            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous subspaces). "
+            "Use .reshape(...) instead."
+        )
+    return strided(self, size, steps)
+
+
+def expanded(self: np.ndarray, size: Shape) -> np.ndarray:
+    """`self` with steps of 0 where `size` is wider. Raises RuntimeError where it is not a broadcast."""
+    lead = len(size) - self.ndim
+    if lead < 0:
+        raise RuntimeError(
+            f"expand(torch.{OF_NUMPY[self.dtype].scalar_name}Tensor{{{list(self.shape)}}}, size={list(size)}): the number of sizes provided "
+            f"({len(size)}) must be greater or equal to the number of dimensions in the tensor ({self.ndim})"
+        )
+    shape, steps = list(size), [0] * lead + list(strides_of(self))
+    for i in reversed(range(len(size))):
+        have = self.shape[i - lead] if i >= lead else 1
+        if size[i] == -1:
+            if i < lead:
+                raise RuntimeError(f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}")
+            shape[i] = have
+        elif size[i] != have:
+            if have != 1:
+                raise RuntimeError(
+                    f"The expanded size of the tensor ({size[i]}) must match the existing size ({have}) at non-singleton dimension {i}.  "
+                    f"Target sizes: {list(size)}.  Tensor sizes: {list(self.shape)}"
+                )
+            steps[i] = 0
+        elif i < lead:
+            steps[i] = shape[i + 1] * steps[i + 1] if i + 1 < len(shape) else 1
+    if any(n < 0 for n in shape):
+        raise RuntimeError("numel: integer multiplication overflow")
+    return strided(self, shape, steps)
+
+
+op("view(Tensor(a) self, int[] size) -> Tensor(a)", view(viewed), self=lambda g, self_shape: g.reshape(self_shape))
+op("_reshape_alias(Tensor(a) self, int[] size, int[] stride) -> Tensor(a)",
+   view(strided, method=False, function=False, node="ReshapeAliasBackward0"),
+   self=lambda g, self_shape: g.reshape(self_shape))  # fmt: skip
+op("_unsafe_view(Tensor self, int[] size) -> Tensor",
+   plain(viewed, method=False, function=False, node="UnsafeViewBackward0", jvp="linear"),
+   self=lambda g, self_shape: g.reshape(self_shape))  # fmt: skip
 op("expand(Tensor(a) self, int[] size, *, bool implicit=False) -> Tensor(a)",
-   view(lambda self, size, implicit: np.broadcast_to(self, size)),
+   view(lambda self, size, implicit: expanded(self, size), function=False),
    self=lambda g: g)  # fmt: skip
-op("unsqueeze(Tensor(a) self, int dim) -> Tensor(a)", view(np.expand_dims), self=lambda g, dim: F.squeeze(g, dim))
-op("squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)",
-   view(lambda self, dim: np.squeeze(self, dim) if self.shape[dim] == 1 else self[...]),
-   self=lambda g, self_shape: F.view(g, self_shape))  # fmt: skip
-op("view(Tensor(a) self, int[] size) -> Tensor(a)", view(lambda self, size: self.reshape(size)), self=lambda g, self_shape: g.reshape(self_shape))
-op("clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor", plain(lambda self, memory_format: self.copy(order="K")), self=lambda g: g)
-op("slice.Tensor(Tensor(a) self, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor(a)",
-   view(lambda self, dim, start, end, step: self[(slice(None),) * (dim % self.ndim) + (slice(start, end, step),)]),
-   self=lambda g, self_shape, dim, start, end, step: F.slice_backward(g, self_shape, dim, start, end, step))
-def put(part, shape, dim, index):
-    whole = np.zeros(shape, part.dtype)
-    whole[(slice(None),) * (dim % len(shape)) + (index,)] = part
-    return whole
-op("slice_backward(Tensor grad_output, int[] input_sizes, int dim, int? start, int? end, int step) -> Tensor",
-   plain(lambda grad_output, input_sizes, dim, start, end, step: put(grad_output, input_sizes, dim, slice(start, end, step)), method=False, jvp="linear"),
-   grad_output=lambda g, dim, start, end, step: F.slice(g, dim, start, end, step))
-op("as_strided(Tensor(a) self, int[] size, int[] stride, int? storage_offset=None) -> Tensor(a)",
-   view(lambda self, size, stride, storage_offset: np.ndarray(size, self.dtype, self if self.base is None else self.base, (storage_offset or 0)*self.itemsize, tuple(s*self.itemsize for s in stride))),
-   self=lambda g: g)
-op("copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)", write(lambda self, src, non_blocking: src.astype(self.dtype), node="CopyBackwards"),
-   self=lambda g: None, src=lambda g: g)
+
+
+@composite("reshape(Tensor(a) self, int[] shape) -> Tensor(a)")
+def reshape(self: Tensor, shape: Shape) -> Tensor:
+    if self._array.flags.c_contiguous:
+        return F.view(self, shape)
+    shape = inferred(shape, self._array.size)
+    steps = viewed_strides(self._array.shape, strides_of(self._array), shape)
+    if steps is not None:
+        return F._reshape_alias(self, shape, steps)
+    return F._unsafe_view(F.clone(self, memory_format="contiguous_format"), shape)
+
+
+@composite("view_as(Tensor(a) self, Tensor other) -> Tensor(a)", function=False)
+def view_as(self: Tensor, other: Tensor) -> Tensor:
+    return F.view(self, other.shape)
+
+
+@composite("reshape_as(Tensor(a) self, Tensor other) -> Tensor(a)", function=False)
+def reshape_as(self: Tensor, other: Tensor) -> Tensor:
+    return F.reshape(self, other.shape)
+
+
+@composite("expand_as(Tensor(a) self, Tensor other) -> Tensor(a)", function=False)
+def expand_as(self: Tensor, other: Tensor) -> Tensor:
+    return F.expand(self, other.shape)
+
+
+@composite("broadcast_to(Tensor(a) self, int[] size) -> Tensor(a)")
+def broadcast_to(self: Tensor, size: Shape) -> Tensor:
+    return F.expand(self, size)
+
+
+@composite("flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)")
+def flatten(self: Tensor, start_dim: int, end_dim: int) -> Tensor:
+    start, end = dimension(start_dim, self), dimension(end_dim, self)
+    if start > end:
+        raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    if not self.ndim:
+        return F.reshape(self, (1,))
+    if start == end:
+        return self
+    shape = self._array.shape
+    return F.reshape(self, (*shape[:start], numel(shape[start : end + 1]), *shape[end + 1 :]))
+
+
+@composite("ravel(Tensor(a) self) -> Tensor(a)")
+def ravel(self: Tensor) -> Tensor:
+    return F.view(F.contiguous(self), (-1,))
+
+
+@composite("unflatten.int(Tensor(a) self, int dim, int[] sizes) -> Tensor(a)")
+def unflatten(self: Tensor, dim: int, sizes: Shape) -> Tensor:
+    dim = dimension(dim, self)
+    if not sizes:
+        raise RuntimeError("unflatten: sizes must be non-empty")
+    shape = self._array.shape
+    try:
+        sizes = inferred(sizes, shape[dim])
+    except RuntimeError as e:
+        if "invalid for input" not in str(e):
+            raise RuntimeError(f"unflatten got an unexpected error:\n{e}") from None
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({shape[dim]}) in the input tensor"
+        ) from None
+    return F.view(self, (*shape[:dim], *sizes, *shape[dim + 1 :]))
+
+
+# -- sides of 1 --------------------------------------------------------------------------------------------------------------
+def dropped(self: np.ndarray, dims: Sequence[int]) -> np.ndarray:
+    """Without those of `dims` that have one element."""
+    gone = {d for d in dims if self.shape[d] == 1}
+    if self.size:
+        return self.squeeze(tuple(gone))
+    keep = [d for d in range(self.ndim) if d not in gone]
+    steps = strides_of(self)
+    return strided(self, [self.shape[d] for d in keep], [steps[d] for d in keep])
+
+
+def squeezed(self: np.ndarray, dim: int) -> np.ndarray:
+    dim = dimension(dim, self)
+    return dropped(self, [dim] if self.ndim else [])
+
+
+def squeezed_dims(self: np.ndarray, dim: Shape) -> np.ndarray:
+    return dropped(self, distinct(dim, self.ndim) if self.ndim or dim else [])
+
+
+def distinct(dims: Shape, ndim: int) -> list[int]:
+    """`dims` counted from the front. Raises RuntimeError where one is there twice."""
+    found: list[int] = []
+    for d in dims:
+        d = in_range(d, ndim)
+        if d in found:
+            raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
+        found.append(d)
+    return found if ndim else []
+
+
+def unsqueezed(self: np.ndarray, dim: int) -> np.ndarray:
+    dim = dimension(dim, self, 1)
+    steps = strides_of(self)
+    step = self.shape[dim] * steps[dim] if dim < self.ndim else 1
+    return strided(self, (*self.shape[:dim], 1, *self.shape[dim:]), (*steps[:dim], step, *steps[dim:]))
+
+
+def unsqueezed_to(g: Any, shape: Shape, dims: Sequence[int] | None = None) -> Any:
+    """Put back the sides of 1 that `shape` has at `dims` (everywhere where not given)."""
+    if not len(shape):
+        return g
+    kept = range(len(shape)) if dims is None else sorted(d % len(shape) for d in dims)
+    for d in kept:
+        if shape[d] == 1:
+            g = F.unsqueeze(g, d)
+    return g
+
+
+op("squeeze(Tensor(a) self) -> Tensor(a)",
+   view(lambda self: dropped(self, range(self.ndim))),
+   self=lambda g, self_shape: unsqueezed_to(g, self_shape))  # fmt: skip
+op("squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)", view(squeezed), self=lambda g, self_shape, dim: unsqueezed_to(g, self_shape, (dim,)))
+op("squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)", view(squeezed_dims), self=lambda g, self_shape, dim: unsqueezed_to(g, self_shape, dim))
+op("unsqueeze(Tensor(a) self, int dim) -> Tensor(a)", view(unsqueezed), self=lambda g, dim: F.squeeze(g, dim))
+
+
+# -- another order of dimensions -----------------------------------------------------------------------------------------------
+def permuted(self: np.ndarray, dims: Sequence[int]) -> np.ndarray:
+    """Dimensions in the order `dims`, which are counted from the front."""
+    if self.size:
+        return self.transpose(dims)
+    steps = strides_of(self)
+    return strided(self, [self.shape[d] for d in dims], [steps[d] for d in dims])
+
+
+def transposed(self: np.ndarray, dim0: int, dim1: int) -> np.ndarray:
+    a, b = dimension(dim0, self), dimension(dim1, self)
+    if not self.ndim:
+        return self[...]
+    order = list(range(self.ndim))
+    order[a], order[b] = b, a
+    return permuted(self, order)
+
+
+def ordered(self: np.ndarray, dims: Shape) -> np.ndarray:
+    """`permute`'s kernel. Raises RuntimeError where `dims` is not every dimension once."""
+    if len(dims) != self.ndim:
+        raise RuntimeError(
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering of dimensions "
+            f"i.e. input.dim() = {self.ndim} is not equal to len(dims) = {len(dims)}"
+        )
+    order = [in_range(d, self.ndim) for d in dims]
+    if len(set(order)) < len(order):
+        raise RuntimeError("permute(): duplicate dims are not allowed.")
+    return permuted(self, order)
+
+
+def unpermuted(g: Any, dims: Shape) -> Any:
+    """Back to the order before `permute(dims)`."""
+    back = [0] * len(dims)
+    for i, d in enumerate(dims):
+        back[d % len(dims)] = i
+    return F.permute(g, tuple(back))
+
+
+def flipped(self: np.ndarray) -> np.ndarray:
+    """`t`'s kernel: two dimensions swapped, one or none as they are."""
+    if self.ndim > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {self.ndim}D")
+    return permuted(self, range(self.ndim)[::-1])
+
+
+op("transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)", view(transposed), self=lambda g, dim0, dim1: F.transpose(g, dim0, dim1))
+op("permute(Tensor(a) self, int[] dims) -> Tensor(a)", view(ordered), self=lambda g, dims: unpermuted(g, dims))
+op("t(Tensor(a) self) -> Tensor(a)", view(flipped), self=lambda g: F.t(g))
+
+
+@composite("swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)")
+def swapaxes(self: Tensor, axis0: int, axis1: int) -> Tensor:
+    return F.transpose(self, axis0, axis1)
+
+
+@composite("swapdims(Tensor(a) self, int dim0, int dim1) -> Tensor(a)")
+def swapdims(self: Tensor, dim0: int, dim1: int) -> Tensor:
+    return F.transpose(self, dim0, dim1)
+
+
+def moved(self: Tensor, source: Shape, destination: Shape) -> Tensor:
+    """Each dimension of `source` at its place in `destination`, the others in order."""
+    if len(source) != len(destination):
+        raise RuntimeError(
+            f"movedim: Invalid source or destination dims: source ({list(source)} dims) should contain the same number of dims as destination "
+            f"({list(destination)} dims)"
+        )
+    start, end = [dimension(d, self) for d in source], [dimension(d, self) for d in destination]
+    for name, given, found in (("source", source, start), ("destination", destination, end)):
+        if len(set(found)) < len(found):
+            raise RuntimeError(f"movedim: repeated dim in `{name}` ({list(given)})")
+    if not self.ndim:
+        return F.alias(self)
+    order = dict(zip(end, start, strict=True))
+    rest = iter(d for d in range(self.ndim) if d not in start)
+    return F.permute(self, tuple(order[i] if i in order else next(rest) for i in range(self.ndim)))
+
+
+@composite("movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)")
+def movedim(self: Tensor, source: Shape, destination: Shape) -> Tensor:
+    return moved(self, source, destination)
+
+
+@composite("movedim.int(Tensor(a) self, int source, int destination) -> Tensor(a)")
+def movedim_int(self: Tensor, source: int, destination: int) -> Tensor:
+    return moved(self, (source,), (destination,))
+
+
+@composite("moveaxis.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)")
+def moveaxis(self: Tensor, source: Shape, destination: Shape) -> Tensor:
+    return moved(self, source, destination)
+
+
+@composite("moveaxis.int(Tensor(a) self, int source, int destination) -> Tensor(a)")
+def moveaxis_int(self: Tensor, source: int, destination: int) -> Tensor:
+    return moved(self, (source,), (destination,))
+
+
+# -- transposes that read as attributes ------------------------------------------------------------------------------------------
+REVERSED = (
+    "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will throw an error in a future release. "
+    "Consider `x.mT` to transpose batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to reverse the dimensions of a tensor."
+)
+_warned: set[str] = set()
+
+
+def warn_once(text: str) -> None:
+    """A UserWarning the first time only, as PyTorch's native code gives it."""
+    if text not in _warned:
+        _warned.add(text)
+        warnings.warn(text, UserWarning, stacklevel=4)
+
+
+@composite("numpy_T(Tensor(a) self) -> Tensor(a)", method=False, function=False)
+def numpy_T(self: Tensor) -> Tensor:
+    if self.ndim == 0:
+        warn_once("Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases.")
+    elif self.ndim != 2:
+        warn_once(REVERSED)
+    return F.permute(self, tuple(range(self.ndim))[::-1])
+
+
+def _check_matrix(self: Tensor, name: str) -> None:
+    if self.ndim < 2:
+        raise RuntimeError(f"tensor.{name} is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor.")
+
+
+@composite("mT(Tensor(a) self) -> Tensor(a)", method=False, function=False)
+def mT(self: Tensor) -> Tensor:
+    if self.ndim == 0:
+        warn_once("Tensor.mT is deprecated on 0-D tensors. This function is the identity in these cases.")
+        return self
+    _check_matrix(self, "mT")
+    return F.transpose(self, -2, -1)
+
+
+def _adjoint(self: Tensor, name: str) -> Tensor:
+    if self.ndim == 0:
+        warn_once(f"{name} is deprecated on 0-D tensors. Consider using x.conj().")
+        return F.conj(self)
+    _check_matrix(self, name.removeprefix("Tensor.").removesuffix("()"))
+    made = F.transpose(self, -2, -1)
+    return F.conj(made) if made.is_complex() else made
+
+
+@composite("mH(Tensor(a) self) -> Tensor(a)", method=False, function=False)
+def mH(self: Tensor) -> Tensor:
+    return _adjoint(self, "Tensor.mH")
+
+
+@composite("adjoint(Tensor(a) self) -> Tensor(a)")
+def adjoint(self: Tensor) -> Tensor:
+    return _adjoint(self, "adjoint()")
+
+
+@composite("matrix_H(Tensor(a) self) -> Tensor(a)", method=False, function=False)
+def matrix_H(self: Tensor) -> Tensor:
+    if self.ndim == 0:
+        warn_once("Tensor.H is deprecated on 0-D tensors. Consider using x.conj().")
+        return F.conj(self)
+    if self.ndim != 2:
+        more = " For batches of matrices, consider using tensor.mH" if self.ndim > 2 else ""
+        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor.{more}")
+    return F.conj(F.transpose(self, 0, 1)) if self.is_complex() else F.transpose(self, 0, 1)
+
+
+for _name, _body in {"T": numpy_T, "mT": mT, "mH": mH, "H": matrix_H}.items():
+    setattr(Tensor, _name, property(_body))

@@ -1,0 +1,309 @@
+"""Copies, other dtypes and layouts, detaching, and writes of whole tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from .. import dtypes
+from ..device import memory_format as MemoryFormat
+from ..dtypes import OF_NUMPY, dtype
+from ..op import F, composite, op, plain, view, write
+from ..parser import Parser
+from ..schema import parse
+from ..strided import channels_last, copied, row_major
+from ..tensor import Tensor, alias, method, strides_of
+from .shape import warn_once
+
+DISCARDS = "Casting complex values to real discards the imaginary part"
+
+
+# -- values in another dtype ---------------------------------------------------------------------------------------------------
+def cast(array: np.ndarray, to: np.dtype) -> np.ndarray:
+    """The values in another dtype as PyTorch's kernels convert them; the array itself where it has it already.
+
+    Sixteen-bit floats are rounded by way of float32; floats become uint8 by way of int64.
+    """
+    if array.dtype == to:
+        return array
+    if array.dtype.kind == "c" and to.kind != "c":
+        if to.kind != "b":
+            warn_once(DISCARDS)
+            array = array.real
+    if to.itemsize == 2 and OF_NUMPY[to].low and array.dtype.itemsize > 4:
+        array = array.astype(np.float32)
+    elif OF_NUMPY[array.dtype] is dtypes.bfloat16:
+        array = array.astype(np.float32)
+    if to == np.uint8 and array.dtype.kind == "f":
+        array = array.astype(np.int64)
+    return array.astype(to)
+
+
+# -- layouts -------------------------------------------------------------------------------------------------------------------
+def format_name(given: Any) -> str:
+    """`contiguous_format` and its kin by name; None keeps the layout."""
+    return "preserve_format" if given is None else given.name if isinstance(given, MemoryFormat) else given
+
+
+def steps_for(shape: tuple[int, ...], given: Any) -> tuple[int, ...] | None:
+    """Strides a memory format asks for; None where it keeps the layout. Raises RuntimeError for the wrong rank."""
+    name = format_name(given)
+    if name == "preserve_format":
+        return None
+    if name == "contiguous_format":
+        return row_major(shape)
+    rank = 5 if name == "channels_last_3d" else 4
+    if len(shape) != rank:
+        raise RuntimeError(f"required rank {rank} tensor to use {name} format")
+    return channels_last(shape)
+
+
+@method
+def is_contiguous(self: Tensor, memory_format: Any = "contiguous_format") -> bool:
+    """True where the elements lie in memory in the order of `memory_format`."""
+    name = format_name(memory_format)
+    if name in ("contiguous_format", "preserve_format"):
+        return bool(self._array.flags.c_contiguous)
+    shape = self._array.shape
+    if len(shape) != (5 if name == "channels_last_3d" else 4):
+        return False
+    wanted = channels_last(shape)
+    return 0 in shape or all(n == 1 or s == w for n, s, w in zip(shape, strides_of(self._array), wanted, strict=True))
+
+
+def to_copy(self: np.ndarray, dtype: dtype | None, memory_format: Any) -> np.ndarray:
+    """A copy in another dtype and layout."""
+    steps = steps_for(self.shape, memory_format)
+    if dtype is None or dtype.np == self.dtype:
+        return copied(self, steps)
+    if self.size and self.flags.c_contiguous and (steps is None or steps == row_major(self.shape)):
+        return cast(self, dtype.np)
+    return copied(self, steps, dtype.np, cast)
+
+
+op("clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor",
+   plain(lambda self, memory_format: copied(self, steps_for(self.shape, memory_format)), jvp="linear"),
+   self=lambda g: g)  # fmt: skip
+op("_to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, "
+   "MemoryFormat? memory_format=None) -> Tensor",
+   plain(lambda self, dtype, layout, device, pin_memory, non_blocking, memory_format: to_copy(self, dtype, memory_format),
+         method=False, function=False, jvp="linear"),
+   self=lambda g: g)  # fmt: skip
+op("alias(Tensor(a) self) -> Tensor(a)", view(lambda self: self[...], method=False, function=False), self=lambda g: g)
+
+
+@composite("contiguous(Tensor(a) self, *, MemoryFormat memory_format=contiguous_format) -> Tensor(a)", function=False)
+def contiguous(self: Tensor, memory_format: Any) -> Tensor:
+    if is_contiguous(self, memory_format):
+        return self
+    if format_name(memory_format) == "preserve_format":
+        raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
+    return F.clone(self, memory_format=memory_format)
+
+
+# -- to ------------------------------------------------------------------------------------------------------------------------
+def converted(self: Tensor, dtype: dtype | None, copy: bool, memory_format: Any) -> Tensor:
+    """The tensor itself where nothing has to change, a recorded copy otherwise."""
+    if copy or not (dtype is None or dtype is self._dtype) or not _laid_out(self, memory_format):
+        return F._to_copy(self, dtype=dtype, memory_format=memory_format)
+    return self
+
+
+def _laid_out(self: Tensor, memory_format: Any) -> bool:
+    return format_name(memory_format) == "preserve_format" or is_contiguous(self, memory_format)
+
+
+@composite("to.dtype(Tensor(a) self, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)",
+           method=False, function=False)  # fmt: skip
+def to_dtype(self: Tensor, dtype: dtype, non_blocking: bool, copy: bool, memory_format: Any) -> Tensor:
+    return converted(self, dtype, copy, memory_format)
+
+
+@composite("to.device(Tensor(a) self, Device device, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)",
+           method=False, function=False)  # fmt: skip
+def to_device(self: Tensor, device: Any, dtype: dtype, non_blocking: bool, copy: bool, memory_format: Any) -> Tensor:
+    return converted(self, dtype, copy, memory_format)
+
+
+@composite("to.other(Tensor(a) self, Tensor other, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)",
+           method=False, function=False)  # fmt: skip
+def to_other(self: Tensor, other: Tensor, non_blocking: bool, copy: bool, memory_format: Any) -> Tensor:
+    return converted(self, other._dtype, copy, memory_format)
+
+
+@composite("type_as(Tensor self, Tensor other) -> Tensor", function=False)
+def type_as(self: Tensor, other: Tensor) -> Tensor:
+    return converted(self, other._dtype, False, None)
+
+
+def _python_form(name: str, *signatures: str) -> Parser:
+    """The parser of a method whose Python signature is not the native one."""
+    return Parser(name, [parse(f"{name}(Tensor self, {s}) -> Tensor") for s in signatures], form="method")
+
+
+_TO = _python_form(
+    "to",
+    "Device? device=None, ScalarType? dtype=None, bool non_blocking=False, bool copy=False, *, MemoryFormat? memory_format=None",
+    "ScalarType dtype, bool non_blocking=False, bool copy=False, *, MemoryFormat? memory_format=None",
+    "Tensor tensor, bool non_blocking=False, bool copy=False, *, MemoryFormat? memory_format=None",
+)
+
+
+@method
+def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """The tensor in another dtype, device or memory format; itself where nothing changes."""
+    index, values, _ = _TO((self, *args), kwargs)
+    dtype = (values[2], values[1], getattr(values[1], "_dtype", None))[index]
+    return converted(self, dtype, values[-2], values[-1])
+
+
+def _dtype_method(name: str, to: dtype) -> None:
+    parser = _python_form(name, "*, MemoryFormat? memory_format=None")
+
+    def convert(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return converted(self, to, False, parser((self, *args), kwargs)[1][1] if args or kwargs else None)
+
+    convert.__name__ = convert.__qualname__ = name
+    convert.__doc__ = f"The tensor in {to.name}; itself where it has it."
+    setattr(Tensor, name, convert)
+
+
+METHODS = {
+    "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16, "bfloat16": dtypes.bfloat16, "long": dtypes.int64, "int": dtypes.int32,
+    "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8, "bool": dtypes.bool_, "cfloat": dtypes.complex64, "cdouble": dtypes.complex128,
+}  # fmt: skip
+for _name, _dtype in METHODS.items():
+    _dtype_method(_name, _dtype)
+
+TYPE_STRINGS = {f"torch.{d.scalar_name}Tensor": d for d in dtypes.ALL}
+
+
+@method
+def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
+    """The name of the tensor's type, or the tensor in the type named. Raises ValueError for a name there is not."""
+    if dtype is None:
+        return f"torch.{self._dtype.scalar_name}Tensor"
+    if isinstance(dtype, str):
+        if dtype not in TYPE_STRINGS:
+            raise ValueError(f"invalid type: '{dtype}'")
+        dtype = TYPE_STRINGS[dtype]
+    if not isinstance(dtype, dtypes.dtype):
+        raise TypeError("dtype must be a type, str, or dtype object")
+    return converted(self, dtype, False, None)
+
+
+# -- out of the graph ------------------------------------------------------------------------------------------------------------
+DETACHED_VIEW = (
+    "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, and gradient_as_bucket_view "
+    "is set as True, gradients are views of DDP buckets, and hence detach_() cannot be called on these gradients. To fix this error, please refer "
+    "to the Optimizer.zero_grad() function in torch/optim/optimizer.py as the solution."
+)
+
+
+@composite("detach(Tensor(a) self) -> Tensor(a)")
+def detach(self: Tensor) -> Tensor:
+    return alias(self)
+
+
+@composite("detach_(Tensor(a!) self) -> Tensor(a!)")
+def detach_(self: Tensor) -> Tensor:
+    if self._view is not None:
+        raise RuntimeError(DETACHED_VIEW)
+    self._node, self._nr = None, 0
+    return self
+
+
+# -- writes of whole tensors -----------------------------------------------------------------------------------------------------
+def copied_from(self: np.ndarray, src: Any, non_blocking: bool) -> np.ndarray:
+    """`src` as `self` can hold it. Raises RuntimeError where it does not broadcast."""
+    src = cast(np.asarray(src), self.dtype)
+    lead = self.ndim - src.ndim
+    for d in reversed(range(max(self.ndim, src.ndim))):
+        mine, other = self.shape[d] if lead >= 0 or d + lead >= 0 else 1, src.shape[d - lead] if d >= lead else 1
+        if lead >= 0 and other not in (1, mine):
+            raise RuntimeError(f"The size of tensor a ({mine}) must match the size of tensor b ({other}) at non-singleton dimension {d}")
+    return src
+
+
+C_NAMES = {
+    "bool": "bool", "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t", "float16": "c10::Half",
+    "bfloat16": "c10::BFloat16", "float32": "float", "float64": "double", "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
+}  # fmt: skip
+
+
+def element(value: Any, to: np.dtype, word: str | None = None) -> np.ndarray:
+    """A Python number as one element. Raises RuntimeError, calling the type `word`, where it is out of range."""
+    d = OF_NUMPY[to]
+    if not _fits(value, d):
+        raise RuntimeError(f"value cannot be converted to type {word or C_NAMES[d.name]} without overflow")
+    if d.category == 0:
+        return np.asarray(bool(value))
+    if isinstance(value, complex) and d.category < 3:
+        value = value.real
+    if d.category == 1:
+        return np.asarray(int(value)).astype(to)
+    return cast(np.asarray(value, np.complex128 if d.category == 3 else np.float64), to)
+
+
+def _fits(value: Any, d: dtype) -> bool:
+    if d.category == 0:
+        return True
+    if isinstance(value, complex):
+        if d.category == 3:
+            return _fits(value.real, d.to_real()) and _fits(value.imag, d.to_real())
+        return value.imag == 0 and _fits(value.real, d)
+    if d.category == 1:
+        if value - value != 0:
+            return False
+        limits = np.iinfo(d.np)
+        return (-limits.max if limits.min == 0 else limits.min) <= value <= limits.max
+    if value - value != 0 or d.category == 3:
+        return True
+    return abs(value) <= float(ml_dtypes.finfo(d.np).max)
+
+
+def filled_with(self: np.ndarray, value: np.ndarray) -> np.ndarray:
+    if np.ndim(value):
+        raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
+    return cast(np.asarray(value), self.dtype)
+
+
+def full_of(self: np.ndarray, value: np.ndarray) -> np.ndarray:
+    made = copied(self)
+    made[...] = value
+    return made
+
+
+op("copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)",
+   write(copied_from, node="torch::autograd::CopyBackwards", function=False),
+   self=lambda g: None, src=lambda g: g)  # fmt: skip
+op("fill.Scalar(Tensor self, Scalar value) -> Tensor",
+   plain(lambda self, value: full_of(self, element(value, self.dtype)), method=False),
+   self=lambda g: F.zeros_like(g))  # fmt: skip
+op("fill.Tensor(Tensor self, Tensor value) -> Tensor",
+   plain(lambda self, value: full_of(self, filled_with(self, value)), method=False),
+   self=lambda g: F.zeros_like(g), value=lambda g: F.sum(g))  # fmt: skip
+op("fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)",
+   write(lambda self, value: element(value, self.dtype), node="FillBackward2", overlaps=True),
+   self=lambda g: F.zeros_like(g))  # fmt: skip
+op("fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)",
+   write(filled_with, node="FillBackward3", overlaps=True),
+   self=lambda g: F.zeros_like(g), value=lambda g: F.sum(g))  # fmt: skip
+op("zero_(Tensor(a!) self) -> Tensor(a!)",
+   write(lambda self: np.zeros((), self.dtype), overlaps=True),
+   self=lambda g: F.zeros_like(g))  # fmt: skip
+
+
+# -- questions -------------------------------------------------------------------------------------------------------------------
+@method
+def is_same_size(self: Tensor, other: Tensor) -> bool:
+    """True where both have one shape."""
+    return self._array.shape == other._array.shape
+
+
+@method
+def is_nonzero(self: Tensor) -> bool:
+    """The one element as a bool."""
+    return bool(self)

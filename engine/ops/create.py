@@ -1,0 +1,345 @@
+"""New tensors: filled, counted, evenly spaced, and like another one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes, modes
+from ..calls import FUNCTIONS, run_out
+from ..dtypes import OF_NUMPY, dtype
+from ..op import composite
+from ..parser import Parser, python_order
+from ..registry import OVERLOADS
+from ..schema import Schema, parse
+from ..strided import dense_strides, new, row_major, span
+from ..tensor import Tensor, strides_of, wrap
+from .convert import element, steps_for
+
+OPTIONS = "ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None"
+PINNED = "pin_memory=True requires a CUDA or other accelerator backend; no pinned memory allocator is available on this system."
+Made = Callable[..., Any]
+
+
+# -- what every new tensor has -----------------------------------------------------------------------------------------------------
+class Factory:
+    """The public call of a function that makes tensors: its Python signature has `requires_grad` after the native options."""
+
+    def __init__(self, name: str, form: str) -> None:
+        self.name, self.form = name, form
+        self.__name__ = self.__qualname__ = name
+        self.parser: Parser | None = None
+
+    def _build(self) -> Parser:
+        ops = OVERLOADS[self.name].ops
+        schemas = [_with_requires_grad(o.schema) for o in ops]
+        outs = [o.family.out for o in ops]
+        order = python_order(self.name, schemas, form=self.form, has_out=outs)
+        self.ops = [ops[i] for i in order]
+        self.parser = Parser(self.name, [schemas[i] for i in order], form=self.form, has_out=[outs[i] for i in order])
+        return self.parser
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        index, values, out = (self.parser or self._build())(args, kwargs)
+        op = self.ops[index]
+        at = op.schema.names.index("pin_memory")
+        if values[at]:
+            raise RuntimeError(PINNED)
+        flag = values.pop(at + 1)
+        if out is not None:
+            if values[at - 3] is None:
+                values[at - 3] = out._dtype
+            return run_out(op, values, out)
+        made = op.run(values)
+        if modes.is_inference_mode_enabled():
+            made._counter = None
+        return requiring(made, flag)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        return lambda *args, **kwargs: self(instance, *args, **kwargs)
+
+
+def _with_requires_grad(schema: Schema) -> Schema:
+    return parse(schema.text.replace("pin_memory=None", "pin_memory=None, bool? requires_grad=False"))
+
+
+def requiring(made: Tensor, flag: bool | None) -> Tensor:
+    """The tensor, started to record where `flag` says so. Raises RuntimeError for a dtype that has no gradient."""
+    if not flag:
+        return made
+    if not made._dtype.differentiable:
+        raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+    return made.requires_grad_()
+
+
+def factory(text: str, out: bool = False) -> Callable[[Made], Made]:
+    """Declare a function that makes a tensor; in `text`, OPTIONS stands for dtype, layout, device and pin_memory."""
+
+    def declare(body: Made) -> Made:
+        is_method = "(Tensor self, " in text and text.startswith("new_")
+        composite(text.replace("OPTIONS", OPTIONS), method=is_method, function=not is_method, out=out)(body)
+        name = parse(text.replace("OPTIONS", OPTIONS)).name
+        if is_method:
+            setattr(Tensor, name, Factory(name, "method"))
+        else:
+            FUNCTIONS[name] = Factory(name, "function")
+        return body
+
+    return declare
+
+
+def tensor_over(array: np.ndarray) -> Tensor:
+    return wrap(array, OF_NUMPY[array.dtype])
+
+
+def checked(size: Sequence[int], name: str = "") -> tuple[int, ...]:
+    """`size` as a shape. Raises RuntimeError for a negative side."""
+    for n in size:
+        if n < 0:
+            if name:
+                raise RuntimeError(f"{name}: Dimension size must be non-negative.")
+            raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(size)}")
+    return tuple(size)
+
+
+def filled(array: np.ndarray, value: Any) -> Tensor:
+    """A tensor over `array`, every element the Python number `value`."""
+    array[...] = element(value, array.dtype)
+    return tensor_over(array)
+
+
+def default(given: dtype | None) -> np.dtype:
+    return (given or dtypes.get_default_dtype()).np
+
+
+# -- of a given size ---------------------------------------------------------------------------------------------------------------
+@factory("zeros(int[] size, *, OPTIONS) -> Tensor", out=True)
+def zeros(size: Any, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: Any = None) -> Tensor:
+    return tensor_over(np.zeros(checked(size, "zeros"), default(dtype)))
+
+
+@factory("ones(int[] size, *, OPTIONS) -> Tensor", out=True)
+def ones(size: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+    return tensor_over(np.ones(checked(size), default(dtype)))
+
+
+@factory("full(int[] size, Scalar fill_value, *, OPTIONS) -> Tensor", out=True)
+def full(size: Any, fill_value: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+    return filled(np.empty(checked(size), (dtype or dtypes.of_number(fill_value)).np), fill_value)
+
+
+@factory("empty.memory_format(int[] size, *, OPTIONS, MemoryFormat? memory_format=None) -> Tensor", out=True)
+def empty(size: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any, memory_format: Any) -> Tensor:
+    size = checked(size)
+    return tensor_over(zeroed(size, steps_for(size, memory_format) or row_major(size), default(dtype)))
+
+
+def zeroed(size: tuple[int, ...], steps: Sequence[int], to: np.dtype) -> np.ndarray:
+    """Memory whose values mean nothing: zeros, so that nothing is left to chance."""
+    made = new(size, steps, to)
+    made[...] = 0
+    return made
+
+
+@factory("empty_strided(int[] size, int[] stride, *, OPTIONS) -> Tensor")
+def empty_strided(size: Any, stride: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+    if len(size) != len(stride):
+        raise RuntimeError(f"dimensionality of sizes ({len(size)}) must match dimensionality of strides ({len(stride)})")
+    if any(s < 0 for s in stride):
+        raise RuntimeError(f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}")
+    to = default(dtype)
+    size = checked(size)
+    return tensor_over(np.ndarray(size, to, np.zeros(span(size, stride), to), 0, tuple(s * to.itemsize for s in stride)))
+
+
+@factory("scalar_tensor(Scalar s, *, OPTIONS) -> Tensor")
+def scalar_tensor(s: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+    return filled(np.empty((), default(dtype)), s)
+
+
+@factory("eye(int n, *, OPTIONS) -> Tensor", out=True)
+def eye(n: int, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+    return identity(n, n, dtype)
+
+
+@factory("eye.m(int n, int m, *, OPTIONS) -> Tensor", out=True)
+def eye_m(n: int, m: int, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+    return identity(n, m, dtype)
+
+
+def identity(n: int, m: int, dtype: dtype | None) -> Tensor:
+    for name, side in (("n", n), ("m", m)):
+        if side < 0:
+            raise RuntimeError(f"{name} must be greater or equal to 0, got {side}")
+    return tensor_over(np.eye(n, m, dtype=default(dtype)))
+
+
+# -- ranges ------------------------------------------------------------------------------------------------------------------------
+def counted(start: Any, end: Any, step: Any, dtype: dtype | None, closed: bool = False) -> Tensor:
+    """`start`, `start + step`, ... below `end` (up to it where `closed`). Raises RuntimeError where that never ends."""
+    if dtype is None:
+        integral = all(isinstance(v, int) for v in (start, end, step))
+        dtype = dtypes.int64 if integral and not closed else dtypes.get_default_dtype()
+    for v in (start, end, step):
+        if isinstance(v, complex):
+            raise RuntimeError("value cannot be converted to type double without overflow")
+    if dtype.category in (0, 3):
+        raise NotImplementedError(f"\"{'range' if closed else 'arange'}_cpu\" not implemented for '{dtype.scalar_name}'")
+    if dtype.category == 1:
+        start, end, step = (v if isinstance(v, int) else v if v - v != 0 else int(v) for v in (start, end, step))
+    if step == 0 or (isinstance(step, float) and math.isnan(step)):
+        raise RuntimeError("step must be nonzero")
+    if start - start != 0 or end - end != 0:
+        raise RuntimeError(f"unsupported range: {_shown(start)} -> {_shown(end)}")
+    if (step > 0 and end < start) or (step < 0 and end > start):
+        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    return tensor_over(_values(start, step, _count(start, end, step, closed), dtype))
+
+
+def _shown(v: float) -> str:
+    """A bound as PyTorch prints a double."""
+    return f"{v:g}"
+
+
+def _count(start: Any, end: Any, step: Any, closed: bool) -> int:
+    if closed:
+        return int((end - start) / step) + 1
+    if all(isinstance(v, int) for v in (start, end, step)):
+        return -((start - end) // step)
+    return math.ceil((end - start) / step)
+
+
+def _values(start: Any, step: Any, count: int, dtype: dtype) -> np.ndarray:
+    """`start + i * step`, computed in the precision PyTorch accumulates in."""
+    wide = np.int64 if dtype.category == 1 else np.float64 if dtype.name in ("float32", "float64") else np.float32
+    steps = np.arange(count, dtype=np.int64).astype(wide)
+    return (np.asarray(start).astype(wide) + steps * np.asarray(step).astype(wide)).astype(dtype.np)
+
+
+@factory("arange(Scalar end, *, OPTIONS) -> Tensor", out=False)
+def arange(end: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+    return counted(0, end, 1, dtype)
+
+
+@factory("arange.start(Scalar start, Scalar end, *, OPTIONS) -> Tensor")
+def arange_start(start: Any, end: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+    return counted(start, end, 1, dtype)
+
+
+@factory("arange.start_step(Scalar start, Scalar end, Scalar step=1, *, OPTIONS) -> Tensor", out=True)
+def arange_step(start: Any, end: Any, step: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+    return counted(start, end, step, dtype)
+
+
+@factory("linspace(Scalar start, Scalar end, int steps, *, OPTIONS) -> Tensor", out=True)
+def linspace(start: Any, end: Any, steps: int, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+    if steps < 0:
+        raise RuntimeError("number of steps must be non-negative")
+    if dtype is None:
+        dtype = dtypes.get_default_dtype()
+        dtype = dtype.to_complex() if isinstance(start, complex) or isinstance(end, complex) else dtype
+    if dtype.category == 0:
+        raise NotImplementedError("\"linspace_cpu\" not implemented for 'Bool'")
+    return tensor_over(spaced(start, end, steps, dtype))
+
+
+def spaced(start: Any, end: Any, steps: int, dtype: dtype) -> np.ndarray:
+    """Evenly spaced values, counted from both ends so that each end is exact."""
+    if dtype.category == 1:
+        first, last, at = np.float32(int(start)), np.float32(int(end)), np.arange(steps, dtype=np.int64)
+        whole = (int(end) - int(start)) / max(steps - 1, 1)
+        step = np.float32(whole)
+        lower = (first + step * at.astype(np.float32)).astype(np.int64)
+        upper = (last - step * (steps - at - 1).astype(np.float32)).astype(np.int64)
+        return np.where(at < steps // 2, lower, upper).astype(dtype.np) if steps != 1 else np.asarray([int(start)]).astype(dtype.np)
+    kind = dtype.wide.type if dtype.category == 2 else dtype.np.type
+    first, last = element(start, dtype.np).astype(dtype.wide)[()], element(end, dtype.np).astype(dtype.wide)[()]
+    if steps == 1:
+        return np.asarray([first]).astype(dtype.np)
+    real = np.float32 if dtype.wide.itemsize == 4 or dtype.name == "complex64" else np.float64
+    step = kind((last - first) / real(max(steps - 1, 1)))
+    at = np.arange(steps)
+    lower, upper = first + step * at.astype(real), last - step * (steps - at - 1).astype(real)
+    return np.where(at < steps // 2, lower, upper).astype(dtype.np)
+
+
+def _end(value: Any, name: str, side: str) -> Any:
+    """A Python number from a 0-dim tensor given for a bound."""
+    if not isinstance(value, Tensor):
+        return value
+    if value.ndim:
+        dims = {"start": 0, "end": 0} | {side: value.ndim}
+        raise RuntimeError(f"{name} only supports 0-dimensional start and end tensors, but got {side} with {dims[side]} dimension(s).")
+    return value.item()
+
+
+def _linspace_of(overload: str, start_type: str, end_type: str) -> None:
+    @factory(f"linspace.{overload}({start_type} start, {end_type} end, int steps, *, OPTIONS) -> Tensor", out=True)
+    def of_tensors(start: Any, end: Any, steps: int, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+        return linspace(_end(start, "linspace", "start"), _end(end, "linspace", "end"), steps, dtype, layout, device, pin_memory)
+
+
+for _first in ("Tensor", "Scalar"):
+    for _second in ("Tensor", "Scalar"):
+        if (_first, _second) != ("Scalar", "Scalar"):
+            _linspace_of(f"{_first}_{_second}", _first, _second)
+
+
+# -- like another tensor -------------------------------------------------------------------------------------------------------------
+def like(self: Tensor, dtype: dtype | None, memory_format: Any) -> np.ndarray:
+    """New memory with the shape of `self`, and its layout unless a memory format asks for another."""
+    array = self._array
+    steps = steps_for(array.shape, memory_format)
+    return new(array.shape, steps or dense_strides(array.shape, strides_of(array)), (dtype or self._dtype).np)
+
+
+@factory("zeros_like(Tensor self, *, OPTIONS, MemoryFormat? memory_format=None) -> Tensor")
+def zeros_like(self: Tensor, dtype: Any, layout: Any, device: Any, pin_memory: Any, memory_format: Any) -> Tensor:
+    return filled(like(self, dtype, memory_format), 0)
+
+
+@factory("ones_like(Tensor self, *, OPTIONS, MemoryFormat? memory_format=None) -> Tensor")
+def ones_like(self: Tensor, dtype: Any, layout: Any, device: Any, pin_memory: Any, memory_format: Any) -> Tensor:
+    return filled(like(self, dtype, memory_format), 1)
+
+
+@factory("full_like(Tensor self, Scalar fill_value, *, OPTIONS, MemoryFormat? memory_format=None) -> Tensor")
+def full_like(self: Tensor, fill_value: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any, memory_format: Any) -> Tensor:
+    return filled(like(self, dtype, memory_format), fill_value)
+
+
+@factory("empty_like(Tensor self, *, OPTIONS, MemoryFormat? memory_format=None) -> Tensor")
+def empty_like(self: Tensor, dtype: Any, layout: Any, device: Any, pin_memory: Any, memory_format: Any) -> Tensor:
+    return filled(like(self, dtype, memory_format), 0)
+
+
+@factory("new_zeros(Tensor self, int[] size, *, OPTIONS) -> Tensor")
+def new_zeros(self: Tensor, size: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+    return tensor_over(np.zeros(checked(size), (dtype or self._dtype).np))
+
+
+@factory("new_ones(Tensor self, int[] size, *, OPTIONS) -> Tensor")
+def new_ones(self: Tensor, size: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+    return tensor_over(np.ones(checked(size), (dtype or self._dtype).np))
+
+
+@factory("new_full(Tensor self, int[] size, Scalar fill_value, *, OPTIONS) -> Tensor")
+def new_full(self: Tensor, size: Any, fill_value: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+    return filled(np.empty(checked(size), (dtype or self._dtype).np), fill_value)
+
+
+@factory("new_empty(Tensor self, int[] size, *, OPTIONS) -> Tensor")
+def new_empty(self: Tensor, size: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+    return tensor_over(np.zeros(checked(size), (dtype or self._dtype).np))
+
+
+@factory("new_empty_strided(Tensor self, int[] size, int[] stride, *, OPTIONS) -> Tensor")
+def new_empty_strided(self: Tensor, size: Any, stride: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+    return empty_strided(size, stride, dtype or self._dtype, layout, device, pin_memory)
+
+
