@@ -23,7 +23,7 @@ def describe(subject: str = "engine") -> dict[str, Any]:
     """What a run must know before it starts, as plain data. Raises BadInput for another PyTorch or an unknown subject."""
     if complaint := torch_complaint(torch.__version__):
         raise BadInput(complaint)
-    _module(subject)
+    _refuse_unknown(subject)
     return {
         "cells": [*sweep.cells(), *programs.cells()],
         "properties": [*sweep.PROPERTIES, PROGRAM],
@@ -49,21 +49,18 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), "torch": torch.__version__, "pinned torch": TORCH, **found}
 
 
-def _module(subject: str) -> Any:
+def _refuse_unknown(subject: str) -> None:
     try:
-        return importlib.import_module(subject)
+        importlib.import_module(subject)
     except ModuleNotFoundError as error:
         raise BadInput(f"--subject {subject}: no module is called {error.name}; it is engine, torch or an importable module") from None
 
 
-def run_cell(op: str, prop: str, *, subject: str = "engine", **options: Any) -> Any:
-    if prop == PROGRAM:
-        return programs.run_cell(op, prop, subject=_module(subject), **options)
-    return sweep.run_cell(op, prop, subject=subject, **options)
+def run_cell(op: str, prop: str, **options: Any) -> Any:
+    """One cell's CellResult; the options are those of `sweep.run_cell`."""
+    return (programs if prop == PROGRAM else sweep).run_cell(op, prop, **options)
 
 
 def replay(case: dict[str, Any], op: str, prop: str, subject: str = "engine") -> Any:
     """What still fails in a stored case: a Failure, a list of them, or nothing."""
-    if prop == PROGRAM:
-        return programs.replay(case, op, prop, _module(subject))
-    return sweep.replay(case, op, prop, subject)
+    return (programs if prop == PROGRAM else sweep).replay(case, op, prop, subject)

@@ -141,10 +141,11 @@ def _accepted_gaps(result: dict[str, Any], known: list[Gap], failures: list[dict
     return accepted
 
 
-def explain(findings: list[Finding], full: int = 8, rows: int = 60) -> Iterator[str]:
+def explain(findings: list[Finding], full: int = 8, most: int = 60) -> Iterator[str]:
     """The rows that differ, a line per cell; for the first `full` cells the smallest counterexample and the command that repeats it."""
     shown = 0
     for kind, meaning in MEANING.items():
+        rows = most if kind != "better" else most // 4
         by_name: dict[str, list[Finding]] = defaultdict(list)
         for finding in findings:
             if finding.kind == kind:
