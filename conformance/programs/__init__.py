@@ -26,6 +26,10 @@ TOPICS = (
     "indexing",
     "conversions",
     "training",
+    "complex_numbers",
+    "forward_mode",
+    "printing",
+    "threads",
     "sequences",
 )
 
