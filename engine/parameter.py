@@ -325,7 +325,11 @@ def _dtype(v: Any) -> dtypes.dtype:
     return _PYTHON_DTYPES[v] if isinstance(v, type) else v
 
 
+def _device(v: Any) -> device:
+    return device(_int64(v.__index__()) if _is_int(v) else v)
+
+
 _BINDERS: dict[str, Callable[[Any], Any]] = {
     "Tensor": _tensor, "Scalar": _number, "complex": complex, "float": float, "int": _int, "SymInt": _symint, "str": _string,
-    "Scalar[]": tuple, "ScalarType": _dtype, "Device": device,
+    "Scalar[]": tuple, "ScalarType": _dtype, "Device": _device,
 }  # fmt: skip
