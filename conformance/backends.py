@@ -117,6 +117,8 @@ class Backend:
         if op.spec.call is not None:
             return op.spec.call(self.m, **{n: v for n, v in args.items() if v is not OMITTED})
         form = forms(op)[0]
+        if form == "attribute":
+            return getattr(args[op.schema.arguments[0].name], op.schema.name)
         return self.method(op, args) if form == "method" else self.function(op, args)
 
     def internal(self, op: Declaration) -> Any:
@@ -263,7 +265,7 @@ def _forms(namespace: str, name: str) -> tuple[str, ...]:
     if hasattr(space(torch, namespace), name):
         made.append("function")
     if not namespace and hasattr(torch.Tensor, name):
-        made.append("method")
+        made.append("method" if callable(getattr(torch.Tensor, name)) else "attribute")
     return tuple(made)
 
 
@@ -272,7 +274,7 @@ def forms(op: Declaration) -> tuple[str, ...]:
     made = _forms(op.schema.namespace, op.schema.name) or ("internal",)
     first = op.schema.arguments[0] if op.schema.arguments else None
     if first is None or first.type != "Tensor":
-        made = tuple(f for f in made if f != "method") or ("internal",)
+        made = tuple(f for f in made if f in ("function", "internal")) or ("internal",)
     return made
 
 

@@ -94,6 +94,8 @@ def _tensor(value: TensorValue) -> str:
 def _call(op: Declaration, case: Case) -> str:
     known = {n: n for n, v in case.args.items() if v is not OMITTED}
     form = "function" if op.spec.call is not None else forms(op)[0]
+    if form == "attribute":
+        return f"{op.schema.arguments[0].name}.{op.schema.name}"
     skip = form == "method"
     positional, named = spread(op.schema, {n: known.get(n, OMITTED) for n in case.args}, skip=int(skip))
     if form == "function" and not op.schema.namespace.startswith("nn") and "self" in named:

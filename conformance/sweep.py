@@ -8,6 +8,7 @@ import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -140,6 +141,9 @@ def run_cell(
     census: Counter[str] = Counter()
     worst: dict[str, tuple[bytes, Case, Difference]] = {}
     with quiet():
+        if (broken := _unbuildable(trial)) is not None:
+            result.failures, result.status = [broken], "fail"
+            return result
         cases = stream(trial.build, zlib.crc32(f"{trial.op.key}::{property}".encode()) + seed)
         for _ in range(examples):
             case, raw = next(cases)
@@ -157,6 +161,18 @@ def run_cell(
     result.status = "fail" if worst else "pass" if result.comparisons else "vacuous"
     result.seconds = time.process_time() - started
     return result
+
+
+def _unbuildable(trial: Trial) -> Failure | None:
+    """The failure of a cell whose cases cannot be drawn: a missing kind, or a domain that raises."""
+    try:
+        for _, _ in islice(stream(trial.build, 0), 20):
+            pass
+    except Exception as error:
+        op, name = trial.op.key, trial.property.name
+        words = f"no case can be drawn: {type(error).__name__}: {error}"
+        return Failure(op, name, "spec", words, {}, words, "", "", f"python -m conformance run '{op}::{name}'")
+    return None
 
 
 def _shrunk(trial: Trial, kind: str, raw: bytes, case: Case, found: Difference) -> tuple[Case, Difference]:

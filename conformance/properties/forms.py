@@ -27,6 +27,8 @@ def forms(B: Backend, op: Declaration, case: Case) -> See:
     if "method" in available and B.is_tensor(args[op.schema.arguments[0].name]):
         yield "method", attempt(lambda: B.method(op, args))
         yield "method by keyword", attempt(lambda: B.method(op, args, keywords=True))
+    if "attribute" in available:
+        yield "attribute", attempt(lambda: getattr(args[op.schema.arguments[0].name], op.schema.name))
     if op.operator:
         yield from _operators(B, op, case, args)
 
