@@ -466,7 +466,7 @@ class OpNode(Node):
             if recording:
                 values.append(self._as_tensor(value))
             elif kind == TENSORS:
-                values.append([_cast_like(t._array, gs[0], promoted) for t in value])
+                values.append([_cast_like(_array(t), gs[0], promoted) for t in value])
             else:
                 values.append(_cast_like(value.array if type(value) is Saved else _array(value), gs[0], promoted))
         return values
@@ -555,9 +555,7 @@ def _version(value: Any) -> Any:
         return value.counter[0] if value.counter is not None else 0
     if isinstance(value, Tensor):
         return value._counter[0]  # type: ignore[index]  # an inference tensor was refused
-    if isinstance(value, list) and value and isinstance(value[0], Tensor):
-        return [t._counter[0] for t in value]
-    return 0
+    return [_version(v) for v in value] if isinstance(value, list) else 0
 
 
 def _check_version(value: Any, then: Any, node: OpNode) -> None:

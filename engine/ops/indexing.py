@@ -1,0 +1,305 @@
+"""`x[...]` and `x[...] = value`: what an index means, taken apart into views and index tensors."""
+
+from __future__ import annotations
+
+import operator
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from ..dtypes import OF_NUMPY
+from ..number import converted
+from ..op import OPS, F
+from ..parameter import type_name
+from ..tensor import Tensor, method, wrap
+
+ZERO_DIM = "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
+NOT_TUPLE = (
+    "Using a non-tuple sequence for multidimensional indexing is deprecated and will be changed in pytorch 2.9; use x[tuple(seq)] instead of "
+    "x[seq]. In pytorch 2.9 this will be interpreted as tensor index, x[torch.tensor(seq)], which will result either in an error or a different result"
+)
+NOT_VALID = "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got {})"
+MASKS = (dtypes.bool_, dtypes.uint8)
+
+
+@method
+def __getitem__(self: Tensor, index: Any) -> Tensor:
+    """A view where integers, slices, None and Ellipsis say where; a copy where tensors, lists or bools do."""
+    kind = type(index)
+    if kind is int or isinstance(index, np.integer):
+        return _select(self, 0, int(index), 0)
+    if kind is slice:
+        return _slice(self, 0, index, True)
+    if index is None:
+        return OPS["unsqueeze"].run([self, 0])
+    if index is Ellipsis:
+        return OPS["alias"].run([self])
+    parts = _as_tuple(index)
+    found, tensors = _walk(self, parts)
+    if tensors:
+        return OPS["index.Tensor"].run([found, tensors])
+    return OPS["alias"].run([self]) if found is self else found
+
+
+@method
+def __setitem__(self: Tensor, index: Any, value: Any) -> None:
+    """Write a number, or a tensor that broadcasts, to what the index names."""
+    value = _value(self, value)
+    if index is False:
+        return
+    if index is Ellipsis:
+        return _copy(self, value)
+    if index is None or index is True:
+        return _copy(OPS["unsqueeze"].run([self, 0]), value)
+    if isinstance(index, int | np.integer):
+        return _copy(_select(self, 0, int(index), 0), value)
+    if type(index) is slice:
+        return _copy(_slice(self, 0, index, False), value)
+    found, tensors = _walk(self, _as_tuple(index))
+    if not tensors:
+        return _copy(found, value)
+    if value._array.shape != found._array.shape:
+        value = _without_leading_ones(value)
+    OPS["index_put"].run_inplace([found, tensors, value, False])
+
+
+@method
+def __delitem__(self: Tensor, index: Any) -> None:
+    raise TypeError("Tensor does not support deleting items")
+
+
+# -- what an index is made of --------------------------------------------------------------------------------------------
+def _as_tuple(index: Any) -> tuple[Any, ...]:
+    if isinstance(index, tuple):
+        return tuple(index)
+    if _is_tuple_in_disguise(index):
+        warnings.warn(NOT_TUPLE, UserWarning, stacklevel=3)
+        return tuple(index)
+    return (index,)
+
+
+def _is_tuple_in_disguise(index: Any) -> bool:
+    """PyTorch's (and once NumPy's) guess: a short sequence with a slice, sequence, tensor, None or Ellipsis in it."""
+    if not _is_sequence(index) or isinstance(index, np.ndarray) or len(index) >= 32:
+        return False
+    return any(e is None or e is Ellipsis or isinstance(e, Tensor | slice) or _is_sequence(e) for e in index)
+
+
+def _is_sequence(value: Any) -> bool:
+    return isinstance(value, Sequence | np.ndarray)
+
+
+def _count(parts: tuple[Any, ...]) -> int:
+    """How many dimensions the parts speak of."""
+    count = 0
+    for part in parts:
+        if isinstance(part, Tensor):
+            count += part._array.ndim if part._dtype in MASKS else 1
+        elif part is not None and part is not Ellipsis and not isinstance(part, bool):
+            count += 1
+    return count
+
+
+def _walk(self: Tensor, parts: tuple[Any, ...]) -> tuple[Tensor, list[Tensor | None]]:
+    """Apply what makes views; the view, and the index tensors left to apply (one per dimension, None for none)."""
+    parts = tuple(_from_array(p) if isinstance(p, np.ndarray) else p for p in parts)
+    count = _count(parts)
+    if count > self._array.ndim:
+        raise IndexError(f"too many indices for tensor of dimension {self._array.ndim}")
+    found, dim = self, 0
+    tensors: dict[int, Tensor] = {}
+    for place, part in enumerate(parts):
+        if isinstance(part, int | np.integer) and not isinstance(part, bool):
+            found = _select(found, dim, int(part), place)
+        elif isinstance(part, slice):
+            found = _slice(found, dim, part, False)
+            dim += 1
+        elif part is Ellipsis:
+            dim += self._array.ndim - count
+        elif part is None:
+            found = OPS["unsqueeze"].run([found, dim])
+            dim += 1
+        else:
+            tensor = _index_tensor(part)
+            if tensor._array.ndim or tensor._dtype.category > 1:
+                tensors[dim] = tensor
+                dim += tensor._array.ndim if tensor._dtype in MASKS else 1
+            elif tensor._dtype in MASKS:
+                found = OPS["unsqueeze"].run([found, dim])
+                tensors[dim] = wrap(np.zeros(1 if tensor._array else 0, np.int64), dtypes.int64)
+                dim += 1
+            else:
+                found = _select(found, dim, int(tensor._array), place)
+    return found, _in_order(tensors)
+
+
+def _in_order(tensors: dict[int, Tensor]) -> list[Tensor | None]:
+    """One entry per dimension; a mask stands for all of its own."""
+    made: list[Tensor | None] = []
+    taken = 0
+    for dim, tensor in sorted(tensors.items()):
+        made += [None] * (dim - taken)
+        made.append(tensor)
+        taken = dim + (tensor._array.ndim if tensor._dtype in MASKS else 1)
+    return made
+
+
+def _index_tensor(part: Any) -> Tensor:
+    """The tensor a tensor, bool or sequence stands for. Raises IndexError for anything else."""
+    if isinstance(part, Tensor):
+        return part
+    if isinstance(part, bool):
+        return wrap(np.asarray(part), dtypes.bool_)
+    if _is_sequence(part):
+        return _from_sequence(part)
+    try:
+        return wrap(np.asarray(operator.index(part), np.int64), dtypes.int64)
+    except TypeError:
+        raise IndexError(NOT_VALID.format(type_name(part))) from None
+
+
+def _select(self: Tensor, dim: int, index: int, place: int) -> Tensor:
+    """One position. `place` is where it stands in the whole index, which is what the error calls its dimension."""
+    shape = self._array.shape
+    if not shape:
+        raise IndexError(ZERO_DIM)
+    if not -(2**63) <= index < 2**63:
+        raise ValueError("Overflow when unpacking long long")
+    if not -shape[dim] <= index < shape[dim]:
+        raise IndexError(f"index {index} is out of bounds for dimension {place} with size {shape[dim]}")
+    return OPS["select.int"].run([self, dim, index])
+
+
+def _slice(self: Tensor, dim: int, part: slice, always: bool) -> Tensor:
+    """A slice; the tensor itself for a whole dimension, unless `always`."""
+    start, end, step = (_bound(v) for v in (part.start, part.stop, part.step))
+    step = 1 if step is None else step
+    if step == 0:
+        raise ValueError("slice step cannot be zero")
+    if step < 0:
+        raise ValueError("step must be greater than zero")
+    if not self._array.ndim:
+        raise IndexError("slice() cannot be applied to a 0-dim tensor.")
+    start, end = start or 0, sys.maxsize if end is None else end
+    if not always and start == 0 and step == 1 and end >= self._array.shape[dim]:
+        return self
+    return OPS["slice.Tensor"].run([self, dim, start, end, step])
+
+
+def _bound(value: Any) -> int | None:
+    if value is None or type(value) is int:
+        return value if value is None else min(max(value, -sys.maxsize), sys.maxsize)
+    if not hasattr(type(value), "__index__"):
+        raise TypeError("slice indices must be integers or None or have an __index__ method")
+    return min(max(operator.index(value), -sys.maxsize), sys.maxsize)
+
+
+# -- sequences as index tensors --------------------------------------------------------------------------------------------
+def _from_array(array: np.ndarray) -> Tensor:
+    kept = array.dtype in (np.dtype(np.bool_), np.dtype(np.uint8))
+    made = array if kept else array.real.astype(np.int64)
+    return wrap(np.array(made), OF_NUMPY[made.dtype])
+
+
+def _from_sequence(part: Any) -> Tensor:
+    """A nested sequence as int64 positions, or as a mask where all of it is bool (or uint8)."""
+    shape = _shape_of(part)
+    leaves: list[Any] = []
+    _flatten(part, shape, 0, leaves)
+    kinds = {_leaf_dtype(v) for v in leaves}
+    kind = kinds.pop() if len(kinds) == 1 else np.dtype(np.int64)
+    if kind not in (np.bool_, np.uint8) or not leaves:
+        kind = np.dtype(np.int64)
+        leaves = [_to_int(v) for v in leaves]
+    else:
+        leaves = [v._array.item() if isinstance(v, Tensor) else v for v in leaves]
+    return wrap(np.array(leaves, kind).reshape(shape), OF_NUMPY[np.dtype(kind)])
+
+
+def _shape_of(part: Any) -> tuple[int, ...]:
+    shape: list[int] = []
+    while True:
+        if isinstance(part, str | bytes):
+            raise TypeError(f"new(): invalid data type '{type(part).__name__}'")
+        if isinstance(part, Tensor):
+            return (*shape, *part._array.shape)
+        if not _is_sequence(part):
+            return tuple(shape)
+        shape.append(len(part))
+        if not shape[-1]:
+            return tuple(shape)
+        part = part[0]
+
+
+def _flatten(part: Any, shape: tuple[int, ...], depth: int, leaves: list[Any]) -> None:
+    """Append the elements in order. Raises ValueError where a sequence inside has another length than its first neighbour."""
+    if depth == len(shape):
+        leaves.append(part)
+        return
+    if not hasattr(part, "__len__"):
+        raise TypeError(f"expected a sequence of integers or other iterables, got {type_name(part)}")
+    if len(part) != shape[depth]:
+        raise ValueError(f"expected sequence of length {shape[depth]} at dim {depth} (got {len(part)})")
+    for element in part:
+        _flatten(element, shape, depth + 1, leaves)
+
+
+def _leaf_dtype(value: Any) -> np.dtype:
+    if isinstance(value, Tensor):
+        return value._array.dtype
+    return np.dtype(np.bool_) if isinstance(value, bool | np.bool_) else value.dtype if isinstance(value, np.generic) else np.dtype(np.int64)
+
+
+def _to_int(value: Any) -> int:
+    number = value.item() if isinstance(value, Tensor | np.generic) else value
+    if isinstance(number, float):
+        if not abs(number) < 2**63:
+            raise RuntimeError("value cannot be converted to type int64 without overflow")
+        return int(number)
+    if isinstance(number, str | bytes):
+        raise TypeError(f"new(): invalid data type '{type(number).__name__}'")
+    try:
+        whole = operator.index(number)
+    except TypeError:
+        raise TypeError(f"'{type(number).__name__}' object cannot be interpreted as an integer") from None
+    if not -(2**63) <= whole < 2**63:
+        raise ValueError("Overflow when unpacking long long")
+    return whole
+
+
+# -- what is written ---------------------------------------------------------------------------------------------------------
+def _value(self: Tensor, value: Any) -> Tensor:
+    """What is assigned, as a tensor; a number in the dtype of `self`. Raises TypeError for anything else."""
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, np.integer | np.float64 | np.complex128):
+        value = value.item()
+    if not isinstance(value, bool | int | float | complex):
+        raise TypeError(f"can't assign a {type_name(value)} to a torch.{self._dtype.scalar_name}Tensor")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("Overflow when unpacking long long")
+    return wrap(converted(value, self._dtype.np, round_low=True), self._dtype)
+
+
+def _without_leading_ones(value: Tensor) -> Tensor:
+    shape = value._array.shape
+    first = next((i for i, n in enumerate(shape) if n != 1), len(shape))
+    return OPS["view"].run([value, shape[first:]])
+
+
+def _copy(into: Tensor, value: Tensor) -> None:
+    """Write to a view: as it is where shapes agree, filled from a 0-dim tensor, else expanded."""
+    shape = into._array.shape
+    if value._array.shape == shape:
+        OPS["copy_"].run_inplace([into, value, False])
+    elif not value._array.ndim:
+        F.fill_(into, value)
+    else:
+        value = _without_leading_ones(value)
+        if value._array.shape != shape:
+            value = OPS["expand"].run([value, shape, True])
+        OPS["copy_"].run_inplace([into, value, False])

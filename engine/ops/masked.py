@@ -1,0 +1,87 @@
+"""What a mask says: filling, picking out and writing where it is set."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..number import CPP_WORDS, converted
+from ..op import F, op, plain
+from .index import word, zeros
+
+BYTE_MASK = "masked_scatter_ received a mask with dtype torch.uint8, this behavior is now deprecated,please use a mask with dtype torch.bool instead."
+
+
+def both(mask: np.ndarray, self: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mask and tensor in one shape. Raises RuntimeError where they do not broadcast."""
+    rank = max(mask.ndim, self.ndim)
+    for d in range(1, min(mask.ndim, self.ndim) + 1):
+        n, m = mask.shape[-d], self.shape[-d]
+        if n != m and 1 not in (n, m):
+            raise RuntimeError(f"The size of tensor a ({n}) must match the size of tensor b ({m}) at non-singleton dimension {rank - d}")
+    mask, self = np.broadcast_arrays(mask, self)
+    return mask, self
+
+
+def masked_fill_kernel(self: np.ndarray, mask: np.ndarray, value: Any) -> np.ndarray:
+    if isinstance(value, np.ndarray) and value.ndim:
+        raise RuntimeError(f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
+    mask, self = both(mask, self)
+    if mask.dtype != np.bool_:
+        raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {CPP_WORDS[word(mask)]}")
+    made = np.array(self, order="C")
+    np.copyto(made, converted(value, self.dtype), where=mask)
+    return made
+
+
+def masked_select_kernel(self: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    if mask.dtype != np.bool_:
+        raise RuntimeError("masked_select: expected BoolTensor for mask")
+    mask, self = both(mask, self)
+    return np.atleast_1d(self)[np.atleast_1d(mask)]
+
+
+def masked_scatter_kernel(self: np.ndarray, mask: np.ndarray, source: np.ndarray) -> np.ndarray:
+    mask, self = both(mask, self)
+    if self.dtype != source.dtype:
+        raise RuntimeError(f"masked_scatter: expected self and source to have same dtypes but got{word(self)} and {word(source)}")
+    if mask.dtype == np.uint8:
+        warnings.warn(BYTE_MASK, UserWarning, stacklevel=6)
+    if mask.dtype != np.bool_:
+        raise RuntimeError(f"masked_scatter_ only supports boolean masks, but got mask with dtype {word(mask)}")
+    made = np.array(self, order="C")
+    count = int(np.count_nonzero(mask))
+    if source.size < count:
+        raise RuntimeError("Number of elements of source < number of ones in mask")
+    made[mask] = source.reshape(-1)[:count]
+    return made
+
+
+def masked_source(g: Any, mask: Any, shape: tuple[int, ...]) -> Any:
+    """The gradient of what was scattered: what the mask picked, then zeros for elements that were not used."""
+    used = F.masked_select(g, mask)
+    missing = math.prod(shape) - used.shape[0]
+    return (F.cat([used, zeros(used, (missing,))], 0) if missing else used).reshape(shape)
+
+
+def wide_as(shape: tuple[int, ...], mask: Any) -> tuple[int, ...]:
+    return np.broadcast_shapes(tuple(shape), tuple(mask.shape))
+
+
+op("masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor",
+   plain(masked_fill_kernel, inplace=True, jvp="multilinear"),
+   self=lambda g, mask: F.masked_fill(g, mask, 0))  # fmt: skip
+op("masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor",
+   plain(masked_fill_kernel, inplace=True, jvp="multilinear"),
+   self=lambda g, mask: F.masked_fill(g, mask, 0),
+   value=lambda g, mask: F.sum(F.where(mask, g, zeros(g, ()))))  # fmt: skip
+op("masked_select(Tensor self, Tensor mask) -> Tensor",
+   plain(masked_select_kernel, out=True, jvp="linear"),
+   self=lambda g, self, mask: F.masked_scatter(zeros(g, wide_as(self.shape, mask)), mask, g))  # fmt: skip
+op("masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor",
+   plain(masked_scatter_kernel, inplace=True, jvp="multilinear"),
+   self=lambda g, mask: F.masked_fill(g, mask, 0),
+   source=lambda g, mask, source_shape: masked_source(g, mask, source_shape))  # fmt: skip

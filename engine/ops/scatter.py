@@ -1,0 +1,179 @@
+"""Element by element along one dimension: gather, scatter and the reductions of scattered elements."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..number import converted
+from ..op import F, composite, op, plain
+from ..strided import row_major
+from ..tensor import in_range
+from .index import within, zeros
+
+Shape = tuple[int, ...]
+DEPRECATED_REDUCE = (
+    "The reduce argument of torch.scatter with Tensor src is deprecated and will be removed in a future PyTorch release. "
+    "Use torch.scatter_reduce instead for more reduction options."
+)
+
+
+def _check_index_dtype(what: str, index: np.ndarray) -> None:
+    if index.size and index.dtype.name not in ("int64", "int32"):
+        raise RuntimeError(f"{what}(): Expected dtype int32/int64 for index")
+
+
+def places(index: np.ndarray, dim: int, shape: Shape) -> np.ndarray:
+    """Flat positions, in a row-major array of `shape`, of the elements `index` names along `dim`.
+
+    Raises RuntimeError where one is out of bounds.
+    """
+    within(index, dim, shape[dim], RuntimeError)
+    steps = row_major(shape)
+    where = index.astype(np.int64) * steps[dim]
+    for d, n in enumerate(index.shape):
+        if d != dim and n > 1:
+            where += (np.arange(n) * steps[d]).reshape((n,) + (1,) * (index.ndim - d - 1))
+    return where
+
+
+def gather_kernel(self: np.ndarray, dim: int, index: np.ndarray, sparse_grad: bool) -> np.ndarray:
+    dim = in_range(dim, self.ndim)
+    _check_index_dtype("gather", index)
+    if not index.size:
+        return np.empty(index.shape, self.dtype)
+    source, at = np.atleast_1d(self), np.atleast_1d(index)
+    if source.ndim != at.ndim:
+        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
+    for d in range(source.ndim):
+        if d != dim and at.shape[d] > source.shape[d]:
+            raise RuntimeError(
+                f"Size does not match at dimension {d} expected index {list(index.shape)} to be no larger than self {list(self.shape)} apart from dimension {dim}"
+            )
+    return np.take(np.ascontiguousarray(source).reshape(-1), places(at, dim, source.shape)).reshape(index.shape)
+
+
+def _check_scatter(self: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray | None) -> None:
+    """Raises what PyTorch raises, in its order."""
+    _check_index_dtype("scatter", index)
+    if src is not None and src.dtype != self.dtype:
+        raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
+    if not index.size:
+        return
+    mine, at = np.atleast_1d(self), np.atleast_1d(index)
+    if mine.ndim != at.ndim:
+        raise RuntimeError("Index tensor must have the same number of dimensions as self tensor")
+    fits = all(d == dim or at.shape[d] <= mine.shape[d] for d in range(at.ndim))
+    if src is None:
+        if not fits:
+            raise RuntimeError(f"Expected index {list(index.shape)} to be no larger than self {list(self.shape)} apart from dimension {dim}")
+        return
+    if fits:
+        fits = all(at.shape[d] <= (src.shape[in_range(d, src.ndim)] if src.ndim else 1) for d in range(at.ndim))
+    if max(src.ndim, 1) != at.ndim:
+        raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
+    if not fits:
+        raise RuntimeError(
+            f"Expected index {list(index.shape)} to be no larger than self {list(self.shape)} apart from dimension {dim} "
+            f"and to be no larger size than src {list(src.shape)}"
+        )
+
+
+def _scattered(self: np.ndarray, dim: int, index: np.ndarray, src: Any, write: Callable[..., None]) -> np.ndarray:
+    """A row-major copy of `self` after `write(flat, where, parts)`; `src` is an array no smaller than `index`, or a number."""
+    dim = in_range(dim, self.ndim)
+    _check_scatter(self, dim, index, src if isinstance(src, np.ndarray) else None)
+    made = np.array(self, order="C")
+    if index.size:
+        at = np.atleast_1d(index)
+        where = places(at, dim, np.atleast_1d(self).shape).reshape(-1)
+        if isinstance(src, np.ndarray):
+            parts = np.atleast_1d(src)[tuple(map(slice, at.shape))].reshape(-1)
+        else:
+            parts = np.full(where.shape, converted(src, self.dtype))
+        write(made.reshape(-1), where, parts)
+    return made
+
+
+def _set(flat: np.ndarray, where: np.ndarray, parts: np.ndarray) -> None:
+    flat[where] = parts
+
+
+def scatter_kernel(self: np.ndarray, dim: int, index: np.ndarray, src: Any) -> np.ndarray:
+    return _scattered(self, dim, index, src, _set)
+
+
+def scatter_add_kernel(self: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray) -> np.ndarray:
+    return _scattered(self, dim, index, src, np.add.at)
+
+
+def scatter_reduced_kernel(self: np.ndarray, dim: int, index: np.ndarray, src: Any, reduce: str) -> np.ndarray:
+    if isinstance(src, np.ndarray):
+        warnings.warn(DEPRECATED_REDUCE, UserWarning, stacklevel=6)
+    if reduce not in ("add", "multiply"):
+        raise RuntimeError("reduce argument must be either add or multiply.")
+    return _scattered(self, dim, index, src, np.add.at if reduce == "add" else np.multiply.at)
+
+
+def whole_source(g: Any, dim: int, index: Any, shape: Shape, name: str) -> Any:
+    """The scattered source's gradient. PyTorch has one only where the source has the index's shape."""
+    part = F.gather(g, dim, index)
+    if len(shape) == part.ndim and all(n == m or n == 1 for n, m in zip(shape, part.shape, strict=True)):
+        return part
+    raise RuntimeError(f"Function {name} returned an invalid gradient at index 1 - got {list(part.shape)} but expected shape compatible with {list(shape)}")
+
+
+def not_implemented(g: Any) -> Any:
+    raise NotImplementedError("derivative for aten::scatter is not implemented")
+
+
+op("gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor",
+   plain(gather_kernel, out=True, jvp="linear"),
+   self=lambda g, self, dim, index, sparse_grad: F.scatter_add(zeros(g, self.shape), dim, index, g))  # fmt: skip
+op("scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
+   plain(scatter_kernel, inplace=True, out=True, jvp="multilinear"),
+   self=lambda g, dim, index: F.scatter(g, dim, index, 0),
+   src=lambda g, dim, index, src_shape: whole_source(g, dim, index, src_shape, "ScatterBackward0"))  # fmt: skip
+op("scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
+   plain(scatter_kernel, inplace=True, out=True, jvp="multilinear"),
+   self=lambda g, dim, index: F.scatter(g, dim, index, 0))  # fmt: skip
+op("scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor",
+   plain(scatter_reduced_kernel, inplace=True, out=True, jvp=None, node="NotImplemented"),
+   self=not_implemented, src=not_implemented)  # fmt: skip
+op("scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor",
+   plain(scatter_reduced_kernel, inplace=True, out=True, jvp=None, node="NotImplemented"),
+   self=not_implemented)  # fmt: skip
+op("scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
+   plain(scatter_add_kernel, inplace=True, out=True, jvp="multilinear"),
+   self=lambda g: g,
+   src=lambda g, dim, index, src_shape: whole_source(g, dim, index, src_shape, "ScatterAddBackward0"))  # fmt: skip
+
+
+@composite("take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor", out=True)
+def take_along_dim(self, indices, dim):
+    if indices._dtype.name != "int64":
+        raise RuntimeError(f"torch.take_along_dim(): dtype of indices should be Long but got {indices._dtype.scalar_name}")
+    if dim is None:
+        return F.gather(F.view(self, (-1,)), 0, F.view(indices, (-1,)))
+    if self.ndim != indices.ndim:
+        raise RuntimeError(
+            "torch.take_along_dim(): input and indices should have the same number of dimensions, "
+            f"but got {self.ndim} dimensions for input, and {indices.ndim} dimensions for indices"
+        )
+    dim = in_range(dim, self.ndim)
+    sides = _joint(self._array.shape, indices._array.shape, dim)
+    mine, theirs = list(sides), list(sides)
+    if self.ndim:
+        mine[dim], theirs[dim] = self._array.shape[dim], indices._array.shape[dim]
+    return F.gather(F.expand(self, tuple(mine)), dim, F.expand(indices, tuple(theirs)))
+
+
+def _joint(mine: Shape, theirs: Shape, dim: int) -> Shape:
+    """Both shapes broadcast, but for `dim`. Raises RuntimeError where they do not."""
+    for d, (n, m) in reversed(list(enumerate(zip(mine, theirs, strict=True)))):
+        if d != dim and n != m and 1 not in (n, m):
+            raise RuntimeError(f"The size of tensor a ({n}) must match the size of tensor b ({m}) at non-singleton dimension {d}")
+    return tuple(m if n == 1 else n for n, m in zip(mine, theirs, strict=True))
