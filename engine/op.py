@@ -28,6 +28,8 @@ INFERENCE_SAVED = (
     "`torch.inference_mode()`."
 )
 
+MISFIT = "output with shape {} doesn't match the broadcast shape {}"
+
 
 # -- families: what a whole class of ops shares --------------------------------------------------------------------------
 @dataclass(frozen=True)
@@ -143,6 +145,7 @@ class Op:
         self.shared = sorted({w for w in mentioned if mentioned.count(w) > 1 and not self.is_gradient(w)})
         self.plans: dict[tuple[bool, ...], Plan] = {}
         self.changes_dtype = family.changes_dtype
+        self.broadcasts = family.plan == "pointwise" or (family.plan == "write" and family.promote is not None)
         self.writes = self.schema.is_inplace and body is None
         self.node_name = self._node_name()
         named = self.node_name.rpartition("::")[2]
@@ -234,10 +237,14 @@ class Op:
         for i, is_list in self.tensors:
             v = arrays[i]
             arrays[i] = [_array(x) for x in v] if is_list and v is not None else _array(v)
-        dtype = self.promote(values, arrays) if self.family.promote is not None else None
         token = quiet()
         try:
+            dtype = self.promote(values, arrays) if self.family.promote is not None else None
             result = self.kernel(*arrays)
+        except (RuntimeError, ValueError):  # PyTorch looks at shapes first
+            if self.broadcasts:
+                check_broadcast([a.shape for a in arrays if isinstance(a, np.ndarray)])
+            raise
         finally:
             loud(token)
         low = dtype if dtype is not None and dtype.low else None
@@ -341,15 +348,21 @@ class Op:
         return self.write_into(into, values, needs)
 
     def write_into(self, into: Tensor, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:
-        dtype, [result] = self.compute(values)
+        if self.broadcasts:
+            check_no_overlap(into._array)
+        try:
+            dtype, [result] = self.compute(values)
+        except NotImplementedError:  # PyTorch looks at the target before it looks for a kernel
+            self.check_target(into, values)
+            raise
         if self.family.plan == "restride":
             return self._become(into, result, values, needs)
         if not self.family.overlaps:
             check_no_overlap(into._array)
-        check_cast(OF_NUMPY[result.dtype], into._dtype)
         if result.shape != into._array.shape:
             if self.family.plan != "write" or not _expands(result.shape, into._array.shape):
-                raise RuntimeError(f"output with shape {list(into._array.shape)} doesn't match the broadcast shape {list(result.shape)}")
+                raise RuntimeError(MISFIT.format(list(into._array.shape), list(result.shape)))
+        check_cast(OF_NUMPY[result.dtype], into._dtype)
         if needs is not None and any(kind == TENSOR and i == 0 for kind, i, _ in self._plan(needs).save):
             values = [_copy_of(into), *values[1:]]
         into._array[...] = result
@@ -368,6 +381,16 @@ class Op:
         if node is not None:
             restrided(into, node, self, values)
         return into
+
+    def check_target(self, into: Tensor, values: list[Any]) -> None:
+        """Raises RuntimeError where a broadcast result would not fit `into`, or not its dtype."""
+        if not self.broadcasts:
+            return
+        shape = np.broadcast_shapes(*(v._array.shape for v in values if isinstance(v, Tensor)))
+        if shape != into._array.shape:
+            raise RuntimeError(MISFIT.format(list(into._array.shape), list(shape)))
+        if self.family.plan == "pointwise" and self.promoted:
+            check_cast(common([values[i] for i in self.promoted if values[i] is not None]), into._dtype)
 
     def _plan(self, needs: tuple[bool, ...]) -> Plan:
         if needs not in self.plans:
@@ -577,6 +600,18 @@ def _copy_of(t: Tensor) -> Tensor:
     made = wrap(t._array.copy(order="K"), t._dtype)
     made._node, made._nr = t._node, t._nr
     return made
+
+
+def check_broadcast(shapes: Sequence[tuple[int, ...]]) -> None:
+    """Raises RuntimeError for the first shape that does not broadcast with those before it, at the last dimension that does not."""
+    seen: tuple[int, ...] = ()
+    for shape in shapes:
+        rank = max(len(seen), len(shape))
+        for dim in range(1, min(len(seen), len(shape)) + 1):
+            a, b = seen[-dim], shape[-dim]
+            if a != b and 1 not in (a, b):
+                raise RuntimeError(f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension {rank - dim}")
+        seen = np.broadcast_shapes(seen, shape)
 
 
 def check_cast(result: dtype, target: dtype) -> None:
