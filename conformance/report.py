@@ -27,11 +27,20 @@ def page(record: Record, states: dict[Cell, str], gaps: list[Gap], findings: lis
         **_matrix(record, states),
         "failures": _failures(record),
         "gaps": {"::".join(c): [{"kind": g.kind, "why": g.why} for g in group] for c, group in by_cell(gaps).items() if c in states},
-        "findings": [{"kind": MEANING[f.kind], "cell": f.cell, "was": f.was, "now": f.now, "message": f.message} for f in findings],
+        "findings": _findings(findings),
         "docs": record.header["docs"],
     }
     template = environment.get_template("page.html")
     return template.render(header=record.header, cards=_cards(record, states, coverage), tiers=_tiers(record), data=_embedded(data))
+
+
+def _findings(findings: list[Finding]) -> list[dict[str, Any]]:
+    """A group per kind of finding, with a row (cell, was, now, message, further messages) per cell."""
+    groups: dict[str, dict[str, list[Any]]] = {}
+    for f in findings:
+        row = groups.setdefault(f.kind, {}).setdefault(f.cell, [f.cell, f.was, f.now, _short(f.message), -1])
+        row[4] += 1
+    return [{"kind": kind, "words": MEANING[kind], "rows": list(rows.values())} for kind, rows in groups.items()]
 
 
 def _embedded(data: dict[str, Any]) -> Markup:

@@ -55,16 +55,15 @@ function programs() {
 }
 
 function findings() {
-  const groups = new Map();
-  for (const f of D.findings) (groups.get(f.kind) || groups.set(f.kind, []).get(f.kind)).push(f);
-  let html = groups.size ? "<h2>What differs from the ledger</h2>" : "";
-  for (const [kind, list] of groups) {
-    html += `<div class=group><b>${list.length} ${esc(kind)}</b>`;
-    for (const f of list.slice(0, 40)) html += `<div class=row><a class=mono href="#${encodeURIComponent(f.cell)}">${esc(f.cell)}</a><span>${esc(f.was)} → ${esc(f.now)}</span><span class=quiet title="${esc(f.message)}">${esc(f.message)}</span></div>`;
-    html += list.length > 40 ? `<p class=quiet>and ${list.length - 40} more</p></div>` : "</div>";
+  let html = D.findings.length ? "<h2>What differs from the ledger</h2>" : "";
+  for (const { kind, words, rows } of D.findings) {
+    const open = kind === "worse" || kind === "gone" || kind === "vacuous";
+    html += `<details class="group ${kind}" ${open ? "open" : ""}><summary>${rows.length.toLocaleString("en")} ${esc(words)}</summary>`;
+    for (const [cell, was, now, message, more] of rows.slice(0, 200)) html += `<div class=row><a class=mono href="#${encodeURIComponent(cell)}">${esc(cell)}</a><span>${esc(was)} → ${esc(now)}</span><span class=quiet title="${esc(message)}">${more ? `<b>+${more}</b> ` : ""}${esc(message)}</span></div>`;
+    html += rows.length > 200 ? `<p class=quiet>and ${rows.length - 200} more</p></details>` : "</details>";
   }
   $("findings").innerHTML = html;
-  $("findings").hidden = !groups.size;
+  $("findings").hidden = !D.findings.length;
 }
 
 let wanted = null;
