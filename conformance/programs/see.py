@@ -60,11 +60,8 @@ class See:
         return result
 
     def graph(self, label: str, value: Any) -> None:
-        """Records the whole graph behind a tensor or node: one line a node, with its name and where its inputs come from."""
-        label = self._new(label)
-        for i, line in enumerate(graph_lines(getattr(value, "grad_fn", value))):
-            self.seen[f"{label}: node {i + 1}"] = line
-        self.seen[f"{label}: nodes"] = len([one for one in self.seen if one.startswith(f"{label}: node ")])
+        """Records the whole graph behind a tensor or node: one text a node, with its name and where its inputs come from."""
+        self.seen[self._new(label)] = graph_lines(getattr(value, "grad_fn", value))
 
     def close(self) -> dict[str, Any]:
         """Everything seen, with the order in which it was; empty where nothing was."""
@@ -148,7 +145,7 @@ def texts(caught: list[warnings.WarningMessage]) -> list[str]:
 
 
 def graph_lines(root: Any) -> list[str]:
-    """One line per node, breadth first: `MulBackward0(2.0, None)`, where `2.0` is output 0 of the second node."""
+    """One text per node, breadth first: `MulBackward0(2.0, None)`, where `2.0` is output 0 of the second node."""
     nodes = [] if root is None else [root]
     for node in nodes:  # grows while it is walked
         nodes.extend(dict.fromkeys(child for child, _ in node.next_functions if child is not None and child not in nodes))
