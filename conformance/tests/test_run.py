@@ -20,7 +20,8 @@ START = "import sys; from conformance.__main__ import main; sys.exit(main(suite=
 def start(tmp_path, *arguments, cells=None):
     environment = {**os.environ, "FAKE_CELLS": json.dumps(cells or {}), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", START, *arguments]
-    return subprocess.Popen(command, cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=tmp_path, env=environment, text=True, start_new_session=True, **pipes)
 
 
 def run(tmp_path, *arguments, cells=None):
@@ -147,7 +148,7 @@ def test_an_interrupted_run_is_kept_marked_and_not_published(accepted, number):
     while time.monotonic() < deadline and not (folder / "run.jsonl.partial").exists():
         time.sleep(0.05)
     time.sleep(1.0)
-    process.send_signal(number)
+    os.killpg(process.pid, signal.SIGINT) if number == signal.SIGINT else process.send_signal(number)  # a terminal tells everybody
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (130, ""), out
