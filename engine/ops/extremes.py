@@ -24,8 +24,18 @@ def unreduced(name: str, self: np.ndarray, dim: Any) -> tuple[int, ...]:
     dims = axes(dim, self.ndim)
     if not self.size and (dim is None or dim == () or dim == []):
         raise RuntimeError(NEEDS_DIM.format(name=name))
-    nonempty(f"{name}():", self, dims)
+    nonempty(f"{name}():", self, dims if dim is None else (dim,) if isinstance(dim, int) else tuple(dim))
     return dims
+
+
+def rezeroed(best: np.ndarray, self: np.ndarray, dims: tuple[int, ...], last: bool) -> np.ndarray:
+    """`best` with the sign of the first (or last) zero among those reduced: 0 and -0 are equal, so which one stays is a convention."""
+    if self.dtype.kind == "b" or OF_NUMPY[self.dtype].category != 2 or not dims or (best != 0).all():
+        return best
+    flat = np.moveaxis(self, dims, range(self.ndim - len(dims), self.ndim)).reshape(*left(self.shape, dims, False), -1)
+    at = flat.shape[-1] - 1 - np.argmax(flat[..., ::-1] == 0, -1) if last else np.argmax(flat == 0, -1)
+    found = np.take_along_axis(flat, np.expand_dims(at, -1), -1)[..., 0].reshape(best.shape)
+    return np.where(best == 0, found, best)
 
 
 def selected(g: Any, dim: int, indices: Any, shape: tuple[int, ...], keepdim: bool) -> Any:
@@ -51,9 +61,10 @@ def extreme_kernel(name: str, ufunc: np.ufunc) -> Callable[..., np.ndarray]:
 
     def kernel(self: np.ndarray, dim: Any, keepdim: bool) -> np.ndarray:
         dims = unreduced(name, self, dim)
-        if self.dtype.kind == "c":
+        if self.dtype.kind == "c" and 0 not in left(self.shape, dims, False):
             raise refuse(f"{name[1:]}_values_cpu", self)
-        return folded(ufunc.reduce, orderly(self), dims, keepdim).astype(self.dtype, copy=False)
+        best = folded(ufunc.reduce, orderly(self), dims, keepdim).astype(self.dtype, copy=False)
+        return rezeroed(best, self, dims, False)
 
     return kernel
 
@@ -97,7 +108,7 @@ def whole(name: str, ufunc: np.ufunc) -> Callable[..., np.ndarray]:
         dims = unreduced(name, self, None)
         if self.dtype.kind == "c":
             raise refuse(f"{name}_all", self)
-        return folded(ufunc.reduce, orderly(self), dims, False).astype(self.dtype, copy=False)
+        return rezeroed(folded(ufunc.reduce, orderly(self), dims, False).astype(self.dtype, copy=False), self, dims, True)
 
     return kernel
 
@@ -133,12 +144,12 @@ def argument_kernel(name: str, argument: Callable[..., Any]) -> Callable[..., np
     """The kernel of argmax or argmin; without `dim` the position in row-major order."""
 
     def kernel(self: np.ndarray, dim: int | None, keepdim: bool) -> np.ndarray:
+        if self.dtype.kind in "bc":
+            raise RuntimeError(f"{name}(): does not support {'bool' if self.dtype.kind == 'b' else 'complex'} input")
         dims = axes(dim, self.ndim)
         if dim is None and not self.size:
             raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
         nonempty(f"{name}():", self, dims)
-        if self.dtype.kind in "bc":
-            raise RuntimeError(f"{name}(): does not support {'bool' if self.dtype.kind == 'b' else 'complex'} input")
         found = argument(orderly(self), None if dim is None or not self.ndim else dims[0])
         return np.asarray(found, np.int64, order="C").reshape(left(self.shape, dims, keepdim))
 

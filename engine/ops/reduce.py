@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from ..dtypes import OF_NUMPY, dtype, float32, get_default_dtype, int64, uint8
 from ..op import F, op, reduction
 from ..tensor import in_range
+from .convert import cast
 
 
 # -- dimensions --------------------------------------------------------------------------------------------------------
@@ -62,17 +62,6 @@ def counted(shape: tuple[int, ...], dim: Any) -> int:
 
 
 # -- dtypes --------------------------------------------------------------------------------------------------------------
-def cast(self: np.ndarray, to: dtype) -> np.ndarray:
-    """`self` in dtype `to`. Warns (UserWarning) where imaginary parts are lost."""
-    if self.dtype.kind == "c" and to.category < 3:
-        if to.category:
-            warnings.warn("Casting complex values to real discards the imaginary part", UserWarning, stacklevel=6)
-            self = self.real
-        else:
-            self = self != 0
-    return self.astype(to.np, copy=False)
-
-
 def summed_dtype(self: np.ndarray, to: dtype | None) -> dtype:
     """`to`, or the operand's dtype with integers made int64."""
     mine = OF_NUMPY[self.dtype]
@@ -82,7 +71,7 @@ def summed_dtype(self: np.ndarray, to: dtype | None) -> dtype:
 def accumulated(ufunc: np.ufunc, self: np.ndarray, dim: Any, keepdim: bool, to: dtype) -> np.ndarray:
     """Reduce in dtype `to`; 16-bit floats in float32, rounded once."""
     dims = axes(dim, self.ndim)
-    wide = cast(self, to).astype(to.wide, copy=False)
+    wide = cast(self, to.np).astype(to.wide, copy=False)
     return folded(lambda a, d: ufunc.reduce(a, d, dtype=a.dtype), wide, dims, keepdim).astype(to.np, copy=False)
 
 
@@ -92,7 +81,7 @@ def refuse(name: str, self: np.ndarray) -> NotImplementedError:
 
 
 def nonempty(name: str, self: np.ndarray, dims: tuple[int, ...]) -> None:
-    """Raises IndexError where a reduction without identity would meet an empty dimension."""
+    """Raises IndexError, naming a dimension as it was given, where a reduction without identity would meet an empty one."""
     for d in dims if self.ndim else ():
         if not self.shape[d]:
             raise IndexError(f"{name} Expected reduction dim {d} to have non-zero size.")
@@ -103,17 +92,41 @@ def counting(self_dtype: dtype) -> dtype:
     return float32 if self_dtype.low else self_dtype.to_real()
 
 
+def in_dtype(x: Any, to: dtype | None) -> Any:
+    """`x` in the dtype that was asked for, where one was."""
+    return x if to is None else F.to(x, to)
+
+
+def refuse_complex(self_dtype: dtype, to: dtype | None) -> None:
+    """PyTorch sends no complex gradient to a real tensor. Raises RuntimeError in its words."""
+    if to is not None and to.is_complex and not self_dtype.is_complex:
+        raise RuntimeError(
+            "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == grad_is_complex) to be true, but got false.  "
+            "(Could this error message be improved?  If so, please report an enhancement request to PyTorch.)"
+        )
+
+
 # -- sums ----------------------------------------------------------------------------------------------------------------
 def sum_kernel(self: np.ndarray, dim: Any, keepdim: bool, dtype: dtype | None) -> np.ndarray:
     return accumulated(np.add, self, dim, keepdim, summed_dtype(self, dtype))
 
 
+def sum_rule(g: Any, self_shape: tuple[int, ...], self_dtype: dtype, dtype: dtype | None) -> Any:
+    refuse_complex(self_dtype, dtype)
+    return F.expand(g, self_shape)
+
+
+def sum_dim_rule(g: Any, self_shape: tuple[int, ...], self_dtype: dtype, dim: Any, keepdim: bool, dtype: dtype | None) -> Any:
+    refuse_complex(self_dtype, dtype)
+    return spread(g, dim, keepdim, self_shape)
+
+
 op("sum(Tensor self, *, ScalarType? dtype=None) -> Tensor",
    reduction(lambda self, dtype: sum_kernel(self, None, False, dtype), out=False, jvp="linear"),
-   self=lambda g, self_shape: F.expand(g, self_shape))  # fmt: skip
+   self=sum_rule)  # fmt: skip
 op("sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
    reduction(sum_kernel, jvp="linear"),
-   self=lambda g, self_shape, dim, keepdim: spread(g, dim, keepdim, self_shape))  # fmt: skip
+   self=sum_dim_rule)  # fmt: skip
 
 
 def nansum_kernel(self: np.ndarray, dim: Any, keepdim: bool, dtype: dtype | None) -> np.ndarray:
@@ -123,7 +136,7 @@ def nansum_kernel(self: np.ndarray, dim: Any, keepdim: bool, dtype: dtype | None
     if OF_NUMPY[self.dtype].category < 2:
         return accumulated(np.add, self, dim, keepdim, to)
     axes(dim, self.ndim)
-    if to.category != 2:
+    if to.is_complex:
         raise NotImplementedError(f"\"nansum_cpu\" not implemented for '{to.scalar_name}'")
     return accumulated(np.add, np.where(np.isnan(self), np.zeros((), self.dtype), self), dim, keepdim, to)
 
@@ -147,10 +160,11 @@ def mean_kernel(self: np.ndarray, dim: Any, keepdim: bool, dtype: dtype | None) 
 
 op("mean(Tensor self, *, ScalarType? dtype=None) -> Tensor",
    reduction(lambda self, dtype: mean_kernel(self, None, False, dtype), jvp="linear"),
-   self=lambda g, self_shape: F.expand(g, self_shape) / math.prod(self_shape))  # fmt: skip
+   self=lambda g, self_shape, self_dtype, dtype: sum_rule(g, self_shape, self_dtype, dtype) / math.prod(self_shape))  # fmt: skip
 op("mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
    reduction(mean_kernel, jvp="linear"),
-   self=lambda g, self_shape, dim, keepdim: spread(g, dim, keepdim, self_shape) / counted(self_shape, dim))  # fmt: skip
+   self=lambda g, self_shape, self_dtype, dim, keepdim, dtype:
+       sum_dim_rule(g, self_shape, self_dtype, dim, keepdim, dtype) / counted(self_shape, dim))  # fmt: skip
 
 
 # -- products --------------------------------------------------------------------------------------------------------------
@@ -169,19 +183,23 @@ def product_of_others(self: Any, dim: int) -> Any:
     return before * F.flip(after, (dim,))
 
 
-def prod_rule(g: Any, self: Any, result: Any) -> Any:
-    """Divides where nothing is zero; with two zeros or more the gradient is a constant zero, as PyTorch has it."""
+def prod_rule(g: Any, self: Any, self_dtype: dtype, dtype: dtype | None, result: Any) -> Any:
+    """Divides where nothing is zero. Two zeros leave nothing of a first derivative, but not of a second one."""
+    refuse_complex(self_dtype, dtype)
+    self = in_dtype(self, dtype)
     if not self.shape:
         return F.clone(g)
     zeros = int(F.sum(self == 0))
     if not zeros:
         return g * (result / self).conj()
-    if zeros > 1:
-        return F.zeros_like(self)
+    if zeros > 1 and isinstance(g, np.ndarray):
+        return np.zeros(self.shape, g.dtype)
     return (g * product_of_others(self.reshape((math.prod(self.shape),)), 0).conj()).reshape(tuple(self.shape))
 
 
-def prod_dim_rule(g: Any, self: Any, dim: int, keepdim: bool, result: Any) -> Any:
+def prod_dim_rule(g: Any, self: Any, self_dtype: dtype, dim: int, keepdim: bool, dtype: dtype | None, result: Any) -> Any:
+    refuse_complex(self_dtype, dtype)
+    self = in_dtype(self, dtype)
     if not self.shape:
         return F.clone(g)
     g, result = raised(g, dim, keepdim, self.shape), raised(result, dim, keepdim, self.shape)

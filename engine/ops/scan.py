@@ -11,8 +11,9 @@ import numpy as np
 from ..dtypes import OF_NUMPY, dtype
 from ..op import F, op, reduction
 from ..tensor import in_range
+from .convert import cast
 from .extremes import orderly
-from .reduce import cast, refuse, summed_dtype
+from .reduce import refuse, summed_dtype
 
 WIDER = {np.dtype(np.float32): np.float64, np.dtype(np.complex64): np.complex128}
 
@@ -25,7 +26,7 @@ def scanned(name: str, ufunc: np.ufunc) -> Callable[..., np.ndarray]:
         to = summed_dtype(self, dtype)
         if to.category == 0 and self.size and self.ndim:
             raise NotImplementedError(f"\"{name}_out_cpu\" not implemented for '{to.scalar_name}'")
-        own = cast(self, to)
+        own = cast(self, to.np)
         if not self.ndim or not self.size:
             return np.array(own, order="C")
         wide = own.astype(to.wide, copy=False)

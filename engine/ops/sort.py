@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..op import F, composite, op, reduction
-from ..tensor import in_range
+from ..strided import dense_strides, new
+from ..tensor import in_range, strides_of
 from .extremes import even_rule, orderly, picked, selected
 from .reduce import axes, nonempty, refuse
 
@@ -21,19 +22,9 @@ def order(self: np.ndarray, dim: int, descending: bool) -> np.ndarray:
     return self.shape[dim] - 1 - np.flip(back, dim)
 
 
-def dense(array: np.ndarray) -> bool:
-    """True where the elements fill their memory without gap or overlap."""
-    step = array.itemsize
-    for s, n in sorted((s, n) for s, n in zip(array.strides, array.shape, strict=True) if n != 1):
-        if s != step:
-            return False
-        step *= n
-    return True
-
-
 def laid_out_like(self: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """`values` in the order of dimensions that a sort of `self` has: its own."""
-    made = np.empty_like(self, values.dtype, order="K" if dense(self) or 0 not in self.strides else "C")
+    """`values` in the layout a sort of `self` has: its own, made dense."""
+    made = new(self.shape, dense_strides(self.shape, strides_of(self)), values.dtype)
     made[...] = values
     return made
 
@@ -99,7 +90,7 @@ def kthvalue_kernel(self: np.ndarray, k: int, dim: int, keepdim: bool) -> tuple[
     nonempty("kthvalue():", self, dims)
     if not 1 <= k <= (self.shape[dim] if self.ndim else 1):
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}")
-    if self.dtype.kind in "bc":
+    if self.dtype.kind in "bc" and self.ndim:
         raise refuse("kthvalue_cpu", self)
     return at_rank(self, k - 1, dims, keepdim) if self.ndim else (self.copy(), np.zeros((), np.int64))
 
@@ -140,10 +131,10 @@ def median_whole(ignore: bool) -> Any:
     """The kernel of median or nanmedian of all elements; of none NaN, or the least integer."""
 
     def kernel(self: np.ndarray) -> np.ndarray:
-        if self.dtype.kind in "bc":
-            raise refuse("median_cpu", self)
         if not self.size:
             return np.asarray(np.nan).astype(self.dtype)
+        if self.dtype.kind in "bc":
+            raise refuse("median_cpu", self)
         flat = self.reshape(-1)
         return at_rank(flat, middle(orderly(flat), 0, ignore), (0,), False)[0]
 
