@@ -45,7 +45,7 @@ def real_inputs_get_real_gradients(B: Any, draw: Any, see: Any) -> None:
 @program
 def parts(B: Any, draw: Any, see: Any) -> None:
     z = draw.complexes((2,), requires_grad=True)
-    part = draw.choice([lambda: z.real, lambda: z.imag, lambda: z.abs(), lambda: z.angle(), lambda: B.view_as_real(z)])()
+    part = draw.choice([lambda: z.real, lambda: z.imag, lambda: z.abs(), lambda: B.view_as_real(z)])()
     see("part", part)
     see.graph("graph", part)
     part.backward(draw.floats(tuple(part.shape)))

@@ -47,7 +47,7 @@ def hessian_vector_product_by_backward(B: Any, draw: Any, see: Any) -> None:
 def gradient_penalty(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((3, 2), requires_grad=True)
     w = draw.floats((2, 1), requires_grad=True)
-    score = (x @ w).tanh()
+    score = (x @ w) ** 3 / 8
     (gradient,) = B.autograd.grad(score, x, B.ones_like(score), create_graph=True)
     penalty = ((gradient * gradient).sum(1) - 1).pow(2).mean()
     see("penalty", penalty)

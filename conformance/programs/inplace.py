@@ -17,7 +17,6 @@ def version_counter(B: Any, draw: Any, see: Any) -> None:
         lambda: x[0].mul_(2),
         lambda: x.t().zero_(),
         lambda: x.copy_(x * 2),
-        lambda: x.resize_(2, 2),
         lambda: x.fill_(2),
     ):
         step()
@@ -26,10 +25,20 @@ def version_counter(B: Any, draw: Any, see: Any) -> None:
     with B.no_grad():
         x.mul_(2)
     versions.append(x._version)
-    x.resize_(3, 3)
-    versions.append(x._version)
     see("versions", versions)
     see("a view shares it", [x[0]._version, x.detach()._version, x.clone()._version])
+
+
+@program
+def resizing_counts_where_it_changes_the_size(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 2))
+    x.resize_(2, 2)
+    see("the same size", x._version)
+    x.resize_(1, 2)
+    see("a smaller one", x)
+    x.resize_as_(B.zeros(2))
+    see("another rank", x)
+    see.raises("of a leaf that requires grad", lambda: draw.floats((2,), requires_grad=True).resize_(3))
 
 
 @program

@@ -27,13 +27,18 @@ def integer_and_bool_results(B: Any, draw: Any, see: Any) -> None:
         x.long(),
         x.bool(),
         x.sort()[1],
-        B.signbit(x),
-        B.isin(x, x),
         x.topk(2).indices,
         x.count_nonzero(),
     ]
     for i, result in enumerate(results):
         see(f"result {i}", result)
+
+
+@program
+def signs_and_membership(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((3,), requires_grad=True)
+    see("signbit", B.signbit(x))
+    see("isin", B.isin(x, x))
 
 
 @program
