@@ -99,7 +99,10 @@ def read_ledger(folder: Path) -> Ledger:
     path = folder / LEDGER
     if not path.exists():
         return Ledger()
-    rows = list(csv.reader(io.StringIO(_read(path))))
+    try:
+        rows = list(csv.reader(io.StringIO(_read(path))))
+    except csv.Error as error:
+        raise BadInput(f"{path}: damaged: {error}; restore it with git") from None
     if not rows or not rows[0] or rows[0][0] != "op":
         raise BadInput(f"{path}: damaged: the first line must be `op,<property>,...`; restore it with git")
     ledger = Ledger(rows[0][1:])

@@ -20,6 +20,7 @@ from .ledger import Cell
 RUN, PARTIAL = "run.jsonl.gz", "run.jsonl.partial"
 FORMAT = 1
 OPEN, STALE = "open", "stale"
+_KEYS = {"op", "property"}
 
 
 @dataclass
@@ -116,6 +117,9 @@ def _parse(lines: list[str], path: Path) -> Record:
             raise BadInput(f"{path}: line {number} is damaged") from None
     if len(found["header"]) != 1 or found["header"][0].get("format") != FORMAT:
         raise BadInput(f"{path}: not a run of this suite (its header is missing or of another format)")
+    for row in (*found["cell"], *found["failure"]):
+        if not _KEYS.issubset(row):
+            raise BadInput(f"{path}: damaged: a line names no op or property")
     if path.name == PARTIAL:
         found["header"][0]["complete"] = False
     return Record(found["header"][0], found["cell"], found["failure"])

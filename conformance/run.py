@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -16,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from . import gate, ledger, publish
+from . import gate, ledger, opdb, publish
 from .badinput import EXIT_FAILED, EXIT_INTERRUPTED, BadInput
 from .choose import choose
 from .ledger import Cell, Gap, Ledger
@@ -81,8 +83,7 @@ def run(options: Options) -> int:
                 suite = pool.describe(options.subject)
                 chosen = _check(options, suite, known)
                 record = _start(options, suite, chosen)
-                folder = options.reports / "runs" / record.header["name"]
-                _make(folder)
+                folder = _folder(options, record)
                 jobs = _jobs(record, chosen, known, math.inf if options.accept else SHRINKS)
                 _run_cells(pool, jobs, record, folder, known)
         except KeyboardInterrupt:
@@ -96,7 +97,11 @@ def _read(options: Options) -> Known:
         raise BadInput(complaint)
     if options.accept and options.subject != "engine":
         raise BadInput("--accept records what the engine does; it cannot be used with another --subject")
+    if options.name and not re.fullmatch(r"\w[\w.+-]*", options.name):
+        raise BadInput(f"--name {options.name}: a name is letters, digits and . + - _")
     ledger.refuse_unwritable(options.reports)
+    if (options.reports / opdb.FILE).exists():
+        opdb.read(options.reports)  # damaged: say so before the work, not after it
     return Known(ledger.read_ledger(options.reports), ledger.read_gaps(options.reports))
 
 
@@ -147,11 +152,21 @@ def _commit() -> str:
     return commit.stdout.strip() + ("+" if changes.stdout.strip() else "")
 
 
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"{folder}: cannot be written: {error.strerror or error}") from None
+def _folder(options: Options, record: Record) -> Path:
+    """A new folder for the run; two runs that start in the same second get different ones. Raises BadInput for a taken name."""
+    name, runs = record.header["name"], options.reports / "runs"
+    for number in itertools.count(2):
+        folder = runs / record.header["name"]
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            if options.name:
+                raise BadInput(f"{folder}: there is a run of this name already; choose another --name") from None
+            record.header["name"] = f"{name}-{number}"
+        except OSError as error:
+            raise BadInput(f"{folder}: cannot be written: {error.strerror or error}") from None
+    raise AssertionError("counting ends nowhere")
 
 
 def _jobs(record: Record, chosen: list[Cell], known: Known, shrinks: float) -> Iterator[Job]:
@@ -201,6 +216,8 @@ def _finish(options: Options, record: Record, folder: Path, known: Known) -> int
     publish.run_pages(record, known.ledger, known.gaps, findings, folder, options.reports)
     if record.whole:
         publish.project_pages(record, known.ledger, known.gaps, options.reports)
+    elif options.accept:
+        publish.readme_page(record, known.ledger, known.gaps, options.reports)
     refused = [f for f in findings if f.regression or (options.strict and f.kind in gate.MEANING)]
     _print(record, known, findings, folder)
     verdict = "gate" if options.strict else "run"

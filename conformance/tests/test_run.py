@@ -173,6 +173,7 @@ BAD = [
     (["runn"], "no verb is called runn; nearest: run"),
     (["judge", "nosuch.jsonl.gz"], "no such run"),
     (["report"], "there is no run yet"),
+    (["run", "--name", "../elsewhere"], "--name ../elsewhere: a name is letters"),
     (["run", "--accept", "--subject", "torch"], "--accept records what the engine does"),
 ]
 
@@ -222,6 +223,13 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path):
     assert code == 2
     assert "reports: cannot be written" in err
     assert err.count("\n") == 1
+
+
+def test_a_run_is_never_written_over_another(tmp_path):
+    assert run(tmp_path, "run", "abs", "--jobs", "0", "--name", "mine")[0] == 0
+    code, _, err = run(tmp_path, "run", "abs", "--jobs", "0", "--name", "mine")
+    assert code == 2
+    assert "there is a run of this name already" in err
 
 
 def test_list_prints_cells(tmp_path):
