@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+import ml_dtypes
 import numpy as np
 
 from .. import dtypes
@@ -22,6 +24,11 @@ SUBTRACTED_BOOL = (
     "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` "
     "operator instead."
 )
+
+
+def not_implemented(kernel: str, array: np.ndarray) -> NotImplementedError:
+    """PyTorch's refusal of a dtype its kernel has no code for."""
+    return NotImplementedError(f'"{kernel}" not implemented for \'{dtypes.OF_NUMPY[array.dtype].scalar_name}\'')
 
 
 # -- adding and multiplying ---------------------------------------------------------------------------------------------
@@ -45,17 +52,28 @@ def scaled(other: np.ndarray, alpha: complex) -> np.ndarray:
 
 
 def cast_number(value: complex, dtype: np.dtype) -> np.ndarray:
-    """A Python number in `dtype`. Raises RuntimeError where an integer dtype cannot hold it, or a real one a complex number."""
+    """A Python number in `dtype`. Raises RuntimeError where that cannot hold it."""
     if isinstance(value, complex) and dtype.kind != "c":
         if value.imag:
             raise RuntimeError(f"value cannot be converted to type {CPP_NAMES[dtype.name]} without overflow")
         value = value.real
-    if dtype.kind in "iu" and not np.iinfo(dtype).min - (dtype.kind == "u") * np.iinfo(dtype).max <= value <= np.iinfo(dtype).max:
+    if not (dtype.kind in "bc" or _holds(dtype, value)):
         raise RuntimeError(f"value cannot be converted to type {CPP_NAMES[dtype.name]} without overflow")
     return np.asarray(value).astype(dtype)
 
 
-CPP_NAMES = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t", "float32": "float", "float64": "double"}
+def _holds(dtype: np.dtype, value: float) -> bool:
+    """True where a real number is in the dtype's range; unsigned integers take negative numbers as far down."""
+    if dtype.kind not in "iu":
+        return not math.isfinite(value) or abs(value) <= float(ml_dtypes.finfo(dtype).max)
+    most = int(np.iinfo(dtype).max)
+    return (-most if dtype.kind == "u" else -most - 1) <= value <= most
+
+
+CPP_NAMES = {
+    "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t", "float16": "c10::Half", "bfloat16": "c10::BFloat16",
+    "float32": "float", "float64": "double",
+}  # fmt: skip
 
 
 def conjugate(number: complex) -> complex:
@@ -81,16 +99,16 @@ op("add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
 op("sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
    pointwise(lambda self, other, alpha: np.subtract(self, scaled(other, alpha)), subtracting, operator="sub", jvp="linear"),
    self=lambda g: g,
-   other=lambda g, alpha: -g if alpha == 1 else g * -conjugate(alpha))  # fmt: skip
+   other=lambda g, alpha: -g if alpha == 1 else -g * conjugate(alpha))  # fmt: skip
 op("rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
    pointwise(lambda self, other, alpha: np.subtract(other, scaled(self, alpha)), subtracting,
              operator="rsub", method=False, inplace=False, out=False, jvp="linear"),
-   self=lambda g, alpha: -g if alpha == 1 else g * -conjugate(alpha),
+   self=lambda g, alpha: -g if alpha == 1 else -g * conjugate(alpha),
    other=lambda g: g)  # fmt: skip
 op("rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
    pointwise(lambda self, other, alpha: np.subtract(other, scaled(self, alpha)), subtracting, promotes=("self", "other"),
              operator="rsub", method=False, inplace=False, out=False, jvp="linear"),
-   self=lambda g, alpha: -g if alpha == 1 else g * -conjugate(alpha))  # fmt: skip
+   self=lambda g, alpha: -g if alpha == 1 else -g * conjugate(alpha))  # fmt: skip
 op("mul.Tensor(Tensor self, Tensor other) -> Tensor",
    pointwise(np.multiply, operator="mul", wide_numbers=True, jvp="multilinear"),
    self=lambda g, other: g * other.conj(),
@@ -133,7 +151,7 @@ def divided(self: np.ndarray, other: np.ndarray, rounding_mode: str | None) -> n
     if rounding_mode not in ("trunc", "floor"):
         raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
     if self.dtype.kind in "bc":
-        raise NotImplementedError(f'"div_{rounding_mode}_cpu" not implemented for \'{dtypes.OF_NUMPY[self.dtype].scalar_name}\'')
+        raise not_implemented(f"div_{rounding_mode}_cpu", self)
     return whole(self, other) if rounding_mode == "floor" else truncated(self, other)
 
 
@@ -217,7 +235,7 @@ def is_complex(x: Any) -> bool:
 def power(self: np.ndarray, exponent: np.ndarray) -> np.ndarray:
     """`self ** exponent`; of integers to negative powers only 1 and -1 are not 0. Raises NotImplementedError for bools."""
     if self.dtype.kind == "b":
-        raise NotImplementedError("\"pow\" not implemented for 'Bool'")
+        raise not_implemented("pow", self)
     if self.dtype.kind not in "iu":
         return np.power(self, exponent)
     result = np.power(self, np.maximum(exponent, 0))
@@ -249,8 +267,8 @@ def from_base(g: Any, self: Any, exponent: Any) -> Any:
 
 
 def from_number_exponent(g: Any, self: Any, exponent: complex) -> Any:
-    """The gradient of `self ** exponent` in `self` for a number: none where it is 0."""
-    if exponent == 0:
+    """The gradient of `self ** exponent` in `self` for a number: none where it is 0 (False is no such 0 to PyTorch)."""
+    if exponent == 0 and not isinstance(exponent, bool):
         return F.zeros_like(g)
     power = exponent if isinstance(exponent, complex) else float(exponent)
     return g * (power * F.pow(self, power - 1)).conj()
@@ -264,14 +282,14 @@ def not_negative(exponent: Any) -> Any:
 def from_exponent(g: Any, self: Any, exponent: Any, result: Any) -> Any:
     """The gradient of `self ** exponent` in the exponent."""
     base = self + 0j if is_complex(result) and not is_complex(self) else self
-    return F.where(not_negative(exponent) & (self == 0), 0.0, g * (result * F.log(base)).conj())
+    return g * F.where(not_negative(exponent) & (self == 0), 0.0, (result * F.log(base)).conj())
 
 
 def from_exponent_of_number(g: Any, self: complex, exponent: Any, result: Any) -> Any:
     """The gradient of `self ** exponent` in the exponent, for a number `self`."""
     logarithm = np.log(complex(self) if isinstance(self, complex) or is_complex(exponent) else float(self)).item()
-    steep = g * (result * logarithm).conj()
-    return F.where(not_negative(exponent), 0.0, steep) if self == 0 else steep
+    steep = (result * logarithm).conj()
+    return g * (F.where(not_negative(exponent), 0.0, steep) if self == 0 else steep)
 
 
 op("pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor",
@@ -301,8 +319,9 @@ def refuse_complex_abs(self: np.ndarray) -> np.ndarray:
 
 
 def from_angle(g: Any, self: Any, other: Any) -> tuple[Any, Any]:
-    """The gradients of the angle of the point (other, self)."""
-    inverse = F.reciprocal(self * self + other * other)
+    """The gradients of the angle of the point (other, self); none at the origin, by PyTorch's convention."""
+    square = self * self + other * other
+    inverse = F.where(square == 0, 0.0, F.reciprocal(square))
     return g * other * inverse, g * -self * inverse
 
 
@@ -316,7 +335,9 @@ def log_sum_exp(self: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def times_log(self: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """`self * log(other)`, and 0 where `self` is 0 and `other` is a number at all."""
+    """`self * log(other)`, and 0 where `self` is 0 and `other` is a number at all. Raises NotImplementedError for complex numbers."""
+    if self.dtype.kind == "c":
+        raise not_implemented("xlogy_cpu", self)
     return np.where(np.isnan(other), other, np.where(self == 0, np.zeros_like(self), self * np.log(other)))
 
 
@@ -346,14 +367,14 @@ op("logaddexp(Tensor self, Tensor other) -> Tensor",
    other=lambda g, self, other: g / (1 + F.exp(self - other)).conj())  # fmt: skip
 op("xlogy.Tensor(Tensor self, Tensor other) -> Tensor",
    pointwise(times_log, XLOGY),
-   self=lambda g, self, other: g * F.xlogy(self != 0, other),
+   self=lambda g, self, other: F.where((self == 0) & (other <= 0), 0.0, F.xlogy(g, other)),
    other=lambda g, self, other: g * self / other)  # fmt: skip
 op("xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor",
    pointwise(times_log, XLOGY, promotes=("self", "other"), method=False, inplace=False),
    other=lambda g, self, other: g * self / other)  # fmt: skip
 op("xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor",
    pointwise(times_log, XLOGY, promotes=("self", "other")),
-   self=lambda g, self, other: g * F.xlogy(self != 0, other))  # fmt: skip
+   self=lambda g, self, other: F.xlogy(g, other) if other > 0 else F.where(self == 0, 0.0, F.xlogy(g, other)))  # fmt: skip
 
 for _new, _old in {
     "negative": "neg", "subtract": "sub", "multiply": "mul", "divide": "div", "absolute": "abs", "absolute_": "abs_", "arctan2": "atan2",

@@ -10,6 +10,7 @@ import numpy as np
 from .. import dtypes
 from ..op import F, alias, composite, op, pointwise, write
 from ..promotion import common, only
+from .arithmetic import not_implemented
 
 
 # -- the larger and the smaller of two --------------------------------------------------------------------------------------
@@ -58,7 +59,7 @@ def ordered(name: str, ufunc: Callable[..., Any]) -> Callable[..., Any]:
 
     def kernel(self: np.ndarray, other: np.ndarray) -> np.ndarray:
         if self.dtype.kind == "c":
-            raise NotImplementedError(f'"{name}_cpu" not implemented for \'{dtypes.OF_NUMPY[self.dtype].scalar_name}\'')
+            raise not_implemented(f"{name}_cpu", self)
         return ufunc(self, other)
 
     return kernel
@@ -139,29 +140,32 @@ op("isneginf(Tensor self) -> Tensor", pointwise(infinite_of("isneginf", -1), inp
 
 
 # -- being equal --------------------------------------------------------------------------------------------------------------------
-def check_close(self: Any, other: Any, rtol: float, atol: float) -> None:
+def check_close(self: np.ndarray, other: np.ndarray, rtol: float, atol: float) -> None:
     """Raises RuntimeError for different dtypes or a negative tolerance."""
-    if self.dtype is not other.dtype:
-        raise RuntimeError(f"{self.dtype.scalar_name} did not match {other.dtype.scalar_name}")
+    if self.dtype != other.dtype:
+        raise RuntimeError(f"{dtypes.OF_NUMPY[self.dtype].scalar_name} did not match {dtypes.OF_NUMPY[other.dtype].scalar_name}")
     for name, value in (("rtol", rtol), ("atol", atol)):
         if not value >= 0:
             raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value:g}")
 
 
-@composite("isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor")
-def isclose(self, other, rtol, atol, equal_nan):
+def close(self: np.ndarray, other: np.ndarray, rtol: float, atol: float, equal_nan: bool) -> np.ndarray:
+    """Where `self` is within `atol + rtol * |other|` of `other`; infinities only where they are equal."""
     check_close(self, other, rtol, atol)
-    self, other = self.detach(), other.detach()
-    close = self == other
+    same = self == other
     if equal_nan:
-        close = close | ((self != self) & (other != other))
+        same = same | ((self != self) & (other != other))
     if rtol == 0 and atol == 0:
-        return close
-    exact = self.dtype.category < 2
-    near = other.to(dtypes.get_default_dtype()) if exact else other
-    allowed = F.abs(rtol * near) + atol
-    distance = F.abs((self.to(dtypes.get_default_dtype()) if self.dtype is dtypes.bool_ else self) - near)
-    return close | (F.isfinite(distance) & (distance <= allowed))
+        return same
+    default = dtypes.get_default_dtype().np
+    near = other.astype(default) if other.dtype.kind in "biu" else other
+    number = near.dtype.type
+    distance = np.abs((self.astype(default) if self.dtype.kind == "b" else self) - near)
+    return same | (np.isfinite(distance) & (distance <= number(atol).real + np.abs(number(rtol) * near)))
+
+
+op("isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor",
+   pointwise(close, None, inplace=False, out=False))  # fmt: skip
 
 
 @composite("allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool")

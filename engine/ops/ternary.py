@@ -12,7 +12,9 @@ from .. import dtypes
 from ..dtypes import dtype
 from ..op import OPS, F, alias, composite, op, plain, pointwise
 from ..promotion import common
-from .arithmetic import cast_number, conjugate
+from ..tensor import Tensor
+from .arithmetic import cast_number, conjugate, not_implemented
+from .compare import ordered
 
 
 # -- where ----------------------------------------------------------------------------------------------------------------------
@@ -36,12 +38,17 @@ op("where.self(Tensor condition, Tensor self, Tensor other) -> Tensor",
 
 
 def choose_numbers(condition: Any, self: Any, other: Any) -> Any:
+    """`where` with numbers. Raises RuntimeError for an integer the other's dtype cannot hold."""
+    for tensor, number in ((self, other), (other, self)):
+        if isinstance(number, int) and isinstance(tensor, Tensor) and tensor.dtype.category == 1:
+            cast_number(number, tensor.dtype.np)
     return OPS["where.self"].run([condition, self, other])
 
 
 composite("where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor")(choose_numbers)
 composite("where.ScalarSelf(Tensor condition, Scalar self, Tensor other) -> Tensor", method=False)(choose_numbers)
-composite("where.Scalar(Tensor condition, Scalar self, Scalar other) -> Tensor", method=False)(choose_numbers)
+op("where.Scalar(Tensor condition, Scalar self, Scalar other) -> Tensor",
+   pointwise(chosen, promotes=("self", "other"), inplace=False, out=False, method=False))  # fmt: skip
 
 
 @composite("where(Tensor condition) -> Tensor[]", method=False)
@@ -57,7 +64,7 @@ def check_lerp(kernel: str, self: np.ndarray, **others: np.ndarray) -> None:
         if other.dtype != self.dtype and not (name == "weight" and other.ndim == 0):
             raise RuntimeError(f"expected dtype {CPP_NAMES[self.dtype.name]} for `{name}` but got dtype {CPP_NAMES[other.dtype.name]}")
     if self.dtype.kind in "biu":
-        raise NotImplementedError(f'"{kernel}" not implemented for \'{dtypes.OF_NUMPY[self.dtype].scalar_name}\'')
+        raise not_implemented(kernel, self)
 
 
 def between(self: np.ndarray, end: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -76,11 +83,12 @@ def between_by_number(self: np.ndarray, end: np.ndarray, weight: complex) -> np.
 
 def between_by_tensor(self: np.ndarray, end: np.ndarray, weight: np.ndarray) -> np.ndarray:
     check_lerp("lerp_kernel_tensor", self, end=end, weight=weight)
-    return between(self, end, weight)
+    d = common([self, end, weight]).np
+    return between(self.astype(d, copy=False), end.astype(d, copy=False), weight.astype(d, copy=False))
 
 
 CPP_NAMES = {
-    "bool": "bool", "uint8": "unsigned char", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long", "float16": "c10::Half",
+    "bool": "bool", "uint8": "unsigned char", "int8": "signed char", "int16": "short int", "int32": "int", "int64": "long int", "float16": "c10::Half",
     "bfloat16": "c10::BFloat16", "float32": "float", "float64": "double", "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
 }  # fmt: skip
 
@@ -107,7 +115,7 @@ DIVIDED_INTEGERS = (
 def plus_product(self: np.ndarray, tensor1: np.ndarray, tensor2: np.ndarray, value: complex) -> np.ndarray:
     """`self + value * tensor1 * tensor2`, the number cast to their dtype. Raises NotImplementedError for bools."""
     if self.dtype.kind == "b":
-        raise NotImplementedError("\"addcmul_cpu_out\" not implemented for 'Bool'")
+        raise not_implemented("addcmul_cpu_out", self)
     return self + cast_number(value, self.dtype) * tensor1 * tensor2
 
 
@@ -136,23 +144,57 @@ op("addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> T
 
 
 # -- bounding -------------------------------------------------------------------------------------------------------------------------
+COMPLEX_BOUNDS = "clamp is not supported for complex types"
+
+
 def bounding(operands: Sequence[Any]) -> dtype:
-    """The common dtype. Raises NotImplementedError for complex numbers, RuntimeError where there is no bound or it does not fit."""
+    """The dtype numbers bound in. Raises NotImplementedError for complex numbers, RuntimeError where there is no bound or it does not fit."""
+    if len(operands) == 1:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     d = common(operands)
     if d.is_complex:
-        raise NotImplementedError("clamp is not supported for complex types")
+        raise NotImplementedError(COMPLEX_BOUNDS)
     for bound in operands[1:]:
         if isinstance(bound, int | float):
             cast_number(bound, d.np)
     return d
 
 
+def clamping(operands: Sequence[Any]) -> dtype:
+    """As `bounding`, but that PyTorch asks for the real value of the bounds of floating numbers first."""
+    if common(operands[:1]).is_floating_point:
+        for bound in operands[1:]:
+            if isinstance(bound, complex):
+                cast_number(bound, np.dtype(np.float64))
+    return bounding(operands)
+
+
 def bounded(self: np.ndarray, min: np.ndarray | None, max: np.ndarray | None) -> np.ndarray:
     """`self` within the bounds; the upper one is stronger, and NaN passes."""
-    if min is None and max is None:
-        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     result = self if min is None else np.maximum(self, min)
     return result if max is None else np.minimum(result, max)
+
+
+def bounded_by_numbers(self: np.ndarray, min: np.ndarray | None, max: np.ndarray | None) -> np.ndarray:
+    """As `bounded`. Raises NotImplementedError for bools."""
+    if self.dtype.kind == "b":
+        raise not_implemented(f"clamp{'_max' if min is None else '_min' if max is None else ''}_scalar_cpu", self)
+    return bounded(self, min, max)
+
+
+def joint(operands: Sequence[Any]) -> dtype:
+    """The dtype tensors bound in. Raises NotImplementedError for a complex `self`, RuntimeError where there is no bound."""
+    if len(operands) > 1 and common(operands[:1]).is_complex:
+        raise NotImplementedError(COMPLEX_BOUNDS)
+    return common(operands) if len(operands) > 1 else bounding(operands)
+
+
+def bounded_by_tensors(self: np.ndarray, min: np.ndarray | None, max: np.ndarray | None) -> np.ndarray:
+    """As `bounded`. Raises NotImplementedError for complex bounds, and for two bounds of bools."""
+    both = min is not None and max is not None
+    if self.dtype.kind == "c" or (both and self.dtype.kind == "b"):
+        raise not_implemented("clamp_cpu" if both else "minimum_cpu" if min is None else "maximum_cpu", self)
+    return bounded(self, min, max)
 
 
 def within(self: Any, min: Any, max: Any) -> Any:
@@ -170,23 +212,23 @@ def to_bounds(g: Any, self: Any, min: Any, max: Any) -> tuple[Any, Any]:
 
 
 op("clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor",
-   pointwise(bounded, bounding, promotes=("self", "min", "max")),
+   pointwise(bounded_by_tensors, joint, promotes=("self", "min", "max")),
    {"self": lambda g, self, min, max: F.where(within(self, min, max), g, 0.0), "min, max": to_bounds})  # fmt: skip
 op("clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
-   pointwise(bounded, bounding, promotes=("self", "min", "max")),
+   pointwise(bounded_by_numbers, clamping, promotes=("self", "min", "max")),
    self=lambda g, self, min, max: F.where(within(self, min, max), g, 0.0))  # fmt: skip
 op("clamp_min(Tensor self, Scalar min) -> Tensor",
-   pointwise(lambda self, min: np.maximum(self, min), bounding, promotes=("self", "min")),
+   pointwise(lambda self, min: bounded_by_numbers(self, min, None), bounding, promotes=("self", "min")),
    self=lambda g, self, min: F.where(self >= min, g, 0.0))  # fmt: skip
 op("clamp_min.Tensor(Tensor self, Tensor min) -> Tensor",
-   pointwise(np.maximum),
+   pointwise(ordered("maximum", np.maximum)),
    self=lambda g, self, min: F.where(self >= min, g, 0.0),
    min=lambda g, self, min: F.where(self < min, g, 0.0))  # fmt: skip
 op("clamp_max(Tensor self, Scalar max) -> Tensor",
-   pointwise(lambda self, max: np.minimum(self, max), bounding, promotes=("self", "max")),
+   pointwise(lambda self, max: bounded_by_numbers(self, None, max), bounding, promotes=("self", "max")),
    self=lambda g, self, max: F.where(self <= max, g, 0.0))  # fmt: skip
 op("clamp_max.Tensor(Tensor self, Tensor max) -> Tensor",
-   pointwise(np.minimum),
+   pointwise(ordered("minimum", np.minimum)),
    self=lambda g, self, max: F.where(self <= max, g, 0.0),
    max=lambda g, self, max: F.where(self > max, g, 0.0))  # fmt: skip
 alias("clip", "clamp")

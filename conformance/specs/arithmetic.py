@@ -1,0 +1,22 @@
+"""What is special about the inputs of arithmetic."""
+
+from ..kinds import one_of
+from ..spec import spec
+
+for _key in (
+    "neg", "positive", "add.Tensor", "sub.Tensor", "rsub.Tensor", "rsub.Scalar", "mul.Tensor", "div.Tensor", "true_divide", "floor_divide",
+    "remainder.Scalar", "remainder.Tensor", "remainder.Scalar_Tensor", "fmod.Scalar", "fmod.Tensor", "reciprocal", "__rdiv__", "pow.Tensor_Scalar",
+    "pow.Tensor_Tensor", "square", "abs", "abs_", "atan2", "hypot", "copysign.Tensor", "copysign.Scalar", "logaddexp", "xlogy.Tensor",
+    "xlogy.Scalar_Self", "xlogy.Scalar_Other",
+):  # fmt: skip
+    spec(_key)
+spec("pow.Scalar", self=one_of(2, 0.5, 1, 0, -1, -1.5, 3, 2.5, 0.0, 1j, 1 - 2j, 10), why="a bool base breaks PyTorch's own backward")
+spec("div.Tensor_mode", rounding_mode=one_of("floor", "trunc", None, "nearest"))
+
+_SECOND_NAME = "the second name PyTorch gives the op"
+spec("neg[negative]", call=lambda m, self: m.negative(self), why=_SECOND_NAME)
+spec("abs[absolute]", call=lambda m, self: m.absolute(self), why=_SECOND_NAME)
+spec("sub.Tensor[subtract]", call=lambda m, self, other, **more: m.subtract(self, other, **more), why=_SECOND_NAME)
+spec("mul.Tensor[multiply]", call=lambda m, self, other: m.multiply(self, other), why=_SECOND_NAME)
+spec("div.Tensor[divide]", call=lambda m, self, other: m.divide(self, other), why=_SECOND_NAME)
+spec("atan2[arctan2]", call=lambda m, self, other: m.arctan2(self, other), why=_SECOND_NAME)
