@@ -44,8 +44,8 @@ def _compare(a: int, b: int, shape: Sequence[int], operands: Sequence[Sequence[i
 def laid_out(array: np.ndarray, steps: Sequence[int]) -> np.ndarray:
     """The same elements with strides of `steps` elements, which must be dense; the array itself where it has them."""
     strides = tuple(t * array.itemsize for t in steps)
-    if array.flags.owndata and all(n == 1 or s == t for n, s, t in zip(array.shape, array.strides, strides, strict=True)):
+    if array.flags.owndata and array.strides == strides:
         return array
-    made = np.ndarray(array.shape, array.dtype, np.empty(array.size, array.dtype), 0, strides)
+    made = np.ndarray(array.shape, array.dtype, np.empty(array.nbytes, np.uint8), 0, strides)
     made[...] = array
     return made

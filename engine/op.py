@@ -341,7 +341,7 @@ class Op:
             return self.family.inplace(*values)  # type: ignore[operator]  # the body of a composite's in-place form
         into: Tensor = values[0]
         mode = modes.current()
-        needs = self.needs(values) if mode & modes.GRAD and self.diff else None
+        needs = self.needs(values) if mode & modes.GRAD and self.diff and into._dtype.differentiable else None
         check_inplace(into, needs is not None)
         if mode & modes.FORWARD and self.diff and forward.tangents(self, values):
             return forward.run_inplace(self, values, needs)

@@ -202,15 +202,17 @@ class CopySlices(Node):
                 whole = op.kernel(whole, *values[1:])
             return whole
         source = self.view_tensor._array
-        offset = address(source) - address(self.base_array)
+        if not source.size:
+            return np.empty(source.shape, whole.dtype)
         flat = whole if whole.base is None else whole.base
-        return np.ndarray(source.shape, whole.dtype, flat.data if source.size else b"", offset if source.size else 0, source.strides)
+        return np.ndarray(source.shape, whole.dtype, flat, address(source) - address(self.base_array), source.strides)
 
     def _on_tensors(self, g: Tensor) -> Sequence[Any]:
-        whole = F.clone(g)
+        whole = wrap(_same_geometry(self.base_array, g._array.dtype), g._dtype)
+        F.copy_(whole, g)
         if self.view_tensor._view.replay is None:  # type: ignore[union-attr]
-            offset = (address(self.view_tensor._array) - address(self.base_array)) // self.base_array.itemsize
-            whole = whole if whole._array.strides == self.base_array.strides else F.clone(F.contiguous(whole))
+            source = self.view_tensor._array
+            offset = (address(source) - address(self.base_array)) // self.base_array.itemsize if source.size else 0
             part = F.as_strided(whole, self.view_tensor.shape, self.view_tensor.stride(), offset)
         else:
             part = replayed(whole, self.view_tensor)

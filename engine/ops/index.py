@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import OF_NUMPY
+from ..calls import FUNCTIONS
 from ..layout import iterated, laid_out
 from ..number import converted
 from ..op import F, op, plain
 from ..strided import copied, dense_strides, row_major
-from ..tensor import in_range, strides_of, wrap
+from ..tensor import Tensor, in_range, method, strides_of, wrap
 
 Indices = Sequence[np.ndarray | None]
 BYTE_MASK = "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead."
@@ -67,22 +68,28 @@ def _check_mask(mask: np.ndarray, shape: tuple[int, ...], start: int) -> None:
             )
 
 
-def together(found: list[np.ndarray | None], shape: tuple[int, ...]) -> list[np.ndarray | None]:
-    """The position arrays in one shape. Raises IndexError where they do not broadcast or leave the tensor."""
+def together(found: list[np.ndarray | None]) -> list[np.ndarray | None]:
+    """The position arrays in one shape. Raises IndexError where they do not broadcast."""
     given = [i for i in found if i is not None]
     try:
         sides = np.broadcast_shapes(*(i.shape for i in given))
     except ValueError:
         shapes = ", ".join(str(list(i.shape)) for i in given)
         raise IndexError(f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}") from None
-    sizes = [n for i, n in zip(found, shape, strict=False) if i is not None]
-    if math.prod(sides) and 0 in sizes:
+    return [None if i is None else np.broadcast_to(i, sides) for i in found]
+
+
+def inside(wide: list[np.ndarray | None], shape: tuple[int, ...]) -> None:
+    """Raises IndexError for the first position that leaves the tensor; none does where nothing is read or written."""
+    pairs = [(i, n) for i, n in zip(wide, shape, strict=False) if i is not None]
+    if pairs and pairs[0][0].size and any(n == 0 for _, n in pairs):
         raise IndexError("index is out of bounds for dimension with size 0")
-    wide = [None if i is None else np.broadcast_to(i, sides) for i in found]
-    if math.prod(sides) and math.prod(n for i, n in zip(found, shape, strict=False) if i is None):
-        for k, (index, n) in enumerate(zip((i for i in wide if i is not None), sizes, strict=True)):
-            within(index, k, n, IndexError, negative=True)
-    return wide
+    if 0 in result_shape(wide, shape):
+        return
+    wrong = [(k, i, n, (i < -n) | (i >= n)) for k, (i, n) in enumerate(pairs) if i.min() < -n or i.max() >= n]
+    if wrong:
+        k, index, n, bad = min(wrong, key=lambda w: (int(np.argmax(w[3])), w[0]))
+        raise IndexError(f"index {int(index[bad].flat[0])} is out of bounds for dimension {k} with size {n}")
 
 
 def within(index: np.ndarray, dim: int, size: int, error: type[Exception], *, negative: bool = False) -> None:
@@ -109,13 +116,17 @@ def result_shape(wide: list[np.ndarray | None], shape: tuple[int, ...]) -> tuple
 
 
 def index_kernel(self: np.ndarray, indices: Indices) -> np.ndarray:
-    wide = together(positions(indices, self.shape), self.shape)
+    wide = together(positions(indices, self.shape))
+    inside(wide, self.shape)
+    shape = result_shape(wide, self.shape)
+    if 0 in shape:
+        return np.empty(shape, self.dtype)
     made = self[key_of(wide)]
     if not any(i is not None for i in wide):
         return copied(made)
     if not self.flags.c_contiguous or any(i is not None and not i.flags.c_contiguous for i in indices):
         return laid_out(made, iterated(made.shape, _operand_steps(self, wide, made.shape)))
-    return np.ascontiguousarray(made) if made.ndim else np.array(made)
+    return laid_out(made, row_major(made.shape)) if made.ndim else np.array(made)
 
 
 def _operand_steps(self: np.ndarray, wide: list[np.ndarray | None], shape: tuple[int, ...]) -> list[tuple[int, ...]]:
@@ -130,12 +141,25 @@ def _operand_steps(self: np.ndarray, wide: list[np.ndarray | None], shape: tuple
 
 
 def index_put_kernel(self: np.ndarray, indices: Indices, values: np.ndarray, accumulate: bool, unsafe: bool = False) -> np.ndarray:
-    _check_put(self, indices, values, accumulate)
-    wide = together(positions(indices, self.shape), self.shape)
+    mask = None if accumulate or values.size != 1 else only_mask(self, indices)
+    if mask is not None:
+        made = kept(self)
+        made[mask] = converted(values, self.dtype)
+        return made
+    wide = together(positions(indices, self.shape))
+    if self.dtype != values.dtype:
+        raise RuntimeError(
+            f"Index put requires the source and destination dtypes match, got {word(self)} for the destination and {word(values)} for the source."
+        )
     shape = result_shape(wide, self.shape)
     if not _fits(values.shape, shape):
-        raise RuntimeError(f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing result of shape {list(shape)}")
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing result of shape {list(shape)}"
+        )
+    inside(wide, self.shape)
     made = kept(self)
+    if 0 in shape:
+        return made
     if accumulate:
         add_at(made, key_of(wide), np.broadcast_to(values, shape))
     else:
@@ -143,12 +167,18 @@ def index_put_kernel(self: np.ndarray, indices: Indices, values: np.ndarray, acc
     return made
 
 
-def _check_put(self: np.ndarray, indices: Indices, values: np.ndarray, accumulate: bool) -> None:
-    if self.dtype != values.dtype:
-        raise RuntimeError(f"Index put requires the source and destination dtypes match, got {word(self)} for the destination and {word(values)} for the source.")
-    masks = [i for i in indices if i is not None]
-    if values.size == 1 and not accumulate and len(masks) == 1 and masks[0].dtype == np.uint8:
+def only_mask(self: np.ndarray, indices: Indices) -> tuple[Any, ...] | None:
+    """The key of one mask and no other index: PyTorch fills there, in any dtype. Raises RuntimeError for a mask of uint8."""
+    given = [i for i in indices if i is not None]
+    if any(i.dtype.name not in ("bool", "uint8") for i in given) or len(given) > 1:
+        return None
+    if not given:
+        raise RuntimeError("masked_fill_ only supports boolean masks, but got mask with dtype nullptr (uninitialized)")
+    lead = next(d for d, i in enumerate(indices) if i is not None)
+    _check_mask(given[0], self.shape, lead)
+    if given[0].dtype == np.uint8:
         raise RuntimeError("masked_fill_ only supports boolean masks, but got mask with dtype unsigned char")
+    return along(lead, given[0])
 
 
 def _fits(narrow: tuple[int, ...], wide: tuple[int, ...]) -> bool:
@@ -226,8 +256,8 @@ def index_add_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: np.n
         within(index.reshape(-1), dim, self.shape[dim], RuntimeError)
     made = np.array(self, order="C", ndmin=1)
     parts = np.atleast_1d(source)
-    if not (isinstance(alpha, int | float) and alpha == 1):
-        parts = parts * np.asarray(alpha).astype(parts.dtype)
+    scale = converted(alpha, parts.dtype)
+    parts = parts if scale == 1 else parts * scale
     add_at(made, along(dim, index.reshape(-1)), parts)
     return made.reshape(self.shape)
 
@@ -235,7 +265,9 @@ def index_add_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: np.n
 def _check_index_add(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray) -> None:
     """Raises what PyTorch raises, in its order."""
     if index.ndim > 1:
-        raise IndexError(f"index_add_(): Index is supposed to be a vector, but got dim: {index.ndim} with type: {word(index)} and size: {list(index.shape)}")
+        raise IndexError(
+            f"index_add_(): Index is supposed to be a vector, but got dim: {index.ndim} with type: {word(index)} and size: {list(index.shape)}"
+        )
     if index.dtype.name not in ("int64", "int32"):
         raise RuntimeError(f"index_add_(): Expected dtype int32/int64 for index but got: {word(index)}")
     if self.dtype != source.dtype:
@@ -279,7 +311,9 @@ def _check_index_copy(self: np.ndarray, dim: int, index: np.ndarray, source: np.
     if index.dtype != np.int64:
         raise RuntimeError(f"index_copy_(): Expected a long tensor for index, but got {word(index)}")
     if self.dtype != source.dtype:
-        raise RuntimeError(f"index_copy_(): self and source expected to have the same dtype, but got (self) {word(self)} and (source) {word(source)}")
+        raise RuntimeError(
+            f"index_copy_(): self and source expected to have the same dtype, but got (self) {word(self)} and (source) {word(source)}"
+        )
     mine, theirs = (t.shape[:dim] + t.shape[dim + 1 :] for t in (self, source))
     if mine != theirs:
         raise RuntimeError(
@@ -360,7 +394,9 @@ def put_kernel(self: np.ndarray, index: np.ndarray, source: np.ndarray, accumula
     if index.dtype != np.int64:
         raise RuntimeError(f"put_(): Expected a long tensor for index, but got {word(index)}")
     if self.dtype != source.dtype:
-        raise RuntimeError(f"put_(): self and source expected to have the same dtype, but got self.dtype = {word(self)} and source.dtype = {word(source)}")
+        raise RuntimeError(
+            f"put_(): self and source expected to have the same dtype, but got self.dtype = {word(self)} and source.dtype = {word(source)}"
+        )
     if source.size != index.size:
         raise IndexError(
             f"put_(): Expected source and index to have the same number of elements, but got source.numel() = {source.size}, index.numel() = {index.size}"
@@ -393,4 +429,15 @@ def nonzero_kernel(self: np.ndarray) -> np.ndarray:
 
 
 op("nonzero(Tensor self) -> Tensor", plain(nonzero_kernel, out=True))
+@method
+def nonzero(input: Tensor, *args: Any, as_tuple: bool = False, **kwargs: Any) -> Any:
+    """Positions of what is not zero: one row each, or with `as_tuple` one tensor per dimension."""
+    if not as_tuple:
+        return _rows(input, *args, **kwargs)
+    return F.unbind(_rows(input if input.ndim else F.unsqueeze(input, 0), *args, **kwargs), 1)
+
+
+_rows = FUNCTIONS["nonzero"]
+FUNCTIONS["nonzero"] = nonzero
+
 op("argwhere(Tensor self) -> Tensor", plain(nonzero_kernel))

@@ -17,7 +17,9 @@ from ..op import OPS, F
 from ..parameter import type_name
 from ..tensor import Tensor, method, wrap
 
-ZERO_DIM = "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
+ZERO_DIM = (
+    "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
+)
 NOT_TUPLE = (
     "Using a non-tuple sequence for multidimensional indexing is deprecated and will be changed in pytorch 2.9; use x[tuple(seq)] instead of "
     "x[seq]. In pytorch 2.9 this will be interpreted as tensor index, x[torch.tensor(seq)], which will result either in an error or a different result"
@@ -62,7 +64,7 @@ def __setitem__(self: Tensor, index: Any, value: Any) -> None:
     found, tensors = _walk(self, _as_tuple(index))
     if not tensors:
         return _copy(found, value)
-    if value._array.shape != found._array.shape:
+    if value._array.shape[:1] == (1,):
         value = _without_leading_ones(value)
     OPS["index_put"].run_inplace([found, tensors, value, False])
 
@@ -166,11 +168,12 @@ def _select(self: Tensor, dim: int, index: int, place: int) -> Tensor:
     """One position. `place` is where it stands in the whole index, which is what the error calls its dimension."""
     shape = self._array.shape
     if not shape:
-        raise IndexError(ZERO_DIM)
+        raise IndexError(f"index {index} is out of bounds for dimension {place} with size 0" if index else ZERO_DIM)
     if not -(2**63) <= index < 2**63:
         raise ValueError("Overflow when unpacking long long")
-    if not -shape[dim] <= index < shape[dim]:
-        raise IndexError(f"index {index} is out of bounds for dimension {place} with size {shape[dim]}")
+    size = shape[dim] if dim < len(shape) else 0
+    if not -size <= index < size:
+        raise IndexError(f"index {index} is out of bounds for dimension {place} with size {size}")
     return OPS["select.int"].run([self, dim, index])
 
 
@@ -251,7 +254,9 @@ def _flatten(part: Any, shape: tuple[int, ...], depth: int, leaves: list[Any]) -
 def _leaf_dtype(value: Any) -> np.dtype:
     if isinstance(value, Tensor):
         return value._array.dtype
-    return np.dtype(np.bool_) if isinstance(value, bool | np.bool_) else value.dtype if isinstance(value, np.generic) else np.dtype(np.int64)
+    return (
+        np.dtype(np.bool_) if isinstance(value, bool | np.bool_) else value.dtype if isinstance(value, np.generic) else np.dtype(np.int64)
+    )
 
 
 def _to_int(value: Any) -> int:

@@ -50,7 +50,9 @@ def _check_joint(model: np.ndarray, t: np.ndarray, dim: int, place: int) -> None
         raise RuntimeError(f"Tensors must have same number of dimensions: got {model.ndim} and {t.ndim}")
     for d, (n, m) in enumerate(zip(model.shape, t.shape, strict=True)):
         if d != dim and n != m:
-            raise RuntimeError(f"Sizes of tensors must match except in dimension {dim}. Expected size {n} but got size {m} for tensor number {place} in the list.")
+            raise RuntimeError(
+                f"Sizes of tensors must match except in dimension {dim}. Expected size {n} but got size {m} for tensor number {place} in the list."
+            )
 
 
 def _new_joined(parts: list[np.ndarray], shape: Shape) -> np.ndarray:
@@ -80,7 +82,9 @@ def stack_kernel(tensors: list[np.ndarray], dim: int) -> np.ndarray:
     dim = in_range(dim, tensors[0].ndim + 1)
     for i, t in enumerate(tensors):
         if t.shape != tensors[0].shape:
-            raise RuntimeError(f"stack expects each tensor to be equal size, but got {list(tensors[0].shape)} at entry 0 and {list(t.shape)} at entry {i}")
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(tensors[0].shape)} at entry 0 and {list(t.shape)} at entry {i}"
+            )
     shape = tensors[0].shape
     made = np.empty((*shape[:dim], len(tensors), *shape[dim:]), tensors[0].dtype)
     return np.stack(tensors, dim, out=made)

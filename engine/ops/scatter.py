@@ -69,7 +69,9 @@ def _check_scatter(self: np.ndarray, dim: int, index: np.ndarray, src: np.ndarra
     fits = all(d == dim or at.shape[d] <= mine.shape[d] for d in range(at.ndim))
     if src is None:
         if not fits:
-            raise RuntimeError(f"Expected index {list(index.shape)} to be no larger than self {list(self.shape)} apart from dimension {dim}")
+            raise RuntimeError(
+                f"Expected index {list(index.shape)} to be no larger than self {list(self.shape)} apart from dimension {dim}"
+            )
         return
     if fits:
         fits = all(at.shape[d] <= (src.shape[in_range(d, src.ndim)] if src.ndim else 1) for d in range(at.ndim))
@@ -123,7 +125,9 @@ def whole_source(g: Any, dim: int, index: Any, shape: Shape, name: str) -> Any:
     part = F.gather(g, dim, index)
     if len(shape) == part.ndim and all(n == m or n == 1 for n, m in zip(shape, part.shape, strict=True)):
         return part
-    raise RuntimeError(f"Function {name} returned an invalid gradient at index 1 - got {list(part.shape)} but expected shape compatible with {list(shape)}")
+    raise RuntimeError(
+        f"Function {name} returned an invalid gradient at index 1 - got {list(part.shape)} but expected shape compatible with {list(shape)}"
+    )
 
 
 def not_implemented(g: Any) -> Any:
