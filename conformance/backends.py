@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 import re
 import warnings
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.schema import REQUIRED, Schema, parse
+from engine.schema import REQUIRED, Schema, literal, parse, split
 
 from .case import DIFFERENTIABLE, NAME, NUMPY, OMITTED, Case, Named, TensorValue, tensor_value
 from .spec import Declaration
@@ -140,7 +141,8 @@ class Backend:
 
     def schema(self, op: Declaration) -> Any:
         """What the backend says the op's signature is."""
-        return described(op.schema)
+        found = _overload(op.schema.namespace, op.schema.name, op.schema.overload)
+        return described(op.schema) if found else briefly(op.schema)
 
     def grad(self, outputs: list[Any], inputs: list[Any], cotangents: list[Any], **more: Any) -> tuple[Any, ...]:
         return self.m.autograd.grad(outputs, inputs, cotangents, allow_unused=True, **more)
@@ -176,15 +178,22 @@ class Torch(Backend):
     def pointer(self, t: Any) -> int:
         return t.data_ptr()
 
+    @contextlib.contextmanager
+    def double(self) -> Iterator[None]:
+        """Within it integers and Python numbers become float64, so that a reference is one."""
+        before = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float64)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(before)
+
     def internal(self, op: Declaration) -> Any:
         return getattr(getattr(torch.ops.aten, op.schema.name), op.schema.overload or "default")
 
     def schema(self, op: Declaration) -> Any:
-        prefix = "" if op.schema.namespace in ("", "nn.functional") else op.schema.namespace.replace(".", "_") + "_"
-        overload = getattr(getattr(torch.ops.aten, prefix + op.schema.name, None), op.schema.overload or "default", None)
-        if overload is not None and op.schema.namespace != "nn.functional":
-            return described(parse(str(overload._schema).removeprefix("aten::").replace("SymInt", "int")))
-        return from_python(space(torch, op.schema.namespace), op.schema)
+        found = _overload(op.schema.namespace, op.schema.name, op.schema.overload)
+        return described(found) if found else from_python(_callable(op.schema), op.schema.name)
 
     @contextlib.contextmanager
     def warned(self) -> Iterator[list[str]]:
@@ -224,15 +233,41 @@ def described(schema: Schema) -> list[Any]:
     return [*arguments, re.sub(r" \w+(?=[,)])", "", schema.returns)]
 
 
-def from_python(namespace: Any, schema: Schema) -> list[Any]:
-    """The names of a Python function's arguments, where PyTorch has no schema for it."""
-    import inspect
+def _callable(schema: Schema) -> Any:
+    """PyTorch's public function, else its method."""
+    return getattr(space(torch, schema.namespace), schema.name, None) or getattr(torch.Tensor, schema.name)
 
-    found = getattr(namespace, schema.name)
+
+def briefly(schema: Schema) -> list[Any]:
+    """Name and default of each argument: all there is to compare where PyTorch's function is plain Python."""
+    return [(a.name, "required" if a.default is REQUIRED else a.default) for a in schema.arguments]
+
+
+def from_python(function: Any, name: str) -> list[Any]:
+    """Name and default of each argument of a Python function; of a built-in, as its docstring says."""
     try:
-        return [p.name for p in inspect.signature(found).parameters.values()]
+        found = inspect.signature(function).parameters.values()
     except ValueError:
-        return [line.split("(")[1].split(")")[0] for line in (found.__doc__ or "").splitlines() if line.startswith(schema.name + "(")]
+        lines = [line for line in (function.__doc__ or "").splitlines() if line.startswith(name + "(")]
+        parts = [p.replace(" ", "").split("=") for p in split(lines[0].split("(", 1)[1].rsplit(")", 1)[0]) if p != "*"] if lines else []
+        return [(p[0], literal(p[1]) if len(p) > 1 else "required") for p in parts]
+    return [(p.name, "required" if p.default is p.empty else p.default) for p in found]
+
+
+@cache
+def _overload(namespace: str, name: str, overload: str) -> Any:
+    """PyTorch's schema of an overload, None where the public function is plain Python."""
+    if namespace == "nn.functional":
+        return None
+    prefix = namespace.replace(".", "_") + "_" if namespace else ""
+    packet = getattr(torch.ops.aten, prefix + name, None)
+    found = getattr(packet, overload or "default", None)
+    if found is None and packet is not None and not overload:  # declared without the overload's name
+        found = getattr(packet, next(o for o in packet.overloads() if o != "out"))
+    if found is None:
+        return None
+    text = str(found._schema).removeprefix("aten::").replace("SymInt", "int").replace("(a -> *)", "(a)")
+    return parse(re.sub(r"(MemoryFormat\??) (\w+)=0", r"\1 \2=contiguous_format", text))
 
 
 def space(module: Any, namespace: str) -> Any:

@@ -64,6 +64,7 @@ class Comparison:
 
     differences: list[Difference] = field(default_factory=list)
     verdicts: Counter[str] = field(default_factory=Counter)
+    raised: bool = False  # whether PyTorch raised
     observed: int = 0  # compared observables that are more than "the call raised"
 
 

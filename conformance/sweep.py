@@ -94,20 +94,22 @@ class Trial:
         right = self.seen(backends.truth, case)
         left = self.seen(self.subject, case)
         made = compare(left, right, self._reference(case), self.op.spec.ulp)
-        if self.property.judges_errors and isinstance(right.get("raises"), Raised):
-            made.observed += 1
+        made.raised = isinstance(right.get("raises"), Raised)
+        made.observed += self.property.judges_errors and made.raised
         return made
 
     def _reference(self, case: Case) -> Reference:
         @cache
         def exact() -> Observations:
-            return self.seen(backends.truth, case.upcast())
+            with backends.truth.double():
+                return self.seen(backends.truth, case.upcast())
 
         @cache
         def moved(unit: float) -> list[Observations]:
             rng = np.random.default_rng(7)
             wide = case.upcast()
-            return [self.seen(backends.truth, wide.perturbed(rng, unit)) for _ in range(TRIALS)]
+            with backends.truth.double():
+                return [self.seen(backends.truth, wide.perturbed(rng, unit)) for _ in range(TRIALS)]
 
         @cache
         def strided() -> Observations:
@@ -150,6 +152,7 @@ def run_cell(
             made = trial.run(case)
             result.comparisons += made.observed
             verdicts.update(made.verdicts)
+            census["PyTorch raised"] += made.raised
             census.update(case.census())
             for found in made.differences:
                 if found.kind not in worst or len(raw) < len(worst[found.kind][0]):

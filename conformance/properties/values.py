@@ -21,11 +21,7 @@ WHERE = "print(result is self, result._is_view(), result._base is self, result.s
 @prop()
 def signature(B: Backend, op: Declaration, case: Case) -> See:
     """Names, types, defaults, keyword-only marks and alias marks of the arguments are those of PyTorch's schema."""
-    found = B.schema(op)
-    if op.schema.namespace == "nn.functional":
-        found = [a[0] if isinstance(a, tuple) else a for a in found]
-        found = [a for a in found if "Tensor" not in a][: len(op.schema.arguments)]
-    for i, part in enumerate(found):
+    for i, part in enumerate(B.schema(op)):
         yield f"signature {i}", part
 
 
