@@ -10,12 +10,12 @@ import numpy as np
 from .. import dtypes
 from ..device import memory_format as MemoryFormat
 from ..dtypes import OF_NUMPY, dtype
+from ..once import warn_once
 from ..op import F, composite, op, plain, view, write
 from ..parser import Parser
 from ..schema import parse
-from ..strided import channels_last, copied, row_major
-from ..tensor import Tensor, alias, method, strides_of
-from .shape import warn_once
+from ..strided import channels_last, copied, row_major, strided
+from ..tensor import Tensor, address, alias, method, root_of, strides_of
 
 DISCARDS = "Casting complex values to real discards the imaginary part"
 
@@ -194,6 +194,38 @@ def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     return converted(self, dtype, False, None)
 
 
+# -- the same bits ---------------------------------------------------------------------------------------------------------------
+def reinterpreted(self: np.ndarray, dtype: dtype) -> np.ndarray:
+    """The memory of `self` read as another dtype. Raises RuntimeError where its last dimension does not divide into it."""
+    have, want = self.itemsize, dtype.np.itemsize
+    steps, shape = strides_of(self), self.shape
+    if have == want:
+        return strided(self, shape, steps, 0, dtype.np)
+    start = f"to view {OF_NUMPY[self.dtype].scalar_name} as {dtype.scalar_name} (different element sizes)"
+    if not self.ndim:
+        raise RuntimeError(f"self.dim() cannot be 0 {start}")
+    if steps[-1] != 1:
+        raise RuntimeError(f"self.stride(-1) must be 1 {start}, but got {steps[-1]}")
+    if have > want:
+        return strided(self, (*shape[:-1], shape[-1] * (have // want)), [*(s * (have // want) for s in steps[:-1]), 1], 0, dtype.np)
+    times, offset = want // have, (address(self) - address(root_of(self))) // have
+    if shape[-1] % times:
+        raise RuntimeError(f"self.size(-1) must be divisible by {times} {start}, but got {shape[-1]}")
+    if offset % times:
+        raise RuntimeError(f"self.storage_offset() must be divisible by {times} {start}, but got {offset}")
+    for d, s in enumerate(steps[:-1]):
+        if s % times:
+            raise RuntimeError(f"self.stride({d}) must be divisible by {times} {start}, but got {s}")
+    return strided(self, (*shape[:-1], shape[-1] // times), [*(s // times for s in steps[:-1]), 1], 0, dtype.np)
+
+
+@composite("view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)", function=False)
+def view_dtype(self: Tensor, dtype: dtype) -> Tensor:
+    made = alias(self)
+    made._array, made._dtype = reinterpreted(self._array, dtype), dtype
+    return made
+
+
 # -- out of the graph ------------------------------------------------------------------------------------------------------------
 DETACHED_VIEW = (
     "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, and gradient_as_bucket_view "
@@ -278,7 +310,7 @@ def full_of(self: np.ndarray, value: np.ndarray) -> np.ndarray:
 
 op("copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)",
    write(copied_from, node="torch::autograd::CopyBackwards", function=False),
-   self=lambda g: None, src=lambda g: g)  # fmt: skip
+   self=lambda g: F.zeros_like(g), src=lambda g: g)  # fmt: skip
 op("fill.Scalar(Tensor self, Scalar value) -> Tensor",
    plain(lambda self, value: full_of(self, element(value, self.dtype)), method=False),
    self=lambda g: F.zeros_like(g))  # fmt: skip

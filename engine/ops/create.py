@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, modes
-from ..calls import FUNCTIONS, run_out
+from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, dtype
-from ..op import composite
+from ..op import F, composite
 from ..parser import Parser, python_order
 from ..registry import OVERLOADS
 from ..schema import Schema, parse
 from ..strided import dense_strides, new, row_major, span
 from ..tensor import Tensor, strides_of, wrap
+from ..views import check_inplace
 from .convert import element, steps_for
 
 OPTIONS = "ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None"
@@ -52,7 +53,7 @@ class Factory:
         if out is not None:
             if values[at - 3] is None:
                 values[at - 3] = out._dtype
-            return run_out(op, values, out)
+            return into(out, op.run(values))
         made = op.run(values)
         if modes.is_inference_mode_enabled():
             made._counter = None
@@ -75,6 +76,14 @@ def requiring(made: Tensor, flag: bool | None) -> Tensor:
     if not made._dtype.differentiable:
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
     return made.requires_grad_()
+
+
+def into(out: Tensor, made: Tensor) -> Tensor:
+    """`out`, resized without a word and written to."""
+    check_inplace(out, False)
+    if out._array.shape != made._array.shape:
+        out._array = np.empty(made._array.shape, out._array.dtype)
+    return F.copy_(out, made)
 
 
 def factory(text: str, out: bool = False) -> Callable[[Made], Made]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..dtypes import OF_NUMPY
+from ..once import warn_once
 from ..op import F, composite, op, plain, view
 from ..strided import inferred, numel, strided, viewed_strides
 from ..tensor import Tensor, in_range, strides_of
@@ -309,14 +309,6 @@ REVERSED = (
     "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will throw an error in a future release. "
     "Consider `x.mT` to transpose batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to reverse the dimensions of a tensor."
 )
-_warned: set[str] = set()
-
-
-def warn_once(text: str) -> None:
-    """A UserWarning the first time only, as PyTorch's native code gives it."""
-    if text not in _warned:
-        _warned.add(text)
-        warnings.warn(text, UserWarning, stacklevel=4)
 
 
 @composite("numpy_T(Tensor(a) self) -> Tensor(a)", method=False, function=False)

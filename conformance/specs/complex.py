@@ -1,0 +1,19 @@
+"""What is special about the inputs of conjugates, parts and pairs of reals."""
+
+from ..kinds import tensor
+from ..spec import spec
+
+
+def _complex(src, draft):
+    """A complex dtype."""
+    return ("complex64", "complex128")[src.u8() & 1]
+
+
+def _pair_dtype(src, draft):
+    return ("float32", "float64")[src.u8() & 1]
+
+
+_complex_tensor = tensor(dtype=_complex)
+for _key in ("_conj", "_conj_physical", "view_as_real", "imag", "real", "conj", "conj_physical", "resolve_conj", "resolve_neg"):
+    spec(_key, self=_complex_tensor)
+spec("view_as_complex", self=tensor(lambda src, draft: (*draft.full(src)[:3], 2), dtype=_pair_dtype))

@@ -1,0 +1,34 @@
+"""What is special about the inputs of new tensors."""
+
+from ..case import Named
+from ..kinds import any_size, between, one_of, tensor
+from ..spec import spec
+
+_bound = one_of(0, 1, 5, -3, 2.5, -1.25, 7, 0.1, True, 12)
+_step = one_of(1, 2, 0.5, -1, 3, 0.1, -0.7)
+_zero_dim = tensor(lambda src, draft: (), dtype="float32")
+_NO_VALUES = "what an empty tensor holds is nobody's business"
+for _name in ("zeros", "ones", "full"):
+    spec(_name, size=any_size)
+spec("scalar_tensor")
+spec("eye", n=between(0, 4))
+spec("eye.m", n=between(0, 4), m=between(0, 4))
+spec("arange", end=_bound)
+spec("arange.start", start=_bound, end=_bound)
+spec("arange.start_step", start=_bound, end=_bound, step=_step)
+spec("linspace", start=_bound, end=_bound, steps=between(0, 9))
+for _first in ("Tensor", "Scalar"):
+    for _second in ("Tensor", "Scalar"):
+        if (_first, _second) != ("Scalar", "Scalar"):
+            spec(f"linspace.{_first}_{_second}", start=_zero_dim if _first == "Tensor" else _bound, end=_zero_dim if _second == "Tensor" else _bound, steps=between(0, 9))
+_FORMAT = one_of(Named("contiguous_format"), Named("preserve_format"), None)
+for _name in ("zeros_like", "ones_like", "full_like"):
+    spec(_name, memory_format=_FORMAT)
+for _name in ("new_zeros", "new_ones", "new_full"):
+    spec(_name, size=any_size)
+spec("empty.memory_format", size=any_size, memory_format=one_of(Named("contiguous_format"), None), call=lambda m, **given: m.empty(**given).zero_(), why=_NO_VALUES)
+spec("empty_like", memory_format=_FORMAT, call=lambda m, self, **given: m.empty_like(self, **given).zero_(), why=_NO_VALUES)
+spec("new_empty", size=any_size, call=lambda m, self, **given: self.new_empty(**given).zero_(), why=_NO_VALUES)
+_strided = {"size": lambda src, draft: (2, 3), "stride": one_of((3, 1), (1, 2), (1, 4), (8, 2))}
+spec("empty_strided", **_strided, call=lambda m, **given: m.empty_strided(**given).zero_(), why=_NO_VALUES)
+spec("new_empty_strided", **_strided, call=lambda m, self, **given: self.new_empty_strided(**given).zero_(), why=_NO_VALUES)
