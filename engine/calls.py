@@ -29,15 +29,15 @@ class Form:
     """One way to call an op: as a function, a method, or in place; `ops` are the overloads that have this form."""
 
     def __init__(self, name: str, ops: list[Op], kind: str, inplace: bool) -> None:
-        self.name, self.inplace = name, inplace
+        self.name, self.inplace, self.takes_out = name, inplace, kind == "function" and not inplace
         order = python_order(name, [o.schema for o in ops], form=kind, has_out=[self._has_out(o) for o in ops])
         self.ops = [ops[i] for i in order]
         self.parser = Parser(name, [o.schema for o in self.ops], form=kind, has_out=[self._has_out(o) for o in self.ops])
 
     def _has_out(self, op: Op) -> bool:
-        return op.family.out and not self.inplace
+        return bool(op.family.out) and self.takes_out
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         index, values, out = self.parser(args, kwargs)
         op = self.ops[index]
         if out is not None:
@@ -60,7 +60,7 @@ class Overloads:
         self._attach(op)
 
     def form(self, kind: str) -> Callable[..., Any]:
-        """The call of one form: "function", "method" or "inplace"."""
+        """The call of one form: "function", "method", "inplace", or "inplace function"."""
         if kind not in self.forms:
             self.forms[kind] = self._make(kind)
         return self.forms[kind]
@@ -68,8 +68,8 @@ class Overloads:
     def _make(self, kind: str) -> Callable[..., Any]:
         if self.path.startswith("nn.functional."):
             return self._python_call
-        if kind == "inplace":
-            return Form(self.name + "_", [o for o in self.ops if o.family.inplace], "method", True)
+        if kind.startswith("inplace"):
+            return Form(self.name + "_", [o for o in self.ops if o.family.inplace], "method" if kind == "inplace" else "function", True)
         having = [o for o in self.ops if (o.family.function if kind == "function" else o.family.method)]
         return Form(self.name, having or self.ops, kind, False)
 
@@ -119,7 +119,8 @@ class Overloads:
             setattr(Tensor, name, self._public("method", name))
         if family.inplace:
             setattr(Tensor, name + "_", self._public("inplace", name + "_"))
-            FUNCTIONS[self.path + "_"] = self._public("inplace", name + "_")
+            if family.inplace_function:
+                FUNCTIONS[self.path + "_"] = self._public("inplace function", name + "_")
         if family.operator and op.schema.name == name:
             self._attach_operator(family.operator, family.inplace)
 
@@ -148,7 +149,7 @@ class Overloads:
     def _fast(self, kind: str) -> Any:
         """The specialised call of this name, where its overload of Tensors alone has one."""
         candidates = [o for o in self.ops if specialisable(o)]
-        if kind == "inplace" or len(candidates) != 1:
+        if kind.startswith("inplace") or len(candidates) != 1:
             return None
         numbers = self.name in NUMBERS_AS_TENSORS
         return specialise(candidates[0], lambda *args: self.form(kind)(*args), numbers)
@@ -227,6 +228,8 @@ def run_out(op: Op, values: list[Any], out: Any) -> Any:
 
     results = op.compute(values)[1] if op.body is None else [t._array for t in _as_tuple(op.body(*values))]
     for result, t in zip(results, outs, strict=True):
+        if op.family.out == "exact" and result.dtype != t._array.dtype:
+            raise RuntimeError(f"Found dtype {t._dtype.scalar_name} but expected {dtypes.OF_NUMPY[result.dtype].scalar_name}")
         check_cast(dtypes.OF_NUMPY[result.dtype], t._dtype)
         check_inplace(t, False)
         if t._array.shape != result.shape:

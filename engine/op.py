@@ -39,6 +39,7 @@ class Family:
     `promotes` names the arguments that take part in promotion (None: every Tensor argument); `function` and `method`
     say which forms exist, `operator` the Python operator ("mul" for `*`), `jvp` the rule of forward mode. In a composite
     `inplace` is the body of its in-place form. `wide_numbers`: in 16-bit arithmetic a number is not rounded to 16 bits first.
+    `out="exact"`: the target must have the result's very dtype. `inplace_function`: the in-place form is a function, too.
     `overlaps`: a write may go to a tensor whose elements share memory.
     """
 
@@ -46,8 +47,9 @@ class Family:
     kernel: Callable[..., Any]
     promote: Promote | None = None
     promotes: tuple[str, ...] | None = None
-    out: bool = False
+    out: bool | str = False
     inplace: bool | Callable[..., Any] = False
+    inplace_function: bool = True
     method: bool = True
     function: bool = True
     operator: str = ""
@@ -352,8 +354,8 @@ class Op:
             check_no_overlap(into._array)
         try:
             dtype, [result] = self.compute(values)
-        except NotImplementedError:  # PyTorch looks at the target before it looks for a kernel
-            self.check_target(into, values)
+        except RuntimeError as error:  # PyTorch looks at the target before it looks for a kernel
+            self.check_target(into, values, isinstance(error, NotImplementedError))
             raise
         if self.family.plan == "restride":
             return self._become(into, result, values, needs)
@@ -369,8 +371,17 @@ class Op:
         if into._counter is not None:
             into._counter[0] += 1
         if needs is not None:
-            rebase(into, self.make_node(values, [into], needs))
+            node = self.make_node(values, [into], needs)
+            self._saved_before(node, into)
+            rebase(into, node)
         return into
+
+    def _saved_before(self, node: OpNode, into: Tensor) -> None:
+        """What is kept of the memory just written to was meant as it was before, so it is stale at once."""
+        for k, (kind, _, _) in enumerate(node.plan.save):
+            kept = node.saved[2 * k]
+            if kind == TENSOR and isinstance(kept, Tensor) and kept._counter is into._counter:
+                node.saved[2 * k + 1] -= 1
 
     def _become(self, into: Tensor, result: np.ndarray, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:
         """Give the tensor another geometry; its history goes on from its own, not through its base."""
@@ -382,14 +393,14 @@ class Op:
             restrided(into, node, self, values)
         return into
 
-    def check_target(self, into: Tensor, values: list[Any]) -> None:
+    def check_target(self, into: Tensor, values: list[Any], dtype_too: bool) -> None:
         """Raises RuntimeError where a broadcast result would not fit `into`, or not its dtype."""
         if not self.broadcasts:
             return
         shape = np.broadcast_shapes(*(v._array.shape for v in values if isinstance(v, Tensor)))
         if shape != into._array.shape:
             raise RuntimeError(MISFIT.format(list(into._array.shape), list(shape)))
-        if self.family.plan == "pointwise" and self.promoted:
+        if dtype_too and self.family.plan == "pointwise" and self.promoted:
             check_cast(common([values[i] for i in self.promoted if values[i] is not None]), into._dtype)
 
     def _plan(self, needs: tuple[bool, ...]) -> Plan:
