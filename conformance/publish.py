@@ -44,7 +44,7 @@ def scripts(record: Record, folder: Path) -> None:
     for failure in record.failures:
         if failure.get("script"):
             name = re.sub(r"[^\w.-]+", "_", "__".join(failure[key] for key in ("op", "property", "kind")))[:150] + ".py"
-            ledger.write(folder / "scripts", name, failure["script"])
+            ledger.write(folder / "scripts", name, failure["script"].encode("utf-8", "backslashreplace").decode())
             failure["path"] = str(folder / "scripts" / name)
 
 

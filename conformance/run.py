@@ -241,7 +241,14 @@ def _print(record: Record, known: Known, findings: list[gate.Finding], folder: P
     counted = f"{totals['cells']:,} cells, {totals['examples']:,} examples, {totals['comparisons']:,} comparisons"
     took = f"{record.header['wall_seconds']:.1f} s with {record.header['jobs']} workers"
     say(f"\n{counted} in {totals['seconds']:.1f} CPU-s ({rate:,.0f} comparisons a CPU-second), {took}")
+    if record.header["all_cells"]:
+        say(f"power: a difference that shows in 1 of {_found(record.header['examples'])} cases of a cell is met with probability 0.95")
     say(f"page: {folder / 'index.html'}")
+
+
+def _found(examples: int, probability: float = 0.95) -> int:
+    """The largest k such that what shows in one of k random cases is met at least once in `examples` of them."""
+    return math.floor(1 / (1 - (1 - probability) ** (1 / examples)))
 
 
 def counts(record: Record, gaps: list[Gap]) -> list[tuple[str, dict[str, int]]]:

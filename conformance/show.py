@@ -13,6 +13,11 @@ from pathlib import Path
 
 from . import cells, ledger
 from .choose import PROGRAM, choose
+from .programs import PROGRAMS
+from .properties import PROPERTIES
+from .script import script
+from .source import stream
+from .sweep import Trial, find
 
 _ROOT = Path(__file__).parents[1]
 
@@ -40,14 +45,12 @@ def _title(key: str) -> str:
 
 def _op(key: str) -> Iterator[str]:
     declared = key.partition("[")[0]
-    yield _source("engine/ops", declared) or f"{declared}: no declaration with this literal signature in engine/ops"
+    yield _source("engine/ops", declared) or f"declared by a loop: {find(key).schema.text}"
     yield _source("conformance/specs", key) or f"{key}: no spec of its own"
     yield _example(key)
 
 
 def _program(key: str) -> Iterator[str]:
-    from .programs import PROGRAMS
-
     yield inspect.getsource(PROGRAMS[key].body).rstrip()
 
 
@@ -75,11 +78,6 @@ def _declares(call: ast.Call, key: str) -> bool:
 
 def _example(key: str) -> str:
     """A drawn case of the property `value` as a script, and what the script printed."""
-    from .properties import PROPERTIES
-    from .script import script
-    from .source import stream
-    from .sweep import Trial, find
-
     trial = Trial(find(key), PROPERTIES["value"], "engine")
     drawn = [case for (case, _), _ in zip(stream(trial.build, 1), range(12), strict=False)]
     text = script(trial.op, "value", min(drawn, key=lambda case: abs(len(repr(case)) - 120)))
@@ -87,12 +85,12 @@ def _example(key: str) -> str:
     return f"an example\n{body}\n\n{_output(text)}"
 
 
-def _output(script: str) -> str:
+def _output(text: str) -> str:
     out = io.StringIO()
     with contextlib.redirect_stdout(out), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            exec(compile(script, "<example>", "exec"), {"__name__": "example"})
+            exec(compile(text, "<example>", "exec"), {"__name__": "example"})
         except Exception:
             out.write(traceback.format_exc(limit=1))
     return "\n".join("    " + line for line in out.getvalue().rstrip().splitlines())
