@@ -38,7 +38,8 @@ class Draw:
 
     def choice(self, options: Sequence[T]) -> T:
         """One of `options`, the first being the simplest."""
-        index = self._kept(self.source.u8() % len(options))
+        index = self.source.u8() % len(options)
+        self.log.append(options[index] if isinstance(options[index], str) else index)
         return options[index]
 
     def number(self) -> float:

@@ -44,23 +44,20 @@ def reading_a_stale_one(B: Any, draw: Any, see: Any) -> None:
 
 @program
 def packing_and_unpacking(B: Any, draw: Any, see: Any) -> None:
-    log = []
-
     def pack(t):
-        log.append(f"pack {t.tolist()}")
+        see.values("packed", t)
         return t
 
     def unpack(t):
-        log.append(f"unpack {t.tolist()}")
+        see.values("unpacked", t)
         return t
 
     a = draw.floats((2,), requires_grad=True)
     b = draw.floats((2,), requires_grad=draw.flag())
     with B.autograd.graph.saved_tensors_hooks(pack, unpack):
         y = draw.choice([lambda: a * a, lambda: a * b, lambda: a.exp(), lambda: a + b, lambda: a * 3, lambda: a / b])()
-    see("after forward", log)
+    see("y", y)
     y.backward(draw.floats((2,)))
-    see("after backward", log)
     see("gradients", [a.grad, b.grad])
 
 

@@ -31,7 +31,8 @@ class Draw:
     flag = number = integer
 
     def choice(self, options):
-        return options[next(self.drawn)]
+        drawn = next(self.drawn)
+        return drawn if isinstance(drawn, str) else options[drawn]
 
     def dtype(self, *_):
         return getattr(self.B, next(self.drawn))
