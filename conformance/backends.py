@@ -126,13 +126,13 @@ class Backend:
         """The callable of an op that has no public name. Raises LookupError where there is none."""
         raise LookupError(f"{op.key} has no public name: give its spec a call")
 
-    def function(self, op: Declaration, args: dict[str, Any], keywords: bool = False, **more: Any) -> Any:
+    def function(self, op: Declaration, args: dict[str, Any], keywords: bool = False, name: str = "", **more: Any) -> Any:
         positional, named = spread(op.schema, args, keywords)
         if forms(op)[0] == "internal":
             return self.internal(op)(*positional, **named, **more)
         if "self" in named and not op.schema.namespace.startswith("nn"):
             named["input"] = named.pop("self")
-        return getattr(space(self.m, op.schema.namespace), op.schema.name)(*positional, **named, **more)
+        return getattr(space(self.m, op.schema.namespace), name or op.schema.name)(*positional, **named, **more)
 
     def method(self, op: Declaration, args: dict[str, Any], name: str = "", keywords: bool = False) -> Any:
         first = op.schema.arguments[0]

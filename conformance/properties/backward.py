@@ -104,8 +104,9 @@ def hooks(B: Backend, op: Declaration, case: Case) -> See:
         t.register_hook(watch(f"result{i}", False))
         t.register_hook(lambda g: order.append("removed")).remove()
     node = outputs[0].grad_fn
-    node.register_prehook(lambda gs: order.append(f"node prehook {len(gs)}"))
-    node.register_hook(lambda ins, outs: order.append(f"node hook {[g is None for g in ins]} {[g is None for g in outs]}"))
+    if node is not None:  # None where the result is the input itself
+        node.register_prehook(lambda gs: order.append(f"node prehook {len(gs)}"))
+        node.register_hook(lambda ins, outs: order.append(f"node hook {[g is None for g in ins]} {[g is None for g in outs]}"))
     for name, x in inputs.items():
         x.register_hook(watch(f"leaf {name} doubled", True))
         x.register_hook(watch(f"leaf {name}", False))

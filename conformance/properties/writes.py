@@ -19,9 +19,9 @@ def _name(op: Declaration) -> str:
 
 
 def _write(B: Backend, op: Declaration, args: dict[str, Any]) -> Any:
-    if op.schema.namespace or op.spec.call is not None:
+    if op.schema.is_inplace:
         return B.call(op, args)
-    return B.method(op, args, _name(op))
+    return B.function(op, args, name=_name(op)) if op.schema.namespace else B.method(op, args, _name(op))
 
 
 def _flags(t: Any) -> Any:

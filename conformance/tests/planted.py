@@ -76,9 +76,9 @@ class WrongMethod(Planted):
 
 
 class ForgetsOut(Planted):
-    def function(self, op, args, keywords=False, **more):
+    def function(self, op, args, keywords=False, name="", **more):
         out = more.pop("out", None)
-        result = super().function(op, args, keywords)
+        result = super().function(op, args, keywords, name)
         return result if out is None else result.clone()
 
 
