@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import dtypes, modes
+from . import dtypes
+from .out import run_out
 from .parser import NUMBERS_AS_TENSORS, Parser, python_order, register
 from .schema import REQUIRED
 from .specialise import specialisable, specialise
 from .tensor import Tensor
-from .views import check_inplace, check_no_overlap, node_of
 
 if TYPE_CHECKING:
     from .op import Op
@@ -213,51 +212,3 @@ def accepts(kind: str, value: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool)
     wanted = {"float": int | float, "Scalar": int | float | complex, "bool": bool, "str": str, "ScalarType": dtypes.dtype}.get(kind)
     return wanted is None or isinstance(value, wanted)
-
-
-# -- out= ----------------------------------------------------------------------------------------------------------------
-def run_out(op: Op, values: list[Any], out: Any) -> Any:
-    """Compute into `out` (a tensor, or one per result); returns it.
-
-    Raises RuntimeError where anything requires grad, or where `out` cannot hold the result's dtype.
-    """
-    outs = out if isinstance(out, tuple | list) else (out,)
-    if modes.is_grad_enabled() and op.differentiable and any(_needs(v) for v in (*values, *outs)):
-        raise RuntimeError(f"{op.schema.name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
-    from .op import check_cast
-
-    results = op.compute(values)[1] if op.body is None else [t._array for t in _as_tuple(op.body(*values))]
-    for result, t in zip(results, outs, strict=True):
-        if op.family.out == "exact" and result.dtype != t._array.dtype:
-            raise RuntimeError(f"Found dtype {t._dtype.scalar_name} but expected {dtypes.OF_NUMPY[result.dtype].scalar_name}")
-        check_cast(dtypes.OF_NUMPY[result.dtype], t._dtype)
-        check_inplace(t, False)
-        if t._array.shape != result.shape:
-            resize_out(t, result.shape)
-        check_no_overlap(t._array)
-        t._array[...] = result
-        if t._counter is not None:
-            t._counter[0] += 1
-    return out
-
-
-def _needs(v: Any) -> bool:
-    return node_of(v) is not None if isinstance(v, Tensor) else isinstance(v, list | tuple) and any(map(_needs, v))
-
-
-def _as_tuple(v: Any) -> tuple[Tensor, ...]:
-    return v if isinstance(v, tuple) else (v,)
-
-
-def resize_out(t: Tensor, shape: tuple[int, ...]) -> None:
-    """Give `out=` the result's shape; warns (UserWarning) where it held elements."""
-    if t._array.size:
-        warnings.warn(
-            f"An output with one or more elements was resized since it had shape {list(t._array.shape)}, which does not match the required output "
-            f"shape {list(shape)}. This behavior is deprecated, and in a future PyTorch release outputs will not be resized unless they have zero "
-            "elements. You can explicitly reuse an out tensor t by resizing it, inplace, to zero elements with t.resize_(0).",
-            UserWarning,
-            stacklevel=4,
-        )
-    t._array = np.empty(shape, t._array.dtype)
-

@@ -480,8 +480,9 @@ def accumulate(leaf: Tensor, g: Any, recording: bool) -> None:
     if recording:
         leaf._gradient = F.clone(g) if old is None else old + g
     elif old is None:
-        # Taken as it is only where nobody else holds the buffer: the argument here, the caller's variable, and ours.
-        leaf._gradient = wrap(g if getrefcount(g) <= 3 and g.base is None and _laid_out_as(g, leaf._array) else _copy_laid_out(g, leaf._array), leaf._dtype)
+        # Taken as it is only where nobody else holds it: the argument here, the caller's variable, and ours.
+        taken = getrefcount(g) <= 3 and _laid_out_as(g, leaf._array) and g.flags.writeable
+        leaf._gradient = wrap(g, leaf._dtype) if taken else _copied_for(leaf, g)
     elif old._node is None:
         np.add(old._array, g, out=old._array)
         if old._counter is not None:
@@ -490,7 +491,7 @@ def accumulate(leaf: Tensor, g: Any, recording: bool) -> None:
         leaf._gradient = wrap(np.asarray(old._array + g), leaf._dtype)
 
 
-def _dense(array: np.ndarray) -> bool:
+def dense(array: np.ndarray) -> bool:
     """True where the elements fill their memory without gap or overlap, in some order of dimensions."""
     expected = array.itemsize
     for step, n in sorted((s, n) for s, n in zip(array.strides, array.shape, strict=True) if n != 1):
@@ -502,14 +503,18 @@ def _dense(array: np.ndarray) -> bool:
 
 def _laid_out_as(g: np.ndarray, leaf: np.ndarray) -> bool:
     """PyTorch's layout contract: strides of a dense leaf, row-major otherwise."""
-    if leaf.flags.c_contiguous or not _dense(leaf):
+    if leaf.flags.c_contiguous or not dense(leaf):
         return g.flags.c_contiguous
-    return g.strides == leaf.strides
+    return all(n == 1 or a == b for n, a, b in zip(g.shape, g.strides, leaf.strides, strict=True))
 
 
-def _copy_laid_out(g: np.ndarray, leaf: np.ndarray) -> np.ndarray:
-    made = np.empty_like(leaf, order="K") if not leaf.flags.c_contiguous and _dense(leaf) else np.empty(g.shape, g.dtype)
-    made[...] = g
+def _copied_for(leaf: Tensor, g: np.ndarray) -> Tensor:
+    """A copy of `g` in the layout a gradient of `leaf` has; PyTorch writes it into new memory where the leaf is dense, so version 1."""
+    packed = dense(leaf._array)
+    array = np.empty_like(leaf._array, order="K") if packed and not leaf._array.flags.c_contiguous else np.empty(g.shape, g.dtype)
+    array[...] = g
+    made = wrap(array, leaf._dtype)
+    made._counter = [int(packed)]
     return made
 
 
@@ -519,25 +524,21 @@ def check_hook_result(hook: Any, before: Tensor, after: Any) -> None:
     if not isinstance(after, Tensor):
         raise TypeError(f"expected Variable, but hook returned '{type(after).__name__}'")
     if after._dtype is not before._dtype:
-        raise RuntimeError(f"hook '{name}' has changed the type of value (was torch.{type_name(before)} got {changed_type_name(after)})")
+        raise RuntimeError(f"hook '{name}' has changed the type of value (was {type_name(before._dtype)} got {type_name(after._dtype)})")
     if after._array.shape != before._array.shape:
         raise RuntimeError(f"hook '{name}' has changed the size of value")
 
 
-def type_name(t: Tensor) -> str:
-    """`FloatTensor`, as PyTorch's messages say it."""
-    return f"{t._dtype.scalar_name}Tensor"
+def type_name(d: dtypes.dtype) -> str:
+    """`torch.FloatTensor`, as PyTorch's messages say it."""
+    return f"CPU{d.scalar_name}Type" if d.is_complex else f"torch.{d.scalar_name}Tensor"
 
 
-def changed_type_name(t: Tensor) -> str:
-    return f"CPU{t._dtype.scalar_name}Type" if t._dtype.is_complex else f"torch.{type_name(t)}"
-
-
-def modified(t_type: str, shape: Sequence[int], made_by: Node | None, nr: int, now: int, then: int) -> RuntimeError:
+def modified(kind: dtypes.dtype, shape: Sequence[int], made_by: Node | None, nr: int, now: int, then: int) -> RuntimeError:
     """The error of a saved value that was written to since."""
     by = f", which is output {nr} of {short_name(made_by)}," if made_by is not None else ""
     return RuntimeError(
-        f"one of the variables needed for gradient computation has been modified by an inplace operation: [torch.{t_type} {list(shape)}]"
+        f"one of the variables needed for gradient computation has been modified by an inplace operation: [{type_name(kind)} {list(shape)}]"
         f"{by} is at version {now}; expected version {then} instead.{HINT}"
     )
 

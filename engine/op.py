@@ -13,13 +13,13 @@ from . import dtypes, forward, modes
 from . import schema as schemas
 from .calls import Overloads
 from .dtypes import OF_NUMPY, dtype
-from .graph import FREED, FREED_TWICE, Node, Saved, edge_of, fit_array, modified, sequence, type_name
+from .graph import FREED, FREED_TWICE, Node, Saved, edge_of, fit_array, modified, sequence
 from .graph import fit as fit_any
 from .promotion import Promote, common
 from .registry import OPS, OVERLOADS, F
 from .silence import loud, quiet
-from .tensor import LEAF, Tensor, wrap, wrap_number
-from .views import check_inplace, check_no_overlap, make_view, node_of, rebase, restrided, view_creation
+from .tensor import LEAF, Tensor, store, wrap, wrap_number
+from .views import check_cast, check_inplace, check_no_overlap, check_no_partial_overlap, make_view, node_of, rebase, restrided, view_creation
 
 REGISTRY = OPS
 INFERENCE_SAVED = (
@@ -39,7 +39,7 @@ class Family:
     `promotes` names the arguments that take part in promotion (None: every Tensor argument); `function` and `method`
     say which forms exist, `operator` the Python operator ("mul" for `*`), `jvp` the rule of forward mode. In a composite
     `inplace` is the body of its in-place form. `wide_numbers`: in 16-bit arithmetic a number is not rounded to 16 bits first.
-    `out="exact"`: the target must have the result's very dtype. `inplace_function`: the in-place form is a function, too.
+    `out` may say what dtype the target must have, as a word or a text of `engine.out`. `inplace_function`: the in-place form is a function, too.
     `overlaps`: a write may go to a tensor whose elements share memory.
     """
 
@@ -361,13 +361,15 @@ class Op:
             return self._become(into, result, values, needs)
         if not self.family.overlaps:
             check_no_overlap(into._array)
+        if self.broadcasts:
+            check_no_partial_overlap(into, values[1:])
         if result.shape != into._array.shape:
             if self.family.plan != "write" or not _expands(result.shape, into._array.shape):
                 raise RuntimeError(MISFIT.format(list(into._array.shape), list(result.shape)))
         check_cast(OF_NUMPY[result.dtype], into._dtype)
         if needs is not None and any(kind == TENSOR and i == 0 for kind, i, _ in self._plan(needs).save):
             values = [_copy_of(into), *values[1:]]
-        into._array[...] = result
+        store(into, result)
         if into._counter is not None:
             into._counter[0] += 1
         if needs is not None:
@@ -595,12 +597,12 @@ def _version(value: Any) -> Any:
 def _check_version(value: Any, then: Any, node: OpNode) -> None:
     if type(value) is Saved:
         if value.counter is not None and value.counter[0] != then:
-            raise modified(f"{value.dtype.scalar_name}Tensor", value.array.shape, node, value.nr, value.counter[0], then)
+            raise modified(value.dtype, value.array.shape, node, value.nr, value.counter[0], then)
     elif isinstance(value, Tensor):
         now = value._counter[0]  # type: ignore[index]
         if now != then:
             by = None if value._node is LEAF else value._node
-            raise modified(type_name(value), value._array.shape, by, value._nr, now, then)
+            raise modified(value._dtype, value._array.shape, by, value._nr, now, then)
     elif isinstance(value, list):
         for t, v in zip(value, then, strict=True):
             _check_version(t, v, node)
@@ -623,12 +625,6 @@ def check_broadcast(shapes: Sequence[tuple[int, ...]]) -> None:
             if a != b and 1 not in (a, b):
                 raise RuntimeError(f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension {rank - dim}")
         seen = np.broadcast_shapes(seen, shape)
-
-
-def check_cast(result: dtype, target: dtype) -> None:
-    """Raises RuntimeError where a result of one dtype cannot be stored in another's category."""
-    if result.category > target.category and not (result.category == 1 and target.category == 0 and False):
-        raise RuntimeError(f"result type {result.scalar_name} can't be cast to the desired output type {target.scalar_name}")
 
 
 def _expands(narrow: tuple[int, ...], wide: tuple[int, ...]) -> bool:

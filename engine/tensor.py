@@ -339,6 +339,11 @@ def alias(t: Tensor) -> Tensor:
     return made
 
 
+def store(t: Tensor, values: np.ndarray) -> None:
+    """Write values into the tensor's memory. The version is the caller's to raise."""
+    t._array[...] = values
+
+
 def rare(t: Tensor) -> Rare:
     """The tensor's rare part, made on first use."""
     if t._rare is None:

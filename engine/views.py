@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from . import modes
-from .graph import Node, edge_of, extras, fit_array, sequence, short_name
+from .dtypes import dtype
+from .graph import Node, dense, edge_of, extras, fit_array, sequence, short_name
 from .registry import OPS, F
 from .tensor import LEAF, Tensor, View, address, wrap
 
@@ -32,6 +33,10 @@ INFERENCE_WRITE = (
 )
 OVERLAP = (
     "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+    "Please clone() the tensor before performing the operation."
+)
+PARTIAL_OVERLAP = (
+    "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. "
     "Please clone() the tensor before performing the operation."
 )
 
@@ -87,6 +92,8 @@ def make_view(t: Tensor, source: Tensor, op: Any, values: list[Any], creation: s
         strided = () if outer is None else ((OPS["as_strided"], [None, source.shape, source.stride(), source.storage_offset()]),)
         head = outer.replay if outer is not None and outer.replay is not None else strided
         replay = (*head, (op, [None, *values[1:]]))
+    if not mode & modes.GRAD and t._dtype.differentiable and node_of(base) is not None:
+        t._node = LEAF  # PyTorch's convention: an unrecorded view of what requires grad requires it, and is a leaf
     t._view = View(base, creation, t._counter[0], replay)  # type: ignore[index]
 
 
@@ -120,6 +127,26 @@ def check_no_overlap(array: np.ndarray) -> None:
     """Raises RuntimeError where two elements of `array` are one place in memory."""
     if 0 in array.strides and array.size and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
         raise RuntimeError(OVERLAP)
+
+
+def check_no_partial_overlap(written: Tensor, values: list[Any]) -> None:
+    """Raises RuntimeError where an operand shares part of the written tensor's memory: all of it, or none, is fine."""
+    out = written._array
+    start, end = address(out), address(out) + out.nbytes
+    for v in values:
+        if not isinstance(v, Tensor) or v is written or not v._array.size or not out.size:
+            continue
+        a = v._array
+        begin = address(a)
+        if begin < end and start < begin + a.nbytes and dense(a) and dense(out):
+            if begin != start or a.nbytes != out.nbytes or a.strides != out.strides:
+                raise RuntimeError(PARTIAL_OVERLAP)
+
+
+def check_cast(result: dtype, target: dtype) -> None:
+    """Raises RuntimeError where a result of one dtype cannot be stored in one of a lower category."""
+    if result.category > target.category:
+        raise RuntimeError(f"result type {result.scalar_name} can't be cast to the desired output type {target.scalar_name}")
 
 
 def rebase(t: Tensor, node: Node, first_edge: int = 0) -> None:

@@ -1,0 +1,93 @@
+"""`out=`: what a given tensor must be to hold a result, and how it takes another shape."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import dtypes, modes
+from .dtypes import dtype
+from .tensor import CPP_NAMES, Tensor, store
+from .views import check_cast, check_inplace, check_no_overlap, check_no_partial_overlap, node_of
+
+if TYPE_CHECKING:
+    from .op import Op
+
+RESIZED = (
+    "An output with one or more elements was resized since it had shape {old}, which does not match the required output shape {new}. This behavior "
+    "is deprecated, and in a future PyTorch release outputs will not be resized unless they have zero elements. You can explicitly reuse an out "
+    "tensor t by resizing it, inplace, to zero elements with t.resize_(0)."
+)
+
+
+def _found(result: dtype, out: dtype) -> None:
+    if result is not out:
+        raise RuntimeError(f"Found dtype {out.scalar_name} but expected {result.scalar_name}")
+
+
+def _expected(result: dtype, out: dtype) -> None:
+    if result is not out:
+        names = CPP_NAMES[result.scalar_name], CPP_NAMES[out.scalar_name]
+        raise RuntimeError(f"Expected out tensor to have dtype {names[0]}, but got {names[1]} instead")
+
+
+# What a declaration's word `out=` says of the dtype: it must be one the result can be cast to, the very same (two texts), or any.
+CHECKS: dict[str, Callable[[dtype, dtype], None]] = {"cast": check_cast, "exact": _found, "matching": _expected, "any": lambda result, out: None}
+
+
+def run_out(op: Op, values: list[Any], out: Any) -> Any:
+    """Compute into `out` (a tensor, or one per result); returns it.
+
+    Raises RuntimeError where anything requires grad, or where `out` cannot hold the result's dtype.
+    """
+    outs = out if isinstance(out, tuple | list) else (out,)
+    if modes.is_grad_enabled() and (op.differentiable or op.body) and any(map(_needs, (*values, *outs))):
+        raise RuntimeError(f"{op.schema.name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
+    results = op.compute(values)[1] if op.body is None else [t._array for t in _as_tuple(op.body(*values))]
+    for result, t in zip(results, outs, strict=True):
+        check_dtype(op, dtypes.OF_NUMPY[result.dtype], t._dtype)
+        check_inplace(t, False)
+    for result, t in zip(results, outs, strict=True):
+        put(op, values, result, t)
+    return out
+
+
+def put(op: Op, values: list[Any], result: np.ndarray, t: Tensor) -> None:
+    """Write one result into the tensor given for it."""
+    if t._array.shape != result.shape:
+        resize(t, result)
+    check_no_overlap(t._array)
+    if op.family.plan == "pointwise":
+        check_no_partial_overlap(t, values)
+    store(t, result)
+    if t._counter is not None:
+        t._counter[0] += 1
+
+
+def check_dtype(op: Op, result: dtype, out: dtype) -> None:
+    """Raises RuntimeError where the declaration's word `out=` does not let `out` hold `result`."""
+    word = op.family.out
+    if word is True:
+        word = "cast" if op.family.plan in ("pointwise", "reduction", "composite") else "matching"
+    if word in CHECKS:
+        CHECKS[word](result, out)
+    elif result is not out:  # the text itself, with the two dtypes to fill in
+        raise RuntimeError(str(word).format(result=result.scalar_name, out=out.scalar_name))
+
+
+def _needs(v: Any) -> bool:
+    return node_of(v) is not None if isinstance(v, Tensor) else isinstance(v, list | tuple) and any(map(_needs, v))
+
+
+def _as_tuple(v: Any) -> tuple[Tensor, ...]:
+    return v if isinstance(v, tuple) else (v,)
+
+
+def resize(t: Tensor, result: np.ndarray) -> None:
+    """Give `out=` the result's shape and strides; warns (UserWarning) where it held elements."""
+    if t._array.size:
+        warnings.warn(RESIZED.format(old=list(t._array.shape), new=list(result.shape)), UserWarning, stacklevel=5)
+    t._array = np.empty_like(result, dtype=t._array.dtype, order="K")
