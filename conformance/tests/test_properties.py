@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import conformance.properties as PROPERTIES_MODULE
 from conformance.properties import PROPERTIES
 from conformance.spec import declaration
 from conformance.sweep import replay, run_cell
@@ -61,3 +63,8 @@ def test_scripts_run(name):
         assert done.returncode == 0, done.stderr
         first, second = done.stdout.split("----- torch")[1:]
         assert first == second and first.strip()
+
+
+def test_the_readme_lists_every_claim():
+    text = (Path(PROPERTIES_MODULE.__file__).parents[1] / "README.md").read_text()
+    assert [n for n, p in PROPERTIES.items() if f"| `{n}` | {p.doc} |" not in text] == []
