@@ -10,8 +10,9 @@ import ml_dtypes
 import numpy as np
 
 from .. import dtypes
-from ..op import F, alias, composite, op, pointwise, write
-from ..promotion import common, floating, only
+from ..op import OPS, F, Family, alias, composite, op, pointwise, write
+from ..promotion import Promote, common, floating, only
+from ..tensor import Tensor, method
 
 NEGATED_BOOL = (
     "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` "
@@ -31,6 +32,11 @@ def not_implemented(kernel: str, array: np.ndarray) -> NotImplementedError:
     return NotImplementedError(f'"{kernel}" not implemented for \'{dtypes.OF_NUMPY[array.dtype].scalar_name}\'')
 
 
+def binary(kernel: Callable[..., Any], promote: Promote = common, **words: Any) -> Family:
+    """An elementwise op of two tensors: its in-place form is a method alone."""
+    return pointwise(kernel, promote, **{"inplace_function": False, **words})
+
+
 # -- adding and multiplying ---------------------------------------------------------------------------------------------
 def negated(self: np.ndarray) -> np.ndarray:
     """`-self`. Raises RuntimeError for bools."""
@@ -48,7 +54,14 @@ def scaled(other: np.ndarray, alpha: complex) -> np.ndarray:
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
     elif other.dtype.kind != "c" and isinstance(alpha, complex):
         raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
-    return other if alpha == 1 else other * cast_number(alpha, other.dtype)
+    return other if alpha == 1 and other.dtype.kind != "c" else other * cast_number(alpha, other.dtype)
+
+
+def less_scaled(self: np.ndarray, other: np.ndarray, alpha: complex) -> np.ndarray:
+    """`self - alpha * other`, as PyTorch computes it: by adding, which decides the sign of zero."""
+    if alpha is True or alpha is False or (alpha == 1 and self.dtype.kind != "c"):
+        return np.subtract(self, scaled(other, alpha))
+    return np.add(self, scaled(other, -alpha))
 
 
 def cast_number(value: complex, dtype: np.dtype) -> np.ndarray:
@@ -91,26 +104,25 @@ def subtracting(operands: Any) -> dtypes.dtype:
     return common(operands)
 
 
-op("neg(Tensor self) -> Tensor", pointwise(negated, operator="neg"), self=lambda g: -g)
+op("neg(Tensor self) -> Tensor", pointwise(negated, operator="neg", out="exact"), self=lambda g: -g)
 op("add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
-   pointwise(lambda self, other, alpha: np.add(self, scaled(other, alpha)), operator="add", jvp="linear"),
+   binary(lambda self, other, alpha: np.add(self, scaled(other, alpha)), operator="add"),
    self=lambda g: g,
    other=lambda g, alpha: g if alpha == 1 else g * conjugate(alpha))  # fmt: skip
 op("sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
-   pointwise(lambda self, other, alpha: np.subtract(self, scaled(other, alpha)), subtracting, operator="sub", jvp="linear"),
+   binary(less_scaled, subtracting, operator="sub"),
    self=lambda g: g,
    other=lambda g, alpha: -g if alpha == 1 else -g * conjugate(alpha))  # fmt: skip
 op("rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
-   pointwise(lambda self, other, alpha: np.subtract(other, scaled(self, alpha)), subtracting,
-             operator="rsub", method=False, inplace=False, out=False, jvp="linear"),
+   binary(lambda self, other, alpha: less_scaled(other, self, alpha), subtracting, operator="rsub", method=False, inplace=False, out=False),
    self=lambda g, alpha: -g if alpha == 1 else -g * conjugate(alpha),
    other=lambda g: g)  # fmt: skip
 op("rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
-   pointwise(lambda self, other, alpha: np.subtract(other, scaled(self, alpha)), subtracting, promotes=("self", "other"),
-             operator="rsub", method=False, inplace=False, out=False, jvp="linear"),
+   binary(lambda self, other, alpha: less_scaled(other, self, alpha), subtracting, promotes=("self", "other"),
+          operator="rsub", method=False, inplace=False, out=False),
    self=lambda g, alpha: -g if alpha == 1 else -g * conjugate(alpha))  # fmt: skip
 op("mul.Tensor(Tensor self, Tensor other) -> Tensor",
-   pointwise(np.multiply, operator="mul", wide_numbers=True, jvp="multilinear"),
+   binary(np.multiply, operator="mul", wide_numbers=True, jvp="multilinear"),
    self=lambda g, other: g * other.conj(),
    other=lambda g, self: g * self.conj())  # fmt: skip
 
@@ -189,31 +201,31 @@ REMAINDER = only("integer real", "remainder_cpu")
 FMOD = only("integer real", "fmod_cpu")
 
 op("div.Tensor(Tensor self, Tensor other) -> Tensor",
-   pointwise(np.divide, floating, operator="truediv", wide_numbers=True),
+   binary(np.divide, floating, operator="truediv", wide_numbers=True),
    self=lambda g, other: g / other.conj(),
    other=lambda g, self, other: g * quotient_of(self, other))  # fmt: skip
 op("div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor",
-   pointwise(divided, wide_numbers=True, node="DivBackward2"),
+   binary(divided, wide_numbers=True, node="DivBackward2"),
    self=lambda g, other, rounding_mode: g / other.conj() if rounding_mode is None else F.zeros_like(g),
    other=lambda g, self, other, rounding_mode: g * quotient_of(self, other) if rounding_mode is None else F.zeros_like(g))  # fmt: skip
 op("floor_divide(Tensor self, Tensor other) -> Tensor",
-   pointwise(whole, FLOORED, operator="floordiv", wide_numbers=True, node="torch::autograd::NotImplemented", jvp=None),
+   binary(whole, FLOORED, operator="floordiv", wide_numbers=True, node="torch::autograd::NotImplemented", jvp=None),
    {"self, other": no_derivative("floor_divide")})  # fmt: skip
 op("remainder.Scalar(Tensor self, Scalar other) -> Tensor",
-   pointwise(modulo, REMAINDER, promotes=("self", "other"), jvp="linear"),
+   binary(modulo, REMAINDER, promotes=("self", "other")),
    self=lambda g: g)  # fmt: skip
 op("remainder.Tensor(Tensor self, Tensor other) -> Tensor",
-   pointwise(modulo, REMAINDER, operator="mod"),
+   binary(modulo, REMAINDER, operator="mod"),
    self=lambda g: g,
    other=lambda g, self, other: -g * F.div(self, other, rounding_mode="floor"))  # fmt: skip
 op("remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor",
-   pointwise(modulo, REMAINDER, promotes=("self", "other"), method=False, inplace=False, node="torch::autograd::NotImplemented", jvp=None),
+   pointwise(modulo, REMAINDER, promotes=("self", "other"), method=False, inplace=False, out=False, node="torch::autograd::NotImplemented", jvp=None),
    other=no_derivative("remainder"))  # fmt: skip
 op("fmod.Scalar(Tensor self, Scalar other) -> Tensor",
-   pointwise(left_over, FMOD, promotes=("self", "other"), jvp="linear"),
+   binary(left_over, FMOD, promotes=("self", "other")),
    self=lambda g: g)  # fmt: skip
 op("fmod.Tensor(Tensor self, Tensor other) -> Tensor",
-   pointwise(left_over, FMOD),
+   binary(left_over, FMOD),
    self=lambda g: g,
    other=lambda g, self, other: -g * F.div(self, other, rounding_mode="trunc"))  # fmt: skip
 op("reciprocal(Tensor self) -> Tensor",
@@ -221,9 +233,13 @@ op("reciprocal(Tensor self) -> Tensor",
    self=lambda g, result: -g * (result * result).conj())  # fmt: skip
 
 
-@composite("__rdiv__(Tensor self, Tensor other) -> Tensor", function=False, operator="rtruediv")
-def __rdiv__(self, other):
-    return F.reciprocal(self) * other
+@method
+def __rtruediv__(self: Tensor, other: Any) -> Any:
+    """`other / self` as PyTorch computes it."""
+    return F.reciprocal(self) * other if isinstance(other, int | float | complex) else NotImplemented
+
+
+Tensor.__rdiv__, Tensor.__div__, Tensor.__idiv__ = Tensor.__rtruediv__, Tensor.__truediv__, Tensor.__itruediv__  # type: ignore[attr-defined]
 
 
 # -- powers ---------------------------------------------------------------------------------------------------------------------
@@ -281,7 +297,7 @@ def not_negative(exponent: Any) -> Any:
 
 def from_exponent(g: Any, self: Any, exponent: Any, result: Any) -> Any:
     """The gradient of `self ** exponent` in the exponent."""
-    base = self + 0j if is_complex(result) and not is_complex(self) else self
+    base = F.to(self, result.dtype) if isinstance(self, Tensor) else self.astype(result.dtype, copy=False)
     return g * F.where(not_negative(exponent) & (self == 0), 0.0, (result * F.log(base)).conj())
 
 
@@ -293,10 +309,10 @@ def from_exponent_of_number(g: Any, self: complex, exponent: Any, result: Any) -
 
 
 op("pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor",
-   pointwise(power_of_number, raising, promotes=("self", "exponent")),
+   binary(power_of_number, raising, promotes=("self", "exponent")),
    self=from_number_exponent)  # fmt: skip
 op("pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor",
-   pointwise(power, operator="pow"),
+   binary(power, operator="pow"),
    self=from_base,
    exponent=from_exponent)  # fmt: skip
 op("pow.Scalar(Scalar self, Tensor exponent) -> Tensor",
@@ -345,21 +361,21 @@ ABS = only("integer real complex", "abs_cpu")
 COPYSIGN = only("real", "copysign_cpu", floating)
 XLOGY = only("real", "xlogy_cpu", floating)
 
-op("abs(Tensor self) -> Tensor", pointwise(np.abs, ABS, operator="abs", inplace=False), self=lambda g, self: g * F.sgn(self))
+op("abs(Tensor self) -> Tensor", pointwise(np.abs, ABS, operator="abs", inplace=False, out="exact"), self=lambda g, self: g * F.sgn(self))
 op("abs_(Tensor(a!) self) -> Tensor(a!)", write(refuse_complex_abs, promote=ABS), self=lambda g, self: g * F.sgn(self))
 op("atan2(Tensor self, Tensor other) -> Tensor",
-   pointwise(np.arctan2, only("real", "atan2_cpu", floating)),
+   binary(np.arctan2, only("real", "atan2_cpu", floating)),
    {"self, other": from_angle})  # fmt: skip
 op("hypot(Tensor self, Tensor other) -> Tensor",
-   pointwise(np.hypot, only("real", "hypot_cpu")),
+   binary(np.hypot, only("real", "hypot_cpu")),
    self=lambda g, self, result: g * (self / result),
    other=lambda g, other, result: g * (other / result))  # fmt: skip
 op("copysign.Tensor(Tensor self, Tensor other) -> Tensor",
-   pointwise(np.copysign, COPYSIGN),
+   binary(np.copysign, COPYSIGN),
    self=lambda g, self, result: g * F.where(self == 0, 0.0, result / self),
    other=lambda g: F.zeros_like(g))  # fmt: skip
 op("copysign.Scalar(Tensor self, Scalar other) -> Tensor",
-   pointwise(np.copysign, COPYSIGN, promotes=("self", "other")),
+   binary(np.copysign, COPYSIGN, promotes=("self", "other")),
    self=lambda g, self, result: g * F.where(self == 0, 0.0, result / self))  # fmt: skip
 op("logaddexp(Tensor self, Tensor other) -> Tensor",
    pointwise(log_sum_exp, only("real complex", "logaddexp_cpu"), inplace=False),
@@ -382,6 +398,23 @@ for _new, _old in {
     alias(_new, _old)
 
 
-@composite("true_divide(Tensor self, Tensor other) -> Tensor", out=True, inplace=lambda self, other: self.div_(other))
+@composite("true_divide.Tensor(Tensor self, Tensor other) -> Tensor", out=True, inplace_function=False, inplace=lambda self, other: self.div_(other))
 def true_divide(self, other):
     return F.div(self, other)
+
+
+def with_number(name: str, of: str, more: str = "") -> None:
+    """Declare the overload of a number that PyTorch lists beside that of two tensors, and never chooses where numbers pass for tensors."""
+    target = OPS[of]
+    composite(f"{name}(Tensor self, Scalar other{more}) -> Tensor", inplace_function=False, inplace=lambda *values: target.run_inplace(list(values)))(
+        lambda *values: target.run(list(values))
+    )  # fmt: skip
+
+
+with_number("floor_divide.Scalar", "floor_divide")
+with_number("div.Scalar_mode", "div.Tensor_mode", ", *, str? rounding_mode")
+with_number("subtract.Scalar", "sub.Tensor", ", Scalar alpha=1")
+with_number("multiply.Scalar", "mul.Tensor")
+with_number("divide.Scalar", "div.Tensor")
+with_number("divide.Scalar_mode", "div.Tensor_mode", ", *, str? rounding_mode")
+with_number("true_divide.Scalar", "div.Tensor")

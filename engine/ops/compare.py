@@ -10,7 +10,8 @@ import numpy as np
 from .. import dtypes
 from ..op import F, alias, composite, op, pointwise, write
 from ..promotion import common, only
-from .arithmetic import not_implemented
+from ..tensor import Tensor, method
+from .arithmetic import binary, not_implemented
 
 
 # -- the larger and the smaller of two --------------------------------------------------------------------------------------
@@ -96,10 +97,10 @@ def truths(ufunc: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *operands: ufunc(*(o.astype(bool) for o in operands))
 
 
-op("logical_and(Tensor self, Tensor other) -> Tensor", pointwise(truths(np.logical_and), None))
-op("logical_or(Tensor self, Tensor other) -> Tensor", pointwise(truths(np.logical_or), None))
-op("logical_xor(Tensor self, Tensor other) -> Tensor", pointwise(truths(np.logical_xor), None))
-op("logical_not(Tensor self) -> Tensor", pointwise(truths(np.logical_not), None))
+op("logical_and(Tensor self, Tensor other) -> Tensor", binary(truths(np.logical_and), None))
+op("logical_or(Tensor self, Tensor other) -> Tensor", binary(truths(np.logical_or), None))
+op("logical_xor(Tensor self, Tensor other) -> Tensor", binary(truths(np.logical_xor), None))
+op("logical_not(Tensor self) -> Tensor", binary(truths(np.logical_not), None))
 
 
 # -- bits -------------------------------------------------------------------------------------------------------------------------
@@ -107,9 +108,9 @@ def bitwise(name: str, ufunc: Callable[..., Any], kernel: str, operator: str, na
     """Declare an op on bits: of two tensors, and of a tensor and a number on either side."""
     promote = only(names, f"{kernel}_cpu")
     both = ("self", "other")
-    op(f"{name}.Tensor(Tensor self, Tensor other) -> Tensor", pointwise(ufunc, promote, operator=operator))
-    op(f"{name}.{scalar}(Tensor self, Scalar other) -> Tensor", pointwise(ufunc, promote, promotes=both))
-    op(f"{name}.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", pointwise(ufunc, promote, promotes=both, method=False, inplace=False))
+    op(f"{name}.Tensor(Tensor self, Tensor other) -> Tensor", binary(ufunc, promote, operator=operator))
+    op(f"{name}.{scalar}(Tensor self, Scalar other) -> Tensor", binary(ufunc, promote, promotes=both))
+    op(f"{name}.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", pointwise(ufunc, promote, promotes=both, method=False, inplace=False, out=False))
 
 
 bitwise("bitwise_and", np.bitwise_and, "bitwise_and", "and", "bool integer", "Scalar")
@@ -117,7 +118,15 @@ bitwise("bitwise_or", np.bitwise_or, "bitwise_or", "or", "bool integer", "Scalar
 bitwise("bitwise_xor", np.bitwise_xor, "bitwise_xor", "xor", "bool integer", "Scalar")
 bitwise("bitwise_left_shift", np.left_shift, "lshift", "lshift", "integer", "Tensor_Scalar")
 bitwise("bitwise_right_shift", np.right_shift, "rshift", "rshift", "integer", "Tensor_Scalar")
-op("bitwise_not(Tensor self) -> Tensor", pointwise(np.invert, only("bool integer", "bitwise_not_cpu"), operator="invert"))
+op("bitwise_not(Tensor self) -> Tensor", binary(np.invert, only("bool integer", "bitwise_not_cpu"), operator="invert", out="exact"))
+
+
+@method
+def __invert__(self: Tensor) -> Any:
+    """`~x`, which has words of its own for other dtypes."""
+    if self.dtype.category > 1:
+        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+    return F.bitwise_not(self)
 
 
 # -- what kind of number it is ----------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from .. import dtypes
 from ..dtypes import dtype
 from ..op import OPS, F, alias, composite, op, plain, pointwise
 from ..promotion import common
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from .arithmetic import cast_number, conjugate, not_implemented
 from .compare import ordered
 
@@ -38,11 +38,10 @@ op("where.self(Tensor condition, Tensor self, Tensor other) -> Tensor",
 
 
 def choose_numbers(condition: Any, self: Any, other: Any) -> Any:
-    """`where` with numbers. Raises RuntimeError for an integer the other's dtype cannot hold."""
-    for tensor, number in ((self, other), (other, self)):
-        if isinstance(number, int) and isinstance(tensor, Tensor) and tensor.dtype.category == 1:
-            cast_number(number, tensor.dtype.np)
-    return OPS["where.self"].run([condition, self, other])
+    """`where` of a tensor and a number, both cast to their common dtype first. Raises RuntimeError where that cannot hold the number."""
+    d = common([self, other])
+    made = [v.to(d) if isinstance(v, Tensor) else wrap(np.asarray(v).astype(d.np) if d.low else cast_number(v, d.np), d) for v in (self, other)]
+    return OPS["where.self"].run([condition, *made])
 
 
 composite("where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor")(choose_numbers)
@@ -93,11 +92,11 @@ CPP_NAMES = {
 }  # fmt: skip
 
 op("lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor",
-   pointwise(between_by_number, None, jvp="linear"),
+   pointwise(between_by_number, None, inplace_function=False),
    self=lambda g, weight: g * (1 - conjugate(weight)),
    end=lambda g, weight: g * conjugate(weight))  # fmt: skip
 op("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor",
-   pointwise(between_by_tensor, None),
+   pointwise(between_by_tensor, None, inplace_function=False, out="exact"),
    self=lambda g, weight: g * (1 - weight).conj(),
    end=lambda g, weight: g * weight.conj(),
    weight=lambda g, self, end: g * (end - self).conj())  # fmt: skip
@@ -132,12 +131,12 @@ def dividing(operands: Sequence[Any]) -> dtype:
 
 
 op("addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
-   pointwise(plus_product),
+   pointwise(plus_product, inplace_function=False),
    self=lambda g: g,
    tensor1=lambda g, tensor2, value: g * (tensor2 * value).conj(),
    tensor2=lambda g, tensor1, value: g * (tensor1 * value).conj())  # fmt: skip
 op("addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
-   pointwise(plus_quotient, dividing),
+   pointwise(plus_quotient, dividing, inplace_function=False),
    self=lambda g: g,
    tensor1=lambda g, tensor2, value: g * (value / tensor2).conj(),
    tensor2=lambda g, tensor1, tensor2, value: -g * (value * tensor1 / (tensor2 * tensor2)).conj())  # fmt: skip
