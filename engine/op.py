@@ -40,7 +40,7 @@ class Family:
     say which forms exist, `operator` the Python operator ("mul" for `*`), `jvp` the rule of forward mode. In a composite
     `inplace` is the body of its in-place form. `wide_numbers`: in 16-bit arithmetic a number is not rounded to 16 bits first.
     `out` may say what dtype the target must have, as a word or a text of `engine.out`. `inplace_function`: the in-place form is a function, too.
-    `overlaps`: a write may go to a tensor whose elements share memory.
+    `overlaps`: a write may go to a tensor whose elements share memory. `constants` names arguments that may not require grad.
     """
 
     plan: str
@@ -57,6 +57,7 @@ class Family:
     changes_dtype: bool = False
     wide_numbers: bool = False
     overlaps: bool = False
+    constants: tuple[str, ...] = ()
     jvp: str | Callable[..., Any] | None = "transpose"
 
 
@@ -204,6 +205,9 @@ class Op:
         if self.body is not None:
             return self.body(*values)
         mode = modes.current()
+        if self.family.constants and mode & modes.GRAD:
+            for name in self.family.constants:
+                refuse_gradient(values[self.schema.names.index(name)], name, self.schema.name)
         needs = self.needs(values) if mode & modes.GRAD and self.diff else None
         if mode & modes.FORWARD and self.diff and forward.tangents(self, values):
             return forward.run(self, values)
@@ -533,6 +537,15 @@ def _requires(v: Any) -> bool:
     if isinstance(v, Tensor):
         return node_of(v) is not None
     return isinstance(v, list | tuple) and any(isinstance(t, Tensor) and node_of(t) is not None for t in v)
+
+
+def refuse_gradient(v: Any, argument: str, function: str) -> None:
+    """Raises RuntimeError where an argument without a derivative formula requires grad."""
+    if _requires(v):
+        raise RuntimeError(
+            f"The function '{function}' is not differentiable with respect to argument '{argument}'. "
+            "This input cannot have requires_grad True."
+        )
 
 
 def _array(v: Any) -> Any:
