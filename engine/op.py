@@ -100,7 +100,8 @@ class Plan:
     def __init__(self, op: Op, needs: tuple[bool, ...]) -> None:
         run = [r for r in op.rules_in_order if any(needs[p] for p in r.positions)]
         wanted = list(dict.fromkeys(w for r in run for w in r.wants if not op.is_gradient(w)))
-        wanted += [w for w in op.shared if w not in wanted]
+        kept = [*op.shared, *(w for r in op.rules_in_order for w in r.wants if w in op.schema.outputs)]  # PyTorch keeps results always
+        wanted += [w for w in dict.fromkeys(kept) if w not in wanted]
         self.save = [op.source(w) for w in wanted]
         index = {w: i for i, w in enumerate(wanted)}
         self.rules = [(r.function, [op.gradient_index(w) if op.is_gradient(w) else index[w] for w in r.wants], r.positions) for r in run]
@@ -403,7 +404,9 @@ class Op:
         """Raises RuntimeError where a broadcast result would not fit `into`, or not its dtype."""
         if not self.broadcasts:
             return
-        shape = np.broadcast_shapes(*(v._array.shape for v in values if isinstance(v, Tensor)))
+        shapes = [v._array.shape for v in values if isinstance(v, Tensor)]
+        check_broadcast(shapes)
+        shape = np.broadcast_shapes(*shapes)
         if shape != into._array.shape:
             raise RuntimeError(MISFIT.format(list(into._array.shape), list(shape)))
         if dtype_too and self.family.plan == "pointwise" and self.promoted:
