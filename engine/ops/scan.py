@@ -13,7 +13,7 @@ from ..op import F, op, reduction
 from ..tensor import in_range
 from .convert import cast
 from .extremes import orderly
-from .reduce import refuse, summed_dtype
+from .reduce import refuse, refuse_complex, summed_dtype
 
 WIDER = {np.dtype(np.float32): np.float64, np.dtype(np.complex64): np.complex128}
 
@@ -30,7 +30,10 @@ def scanned(name: str, ufunc: np.ufunc) -> Callable[..., np.ndarray]:
         if not self.ndim or not self.size:
             return np.array(own, order="C")
         wide = own.astype(to.wide, copy=False)
-        return np.asarray(ufunc.accumulate(wide, dim, dtype=WIDER.get(wide.dtype, wide.dtype)), to.np, order="C")
+        made = ufunc.accumulate(wide, dim, dtype=WIDER.get(wide.dtype, wide.dtype))
+        if ufunc is np.add:
+            made += 0  # PyTorch starts from 0, so that -0 becomes 0
+        return np.asarray(made, to.np, order="C")
 
     return kernel
 
@@ -42,23 +45,44 @@ def backwards_sum(g: Any, dim: int) -> Any:
     return F.flip(F.cumsum(F.flip(g, (dim,)), dim), (dim,))
 
 
-def cumprod_rule(g: Any, self: Any, dim: int, result: Any) -> Any:
-    """Divides where nothing is zero; else walks back, `s` gathering what later results owe to an element."""
+def cumprod_rule(g: Any, self: Any, self_dtype: Any, dim: int, dtype: dtype | None, result: Any) -> Any:
+    """Divides where nothing is zero; else without dividing, in one pass for a first and in n for further derivatives."""
     if math.prod(self.shape) <= 1 or self.shape[dim] == 1:
         return g
-    if not int(F.sum(self == 0)):
+    refuse_complex(self_dtype, dtype)
+    if dtype is not None and not self_dtype.low:
+        g = F.to(g, self_dtype)
+    zero = self == 0
+    if not int(F.sum(zero)):
         return backwards_sum(result.conj() * g, dim) / self.conj()
-    return F.cat(zero_safe_parts(g, self.conj(), result.conj(), dim), dim)
+    if isinstance(g, np.ndarray):
+        return before_and_at_zeros(g, self.conj(), result.conj(), zero, dim % g.ndim)
+    return F.cat([one_at_a_time(g, self.conj(), dim, k) for k in range(self.shape[dim])], dim)
 
 
-def zero_safe_parts(g: Any, self: Any, result: Any, dim: int) -> list[Any]:
-    """The gradient of cumprod as slices of length 1 along `dim`, without dividing."""
-    parts, s = [], None
-    for k in reversed(range(self.shape[dim])):
-        mine = F.narrow(g, dim, k, 1)
-        s = mine if s is None else mine + F.narrow(self, dim, k + 1, 1) * s
-        parts.append(s * F.narrow(result, dim, k - 1, 1) if k else s)
-    return parts[::-1]
+def before_and_at_zeros(g: np.ndarray, self: np.ndarray, result: np.ndarray, zero: np.ndarray, dim: int) -> np.ndarray:
+    """The gradient of cumprod: as without zeros before the first one, a sum at the first one, nothing after it."""
+    passed = np.add.accumulate(zero, dim, dtype=np.int64)
+    made = np.zeros(g.shape, np.result_type(g, self))
+    before = passed == 0
+    np.copyto(made, backwards_sum(np.where(before, result * g, 0), dim) / self, where=before)
+    at = np.expand_dims(np.argmax(passed == 1, dim), dim)
+    first = np.arange(g.shape[dim]).reshape([-1 if d == dim else 1 for d in range(g.ndim)]) == at
+    first &= passed == 1
+    between = (passed == 1) & ~first
+    later = np.multiply.accumulate(np.where(between, self, 1), dim) * np.where(passed == 1, g, 0)
+    until = np.where(at == 0, 1, np.take_along_axis(result, np.maximum(at - 1, 0), dim))
+    np.copyto(made, np.add.reduce(later, dim, keepdims=True) * until, where=first)
+    return made
+
+
+def one_at_a_time(g: Any, self: Any, dim: int, k: int) -> Any:
+    """Slice `k` of the gradient of cumprod: the products that leave element `k` out, weighted by `g`."""
+    n = self.shape[dim]
+    parts = [F.prod(F.narrow(self, dim, 0, k), dim, True) if k else F.ones_like(F.narrow(self, dim, 0, 1))]
+    if k + 1 < n:
+        parts.append(F.cumprod(F.narrow(self, dim, k + 1, n - k - 1), dim) * parts[0])
+    return F.sum(F.narrow(g, dim, k, n - k) * F.cat(parts, dim), dim, True)
 
 
 op("cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
@@ -75,11 +99,11 @@ def running(name: str, ufunc: np.ufunc) -> Callable[..., tuple[np.ndarray, np.nd
     def kernel(self: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
         if not self.ndim and dim not in (0, -1):
             raise IndexError(f"{name}(): Expected reduction dim -1 or 0 for scalar but got {dim}")
+        if not self.ndim or not self.size:
+            return self.copy(order="C"), np.zeros(self.shape, np.int64)
         dim = in_range(dim, self.ndim)
         if self.dtype.kind == "c":
             raise refuse(f"{name}_cpu", self)
-        if not self.ndim or not self.size:
-            return self.copy(order="C"), np.zeros(self.shape, np.int64)
         indices = last_best(orderly(self), dim, ufunc)
         return np.take_along_axis(self, indices, dim), indices
 
@@ -117,17 +141,17 @@ def log_add_exp(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def logcumsumexp_kernel(self: np.ndarray, dim: int) -> np.ndarray:
     dim = in_range(dim, self.ndim)
     to = OF_NUMPY[self.dtype]
-    if not self.ndim or not self.size:
-        return self.copy(order="C")
     if to.category < 2:
         raise refuse("logcumsumexp_out_cpu", self)
+    if not self.ndim or not self.size:
+        return self.copy(order="C")
     wide = self.astype(WIDER.get(to.wide, to.wide))
     if to.category == 2:
-        return np.asarray(np.logaddexp.accumulate(wide, dim), to.np, order="C")
+        return np.asarray(np.logaddexp.accumulate(wide, dim) + 0, to.np, order="C")
     moved = np.moveaxis(wide, dim, 0)
     for k in range(1, moved.shape[0]):
         moved[k] = log_add_exp(moved[k - 1], moved[k])
-    return np.asarray(wide, to.np, order="C")
+    return np.asarray(wide + 0, to.np, order="C")
 
 
 def backwards_logcumsumexp(x: Any, dim: int) -> Any:

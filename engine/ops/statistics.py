@@ -30,14 +30,16 @@ def moments(name: str, self: np.ndarray, dim: Any, correction: Any, keepdim: boo
     dims = axes(dim, self.ndim)
     by = freedom_lost(correction)
     count = math.prod(self.shape[d] for d in dims)
-    if not left_over(self, dims) or count - by <= 0:
-        warnings.warn(NO_FREEDOM.format(name=name), UserWarning, stacklevel=6)
+    if (count if left_over(self, dims) else 0) - by <= 0:
+        for _ in range(1 + (self.dtype.kind == "c")):  # real and imaginary parts are two calls in PyTorch
+            warnings.warn(NO_FREEDOM.format(name=name), UserWarning, stacklevel=6)
     wide = self.astype(np.complex128 if self.dtype.kind == "c" else np.float64)
     mean = np.add.reduce(wide, dims, keepdims=True) / np.float64(count)
     apart = wide - mean
     squares = apart.real**2 + apart.imag**2 if self.dtype.kind == "c" else apart * apart
-    total = folded(np.add.reduce, squares, dims, keepdim)
-    return total / np.float64(max(count - by, 0)), running_mean(wide, mean, dims).reshape(left(self.shape, dims, keepdim))
+    total = folded(np.add.reduce, squares, dims, keepdim) if count else np.full(left(self.shape, dims, keepdim), math.nan)
+    mean = np.asarray(running_mean(wide, mean, dims), order="C")
+    return total / np.float64(max(count - by, 0)), mean.reshape(total.shape)
 
 
 def freedom_lost(correction: Any) -> float:
@@ -154,8 +156,6 @@ unbiased_forms("std_mean", "(Tensor, Tensor)", method=False)
 def norm_dtype(self: np.ndarray, to: dtype | None) -> dtype:
     """The dtype a norm computes in. Raises RuntimeError where `to` does not fit the operand."""
     mine, name = OF_NUMPY[self.dtype], "linalg.vector_norm"
-    if mine.category < 2:
-        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {mine.scalar_name}")
     if to is None:
         return mine
     if to.category < 2:
@@ -172,7 +172,10 @@ def norm_dtype(self: np.ndarray, to: dtype | None) -> dtype:
 
 
 def check_order(self: np.ndarray, ord: Any, dim: Any) -> None:
-    """Raises RuntimeError for a complex order, and for one without identity over nothing."""
+    """Raises RuntimeError for integers, for a complex order, and for one without identity over nothing."""
+    mine = OF_NUMPY[self.dtype]
+    if mine.category < 2:
+        raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {mine.scalar_name}")
     if isinstance(ord, complex):
         raise RuntimeError("linalg.vector_norm: Expected a non-complex scalar as the order of norm.")
     if self.size or not (ord < 0 or ord == math.inf):
@@ -201,9 +204,9 @@ def power_mean(ord: float) -> Callable[..., np.ndarray]:
 
 
 def vector_norm_kernel(self: np.ndarray, ord: Any, dim: Any, keepdim: bool, dtype: dtype | None) -> np.ndarray:
-    to = norm_dtype(self, dtype)
     dim = (dim,) if isinstance(dim, int) else dim
     check_order(self, ord, dim)
+    to = norm_dtype(self, dtype)
     dims = axes(dim, self.ndim)
     sizes = np.abs(self.astype(to.wide, copy=False))
     return folded(power_mean(float(ord)), sizes, dims, keepdim).astype(to.to_real().np, copy=False)
