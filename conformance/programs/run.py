@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 from unittest import SkipTest
@@ -100,7 +101,9 @@ def compared(tested: Any, program: Program, data: bytes) -> tuple[outcome.Compar
     mine = observe(tested, body, Draw(tested, NpSource(data)))
     reference = Reference(body, data)
     made = outcome.compare(mine, theirs, outcome.Reference(reference.exact, reference.moved))
-    made.differences = list(roots(made.differences))[: 1 if program.cascades else None]
+    made.differences = list(roots(made.differences))
+    if program.cascades:  # the first alone, by the name of its step and not by its number
+        made.differences = [replace(one, kind=re.sub(r" #?\d+", "", one.kind)) for one in made.differences[:1]]
     return made, theirs, draw.log
 
 
