@@ -544,10 +544,10 @@ def modified(kind: dtypes.dtype, shape: Sequence[int], made_by: Node | None, nr:
 
 
 def short_name(node: Any) -> str:
-    """A node's name as PyTorch's error messages give it: without the `Backward<n>` of an op's."""
+    """A node's name as PyTorch's error messages give it: `Exp` of ExpBackward0, `Pow1` of PowBackward1."""
     name = node.name()
     head, mark, tail = name.rpartition("Backward")
-    return head if mark and tail.isdigit() else name
+    return head + tail.removesuffix("0") if mark and tail.isdigit() else name
 
 
 def edge_of(t: Tensor) -> Any:
