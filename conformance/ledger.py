@@ -217,7 +217,8 @@ def refuse_unknown(ledger: Ledger, gaps: Iterable[Gap], ops: Collection[str], pr
     """Raises BadInput where the ledger or the gaps name an op or a property that does not exist, or contradict each other."""
     for prop in ledger.properties:
         if prop not in properties:
-            raise BadInput(f"{folder / LEDGER}: no property is called {prop}{nearest(prop, properties)}")
+            hint = "; if it was removed on purpose, delete the file and accept a run of everything"
+            raise BadInput(f"{folder / LEDGER}: no property is called {prop}{nearest(prop, properties)}{hint}")
     for op in ledger.ops:
         if op not in ops:
             hint = "; if it was removed on purpose, delete its row"
@@ -226,7 +227,8 @@ def refuse_unknown(ledger: Ledger, gaps: Iterable[Gap], ops: Collection[str], pr
         for name, known, what in ((gap.op, ops, "op or program"), (gap.property, properties, "property")):
             if name not in known:
                 raise BadInput(f"{folder / GAPS}: no {what} is called {name}{nearest(name, known)}")
-    _refuse_contradiction(ledger, gaps, folder)
+    if ledger.cells:  # a ledger started over takes the gaps as they stand
+        _refuse_contradiction(ledger, gaps, folder)
 
 
 def _refuse_contradiction(ledger: Ledger, gaps: Iterable[Gap], folder: Path) -> None:

@@ -84,6 +84,17 @@ def test_a_gap_lives_until_its_case_passes(accepted):
     assert "[[gap]]" not in gaps.read_text()
 
 
+def test_a_ledger_started_over_keeps_the_reasons(accepted):
+    failing = {"mul.Tensor::gradient": "fail"}
+    run(accepted, "run", "--accept", "--jobs", "0", cells=failing)
+    ledger, gaps = accepted / "reports" / "ledger.csv", accepted / "reports" / "gaps.toml"
+    gaps.write_text(gaps.read_text().replace("UNEXPLAINED", "rounds once more"))
+    before = ledger.read_text(), gaps.read_text()
+    ledger.unlink()
+    assert run(accepted, "run", "--accept", "--jobs", "0", cells=failing)[0] == 0
+    assert (ledger.read_text(), gaps.read_text()) == before
+
+
 def test_a_known_gap_is_not_shrunk_again(accepted):
     failing = {"mul.Tensor::gradient": "fail"}
     run(accepted, "run", "--accept", "--jobs", "0", cells=failing)
