@@ -126,4 +126,4 @@ def in_other_dtypes(B: Any, draw: Any, see: Any) -> None:
     see("z", z)
     see("gradients", [x.grad, y.grad])
     (x * 2).to(draw.dtype("float64", "float16", "complex64")).abs().backward(B.ones(2))
-    see("after another dtype", x.grad)
+    see("x.grad after another dtype", x.grad)

@@ -88,11 +88,11 @@ def several_roots(B: Any, draw: Any, see: Any) -> None:
     y = x * 2
     z = y * y
     B.autograd.backward([y, z], [draw.floats((2,)), draw.floats((2,))], retain_graph=True)
-    see("two dependent roots", x.grad)
+    see("x.grad of two dependent roots", x.grad)
     B.autograd.backward((z, z), (draw.floats((2,)), draw.floats((2,))), retain_graph=True)
-    see("the same root twice", x.grad)
+    see("x.grad of the same root twice", x.grad)
     B.autograd.backward([z.sum(), z[0]])
-    see("two scalars", x.grad)
+    see("x.grad of two scalars", x.grad)
     see("gradients by autograd.grad", B.autograd.grad([x * 2, x * x], [x], grad_outputs=[draw.floats((2,)), draw.floats((2,))]))
     see.raises("no roots", lambda: B.autograd.backward([]))
 
@@ -105,13 +105,13 @@ def only_some_inputs(B: Any, draw: Any, see: Any) -> None:
     c = a * b
     d = c * c
     d.backward(draw.floats((2,)), inputs=[a], retain_graph=True)
-    see("only a", [a.grad, b.grad])
+    see("gradients of a only", [a.grad, b.grad])
     d.backward(draw.floats((2,)), inputs=b, retain_graph=True)
-    see("only b", [a.grad, b.grad])
+    see("gradients of b only", [a.grad, b.grad])
     d.backward(draw.floats((2,)), inputs=[c], retain_graph=True)
-    see("the middle one", see.warns("reading it", lambda: c.grad))
+    see("grad of the middle one", see.warns("reading it", lambda: c.grad))
     d.backward(draw.floats((2,)), inputs=[unrelated, a], retain_graph=True)
-    see("an unrelated one", unrelated.grad)
+    see("grad of an unrelated one", unrelated.grad)
     see.raises("none", lambda: d.backward(draw.floats((2,)), inputs=[]))
     see.raises("one without grad", lambda: d.backward(draw.floats((2,)), inputs=[draw.floats((2,))]))
 
@@ -126,7 +126,7 @@ def grad_leaves_dot_grad_alone(B: Any, draw: Any, see: Any) -> None:
     see("type of the result", type(result).__name__)
     see("gradients", result)
     see("x.grad", x.grad)
-    see("of an input with respect to itself", B.autograd.grad(x, x, draw.floats((2,))))
+    see("gradient of an input by itself", B.autograd.grad(x, x, draw.floats((2,))))
     see.raises("after it was freed", lambda: B.autograd.grad(w, x, draw.floats((2,))))
 
 
