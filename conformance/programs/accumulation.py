@@ -77,7 +77,7 @@ def the_seed_may_become_the_gradient(B: Any, draw: Any, see: Any) -> None:
     x.view(2).backward(g)
     x.view(2).backward(g)
     x.grad.mul_(3)
-    see("g", g)
+    see("g, now the gradient", g)
     see("x.grad", x.grad)
 
 
