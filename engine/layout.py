@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def iterated(shape: Sequence[int], operands: Sequence[Sequence[int]]) -> tuple[int, ...]:
-    """Strides in elements of a result walked over together with `operands` (their strides in its dimensions).
+def walk_order(shape: Sequence[int], operands: Sequence[Sequence[int]]) -> list[int]:
+    """The dimensions of `shape`, innermost first, as `operands` (their strides in those dimensions) are walked over together.
 
     Source: `reorder_dimensions`: an insertion sort in which a stride of 0 decides nothing and the first operand decides first.
     """
@@ -22,6 +22,12 @@ def iterated(shape: Sequence[int], operands: Sequence[Sequence[int]]) -> tuple[i
                 upper = lower
             elif decided < 0:
                 break
+    return order
+
+
+def iterated(shape: Sequence[int], operands: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """Strides in elements of a result allocated while walking over `operands`."""
+    order = walk_order(shape, operands)
     steps, step = [0] * len(shape), 1
     for d in order:
         steps[d] = step

@@ -10,8 +10,9 @@ import numpy as np
 from .dtypes import OF_NUMPY, dtype
 
 CPP_WORDS = {
-    "Bool": "bool", "Byte": "unsigned char", "Char": "signed char", "Short": "short int", "Int": "int", "Long": "long int", "Half": "c10::Half",
-    "BFloat16": "c10::BFloat16", "Float": "float", "Double": "double", "ComplexFloat": "c10::complex<float>", "ComplexDouble": "c10::complex<double>",
+    "Bool": "bool", "Byte": "unsigned char", "Char": "signed char", "Short": "short int", "Int": "int", "Long": "long int",
+    "Half": "c10::Half", "BFloat16": "c10::BFloat16", "Float": "float", "Double": "double",
+    "ComplexFloat": "c10::complex<float>", "ComplexDouble": "c10::complex<double>",
 }  # fmt: skip
 _CONVERSIONS = {**CPP_WORDS, "Byte": "uint8_t", "Char": "int8_t", "Short": "int16_t", "Long": "int64_t"}
 
@@ -53,6 +54,7 @@ def _holds(number: complex, to: dtype, round_low: bool) -> bool:
 
 
 _LARGEST = {
-    "float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": float(np.finfo(np.float32).max), "float64": float(np.finfo(np.float64).max),
+    "float16": 65504.0, "bfloat16": 3.3895313892515355e38,
+    "float32": float(np.finfo(np.float32).max), "float64": float(np.finfo(np.float64).max),
     "complex64": float(np.finfo(np.float32).max), "complex128": float(np.finfo(np.float64).max),
 }  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import modes
 from .dtypes import dtype
-from .graph import Node, dense, edge_of, extras, fit_array, sequence, short_name
+from .graph import FREED, FREED_TWICE, Node, dense, edge_of, extras, fit_array, sequence, short_name
 from .registry import OPS, F
 from .tensor import LEAF, Tensor, View, address, wrap
 
@@ -199,7 +199,7 @@ class CopySlices(Node):
     __slots__ = ("inner", "base_array", "view_tensor", "base_fit")
 
     def __init__(self, base: Tensor, view: Tensor, inner: Node) -> None:
-        self.seq, self.extras, self.plan = sequence(), None, NO_PLAN
+        self.seq, self.extras, self.plan, self.saved = sequence(), None, NO_PLAN, ()
         self.inner = inner
         self.edges = (edge_of(base), *inner.edges[1:])
         self.base_array = base._array
@@ -209,8 +209,11 @@ class CopySlices(Node):
 
     def free(self) -> None:
         self.inner.free()
+        self.saved = FREED
 
     def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
+        if self.saved is FREED:
+            raise RuntimeError(FREED_TWICE)
         return self._on_tensors(gs[0]) if recording else self._on_arrays(gs[0])
 
     def _on_arrays(self, g: np.ndarray) -> Sequence[Any]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..dtypes import OF_NUMPY
 from ..calls import FUNCTIONS
-from ..layout import iterated, laid_out
+from ..dtypes import OF_NUMPY
+from ..layout import iterated, laid_out, walk_order
 from ..number import converted
 from ..op import F, op, plain
 from ..strided import copied, dense_strides, row_major
@@ -38,13 +37,17 @@ def zeros(g: Any, shape: Sequence[int]) -> Any:
 
 
 # -- index tensors and masks ------------------------------------------------------------------------------------------
+def few_enough(indices: Indices, shape: tuple[int, ...]) -> None:
+    if len(indices) > len(shape):
+        raise IndexError(f"too many indices for tensor of dimension {len(shape)} (got {len(indices)})")
+
+
 def positions(indices: Indices, shape: tuple[int, ...]) -> list[np.ndarray | None]:
     """One position array per indexed dimension, masks replaced by where they are set, None where a dimension is whole.
 
     Raises IndexError where there are too many, where one is no index, or where a mask has other sizes.
     """
-    if len(indices) > len(shape):
-        raise IndexError(f"too many indices for tensor of dimension {len(shape)} (got {len(indices)})")
+    few_enough(indices, shape)
     if any(i is not None and i.dtype.name not in ("int64", "int32", "uint8", "bool") for i in indices):
         raise IndexError(NOT_AN_INDEX)
     found: list[np.ndarray | None] = []
@@ -64,7 +67,8 @@ def _check_mask(mask: np.ndarray, shape: tuple[int, ...], start: int) -> None:
         in_range(start + j, len(shape))
         if shape[start + j] != n:
             raise IndexError(
-                f"The shape of the mask {list(mask.shape)} at index {j} does not match the shape of the indexed tensor {list(shape)} at index {start + j}"
+                f"The shape of the mask {list(mask.shape)} at index {j} does not match the shape of the indexed tensor {list(shape)} "
+                f"at index {start + j}"
             )
 
 
@@ -79,11 +83,16 @@ def together(found: list[np.ndarray | None]) -> list[np.ndarray | None]:
     return [None if i is None else np.broadcast_to(i, sides) for i in found]
 
 
-def inside(wide: list[np.ndarray | None], shape: tuple[int, ...]) -> None:
-    """Raises IndexError for the first position that leaves the tensor; none does where nothing is read or written."""
+def none_in_nothing(wide: list[np.ndarray | None], shape: tuple[int, ...]) -> None:
+    """Raises IndexError where a position is given in a dimension that has none."""
     pairs = [(i, n) for i, n in zip(wide, shape, strict=False) if i is not None]
     if pairs and pairs[0][0].size and any(n == 0 for _, n in pairs):
         raise IndexError("index is out of bounds for dimension with size 0")
+
+
+def inside(wide: list[np.ndarray | None], shape: tuple[int, ...]) -> None:
+    """Raises IndexError for the first position that leaves the tensor; none does where nothing is read or written."""
+    pairs = [(i, n) for i, n in zip(wide, shape, strict=False) if i is not None]
     if 0 in result_shape(wide, shape):
         return
     wrong = [(k, i, n, (i < -n) | (i >= n)) for k, (i, n) in enumerate(pairs) if i.min() < -n or i.max() >= n]
@@ -117,6 +126,7 @@ def result_shape(wide: list[np.ndarray | None], shape: tuple[int, ...]) -> tuple
 
 def index_kernel(self: np.ndarray, indices: Indices) -> np.ndarray:
     wide = together(positions(indices, self.shape))
+    none_in_nothing(wide, self.shape)
     inside(wide, self.shape)
     shape = result_shape(wide, self.shape)
     if 0 in shape:
@@ -141,6 +151,7 @@ def _operand_steps(self: np.ndarray, wide: list[np.ndarray | None], shape: tuple
 
 
 def index_put_kernel(self: np.ndarray, indices: Indices, values: np.ndarray, accumulate: bool, unsafe: bool = False) -> np.ndarray:
+    few_enough(indices, self.shape)
     mask = None if accumulate or values.size != 1 else only_mask(self, indices)
     if mask is not None:
         made = kept(self)
@@ -149,8 +160,10 @@ def index_put_kernel(self: np.ndarray, indices: Indices, values: np.ndarray, acc
     wide = together(positions(indices, self.shape))
     if self.dtype != values.dtype:
         raise RuntimeError(
-            f"Index put requires the source and destination dtypes match, got {word(self)} for the destination and {word(values)} for the source."
+            f"Index put requires the source and destination dtypes match, got {word(self)} "
+            f"for the destination and {word(values)} for the source."
         )
+    none_in_nothing(wide, self.shape)
     shape = result_shape(wide, self.shape)
     if not _fits(values.shape, shape):
         raise RuntimeError(
@@ -163,7 +176,7 @@ def index_put_kernel(self: np.ndarray, indices: Indices, values: np.ndarray, acc
     if accumulate:
         add_at(made, key_of(wide), np.broadcast_to(values, shape))
     else:
-        made[key_of(wide)] = values
+        set_at(made, wide, np.broadcast_to(values, shape))
     return made
 
 
@@ -185,32 +198,49 @@ def _fits(narrow: tuple[int, ...], wide: tuple[int, ...]) -> bool:
     return len(narrow) <= len(wide) and all(n in (1, w) for n, w in zip(narrow[::-1], wide[::-1], strict=False))
 
 
+def set_at(made: np.ndarray, wide: list[np.ndarray | None], values: np.ndarray) -> None:
+    """`made[wide] = values`; of repeated positions the one PyTorch comes to last stays."""
+    key = key_of(wide)
+    if not made.flags.c_contiguous or not any(i is not None for i in wide):
+        made[key] = values
+        return
+    order = walk_order(
+        values.shape, [_operand_steps(made, wide, values.shape)[0], values.strides, *_operand_steps(made, wide, values.shape)[1:]]
+    )
+    if order == list(range(values.ndim))[::-1]:
+        made[key] = values
+    else:
+        made.reshape(-1)[flat_places(made.shape, key).transpose(order[::-1]).reshape(-1)] = values.transpose(order[::-1]).reshape(-1)
+
+
 def add_at(made: np.ndarray, key: tuple[Any, ...], values: np.ndarray) -> None:
     """`made[key] += values` with repeated positions added up, in order. NumPy's `add.at` is quick on one flat index only."""
     if not made.flags.c_contiguous:
         np.add.at(made, key, values)
-        return
-    steps, flat = row_major(made.shape), made.reshape(-1)
-    grids = np.ix_(*(np.arange(n) for n in made.shape)) if made.ndim else ()
-    at = [d for d, i in enumerate(key) if not isinstance(i, slice)]
-    if not at:
+    elif all(isinstance(i, slice) for i in key):
         made += values
-        return
-    where: Any = sum(np.where(key[d] < 0, key[d] + made.shape[d], key[d]) * steps[d] for d in at)
-    rest = [d for d in range(made.ndim) if d not in at]
+    else:
+        np.add.at(made.reshape(-1), np.broadcast_to(flat_places(made.shape, key), values.shape).reshape(-1), values.reshape(-1))
+
+
+def flat_places(shape: tuple[int, ...], key: tuple[Any, ...]) -> np.ndarray:
+    """Flat positions in a row-major array of what `key` (index arrays and whole slices) names, in the result's shape."""
+    steps = row_major(shape)
+    at = [d for d, i in enumerate(key) if not isinstance(i, slice)]
+    where: Any = sum(np.where(key[d] < 0, key[d] + shape[d], key[d]) * steps[d] for d in at)
+    rest = [d for d in range(len(shape)) if d not in at]
     start = at[0] if at[-1] - at[0] == len(at) - 1 else 0
-    sides = where.ndim
+    rank = len(rest) + where.ndim
     where = where.reshape(where.shape + (1,) * (len(rest) - start))
     for k, d in enumerate(rest):
-        place = k if k < start else k + sides
-        side = [1] * (len(rest) + sides)
-        side[place] = made.shape[d]
-        where = where + (grids[d].reshape(-1) * steps[d]).reshape(side)
-    np.add.at(flat, np.broadcast_to(where, values.shape).reshape(-1), values.reshape(-1))
+        side = [1] * rank
+        side[k if k < start else k + rank - len(rest)] = shape[d]
+        where = where + (np.arange(shape[d]) * steps[d]).reshape(side)
+    return np.asarray(where)
 
 
 op("index.Tensor(Tensor self, Tensor?[] indices) -> Tensor",
-   plain(index_kernel, function=False, jvp="linear"),
+   plain(index_kernel, function=False, method=False, jvp="linear"),
    self=lambda g, self_shape, indices: F.index_put(zeros(g, self_shape), indices, g, True))  # fmt: skip
 op("index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor",
    plain(index_put_kernel, inplace=True, jvp="multilinear"),
@@ -240,7 +270,7 @@ def index_select_kernel(self: np.ndarray, dim: int, index: np.ndarray) -> np.nda
         raise RuntimeError("index_select(): self indexing axis dim should be positive")
     if index.size and (index.min() < 0 or index.max() >= size):
         bad = index[(index < 0) | (index >= size)].flat[0]
-        if self.ndim > 1 and dim == self.ndim - 1 and self.size:
+        if self.ndim > 1 and (dim == self.ndim - 1 or not self.size):
             raise RuntimeError(f"INDICES element is out of DATA bounds, id={bad} axis_dim={size}")
         raise IndexError("index out of range in self")
     made = np.take(wide, index.reshape(-1), dim)
@@ -249,8 +279,8 @@ def index_select_kernel(self: np.ndarray, dim: int, index: np.ndarray) -> np.nda
 
 def index_add_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray, alpha: Any) -> np.ndarray:
     dim = in_range(dim, self.ndim)
-    _check_index_add(self, dim, index, source)
-    if index.size and (index.min() < 0 or index.max() >= (self.shape[dim] if self.ndim else 1)):
+    check_slices(self, dim, index, source, "index_add_")
+    if self.size and index.size and (index.min() < 0 or index.max() >= (self.shape[dim] if self.ndim else 1)):
         if self.ndim <= 1:
             raise IndexError("index out of range in self")
         within(index.reshape(-1), dim, self.shape[dim], RuntimeError)
@@ -262,21 +292,23 @@ def index_add_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: np.n
     return made.reshape(self.shape)
 
 
-def _check_index_add(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray) -> None:
-    """Raises what PyTorch raises, in its order."""
+def check_slices(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray, name: str) -> None:
+    """Raises, in the name of an op that combines slices, what PyTorch raises, in its order."""
     if index.ndim > 1:
         raise IndexError(
-            f"index_add_(): Index is supposed to be a vector, but got dim: {index.ndim} with type: {word(index)} and size: {list(index.shape)}"
+            f"{name}(): Index is supposed to be a vector, but got dim: {index.ndim} with type: {word(index)} and size: {list(index.shape)}"
         )
     if index.dtype.name not in ("int64", "int32"):
-        raise RuntimeError(f"index_add_(): Expected dtype int32/int64 for index but got: {word(index)}")
+        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index but got: {word(index)}")
     if self.dtype != source.dtype:
-        raise RuntimeError(f"index_add_(): self ({word(self)}) and source ({word(source)}) must have the same scalar type")
+        raise RuntimeError(f"{name}(): self ({word(self)}) and source ({word(source)}) must have the same scalar type")
     if dim != 0 and dim >= source.ndim:
-        raise RuntimeError(f"index_add_(): Indexing dim {dim} is out of bounds of the source tensor with dim {source.ndim}")
+        raise RuntimeError(f"{name}(): Indexing dim {dim} is out of bounds of the source tensor with dim {source.ndim}")
     count = source.shape[dim] if source.ndim else 1
+    if index.size != count and not source.ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     if index.size != count:
-        raise RuntimeError(f"index_add_(): Number of indices ({index.size}) should be equal to source.size(dim): ({count}), for dim: {dim}")
+        raise RuntimeError(f"{name}(): Number of indices ({index.size}) should be equal to source.size(dim): ({count}), for dim: {dim}")
     if self.ndim != source.ndim or any(n != m for d, (n, m) in enumerate(zip(self.shape, source.shape, strict=True)) if d != dim):
         raise RuntimeError(
             "source tensor shape must match self tensor shape, excluding the specified dimension. "
@@ -289,6 +321,8 @@ def index_copy_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: np.
     _check_index_copy(self, dim, index, source)
     made = np.array(self, order="C", ndmin=1)
     size = made.shape[dim]
+    if not made.size:
+        return made.reshape(self.shape)
     if index.size and (index.min() < 0 or index.max() >= size):
         bad = index[(index < 0) | (index >= size)].flat[0]
         raise IndexError(f"index_copy_(): index {bad} is out of bounds for dimension {dim} with size {size}")
@@ -399,7 +433,8 @@ def put_kernel(self: np.ndarray, index: np.ndarray, source: np.ndarray, accumula
         )
     if source.size != index.size:
         raise IndexError(
-            f"put_(): Expected source and index to have the same number of elements, but got source.numel() = {source.size}, index.numel() = {index.size}"
+            f"put_(): Expected source and index to have the same number of elements, but got "
+            f"source.numel() = {source.size}, index.numel() = {index.size}"
         )
     if self.size == 0 and index.size:
         raise IndexError("put_(): Tried to put elements into an empty tensor")
@@ -429,6 +464,8 @@ def nonzero_kernel(self: np.ndarray) -> np.ndarray:
 
 
 op("nonzero(Tensor self) -> Tensor", plain(nonzero_kernel, out=True))
+
+
 @method
 def nonzero(input: Tensor, *args: Any, as_tuple: bool = False, **kwargs: Any) -> Any:
     """Positions of what is not zero: one row each, or with `as_tuple` one tensor per dimension."""

@@ -51,7 +51,8 @@ def _check_joint(model: np.ndarray, t: np.ndarray, dim: int, place: int) -> None
     for d, (n, m) in enumerate(zip(model.shape, t.shape, strict=True)):
         if d != dim and n != m:
             raise RuntimeError(
-                f"Sizes of tensors must match except in dimension {dim}. Expected size {n} but got size {m} for tensor number {place} in the list."
+                f"Sizes of tensors must match except in dimension {dim}. "
+                f"Expected size {n} but got size {m} for tensor number {place} in the list."
             )
 
 
@@ -170,7 +171,7 @@ def repeat_kernel(self: np.ndarray, repeats: Shape) -> np.ndarray:
     for n in shape:
         if n < 0:
             raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {shape}")
-    return np.tile(wide, repeats).reshape(shape) if 0 not in shape else np.empty(shape, self.dtype)
+    return np.ascontiguousarray(np.tile(wide, repeats)).reshape(shape) if 0 not in shape else np.empty(shape, self.dtype)
 
 
 def unrepeated(g: Any, shape: Shape, repeats: Shape) -> Any:
@@ -222,13 +223,16 @@ def repeat_interleave_by(self, repeats, dim, output_size):
         self, dim = F.flatten(self), 0
     if repeats.ndim > 1:
         raise RuntimeError("repeats must be 0-dim or 1-dim tensor")
+    if not self.ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     at = in_range(dim, self.ndim)
-    size = self._array.shape[at] if self.ndim else 1
+    size = self._array.shape[at]
     if repeats.numel() == 1:
         repeats = F.expand(F.reshape(repeats, (1,)), (size,))
     elif repeats.numel() != size:
         raise RuntimeError(
-            f"repeats must have the same size as input along dim, but got repeats.size(0) = {repeats.numel()} and input.size({dim}) = {size}"
+            f"repeats must have the same size as input along dim, "
+            f"but got repeats.size(0) = {repeats.numel()} and input.size({dim}) = {size}"
         )
     return F.index_select(self, at, F.repeat_interleave(repeats, output_size=output_size))
 
@@ -253,12 +257,12 @@ def repeat_interleave(self, repeats, dim, output_size):
 def roll_kernel(self: np.ndarray, shifts: Shape, dims: Shape) -> np.ndarray:
     if not shifts:
         raise RuntimeError("`shifts` required")
+    if len(shifts) != len(dims) and (dims or len(shifts) > 1):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
     if not self.size:
         return copied(self)
-    if not dims and len(shifts) == 1:
+    if not dims:
         return np.roll(np.ascontiguousarray(self), shifts[0]).reshape(self.shape)
-    if len(shifts) != len(dims):
-        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
     for d in dims:
         if not self.ndim:
             raise IndexError(f"Dimension specified as {d} but tensor has no dimensions")

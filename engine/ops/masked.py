@@ -12,7 +12,10 @@ from ..number import CPP_WORDS, converted
 from ..op import F, op, plain
 from .index import word, zeros
 
-BYTE_MASK = "masked_scatter_ received a mask with dtype torch.uint8, this behavior is now deprecated,please use a mask with dtype torch.bool instead."
+BYTE_MASK = (
+    "masked_scatter_ received a mask with dtype torch.uint8, this behavior is now deprecated,"
+    "please use a mask with dtype torch.bool instead."
+)
 
 
 def both(mask: np.ndarray, self: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

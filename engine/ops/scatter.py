@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..dtypes import OF_NUMPY
 from ..number import converted
+from ..once import warn_once
 from ..op import F, composite, op, plain
 from ..strided import row_major
 from ..tensor import in_range
@@ -51,12 +52,13 @@ def gather_kernel(self: np.ndarray, dim: int, index: np.ndarray, sparse_grad: bo
     for d in range(source.ndim):
         if d != dim and at.shape[d] > source.shape[d]:
             raise RuntimeError(
-                f"Size does not match at dimension {d} expected index {list(index.shape)} to be no larger than self {list(self.shape)} apart from dimension {dim}"
+                f"Size does not match at dimension {d} expected index {list(index.shape)} "
+                f"to be no larger than self {list(self.shape)} apart from dimension {dim}"
             )
     return np.take(np.ascontiguousarray(source).reshape(-1), places(at, dim, source.shape)).reshape(index.shape)
 
 
-def _check_scatter(self: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray | None) -> None:
+def check_scatter(self: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray | None) -> None:
     """Raises what PyTorch raises, in its order."""
     _check_index_dtype("scatter", index)
     if src is not None and src.dtype != self.dtype:
@@ -87,7 +89,7 @@ def _check_scatter(self: np.ndarray, dim: int, index: np.ndarray, src: np.ndarra
 def _scattered(self: np.ndarray, dim: int, index: np.ndarray, src: Any, write: Callable[..., None]) -> np.ndarray:
     """A row-major copy of `self` after `write(flat, where, parts)`; `src` is an array no smaller than `index`, or a number."""
     dim = in_range(dim, self.ndim)
-    _check_scatter(self, dim, index, src if isinstance(src, np.ndarray) else None)
+    check_scatter(self, dim, index, src if isinstance(src, np.ndarray) else None)
     made = np.array(self, order="C")
     if index.size:
         at = np.atleast_1d(index)
@@ -109,12 +111,24 @@ def scatter_kernel(self: np.ndarray, dim: int, index: np.ndarray, src: Any) -> n
 
 
 def scatter_add_kernel(self: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray) -> np.ndarray:
+    return _wide(scatter_sum_kernel, self, dim, index, src)
+
+
+def scatter_sum_kernel(self: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray) -> np.ndarray:
     return _scattered(self, dim, index, src, np.add.at)
 
 
+def _wide(kernel: Callable[..., np.ndarray], self: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray, *more: Any) -> np.ndarray:
+    """Accumulate 16-bit floats in float32 and round once."""
+    if OF_NUMPY[self.dtype].low and src.dtype == self.dtype:
+        return kernel(self.astype(np.float32), dim, index, src.astype(np.float32), *more).astype(self.dtype)
+    return kernel(self, dim, index, src, *more)
+
+
 def scatter_reduced_kernel(self: np.ndarray, dim: int, index: np.ndarray, src: Any, reduce: str) -> np.ndarray:
+    check_scatter(self, in_range(dim, self.ndim), index, src if isinstance(src, np.ndarray) else None)
     if isinstance(src, np.ndarray):
-        warnings.warn(DEPRECATED_REDUCE, UserWarning, stacklevel=6)
+        warn_once(DEPRECATED_REDUCE)
     if reduce not in ("add", "multiply"):
         raise RuntimeError("reduce argument must be either add or multiply.")
     return _scattered(self, dim, index, src, np.add.at if reduce == "add" else np.multiply.at)
@@ -131,7 +145,7 @@ def whole_source(g: Any, dim: int, index: Any, shape: Shape, name: str) -> Any:
 
 
 def not_implemented(g: Any) -> Any:
-    raise NotImplementedError("derivative for aten::scatter is not implemented")
+    raise RuntimeError("derivative for aten::scatter is not implemented")
 
 
 op("gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor",
@@ -145,10 +159,10 @@ op("scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
    plain(scatter_kernel, inplace=True, out=True, jvp="multilinear"),
    self=lambda g, dim, index: F.scatter(g, dim, index, 0))  # fmt: skip
 op("scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor",
-   plain(scatter_reduced_kernel, inplace=True, out=True, jvp=None, node="NotImplemented"),
+   plain(scatter_reduced_kernel, inplace=True, out=True, jvp=None, node="torch::autograd::NotImplemented"),
    self=not_implemented, src=not_implemented)  # fmt: skip
 op("scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor",
-   plain(scatter_reduced_kernel, inplace=True, out=True, jvp=None, node="NotImplemented"),
+   plain(scatter_reduced_kernel, inplace=True, out=True, jvp=None, node="torch::autograd::NotImplemented"),
    self=not_implemented)  # fmt: skip
 op("scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
    plain(scatter_add_kernel, inplace=True, out=True, jvp="multilinear"),
@@ -158,8 +172,6 @@ op("scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
 
 @composite("take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor", out=True)
 def take_along_dim(self, indices, dim):
-    if indices._dtype.name != "int64":
-        raise RuntimeError(f"torch.take_along_dim(): dtype of indices should be Long but got {indices._dtype.scalar_name}")
     if dim is None:
         return F.gather(F.view(self, (-1,)), 0, F.view(indices, (-1,)))
     if self.ndim != indices.ndim:
@@ -167,11 +179,14 @@ def take_along_dim(self, indices, dim):
             "torch.take_along_dim(): input and indices should have the same number of dimensions, "
             f"but got {self.ndim} dimensions for input, and {indices.ndim} dimensions for indices"
         )
+    if indices._dtype.name != "int64":
+        raise RuntimeError(f"torch.take_along_dim(): dtype of indices should be Long but got {indices._dtype.scalar_name}")
     dim = in_range(dim, self.ndim)
+    if not self.ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     sides = _joint(self._array.shape, indices._array.shape, dim)
     mine, theirs = list(sides), list(sides)
-    if self.ndim:
-        mine[dim], theirs[dim] = self._array.shape[dim], indices._array.shape[dim]
+    mine[dim], theirs[dim] = self._array.shape[dim], indices._array.shape[dim]
     return F.gather(F.expand(self, tuple(mine)), dim, F.expand(indices, tuple(theirs)))
 
 

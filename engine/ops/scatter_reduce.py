@@ -1,0 +1,194 @@
+"""Scattered elements and slices combined by sum, product, mean, largest or smallest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import OF_NUMPY
+from ..once import warn_once
+from ..op import F, op, plain
+from ..tensor import Tensor, in_range
+from .index import along, check_slices, within, word, zeros
+from .scatter import Shape, check_scatter, places, whole_source
+
+BETA = "index_reduce() is in beta and the API may change at any time."
+COMBINE = {"sum": np.add, "mean": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
+
+
+def identity(reduce: str, dtype: np.dtype) -> Any:
+    """What an element starts from when its own value is not included."""
+    if reduce in ("sum", "mean"):
+        return 0
+    if reduce == "prod" or dtype == np.bool_:
+        return reduce in ("prod", "amin")
+    if dtype.kind in "iu":
+        return np.iinfo(dtype).min if reduce == "amax" else np.iinfo(dtype).max
+    return -np.inf if reduce == "amax" else np.inf
+
+
+def combined(made: np.ndarray, key: Any, parts: np.ndarray, reduce: str, include_self: bool) -> np.ndarray:
+    """`made[key]` combined with `parts` in order; untouched elements stay. Means of integers round down."""
+    if not include_self:
+        made[key] = identity(reduce, made.dtype)
+    COMBINE[reduce].at(made, key, parts)
+    if reduce == "mean":
+        count = np.full(made.shape, int(include_self))
+        np.add.at(count, key, 1)
+        count[count == 0] = 1
+        made[...] = made // count.astype(made.dtype) if made.dtype.kind in "iu" else made / count
+    return made
+
+
+def _reduced(self: np.ndarray, key: Any, parts: np.ndarray, reduce: str, include_self: bool) -> np.ndarray:
+    """`combined` on a copy; 16-bit floats in float32, rounded once."""
+    wide = OF_NUMPY[self.dtype].wide
+    return combined(np.array(self, wide, order="C"), key, parts.astype(wide, copy=False), reduce, include_self).astype(
+        self.dtype, copy=False
+    )
+
+
+def scatter_reduce_kernel(self: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray, reduce: str, include_self: bool) -> np.ndarray:
+    dim = in_range(dim, self.ndim)
+    check_scatter(self, dim, index, src)
+    if reduce not in COMBINE:
+        raise RuntimeError("reduce argument must be either sum, prod, mean, amax or amin, got " + reduce)
+    if not index.size:
+        return np.array(self, order="C")
+    if include_self:
+        _refuse_elements(self, reduce)
+    at = np.atleast_1d(index)
+    where = places(at, dim, np.atleast_1d(self).shape).reshape(-1)
+    _refuse_elements(self, reduce)
+    parts = np.atleast_1d(src)[tuple(map(slice, at.shape))].reshape(-1)
+    return _reduced(self.reshape(-1), where, parts, reduce, include_self).reshape(self.shape)
+
+
+def _refuse_elements(self: np.ndarray, reduce: str) -> None:
+    """Raises NotImplementedError where PyTorch has no kernel: bool means, complex extremes."""
+    if (reduce == "mean" and self.dtype.kind == "b") or (reduce in ("amax", "amin") and self.dtype.kind == "c"):
+        raise NotImplementedError(f"\"scatter_gather_tensor_cpu_reduce_{reduce}\" not implemented for '{word(self)}'")
+
+
+def index_reduce_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray, reduce: str, include_self: bool) -> np.ndarray:
+    warn_once(BETA)
+    if reduce not in ("prod", "mean", "amax", "amin"):
+        raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
+    dim = in_range(dim, self.ndim)
+    check_slices(self, dim, index, source, "index_reduce_")
+    if not include_self and self.dtype.kind in "bc":
+        raise NotImplementedError(f"\"index_reduce_func_exclude_input_init\" not implemented for '{word(self)}'")
+    _refuse_slices(self, reduce)
+    size = self.shape[dim] if self.ndim else 1
+    if not include_self:
+        within(index.reshape(-1), dim, size, IndexError, negative=True)
+    if index.size and (index.min() < 0 or index.max() >= size):
+        raise IndexError("index out of range in self")
+    made = np.array(self, order="C", ndmin=1)
+    return combined(made, along(dim, index.reshape(-1)), np.atleast_1d(source), reduce, include_self).reshape(self.shape)
+
+
+def _refuse_slices(self: np.ndarray, reduce: str) -> None:
+    """Raises NotImplementedError where PyTorch has no kernel: bool means, complex extremes."""
+    mean = reduce == "mean" and self.dtype.kind == "b"
+    if not mean and not (reduce in ("amax", "amin") and self.dtype.kind == "c"):
+        return
+    kernel = "div_floor_cpu" if mean else "maximum_cpu" if reduce == "amax" else "minimum_cpu"
+    raise NotImplementedError(f"\"{kernel if self.ndim > 1 else 'index_func_'}\" not implemented for '{word(self)}'")
+
+
+# -- derivatives: the same for elements and for slices, but for how a value is spread and read --------------------------------
+class Elements:
+    """Elements of one dimension: `read` gathers, `add` scatters."""
+
+    def __init__(self, dim: int, index: Any, name: str) -> None:
+        self.dim, self.index, self.name = dim, index, name
+
+    def read(self, x: Any, shape: Shape) -> Any:
+        return whole_source(x, self.dim, self.index, shape, self.name)
+
+    def add(self, into: Any, parts: Any) -> Any:
+        return F.scatter_add(into, self.dim, self.index, parts)
+
+    def reduce(self, into: Any, parts: Any, reduce: str, include_self: bool) -> Any:
+        return F.scatter_reduce(into, self.dim, self.index, parts, reduce, include_self=include_self)
+
+    def clear(self, x: Any) -> Any:
+        return F.scatter(x, self.dim, self.index, 0)
+
+
+class Slices(Elements):
+    """Whole slices of one dimension: `read` selects, `add` adds at an index."""
+
+    def read(self, x: Any, shape: Shape) -> Any:
+        part = F.index_select(x, self.dim, self.index)
+        return part if part.ndim == len(shape) else part.reshape(tuple(shape))
+
+    def add(self, into: Any, parts: Any) -> Any:
+        return F.index_add(into, self.dim, self.index, parts)
+
+    def reduce(self, into: Any, parts: Any, reduce: str, include_self: bool) -> Any:
+        return F.index_reduce(into, self.dim, self.index, parts, reduce, include_self=include_self)
+
+    def clear(self, x: Any) -> Any:
+        return F.index_fill(x, self.dim, self.index, 0)
+
+
+def as_number(flags: Any, like: Any) -> Any:
+    """Truth as 0 and 1 in the dtype of `like`."""
+    return F.to(flags, like.dtype) if isinstance(flags, Tensor) else np.asarray(flags, like.dtype)
+
+
+def reduced_gradients(
+    at: Elements, g: Any, self: Any, src: Any, result: Any, reduce: str, include_self: bool, needs: set[str]
+) -> tuple[Any, Any]:
+    """Gradients of what was there and of what was combined with it."""
+    if needs == {"self"} and reduce == "sum":  # a source of any shape is fine where nobody asks for its gradient
+        return (g if include_self else at.clear(g)), None
+    if reduce == "sum":
+        mine, theirs = g, at.read(g, src.shape)
+    elif reduce == "prod":
+        mine, theirs = _of_product(at, g, self, src, result, include_self)
+    elif reduce == "mean":
+        count = at.add(_ones(g, include_self), _ones(at.read(g, src.shape), True))
+        count = F.masked_fill(count, count == 0, 1)
+        mine, theirs = g / count, at.read(g, src.shape) / at.read(count, src.shape)
+    else:
+        mine, theirs = _of_extreme(at, g, self, src, result)
+    return mine if include_self else at.clear(mine), theirs
+
+
+def _ones(like: Any, one: bool) -> Any:
+    made = zeros(like, like.shape)
+    return made + 1 if one else made
+
+
+def _of_extreme(at: Elements, g: Any, self: Any, src: Any, result: Any) -> tuple[Any, Any]:
+    """Ties share evenly: PyTorch's convention."""
+    mine = as_number(self == result, g)
+    theirs = as_number(src == at.read(result, src.shape), g)
+    shares = g / at.add(mine, theirs)
+    return mine * shares, theirs * at.read(shares, src.shape)
+
+
+def _of_product(at: Elements, g: Any, self: Any, src: Any, result: Any, include_self: bool) -> tuple[Any, Any]:
+    """A zero among the factors is replaced by one, where it is the only one, before the others are multiplied."""
+    masked = F.masked_fill(self, self == 0, 1)
+    mine = g * at.reduce(masked, src, "prod", include_self) / masked
+    is_zero = src == 0
+    count = at.read(at.add(zeros(g, self.shape), as_number(is_zero, g)), src.shape)
+    single = as_number(is_zero, g) * as_number(count == 1, g) == 1
+    others = at.reduce(self, F.masked_fill(src, single, 1), "prod", include_self)
+    theirs = F.where(single, at.read(g * others, src.shape), at.read(g * result, src.shape) / F.masked_fill(src, is_zero, 1))
+    return mine, theirs
+
+
+op("scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor",
+   plain(scatter_reduce_kernel, inplace=True, out=True),
+   {"self, src": lambda g, self, dim, index, src, reduce, include_self, result, needs:
+        reduced_gradients(Elements(dim, index, "ScatterReduceBackward0"), g, self, src, result, reduce, include_self, needs)})  # fmt: skip
+op("index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor",
+   plain(index_reduce_kernel, inplace=True, out=True),
+   {"self, source": lambda g, self, dim, index, source, reduce, include_self, result, needs:
+        reduced_gradients(Slices(dim, index, "IndexReduceBackward0"), g, self, source, result, reduce, include_self, needs)})  # fmt: skip
