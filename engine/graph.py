@@ -247,8 +247,9 @@ class Walk:
     into every leaf. `accumulate` says that leaves among the targets are accumulated into rather than captured.
     """
 
-    def __init__(self, keep: bool, recording: bool, targets: dict[tuple[Any, int], int] | None, accumulate: bool) -> None:
-        self.keep, self.recording, self.targets, self.accumulate = keep, recording, targets, accumulate
+    def __init__(self, keep: bool, create_graph: bool, targets: dict[tuple[Any, int], int] | None, accumulate: bool) -> None:
+        self.keep, self.create_graph, self.targets, self.accumulate = keep, create_graph, targets, accumulate
+        self.recording = create_graph or bool(modes.current() & modes.FORWARD)  # on Tensors, which know their tangents
         self.arrived: dict[Any, Any] = {}  # a gradient, or for a node of several outputs one or None per output
         self.waiting: dict[Any, int] = {}  # how many consumers have not run yet
         self.captured: dict[int, Any] = {}
@@ -258,7 +259,7 @@ class Walk:
     def run(self, roots: list[tuple[Any, int, Any]]) -> dict[int, Any]:
         """Send `roots`' gradients down; returns what was captured, by place."""
         before = modes.current()
-        modes.switch(before & ~modes.GRAD | (modes.GRAD if self.recording else 0))
+        modes.switch(before & ~modes.GRAD | (modes.GRAD if self.create_graph else 0))
         token = quiet()
         try:
             starts = list(dict.fromkeys(node for node, _, _ in roots))
@@ -321,10 +322,10 @@ class Walk:
         while ready:
             node = heapq.heappop(ready)[2]
             while node is not None:
-                g = arrived.pop(node, None)
                 if isinstance(node, Tensor):
-                    self._leaf(node, g)
+                    self._leaf(node)
                     break
+                g = arrived.pop(node, None)
                 fast = node.plan.fast if plain and g is not None and node.extras is None else None
                 if fast is not None:
                     results = fast(node, g)
@@ -355,6 +356,7 @@ class Walk:
                         follow = e
                     else:
                         self._push(e)
+                results = r = None  # nobody but the walk holds what arrived
                 if follow is not None and ready:
                     self._push(follow)
                     break
@@ -447,7 +449,8 @@ class Walk:
                 self.captured[place] = gs[nr]
 
     # -- leaves -----------------------------------------------------------------------------------------------------
-    def _leaf(self, leaf: Tensor, g: Any) -> None:
+    def _leaf(self, leaf: Tensor) -> None:
+        g = self.arrived.pop(leaf, None)
         place = None if self.targets is None else self.targets.get((leaf, 0))
         if g is None or (self.targets is not None and place is None):
             return
@@ -460,7 +463,9 @@ class Walk:
         if place is not None and not self.accumulate:
             self.captured[place] = g
             return
-        accumulate(leaf, g, self.recording)
+        if self.recording and not self.create_graph:
+            g = g._array
+        accumulate(leaf, g, self.create_graph)
         if more is not None and more.post_hooks:
             for hook in list(more.post_hooks.values()):
                 hook(leaf)
@@ -530,8 +535,8 @@ def check_hook_result(hook: Any, before: Tensor, after: Any) -> None:
 
 
 def type_name(d: dtypes.dtype) -> str:
-    """`torch.FloatTensor`, as PyTorch's messages say it."""
-    return f"CPU{d.scalar_name}Type" if d.is_complex else f"torch.{d.scalar_name}Tensor"
+    """`torch.FloatTensor`, as PyTorch's messages say it; dtypes younger than those classes have a longer name."""
+    return f"CPU{d.scalar_name}Type" if d.is_complex or d is dtypes.bfloat16 else f"torch.{d.scalar_name}Tensor"
 
 
 def modified(kind: dtypes.dtype, shape: Sequence[int], made_by: Node | None, nr: int, now: int, then: int) -> RuntimeError:

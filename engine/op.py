@@ -18,6 +18,7 @@ from .graph import fit as fit_any
 from .promotion import Promote, common
 from .registry import OPS, OVERLOADS, F
 from .silence import loud, quiet
+from .strided import laid_out
 from .tensor import LEAF, Tensor, store, wrap, wrap_number
 from .views import check_cast, check_inplace, check_no_overlap, check_no_partial_overlap, make_view, node_of, rebase, restrided, view_creation
 
@@ -244,6 +245,7 @@ class Op:
         for i, is_list in self.tensors:
             v = arrays[i]
             arrays[i] = [_array(x) for x in v] if is_list and v is not None else _array(v)
+        operands = tuple(arrays)
         token = quiet()
         try:
             dtype = self.promote(values, arrays) if self.family.promote is not None else None
@@ -257,7 +259,8 @@ class Op:
         low = dtype if dtype is not None and dtype.low else None
         if isinstance(result, tuple | list):
             return dtype, [_settle(r, low) for r in result]
-        return dtype, [_settle(result, low)]
+        settled = _settle(result, low)
+        return dtype, [laid_out(settled, operands) if self.family.plan == "pointwise" and settled.ndim else settled]
 
     def promote(self, values: Sequence[Any], arrays: list[Any]) -> dtype:
         """Cast the promoted arguments in `arrays` to the compute dtype; returns the dtype of the result."""
@@ -465,6 +468,7 @@ class OpNode(Node):
         parts: list[Any] = [None] * len(self.op.diff)
         if self.op.schema.returns_list:
             gs = [gs]
+        given = gs
         if not recording:
             gs = [_widened(g) for g in gs]
         for function, sources, positions in self.plan.rules:
@@ -474,6 +478,8 @@ class OpNode(Node):
             else:
                 for p, r in zip(positions, result, strict=True):
                     parts[p] = r
+        if gs[0] is not given[0]:  # a rule that hands its gradient on does not round it
+            parts = [given[0] if p is gs[0] else p for p in parts]
         return self._fitted(parts, gs[0])
 
     def _fitted(self, parts: list[Any], g: Any) -> list[Any]:

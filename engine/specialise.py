@@ -14,6 +14,7 @@ from . import dtypes, modes
 from .graph import FREED, FREED_TWICE, Saved, edge_of, fit_array, sequence
 from .schema import REQUIRED
 from .silence import loud, quiet
+from .strided import laid_out
 from .tensor import LEAF, Tensor
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ COMPUTE = """
         return slow({names})
     if type(r) is not ndarray:
         r = asarray(r)
+    elif r.strides != x.strides{other}:
+        r = laid_out(r, ({arrays},))
     t = Tensor()
     t._array = r
     t._dtype = out = dtype if r.dtype is dtype.np else OF_NUMPY[r.dtype]
@@ -111,6 +114,7 @@ def source_of(op: Op, count: int) -> str:
     fill = {
         "names": ", ".join(names),
         "arrays": ", ".join(("x", "y")[:count]),
+        "other": " or (r.strides != y.strides and kind is Tensor)" if count == 2 else "",
         "defaults": "".join(f", d{i}" for i in range(count, len(op.schema.arguments))),
     }
     text = HEAD + (SECOND if count == 2 else "") + COMPUTE
@@ -219,7 +223,7 @@ def specialise(op: Op, slow: Any, numbers: bool) -> Any:
     space |= {f"plan_{_mask_name(m)}": fast_plan(op, m) for m in (_masks(len(op.diff)) if op.diff else ())}
     space |= {"Tensor": Tensor, "FAST": FAST, "current": modes.current, "slow": slow, "quiet": quiet, "loud": loud, "kernel": op.kernel}
     space |= {"ndarray": np.ndarray, "asarray": np.asarray, "OF_NUMPY": dtypes.OF_NUMPY, "Saved": Saved, "LEAF": LEAF, "edge_of": edge_of}
-    space |= {"Node": op.Node, "sequence": sequence, "constant": constant, "NUMBERS": numbers}
+    space |= {"Node": op.Node, "laid_out": laid_out, "sequence": sequence, "constant": constant, "NUMBERS": numbers}
     exec(compile(source_of(op, count), f"<{op.key}>", "exec"), space)
     return space["call"]
 

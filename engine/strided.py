@@ -90,16 +90,71 @@ def dense_strides(shape: Sequence[int], steps: Sequence[int]) -> tuple[int, ...]
     """
     if 0 in shape or is_dense(shape, steps):
         return tuple(steps)
+    return _packed(shape, _order(shape, [steps]))
+
+
+def pointwise_strides(shape: tuple[int, ...], operands: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]) -> tuple[int, ...]:
+    """Strides of what a pointwise op makes of `operands`, each (shape, steps): their own where they agree, their order where not.
+
+    Source: `fast_set_up` and `reorder_dimensions` in PyTorch's TensorIterator.cpp.
+    """
+    if all(same == shape for same, _ in operands):
+        if all(_is_row_major(same, steps) for same, steps in operands):
+            return row_major(shape)
+        steps = operands[0][1]
+        if is_dense(shape, steps) and all(other == steps for _, other in operands):
+            return steps
+    return _packed(shape, _order(shape, [_spread(shape, *operand) for operand in operands]))
+
+
+_known: dict[Any, tuple[int, ...]] = {}
+
+
+def laid_out(result: np.ndarray, operands: Sequence[Any]) -> np.ndarray:
+    """The result of a pointwise kernel in the layout PyTorch gives it; the same array where NumPy chose that, too."""
+    arrays = [a for a in operands if type(a) is np.ndarray]
+    key = (result.shape, *[(a.shape, a.strides, a.itemsize) for a in arrays])
+    expected = _known.get(key)
+    if expected is None:
+        if len(_known) > 4096:
+            _known.clear()
+        expected = _known[key] = pointwise_strides(result.shape, tuple((a.shape, strides_of(a)) for a in arrays))
+    steps = tuple([s * result.itemsize for s in expected])
+    if steps == result.strides or not result.size:
+        return result
+    if result.base is None and all(n == 1 or a == b for n, a, b in zip(result.shape, steps, result.strides, strict=True)):
+        return np.lib.stride_tricks.as_strided(result, strides=steps)
+    made = new(result.shape, expected, result.dtype)
+    made[...] = result
+    return made
+
+
+def _is_row_major(shape: Sequence[int], steps: Sequence[int]) -> bool:
+    return 0 in shape or all(n == 1 or a == b for n, a, b in zip(shape, steps, row_major(shape), strict=True))
+
+
+def _spread(shape: Sequence[int], own: Sequence[int], steps: Sequence[int]) -> list[int]:
+    """The steps of an operand over the broadcast `shape`: 0 where it is repeated."""
+    lead = len(shape) - len(own)
+    return [0] * lead + [0 if n == 1 and shape[lead + i] != 1 else s for i, (n, s) in enumerate(zip(own, steps, strict=True))]
+
+
+def _order(shape: Sequence[int], operands: Sequence[Sequence[int]]) -> list[int]:
+    """Dimensions from the innermost out."""
     order = list(range(len(shape)))[::-1]
     for i in range(1, len(order)):
         at = i
         for j in range(i - 1, -1, -1):
-            comparison = _compare(order[j], order[at], shape, steps)
+            comparison = _compare(order[j], order[at], shape, operands)
             if comparison < 0:
                 break
             if comparison > 0:
                 order[j], order[at] = order[at], order[j]
                 at = j
+    return order
+
+
+def _packed(shape: Sequence[int], order: Sequence[int]) -> tuple[int, ...]:
     made, step = [0] * len(shape), 1
     for d in order:
         made[d] = step
@@ -107,13 +162,16 @@ def dense_strides(shape: Sequence[int], steps: Sequence[int]) -> tuple[int, ...]
     return tuple(made)
 
 
-def _compare(a: int, b: int, shape: Sequence[int], steps: Sequence[int]) -> int:
-    """Positive where dimension `a` should come after `b`, 0 where that is open."""
-    if steps[a] == 0 or steps[b] == 0:
-        return 0
-    if steps[a] != steps[b]:
-        return -1 if steps[a] < steps[b] else 1
-    return 1 if shape[a] > shape[b] else 0
+def _compare(a: int, b: int, shape: Sequence[int], operands: Sequence[Sequence[int]]) -> int:
+    """Positive where dimension `a` should come after `b`, 0 where no operand says."""
+    for steps in operands:
+        if steps[a] == 0 or steps[b] == 0:
+            continue
+        if steps[a] != steps[b]:
+            return -1 if steps[a] < steps[b] else 1
+        if shape[a] > shape[b]:
+            return 1
+    return 0
 
 
 def new(shape: Sequence[int], steps: Sequence[int], dtype: np.dtype) -> np.ndarray:
@@ -128,7 +186,7 @@ def new(shape: Sequence[int], steps: Sequence[int], dtype: np.dtype) -> np.ndarr
 def copied(array: np.ndarray, steps: Sequence[int] | None = None, dtype: np.dtype | None = None, cast: Cast = np.asarray) -> np.ndarray:
     """The values in memory of their own: in the layout of `array` where it is dense, in its order where not, or with `steps`."""
     if steps is None:
-        if array.flags.c_contiguous and array.size and dtype is None:
+        if array.flags.c_contiguous and array.size and dtype is None and 1 not in array.shape:  # a side of 1 keeps whatever step it has
             return array.copy()
         steps = dense_strides(array.shape, strides_of(array))
     made = new(array.shape, steps, dtype or array.dtype)

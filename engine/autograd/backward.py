@@ -120,19 +120,22 @@ def run(
 ) -> tuple[Any, ...]:
     """One walk from `roots`; returns what arrived at `inputs`, or accumulates it there."""
     starts = []
+    on_tensors = recording or bool(modes.current() & modes.FORWARD)
     for i, (t, g) in enumerate(zip(roots, seeds, strict=True)):
         edge = edge_of(t)
         if edge is None:
             raise RuntimeError(NO_GRAD.format(i=i))
         g = g if g._dtype is t._dtype else F.to(g, t._dtype)
-        starts.append((end_of(edge), t._nr, g if recording else g._array))
+        starts.append((end_of(edge), t._nr, g if on_tensors else g._array))
     targets, places = None, []
     if inputs is not None:
         targets, places = find_targets(inputs, accumulate)
     captured = Walk(keep, recording, targets, accumulate).run(starts)
     if inputs is None:
         return ()
-    return deliver(inputs, places, captured, recording, accumulate, allow_unreachable)
+    given = {id(g._array): g for g in seeds}  # a cotangent that arrives as it was given is that very tensor
+    captured = {place: given.get(id(g), g) for place, g in captured.items()}
+    return deliver(inputs, places, captured, accumulate, allow_unreachable)
 
 
 def find_targets(inputs: tuple[Any, ...], accumulate: bool) -> tuple[dict[Any, int], list[Any]]:
@@ -149,7 +152,7 @@ def find_targets(inputs: tuple[Any, ...], accumulate: bool) -> tuple[dict[Any, i
     return targets, places
 
 
-def deliver(inputs: tuple[Any, ...], places: list[Any], captured: dict[int, Any], recording: bool, accumulate: bool, allow_unreachable: bool) -> tuple[Any, ...]:
+def deliver(inputs: tuple[Any, ...], places: list[Any], captured: dict[int, Any], accumulate: bool, allow_unreachable: bool) -> tuple[Any, ...]:
     results = []
     for i, (t, place) in enumerate(zip(inputs, places, strict=True)):
         g = captured.get(place)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .. import forward
+from .. import forward, strided
 from ..registry import F
-from ..tensor import Tensor
+from ..tensor import Tensor, root_of, wrap
 
 NO_LEVEL = "Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first."
 
@@ -59,9 +59,19 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
     if forward.tangent_of(tangent) is not None:
         raise RuntimeError("Setting a forward grad that itself has a forward gradient at the same level0 is not supported.")
     with forward._Off():
-        dual = F.view(tensor, tuple(tensor.shape))
-    forward._set(dual, tangent)
+        dual = F.view_as(tensor, tensor)
+        forward._set(dual, tangent if _same_layout(tensor, tangent) else _laid_out(tensor, tangent))
     return dual
+
+
+def _same_layout(primal: Tensor, tangent: Tensor) -> bool:
+    return primal.stride() == tangent.stride() and root_of(primal._array).size == root_of(tangent._array).size
+
+
+def _laid_out(primal: Tensor, tangent: Tensor) -> Tensor:
+    """The tangent copied into the strides of the value, so that views of both stay alike."""
+    made = wrap(strided.new(primal._array.shape, primal.stride(), tangent._array.dtype), tangent._dtype)
+    return F.copy_(made, tangent)
 
 
 def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTensor:
@@ -70,4 +80,4 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
     if not forward._levels or tangent is None:
         return UnpackedDualTensor(tensor, None)
     with forward._Off():
-        return UnpackedDualTensor(F.view(tensor, tuple(tensor.shape)), tangent)
+        return UnpackedDualTensor(F.view_as(tensor, tensor), tangent)
