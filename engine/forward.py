@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, modes
-from .graph import Walk, edge_of, end_of, fit
+from .graph import Node, Saved, Walk, edge_of, end_of, fit
 from .registry import F
 from .tensor import Tensor, rare, wrap
 from .views import replayed
@@ -102,7 +102,23 @@ def run(op: Any, values: list[Any]) -> Any:
     for t, tangent in zip(outs, computed, strict=True):
         if tangent is not None and t._dtype.differentiable:
             (_set if op.schema.is_view else give)(t, tangent)
+            _keep(t, tangent)
     return result
+
+
+def _keep(t: Tensor, tangent: Tensor) -> None:
+    """Where a node kept its output for backward, it keeps that output's tangent, too."""
+    node = t._node
+    if isinstance(node, Node) and node.op is not None:
+        for value in node.saved:
+            if type(value) is Saved and value.nr == t._nr:
+                value.tangent = tangent
+
+
+def carry(t: Tensor, tangent: Tensor) -> None:
+    """Let a tensor made anew from what was saved carry the tangent it had, while the level lasts."""
+    if _levels:
+        _set(t, tangent)
 
 
 def run_inplace(op: Any, values: list[Any], needs: Any) -> Tensor:
@@ -120,6 +136,8 @@ def run_inplace(op: Any, values: list[Any], needs: Any) -> Tensor:
             F.copy_(old, tangent)
     if tangent is not None and old is None and into._dtype.differentiable:
         give(into, fit(tangent, into._array.shape, into._dtype))
+    if tangent_of(into) is not None:
+        _keep(into, tangent_of(into))  # type: ignore[arg-type]
     return into
 
 

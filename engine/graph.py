@@ -76,10 +76,11 @@ class Extras:
 class Saved:
     """An output kept for backward: its array, not the tensor, so that node and tensor are no cycle."""
 
-    __slots__ = ("array", "dtype", "nr", "counter")
+    __slots__ = ("array", "dtype", "nr", "counter", "tangent")
 
     def __init__(self, t: Tensor) -> None:
         self.array, self.dtype, self.nr, self.counter = t._array, t._dtype, t._nr, t._counter
+        self.tangent: Tensor | None = None
 
 
 class FreedValues(tuple):

@@ -527,6 +527,8 @@ class OpNode(Node):
         t._counter = value.counter
         if value.dtype.differentiable:
             t._node, t._nr = self, value.nr
+        if value.tangent is not None:
+            forward.carry(t, value.tangent)
         return t
 
 
