@@ -79,8 +79,8 @@ def _cotangent_lines(case: Case) -> list[str]:
 def _argument(name: str, value: Any) -> list[str]:
     if isinstance(value, TensorValue):
         return [f"{name} = {value.same_as or _tensor(value)}"]
-    if isinstance(value, list) and value and isinstance(value[0], TensorValue):
-        return [f"{name} = [{', '.join(_tensor(v) for v in value)}]"]
+    if isinstance(value, list) and any(isinstance(v, TensorValue) for v in value):
+        return [f"{name} = [{', '.join(_tensor(v) if isinstance(v, TensorValue) else repr(v) for v in value)}]"]
     return [f"{name} = {value!r}"] if not isinstance(value, Named) else [f"{name} = torch.{value.name}"]
 
 

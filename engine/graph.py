@@ -537,7 +537,7 @@ def check_hook_result(hook: Any, before: Tensor, after: Any) -> None:
 
 def type_name(d: dtypes.dtype) -> str:
     """`torch.FloatTensor`, as PyTorch's messages say it; dtypes younger than those classes have a longer name."""
-    return f"CPU{d.scalar_name}Type" if d.is_complex or d is dtypes.bfloat16 else f"torch.{d.scalar_name}Tensor"
+    return f"CPU{d.scalar_name}Type" if d.is_complex or d in (dtypes.bfloat16, dtypes.bool_) else f"torch.{d.scalar_name}Tensor"
 
 
 def modified(kind: dtypes.dtype, shape: Sequence[int], made_by: Node | None, nr: int, now: int, then: int) -> RuntimeError:

@@ -97,17 +97,10 @@ def key(indices: list[Any]) -> Any:
     return indices[0] if len(indices) == 1 else tuple(indices)
 
 
-def assigned(m: Any, self: Any, indices: list[Any], values: Any, accumulate: bool = False) -> Any:
-    made = m.clone(self)
-    made[key(indices)] = values
-    return made
-
-
 def assigned_in_place(m: Any, self: Any, indices: list[Any], values: Any, accumulate: bool = False, unsafe: bool = False) -> Any:
     self[key(indices)] = values
     return self
 
 
 spec("index.Tensor[brackets]", indices=brackets, call=lambda m, self, indices: self[key(indices)], why=WHY)
-spec("index_put[brackets]", indices=brackets, values=written, accumulate=False, call=assigned, why=WHY)
 spec("_index_put_impl_[brackets]", indices=brackets, values=written, accumulate=False, unsafe=False, call=assigned_in_place, why=WHY)

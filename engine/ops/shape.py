@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import OF_NUMPY
+from ..graph import type_name
 from ..once import warn_once
 from ..op import F, composite, op, plain, view
 from ..strided import inferred, numel, strided, viewed_strides
@@ -46,7 +47,7 @@ def expanded(self: np.ndarray, size: Shape) -> np.ndarray:
     lead = len(size) - self.ndim
     if lead < 0:
         raise RuntimeError(
-            f"expand(torch.{OF_NUMPY[self.dtype].scalar_name}Tensor{{{list(self.shape)}}}, size={list(size)}): the number of sizes provided "
+            f"expand({type_name(OF_NUMPY[self.dtype])}{{{list(self.shape)}}}, size={list(size)}): the number of sizes provided "
             f"({len(size)}) must be greater or equal to the number of dimensions in the tensor ({self.ndim})"
         )
     shape, steps = list(size), [0] * lead + list(strides_of(self))
