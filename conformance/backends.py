@@ -40,7 +40,7 @@ class Backend:
         return made.requires_grad_() if requires_grad else made
 
     def resizable(self, value: TensorValue) -> Any:
-        """The tensor `value` describes, in memory that `out=` may resize."""
+        """Zeros laid out as `value`, in memory that `out=` may resize."""
         return self.make(value).clone()
 
     def is_tensor(self, x: Any) -> bool:
@@ -177,6 +177,11 @@ class Torch(Backend):
 
     def pointer(self, t: Any) -> int:
         return t.data_ptr()
+
+    def resizable(self, value: TensorValue) -> Any:
+        """In a buffer with room to spare: some of PyTorch's kernels write to `out=` of a narrower dtype beyond its end."""
+        made = torch.zeros(16 * value.root.size + 64, dtype=getattr(torch, value.dtype))
+        return made.as_strided(value.shape, value.strides, value.offset).detach()
 
     @contextlib.contextmanager
     def double(self) -> Iterator[None]:
