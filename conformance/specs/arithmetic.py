@@ -4,8 +4,8 @@ from ..kinds import one_of
 from ..spec import spec
 
 for _key in (
-    "neg", "positive", "add.Tensor", "sub.Tensor", "rsub.Tensor", "rsub.Scalar", "mul.Tensor", "div.Tensor", "true_divide.Tensor", "true_divide.Scalar", "floor_divide",
-    "floor_divide.Scalar", "subtract.Scalar", "multiply.Scalar", "divide.Scalar",
+    "neg", "positive", "add.Tensor", "sub.Tensor", "rsub.Tensor", "rsub.Scalar", "mul.Tensor", "div.Tensor", "true_divide.Tensor",
+    "true_divide.Scalar", "floor_divide", "floor_divide.Scalar", "subtract.Scalar", "multiply.Scalar", "divide.Scalar",
     "remainder.Scalar", "remainder.Tensor", "remainder.Scalar_Tensor", "fmod.Scalar", "fmod.Tensor", "reciprocal", "pow.Tensor_Scalar",
     "pow.Tensor_Tensor", "square", "abs", "abs_", "atan2", "hypot", "copysign.Tensor", "copysign.Scalar", "logaddexp", "xlogy.Tensor",
     "xlogy.Scalar_Self", "xlogy.Scalar_Other",

@@ -33,4 +33,8 @@ for _name in ("isclose", "allclose"):
     spec(_name, rtol=one_of(1e-5, 0.5, 0.0, -1.0), atol=one_of(1e-8, 1.0, 0.0, -1.0))
 
 for _new, _old in {"not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge"}.items():
-    spec(f"{_old}.Tensor[{_new}]", call=lambda m, self, other, _new=_new: getattr(m, _new)(self, other), why="the second name PyTorch gives the op")
+    spec(
+        f"{_old}.Tensor[{_new}]",
+        call=lambda m, self, other, _new=_new: getattr(m, _new)(self, other),
+        why="the second name PyTorch gives the op",
+    )

@@ -18,18 +18,16 @@ NEGATED_BOOL = (
     "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` "
     "operator instead."
 )
-SUBTRACTED_BOOLS = (
-    "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead."
-)
+SUBTRACTED_BOOLS = "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead."
 SUBTRACTED_BOOL = (
-    "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` "
-    "operator instead."
+    "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+    "`logical_not()` operator instead."
 )
 
 
 def not_implemented(kernel: str, array: np.ndarray) -> NotImplementedError:
     """PyTorch's refusal of a dtype its kernel has no code for."""
-    return NotImplementedError(f'"{kernel}" not implemented for \'{dtypes.OF_NUMPY[array.dtype].scalar_name}\'')
+    return NotImplementedError(f"\"{kernel}\" not implemented for '{dtypes.OF_NUMPY[array.dtype].scalar_name}'")
 
 
 def binary(kernel: Callable[..., Any], promote: Promote = common, **words: Any) -> Family:
@@ -84,8 +82,8 @@ def _holds(dtype: np.dtype, value: float) -> bool:
 
 
 CPP_NAMES = {
-    "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t", "float16": "c10::Half", "bfloat16": "c10::BFloat16",
-    "float32": "float", "float64": "double",
+    "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t", "float16": "c10::Half",
+    "bfloat16": "c10::BFloat16", "float32": "float", "float64": "double",
 }  # fmt: skip
 
 
@@ -219,7 +217,8 @@ op("remainder.Tensor(Tensor self, Tensor other) -> Tensor",
    self=lambda g: g,
    other=lambda g, self, other: -g * F.div(self, other, rounding_mode="floor"))  # fmt: skip
 op("remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor",
-   pointwise(modulo, REMAINDER, promotes=("self", "other"), method=False, inplace=False, out=False, node="torch::autograd::NotImplemented", jvp=None),
+   pointwise(modulo, REMAINDER, promotes=("self", "other"), method=False, inplace=False, out=False,
+             node="torch::autograd::NotImplemented", jvp=None),
    other=no_derivative("remainder"))  # fmt: skip
 op("fmod.Scalar(Tensor self, Scalar other) -> Tensor",
    binary(left_over, FMOD, promotes=("self", "other")),
@@ -398,7 +397,12 @@ for _new, _old in {
     alias(_new, _old)
 
 
-@composite("true_divide.Tensor(Tensor self, Tensor other) -> Tensor", out=True, inplace_function=False, inplace=lambda self, other: self.div_(other))
+@composite(
+    "true_divide.Tensor(Tensor self, Tensor other) -> Tensor",
+    out=True,
+    inplace_function=False,
+    inplace=lambda self, other: self.div_(other),
+)
 def true_divide(self, other):
     return F.div(self, other)
 
@@ -406,9 +410,12 @@ def true_divide(self, other):
 def with_number(name: str, of: str, more: str = "") -> None:
     """Declare the overload of a number that PyTorch lists beside that of two tensors, and never chooses where numbers pass for tensors."""
     target = OPS[of]
-    composite(f"{name}(Tensor self, Scalar other{more}) -> Tensor", inplace_function=False, inplace=lambda *values: target.run_inplace(list(values)))(
-        lambda *values: target.run(list(values))
-    )  # fmt: skip
+    declare = composite(
+        f"{name}(Tensor self, Scalar other{more}) -> Tensor",
+        inplace_function=False,
+        inplace=lambda *values: target.run_inplace(list(values)),
+    )
+    declare(lambda *values: target.run(list(values)))
 
 
 with_number("floor_divide.Scalar", "floor_divide")

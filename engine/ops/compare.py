@@ -75,7 +75,11 @@ def comparison(name: str, kernel: Callable[..., Any], synonym: str) -> None:
     both = ("self", "other")
     op(f"{name}.Scalar(Tensor self, Scalar other) -> Tensor", pointwise(kernel, promotes=both, inplace=False))
     op(f"{name}.Tensor(Tensor self, Tensor other) -> Tensor", pointwise(kernel, inplace=False, operator=name))
-    op(f"{name}_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)", write(kernel, promote=common, promotes=both, function=False), self=flat)
+    op(
+        f"{name}_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)",
+        write(kernel, promote=common, promotes=both, function=False),
+        self=flat,
+    )
     op(f"{name}_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)", write(kernel, promote=common, promotes=both, function=False),
        self=flat, other=flat)  # fmt: skip
     if synonym:
@@ -110,7 +114,10 @@ def bitwise(name: str, ufunc: Callable[..., Any], kernel: str, operator: str, na
     both = ("self", "other")
     op(f"{name}.Tensor(Tensor self, Tensor other) -> Tensor", binary(ufunc, promote, operator=operator))
     op(f"{name}.{scalar}(Tensor self, Scalar other) -> Tensor", binary(ufunc, promote, promotes=both))
-    op(f"{name}.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", pointwise(ufunc, promote, promotes=both, method=False, inplace=False, out=False))
+    op(
+        f"{name}.Scalar_Tensor(Scalar self, Tensor other) -> Tensor",
+        pointwise(ufunc, promote, promotes=both, method=False, inplace=False, out=False),
+    )
 
 
 bitwise("bitwise_and", np.bitwise_and, "bitwise_and", "and", "bool integer", "Scalar")

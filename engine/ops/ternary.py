@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import dtypes
 from ..dtypes import dtype
-from ..op import OPS, F, alias, composite, op, plain, pointwise
+from ..op import OPS, F, alias, composite, op, pointwise
 from ..promotion import common
 from ..tensor import Tensor, wrap
 from .arithmetic import cast_number, conjugate, not_implemented
@@ -40,7 +40,9 @@ op("where.self(Tensor condition, Tensor self, Tensor other) -> Tensor",
 def choose_numbers(condition: Any, self: Any, other: Any) -> Any:
     """`where` of a tensor and a number, both cast to their common dtype first. Raises RuntimeError where that cannot hold the number."""
     d = common([self, other])
-    made = [v.to(d) if isinstance(v, Tensor) else wrap(np.asarray(v).astype(d.np) if d.low else cast_number(v, d.np), d) for v in (self, other)]
+    made = [
+        v.to(d) if isinstance(v, Tensor) else wrap(np.asarray(v).astype(d.np) if d.low else cast_number(v, d.np), d) for v in (self, other)
+    ]
     return OPS["where.self"].run([condition, *made])
 
 
@@ -87,8 +89,9 @@ def between_by_tensor(self: np.ndarray, end: np.ndarray, weight: np.ndarray) -> 
 
 
 CPP_NAMES = {
-    "bool": "bool", "uint8": "unsigned char", "int8": "signed char", "int16": "short int", "int32": "int", "int64": "long int", "float16": "c10::Half",
-    "bfloat16": "c10::BFloat16", "float32": "float", "float64": "double", "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
+    "bool": "bool", "uint8": "unsigned char", "int8": "signed char", "int16": "short int", "int32": "int", "int64": "long int",
+    "float16": "c10::Half", "bfloat16": "c10::BFloat16", "float32": "float", "float64": "double", "complex64": "c10::complex<float>",
+    "complex128": "c10::complex<double>",
 }  # fmt: skip
 
 op("lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor",
@@ -104,10 +107,10 @@ op("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor",
 
 # -- adding a product or a quotient ---------------------------------------------------------------------------------------------------
 DIVIDED_INTEGERS = (
-    "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true division of tensor1 and tensor2. "
-    "The historic addcdiv behavior can be implemented as (input + value * torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as "
-    "(input + value * tensor1 / tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value * tensor1 / "
-    "tensor2), for all dtypes."
+    "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true division of tensor1 and "
+    "tensor2. The historic addcdiv behavior can be implemented as (input + value * torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer "
+    "inputs and as (input + value * tensor1 / tensor2) for float inputs. The future addcdiv behavior is just the latter "
+    "implementation: (input + value * tensor1 / tensor2), for all dtypes."
 )
 
 
@@ -147,7 +150,7 @@ COMPLEX_BOUNDS = "clamp is not supported for complex types"
 
 
 def bounding(operands: Sequence[Any]) -> dtype:
-    """The dtype numbers bound in. Raises NotImplementedError for complex numbers, RuntimeError where there is no bound or it does not fit."""
+    """The dtype numbers bound in. Raises NotImplementedError for complex numbers, RuntimeError for no bound or one that does not fit."""
     if len(operands) == 1:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     d = common(operands)
@@ -214,17 +217,17 @@ op("clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor",
    pointwise(bounded_by_tensors, joint, promotes=("self", "min", "max")),
    {"self": lambda g, self, min, max: F.where(within(self, min, max), g, 0.0), "min, max": to_bounds})  # fmt: skip
 op("clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
-   pointwise(bounded_by_numbers, clamping, promotes=("self", "min", "max")),
+   pointwise(bounded_by_numbers, clamping, promotes=("self", "min", "max"), out="exact"),
    self=lambda g, self, min, max: F.where(within(self, min, max), g, 0.0))  # fmt: skip
 op("clamp_min(Tensor self, Scalar min) -> Tensor",
-   pointwise(lambda self, min: bounded_by_numbers(self, min, None), bounding, promotes=("self", "min")),
+   pointwise(lambda self, min: bounded_by_numbers(self, min, None), bounding, promotes=("self", "min"), out="exact"),
    self=lambda g, self, min: F.where(self >= min, g, 0.0))  # fmt: skip
 op("clamp_min.Tensor(Tensor self, Tensor min) -> Tensor",
    pointwise(ordered("maximum", np.maximum)),
    self=lambda g, self, min: F.where(self >= min, g, 0.0),
    min=lambda g, self, min: F.where(self < min, g, 0.0))  # fmt: skip
 op("clamp_max(Tensor self, Scalar max) -> Tensor",
-   pointwise(lambda self, max: bounded_by_numbers(self, None, max), bounding, promotes=("self", "max")),
+   pointwise(lambda self, max: bounded_by_numbers(self, None, max), bounding, promotes=("self", "max"), out="exact"),
    self=lambda g, self, max: F.where(self <= max, g, 0.0))  # fmt: skip
 op("clamp_max.Tensor(Tensor self, Tensor max) -> Tensor",
    pointwise(ordered("minimum", np.minimum)),
