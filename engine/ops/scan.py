@@ -172,4 +172,12 @@ def logcumsumexp_rule(g: Any, self: Any, self_dtype: Any, dim: int, result: Any)
     return parts[0] - parts[1]
 
 
-op("logcumsumexp(Tensor self, int dim) -> Tensor", reduction(logcumsumexp_kernel), self=logcumsumexp_rule)
+def logcumsumexp_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
+    """The running mean of tangents weighted by exp(self), scaled by the largest of real ones; PyTorch adds 1e-13 to the divisor."""
+    self, dim = values
+    weights = F.exp(self if self.is_complex() else self - F.max(self, dim, True)[0])
+    return F.cumsum(weights * tangents[0], dim) / (F.cumsum(weights, dim) + 1e-13)
+
+
+op("logcumsumexp(Tensor self, int dim) -> Tensor",
+   reduction(logcumsumexp_kernel, jvp=logcumsumexp_tangent), self=logcumsumexp_rule)  # fmt: skip

@@ -110,6 +110,19 @@ def std_rule(g: Any, self: Any, dim: Any, correction: Any, keepdim: bool, result
     return var_rule(F.masked_fill(g / (result * 2), result == 0, 0), self, dim, correction, keepdim)
 
 
+def var_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> list[Any]:
+    """Of var and var_mean: sums the rule, given the tangent in place of a gradient."""
+    self, dim, correction, keepdim = values
+    tangent = F.sum(var_rule(tangents[0].conj(), self, dim, correction, True), dim, keepdim)
+    return [F.real(tangent) if self.is_complex() else tangent, *[F.mean(tangents[0], dim, keepdim) for _ in outs[1:]]]
+
+
+def std_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> list[Any]:
+    """Of std and std_mean: zero where the deviation is zero."""
+    first, *rest = var_tangent(values, tangents, outs)
+    return [F.masked_fill(first / (outs[0] * 2), outs[0] == 0, 0), *rest]
+
+
 def mean_part(g: Any, self: Any, dim: Any, keepdim: bool) -> Any:
     shape = tuple(self.shape)
     if dim is None:
@@ -127,10 +140,10 @@ def std_mean_rule(g_result0: Any, g_result1: Any, self: Any, dim: Any, correctio
 
 ONE = "(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor"
 TWO = "(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)"
-op(f"var.correction{ONE}", reduction(var_kernel), self=var_rule)
-op(f"std.correction{ONE}", reduction(std_kernel), self=std_rule)
-op(f"var_mean.correction{TWO}", reduction(var_mean_kernel, method=False, out=False), self=var_mean_rule)
-op(f"std_mean.correction{TWO}", reduction(std_mean_kernel, method=False, out=False), self=std_mean_rule)
+op(f"var.correction{ONE}", reduction(var_kernel, jvp=var_tangent), self=var_rule)
+op(f"std.correction{ONE}", reduction(std_kernel, jvp=std_tangent), self=std_rule)
+op(f"var_mean.correction{TWO}", reduction(var_mean_kernel, jvp=var_tangent, method=False, out=False), self=var_mean_rule)
+op(f"std_mean.correction{TWO}", reduction(std_mean_kernel, jvp=std_tangent, method=False, out=False), self=std_mean_rule)
 
 
 def unbiased_forms(name: str, returns: str, **words: Any) -> None:
@@ -209,7 +222,8 @@ def vector_norm_kernel(self: np.ndarray, ord: Any, dim: Any, keepdim: bool, dtyp
     to = norm_dtype(self, dtype)
     dims = axes(dim, self.ndim)
     sizes = np.abs(self.astype(to.wide, copy=False))
-    return folded(power_mean(float(ord)), sizes, dims, keepdim).astype(to.to_real().np, copy=False)
+    order = float(ord) if ord == 0 or any(self.shape[d] != 1 for d in dims) else 1.0  # of one element: its size, without rounding
+    return folded(power_mean(order), sizes, dims, keepdim).astype(to.to_real().np, copy=False)
 
 
 def vector_norm_rule(g: Any, self: Any, self_dtype: Any, ord: Any, dim: Any, keepdim: bool, result: Any) -> Any:
