@@ -326,7 +326,7 @@ def wrap_number(value: bool | int | float | complex) -> WrappedNumber:
     """A Python number as a zero-dimensional tensor that promotes like the number."""
     d = dtypes.of_number(value)
     t = WrappedNumber()
-    made = wrap(np.asarray(value, d.np), d)
+    made = wrap(np.asarray(value), d)  # in double precision: only its category takes part in promotion
     for slot in ("_array", "_dtype", "_node", "_gradient", "_view", "_rare", "_nr", "_counter"):
         setattr(t, slot, getattr(made, slot))
     return t
