@@ -78,7 +78,7 @@ def to_copy(self: np.ndarray, dtype: dtype | None, memory_format: Any) -> np.nda
     steps = steps_for(self.shape, memory_format)
     if dtype is None or dtype.np == self.dtype:
         return copied(self, steps)
-    if self.size and self.flags.c_contiguous and (steps is None or steps == row_major(self.shape)):
+    if self.size and self.flags.c_contiguous and 1 not in self.shape and (steps is None or steps == row_major(self.shape)):
         return cast(self, dtype.np)
     return copied(self, steps, dtype.np, cast)
 

@@ -11,13 +11,12 @@ import numpy as np
 from .. import dtypes, modes
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, dtype
-from ..op import F, composite
+from ..op import F, op, plain
 from ..parser import Parser, python_order
 from ..registry import OVERLOADS
 from ..schema import Schema, parse
 from ..strided import dense_strides, new, row_major, span
-from ..tensor import Tensor, strides_of, wrap
-from ..views import check_inplace
+from ..tensor import Tensor, strides_of
 from .convert import element, steps_for
 
 OPTIONS = "ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None"
@@ -51,13 +50,8 @@ class Factory:
             raise RuntimeError(PINNED)
         flag = values.pop(at + 1)
         if out is not None:
-            if values[at - 3] is None:
-                values[at - 3] = out._dtype
-            return into(out, op.run(values))
-        made = op.run(values)
-        if modes.is_inference_mode_enabled():
-            made._counter = None
-        return requiring(made, flag)
+            return into(out, op, values, at - 3)
+        return requiring(op.run(values), flag)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
@@ -78,9 +72,17 @@ def requiring(made: Tensor, flag: bool | None) -> Tensor:
     return made.requires_grad_()
 
 
-def into(out: Tensor, made: Tensor) -> Tensor:
-    """`out`, resized without a word and written to."""
-    check_inplace(out, False)
+def into(out: Tensor, op: Any, values: list[Any], at: int) -> Tensor:
+    """`out`, resized without a word and written to; it decides the dtype, which `values[at]` may only repeat."""
+    given = values[at]
+    if given is not None and given is not out._dtype:
+        raise RuntimeError(f"dtype {given.scalar_name} does not match dtype of out parameter ({out._dtype.scalar_name})")
+    if modes.is_grad_enabled() and out.requires_grad:
+        raise RuntimeError(
+            f"aten::{op.schema.name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."
+        )
+    values[at] = out._dtype
+    made = op.run(values)
     if out._array.shape != made._array.shape:
         out._array = np.empty(made._array.shape, out._array.dtype)
     return F.copy_(out, made)
@@ -91,7 +93,7 @@ def factory(text: str, out: bool = False) -> Callable[[Made], Made]:
 
     def declare(body: Made) -> Made:
         is_method = "(Tensor self, " in text and text.startswith("new_")
-        composite(text.replace("OPTIONS", OPTIONS), method=is_method, function=not is_method, out=out)(body)
+        op(text.replace("OPTIONS", OPTIONS), plain(body, method=is_method, function=not is_method, out=out, jvp=None))
         name = parse(text.replace("OPTIONS", OPTIONS)).name
         if is_method:
             setattr(Tensor, name, Factory(name, "method"))
@@ -100,10 +102,6 @@ def factory(text: str, out: bool = False) -> Callable[[Made], Made]:
         return body
 
     return declare
-
-
-def tensor_over(array: np.ndarray) -> Tensor:
-    return wrap(array, OF_NUMPY[array.dtype])
 
 
 def checked(size: Sequence[int], name: str = "") -> tuple[int, ...]:
@@ -116,10 +114,10 @@ def checked(size: Sequence[int], name: str = "") -> tuple[int, ...]:
     return tuple(size)
 
 
-def filled(array: np.ndarray, value: Any) -> Tensor:
-    """A tensor over `array`, every element the Python number `value`."""
+def filled(array: np.ndarray, value: Any) -> np.ndarray:
+    """`array`, every element the Python number `value`."""
     array[...] = element(value, array.dtype)
-    return tensor_over(array)
+    return array
 
 
 def default(given: dtype | None) -> np.dtype:
@@ -128,24 +126,24 @@ def default(given: dtype | None) -> np.dtype:
 
 # -- of a given size ---------------------------------------------------------------------------------------------------------------
 @factory("zeros(int[] size, *, OPTIONS) -> Tensor", out=True)
-def zeros(size: Any, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: Any = None) -> Tensor:
-    return tensor_over(np.zeros(checked(size, "zeros"), default(dtype)))
+def zeros(size: Any, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: Any = None) -> np.ndarray:
+    return np.zeros(checked(size, "zeros"), default(dtype))
 
 
 @factory("ones(int[] size, *, OPTIONS) -> Tensor", out=True)
-def ones(size: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
-    return tensor_over(np.ones(checked(size), default(dtype)))
+def ones(size: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
+    return np.ones(checked(size), default(dtype))
 
 
 @factory("full(int[] size, Scalar fill_value, *, OPTIONS) -> Tensor", out=True)
-def full(size: Any, fill_value: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+def full(size: Any, fill_value: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
     return filled(np.empty(checked(size), (dtype or dtypes.of_number(fill_value)).np), fill_value)
 
 
 @factory("empty.memory_format(int[] size, *, OPTIONS, MemoryFormat? memory_format=None) -> Tensor", out=True)
-def empty(size: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any, memory_format: Any) -> Tensor:
+def empty(size: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any, memory_format: Any) -> np.ndarray:
     size = checked(size)
-    return tensor_over(zeroed(size, steps_for(size, memory_format) or row_major(size), default(dtype)))
+    return zeroed(size, steps_for(size, memory_format) or row_major(size), default(dtype))
 
 
 def zeroed(size: tuple[int, ...], steps: Sequence[int], to: np.dtype) -> np.ndarray:
@@ -156,40 +154,40 @@ def zeroed(size: tuple[int, ...], steps: Sequence[int], to: np.dtype) -> np.ndar
 
 
 @factory("empty_strided(int[] size, int[] stride, *, OPTIONS) -> Tensor")
-def empty_strided(size: Any, stride: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+def empty_strided(size: Any, stride: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
     if len(size) != len(stride):
         raise RuntimeError(f"dimensionality of sizes ({len(size)}) must match dimensionality of strides ({len(stride)})")
     if any(s < 0 for s in stride):
         raise RuntimeError(f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}")
     to = default(dtype)
     size = checked(size)
-    return tensor_over(np.ndarray(size, to, np.zeros(span(size, stride), to), 0, tuple(s * to.itemsize for s in stride)))
+    return np.ndarray(size, to, np.zeros(span(size, stride), to), 0, tuple(s * to.itemsize for s in stride))
 
 
 @factory("scalar_tensor(Scalar s, *, OPTIONS) -> Tensor")
-def scalar_tensor(s: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+def scalar_tensor(s: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
     return filled(np.empty((), default(dtype)), s)
 
 
 @factory("eye(int n, *, OPTIONS) -> Tensor", out=True)
-def eye(n: int, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+def eye(n: int, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
     return identity(n, n, dtype)
 
 
 @factory("eye.m(int n, int m, *, OPTIONS) -> Tensor", out=True)
-def eye_m(n: int, m: int, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+def eye_m(n: int, m: int, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
     return identity(n, m, dtype)
 
 
-def identity(n: int, m: int, dtype: dtype | None) -> Tensor:
+def identity(n: int, m: int, dtype: dtype | None) -> np.ndarray:
     for name, side in (("n", n), ("m", m)):
         if side < 0:
             raise RuntimeError(f"{name} must be greater or equal to 0, got {side}")
-    return tensor_over(np.eye(n, m, dtype=default(dtype)))
+    return np.eye(n, m, dtype=default(dtype))
 
 
 # -- ranges ------------------------------------------------------------------------------------------------------------------------
-def counted(start: Any, end: Any, step: Any, dtype: dtype | None, closed: bool = False) -> Tensor:
+def counted(start: Any, end: Any, step: Any, dtype: dtype | None, closed: bool = False) -> np.ndarray:
     """`start`, `start + step`, ... below `end` (up to it where `closed`). Raises RuntimeError where that never ends."""
     if dtype is None:
         integral = all(isinstance(v, int) for v in (start, end, step))
@@ -199,15 +197,17 @@ def counted(start: Any, end: Any, step: Any, dtype: dtype | None, closed: bool =
             raise RuntimeError("value cannot be converted to type double without overflow")
     if dtype.category in (0, 3):
         raise NotImplementedError(f"\"{'range' if closed else 'arange'}_cpu\" not implemented for '{dtype.scalar_name}'")
-    if dtype.category == 1:
-        start, end, step = (v if isinstance(v, int) else v if v - v != 0 else int(v) for v in (start, end, step))
-    if step == 0 or (isinstance(step, float) and math.isnan(step)):
+    if not (step > 0 or step < 0):
         raise RuntimeError("step must be nonzero")
     if start - start != 0 or end - end != 0:
         raise RuntimeError(f"unsupported range: {_shown(start)} -> {_shown(end)}")
     if (step > 0 and end < start) or (step < 0 and end > start):
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    return tensor_over(_values(start, step, _count(start, end, step, closed), dtype))
+    if dtype is dtypes.int64:
+        start, end, step = int(start), int(end), int(step)
+        if not step:
+            raise ValueError("step must be nonzero")
+    return _values(start, step, _count(start, end, step, closed), dtype)
 
 
 def _shown(v: float) -> str:
@@ -227,49 +227,51 @@ def _values(start: Any, step: Any, count: int, dtype: dtype) -> np.ndarray:
     """`start + i * step`, computed in the precision PyTorch accumulates in."""
     wide = np.int64 if dtype.category == 1 else np.float64 if dtype.name in ("float32", "float64") else np.float32
     steps = np.arange(count, dtype=np.int64).astype(wide)
-    return (np.asarray(start).astype(wide) + steps * np.asarray(step).astype(wide)).astype(dtype.np)
+    values = np.asarray(start).astype(wide) + steps * np.asarray(step).astype(wide)
+    return values.astype(dtype.np)
 
 
-@factory("arange(Scalar end, *, OPTIONS) -> Tensor", out=False)
-def arange(end: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+@factory("arange(Scalar end, *, OPTIONS) -> Tensor", out=True)
+def arange(end: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
     return counted(0, end, 1, dtype)
 
 
-@factory("arange.start(Scalar start, Scalar end, *, OPTIONS) -> Tensor")
-def arange_start(start: Any, end: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+@factory("arange.start(Scalar start, Scalar end, *, OPTIONS) -> Tensor", out=True)
+def arange_start(start: Any, end: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
     return counted(start, end, 1, dtype)
 
 
 @factory("arange.start_step(Scalar start, Scalar end, Scalar step=1, *, OPTIONS) -> Tensor", out=True)
-def arange_step(start: Any, end: Any, step: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+def arange_step(start: Any, end: Any, step: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
     return counted(start, end, step, dtype)
 
 
 @factory("linspace(Scalar start, Scalar end, int steps, *, OPTIONS) -> Tensor", out=True)
-def linspace(start: Any, end: Any, steps: int, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+def linspace(start: Any, end: Any, steps: int, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     if dtype is None:
         dtype = dtypes.get_default_dtype()
         dtype = dtype.to_complex() if isinstance(start, complex) or isinstance(end, complex) else dtype
-    if dtype.category == 0:
+    if dtype.category == 0 and steps > 1:
         raise NotImplementedError("\"linspace_cpu\" not implemented for 'Bool'")
-    return tensor_over(spaced(start, end, steps, dtype))
+    return spaced(start, end, steps, dtype)
 
 
 def spaced(start: Any, end: Any, steps: int, dtype: dtype) -> np.ndarray:
     """Evenly spaced values, counted from both ends so that each end is exact."""
+    if steps <= 1:
+        return np.full(steps, element(start, dtype.np))
     if dtype.category == 1:
-        first, last, at = np.float32(int(start)), np.float32(int(end)), np.arange(steps, dtype=np.int64)
+        first, last = np.float32(element(start, dtype.np)), np.float32(element(end, dtype.np))
+        at = np.arange(steps, dtype=np.int64)
         whole = (int(end) - int(start)) / max(steps - 1, 1)
         step = np.float32(whole)
         lower = (first + step * at.astype(np.float32)).astype(np.int64)
         upper = (last - step * (steps - at - 1).astype(np.float32)).astype(np.int64)
-        return np.where(at < steps // 2, lower, upper).astype(dtype.np) if steps != 1 else np.asarray([int(start)]).astype(dtype.np)
+        return np.where(at < steps // 2, lower, upper).astype(dtype.np)
     kind = dtype.wide.type if dtype.category == 2 else dtype.np.type
     first, last = element(start, dtype.np).astype(dtype.wide)[()], element(end, dtype.np).astype(dtype.wide)[()]
-    if steps == 1:
-        return np.asarray([first]).astype(dtype.np)
     real = np.float32 if dtype.wide.itemsize == 4 or dtype.name == "complex64" else np.float64
     step = kind((last - first) / real(max(steps - 1, 1)))
     at = np.arange(steps)
@@ -279,7 +281,7 @@ def spaced(start: Any, end: Any, steps: int, dtype: dtype) -> np.ndarray:
 
 def _end(value: Any, name: str, side: str) -> Any:
     """A Python number from a 0-dim tensor given for a bound."""
-    if not isinstance(value, Tensor):
+    if not isinstance(value, np.ndarray):
         return value
     if value.ndim:
         dims = {"start": 0, "end": 0} | {side: value.ndim}
@@ -289,7 +291,7 @@ def _end(value: Any, name: str, side: str) -> Any:
 
 def _linspace_of(overload: str, start_type: str, end_type: str) -> None:
     @factory(f"linspace.{overload}({start_type} start, {end_type} end, int steps, *, OPTIONS) -> Tensor", out=True)
-    def of_tensors(start: Any, end: Any, steps: int, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
+    def of_tensors(start: Any, end: Any, steps: int, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
         return linspace(_end(start, "linspace", "start"), _end(end, "linspace", "end"), steps, dtype, layout, device, pin_memory)
 
 
@@ -300,55 +302,54 @@ for _first in ("Tensor", "Scalar"):
 
 
 # -- like another tensor -------------------------------------------------------------------------------------------------------------
-def like(self: Tensor, dtype: dtype | None, memory_format: Any) -> np.ndarray:
+def like(self: np.ndarray, dtype: dtype | None, memory_format: Any) -> np.ndarray:
     """New memory with the shape of `self`, and its layout unless a memory format asks for another."""
-    array = self._array
-    steps = steps_for(array.shape, memory_format)
-    return new(array.shape, steps or dense_strides(array.shape, strides_of(array)), (dtype or self._dtype).np)
+    steps = steps_for(self.shape, memory_format)
+    return new(self.shape, steps or dense_strides(self.shape, strides_of(self)), dtype.np if dtype else self.dtype)
 
 
 @factory("zeros_like(Tensor self, *, OPTIONS, MemoryFormat? memory_format=None) -> Tensor")
-def zeros_like(self: Tensor, dtype: Any, layout: Any, device: Any, pin_memory: Any, memory_format: Any) -> Tensor:
+def zeros_like(self: np.ndarray, dtype: Any, layout: Any, device: Any, pin_memory: Any, memory_format: Any) -> np.ndarray:
     return filled(like(self, dtype, memory_format), 0)
 
 
 @factory("ones_like(Tensor self, *, OPTIONS, MemoryFormat? memory_format=None) -> Tensor")
-def ones_like(self: Tensor, dtype: Any, layout: Any, device: Any, pin_memory: Any, memory_format: Any) -> Tensor:
+def ones_like(self: np.ndarray, dtype: Any, layout: Any, device: Any, pin_memory: Any, memory_format: Any) -> np.ndarray:
     return filled(like(self, dtype, memory_format), 1)
 
 
 @factory("full_like(Tensor self, Scalar fill_value, *, OPTIONS, MemoryFormat? memory_format=None) -> Tensor")
-def full_like(self: Tensor, fill_value: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any, memory_format: Any) -> Tensor:
+def full_like(self: np.ndarray, fill_value: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any, memory_format: Any) -> np.ndarray:
     return filled(like(self, dtype, memory_format), fill_value)
 
 
 @factory("empty_like(Tensor self, *, OPTIONS, MemoryFormat? memory_format=None) -> Tensor")
-def empty_like(self: Tensor, dtype: Any, layout: Any, device: Any, pin_memory: Any, memory_format: Any) -> Tensor:
+def empty_like(self: np.ndarray, dtype: Any, layout: Any, device: Any, pin_memory: Any, memory_format: Any) -> np.ndarray:
     return filled(like(self, dtype, memory_format), 0)
 
 
 @factory("new_zeros(Tensor self, int[] size, *, OPTIONS) -> Tensor")
-def new_zeros(self: Tensor, size: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
-    return tensor_over(np.zeros(checked(size), (dtype or self._dtype).np))
+def new_zeros(self: np.ndarray, size: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
+    return np.zeros(checked(size), dtype.np if dtype else self.dtype)
 
 
 @factory("new_ones(Tensor self, int[] size, *, OPTIONS) -> Tensor")
-def new_ones(self: Tensor, size: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
-    return tensor_over(np.ones(checked(size), (dtype or self._dtype).np))
+def new_ones(self: np.ndarray, size: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
+    return np.ones(checked(size), dtype.np if dtype else self.dtype)
 
 
 @factory("new_full(Tensor self, int[] size, Scalar fill_value, *, OPTIONS) -> Tensor")
-def new_full(self: Tensor, size: Any, fill_value: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
-    return filled(np.empty(checked(size), (dtype or self._dtype).np), fill_value)
+def new_full(self: np.ndarray, size: Any, fill_value: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
+    return filled(np.empty(checked(size), dtype.np if dtype else self.dtype), fill_value)
 
 
 @factory("new_empty(Tensor self, int[] size, *, OPTIONS) -> Tensor")
-def new_empty(self: Tensor, size: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
-    return tensor_over(np.zeros(checked(size), (dtype or self._dtype).np))
+def new_empty(self: np.ndarray, size: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
+    return np.zeros(checked(size), dtype.np if dtype else self.dtype)
 
 
 @factory("new_empty_strided(Tensor self, int[] size, int[] stride, *, OPTIONS) -> Tensor")
-def new_empty_strided(self: Tensor, size: Any, stride: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> Tensor:
-    return empty_strided(size, stride, dtype or self._dtype, layout, device, pin_memory)
+def new_empty_strided(self: np.ndarray, size: Any, stride: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
+    return empty_strided(size, stride, dtype or OF_NUMPY[self.dtype], layout, device, pin_memory)
 
 
