@@ -5,6 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 
+TYPES = (
+    "cpu", "cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve", "fpga", "maia", "xla", "lazy", "vulkan", "mps", "meta", "hpu", "mtia",
+    "privateuseone",
+)  # fmt: skip
+
+
 class device:
     """`device("cpu")`. Raises RuntimeError for any other type: this engine has no other."""
 
@@ -14,6 +20,8 @@ class device:
         if isinstance(type, device):
             type, index = type.type, type.index
         name, _, number = str(type).partition(":")
+        if name not in TYPES:
+            raise RuntimeError(f"Expected one of {', '.join(TYPES)} device type at start of device string: {name}")
         if name != "cpu":
             raise RuntimeError(f"this engine has no device '{type}': the only one is 'cpu'")
         self.type, self.index = name, int(number) if number else index
