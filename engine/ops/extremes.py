@@ -9,7 +9,7 @@ import numpy as np
 
 from ..dtypes import OF_NUMPY
 from ..op import F, composite, op, reduction
-from .reduce import axes, counting, folded, left, nonempty, raised, refuse
+from .reduce import axes, compact, counting, folded, left, nonempty, raised, refuse
 
 NEEDS_DIM = "{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
 
@@ -98,7 +98,7 @@ def picked(self: np.ndarray, indices: np.ndarray, dims: tuple[int, ...], keepdim
     """The elements of `self` at `indices` along its one reduced dimension, and the indices, both row-major."""
     shape = left(self.shape, dims, keepdim)
     values = np.take_along_axis(self, np.expand_dims(indices, dims[0]), dims[0])
-    return np.asarray(values, order="C").reshape(shape), np.asarray(indices, np.int64, order="C").reshape(shape)
+    return compact(values, shape), compact(np.asarray(indices, np.int64), shape)
 
 
 def whole(name: str, ufunc: np.ufunc) -> Callable[..., np.ndarray]:
@@ -151,7 +151,7 @@ def argument_kernel(name: str, argument: Callable[..., Any]) -> Callable[..., np
             raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
         nonempty(f"{name}():", self, dims)
         found = argument(orderly(self), None if dim is None or not self.ndim else dims[0])
-        return np.asarray(found, np.int64, order="C").reshape(left(self.shape, dims, keepdim))
+        return compact(np.asarray(found, np.int64), left(self.shape, dims, keepdim))
 
     return kernel
 
@@ -167,6 +167,8 @@ def aminmax_kernel(self: np.ndarray, dim: int | None, keepdim: bool) -> tuple[np
         raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
     nonempty("aminmax:", self, dims)
     if self.dtype.kind == "c":
+        if not self.ndim and dim is not None:
+            raise RuntimeError(f"aminmax not implemented for {OF_NUMPY[self.dtype].scalar_name}")
         raise refuse("aminmax_cpu", self)
     low, high = (folded(u.reduce, orderly(self), dims, keepdim) for u in (np.minimum, np.maximum))
     return low.astype(self.dtype, copy=False), high.astype(self.dtype, copy=False)

@@ -43,7 +43,12 @@ def left(shape: tuple[int, ...], dims: tuple[int, ...], keepdim: bool) -> tuple[
 
 def folded(function: Callable[..., Any], self: np.ndarray, dims: tuple[int, ...], keepdim: bool) -> np.ndarray:
     """`function(self, axis)`, row-major whatever the layout of `self`: PyTorch allocates results of reductions so."""
-    return np.asarray(function(self, dims), order="C").reshape(left(self.shape, dims, keepdim))
+    return compact(function(self, dims), left(self.shape, dims, keepdim))
+
+
+def compact(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The elements row-major in `shape`, with PyTorch's strides for sides of length 1 too."""
+    return np.asarray(array).reshape(-1).reshape(shape)
 
 
 def raised(g: Any, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:
@@ -130,13 +135,13 @@ op("sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType?
 
 
 def nansum_kernel(self: np.ndarray, dim: Any, keepdim: bool, dtype: dtype | None) -> np.ndarray:
+    axes(dim, self.ndim)
     if self.dtype.kind == "c":
         raise RuntimeError("nansum on CPU does not support complex inputs")
     to = summed_dtype(self, dtype)
     if OF_NUMPY[self.dtype].category < 2:
         return accumulated(np.add, self, dim, keepdim, to)
-    axes(dim, self.ndim)
-    if to.is_complex:
+    if to.is_complex and self.size:
         raise NotImplementedError(f"\"nansum_cpu\" not implemented for '{to.scalar_name}'")
     return accumulated(np.add, np.where(np.isnan(self), np.zeros((), self.dtype), self), dim, keepdim, to)
 

@@ -65,10 +65,10 @@ def topk_kernel(self: np.ndarray, k: int, dim: int, largest: bool, sorted: bool)
         raise RuntimeError("selected index k out of range")
     if self.dtype.kind == "c":
         raise RuntimeError(" topk does not support complex dtypes on CPU")
-    if not self.ndim:
-        return self.copy(), np.zeros((), np.int64)
     if self.dtype.kind == "b":
         raise RuntimeError("topk does not support bool dtypes on CPU")
+    if not self.ndim:
+        return self.copy(), np.zeros((), np.int64)
     indices = np.asarray(order(self, dim, largest)[(slice(None),) * dim + (slice(k),)], order="C")
     return np.asarray(np.take_along_axis(self, indices, dim), order="C"), np.array(indices, order="C")
 

@@ -13,7 +13,7 @@ from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, dtype
 from ..op import OPS, F, composite, op, reduction
 from ..tensor import Tensor, method
-from .reduce import axes, counting, folded, left, raised
+from .reduce import axes, compact, counting, folded, raised
 
 NO_FREEDOM = (
     "{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
@@ -36,10 +36,12 @@ def moments(name: str, self: np.ndarray, dim: Any, correction: Any, keepdim: boo
     wide = self.astype(np.complex128 if self.dtype.kind == "c" else np.float64)
     mean = np.add.reduce(wide, dims, keepdims=True) / np.float64(count)
     apart = wide - mean
-    squares = apart.real**2 + apart.imag**2 if self.dtype.kind == "c" else apart * apart
-    total = folded(np.add.reduce, squares, dims, keepdim) if count else np.full(left(self.shape, dims, keepdim), math.nan)
-    mean = np.asarray(running_mean(wide, mean, dims), order="C")
-    return total / np.float64(max(count - by, 0)), mean.reshape(total.shape)
+    freedom = np.float64(max(count - by, 0))
+    parts = [apart.real, apart.imag] if self.dtype.kind == "c" else [apart]
+    shares = [folded(np.add.reduce, p * p, dims, keepdim) / freedom for p in parts]
+    total = shares[0] + shares[1] if len(shares) > 1 else shares[0]
+    mean = compact(running_mean(wide, mean, dims), total.shape)
+    return (total if count else np.full(total.shape, math.nan)), mean
 
 
 def freedom_lost(correction: Any) -> float:
