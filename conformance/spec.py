@@ -23,6 +23,7 @@ class Spec:
     domains: dict[str, Any] = field(default_factory=dict)
     why: str = ""
     ulp: int = 4
+    sums: bool = False
     call: Callable[..., Any] | None = None
 
     @property
@@ -31,17 +32,18 @@ class Spec:
         return self.key.split("[")[0]
 
 
-def spec(key: str, *, why: str = "", ulp: int = 4, call: Callable[..., Any] | None = None, **domains: Any) -> Spec:
+def spec(key: str, *, why: str = "", ulp: int = 4, sums: bool = False, call: Callable[..., Any] | None = None, **domains: Any) -> Spec:
     """Register what is special about `key` (`"log"`, or a further variant `"amax[ties]"`).
 
-    `ulp` widens the second tier of equality and `call` (called with the module, then the arguments by name) replaces the
-    public call; both need a `why`. Raises SpecError where the key is taken or a reason is missing.
+    `ulp` widens the second tier of equality, `sums` leaves the sign of a zero open where sums are made in the library's own
+    order, and `call` (called with the module, then the arguments by name) replaces the
+    public call; each needs a `why`. Raises SpecError where the key is taken or a reason is missing.
     """
     if key in SPECS:
         raise SpecError(f"there are two specs for {key}")
-    if (ulp != 4 or call is not None) and not why:
+    if (ulp != 4 or sums or call is not None) and not why:
         raise SpecError(f"the spec for {key} widens the comparison or replaces the call without saying why")
-    SPECS[key] = Spec(key, domains, why, ulp, call)
+    SPECS[key] = Spec(key, domains, why, ulp, sums, call)
     return SPECS[key]
 
 

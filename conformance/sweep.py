@@ -93,7 +93,7 @@ class Trial:
         """Both outcomes compared."""
         right = self.seen(backends.truth, case)
         left = self.seen(self.subject, case)
-        made = compare(left, right, self._reference(case), self.op.spec.ulp)
+        made = compare(left, right, self._reference(case), self.op.spec.ulp, self.op.spec.sums)
         made.raised = isinstance(right.get("raises"), Raised)
         made.observed += self.property.judges_errors and made.raised
         return made

@@ -29,7 +29,7 @@ def same(text: str, kernel: str, names: dict[str, str] | None = None) -> Promote
         found = [dtype_of(v) for v in operands]
         if any(d is not found[0] for d in found):
             raise RuntimeError(text.format(*[(names or {}).get(d.scalar_name, d.scalar_name) for d in found]))
-        if found[0].category == 0:
+        if found[0].category == 0 and all(v.shape for v in operands) and 0 not in operands[0].shape:
             raise NotImplementedError(f"\"{kernel}\" not implemented for 'Bool'")
         return found[0]
 
