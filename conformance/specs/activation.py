@@ -1,0 +1,20 @@
+"""What is special about the inputs of activations."""
+
+from ..kinds import dim_of, first_dtype, nothing, shaped
+from ..spec import spec
+
+HALF = {"half_to_float": False}
+
+for _key in (
+    "softmax.int", "log_softmax.int", "relu", "log_sigmoid", "nn.functional.sigmoid", "nn.functional.tanh", "nn.functional.softsign",
+):  # fmt: skip
+    spec(_key)
+for _key in ("_softmax", "_log_softmax"):
+    spec(_key, **HALF)
+for _key in ("_softmax_backward_data", "_log_softmax_backward_data"):
+    spec(_key, input_dtype=None)
+for _key in ("nn.functional.softmax", "nn.functional.log_softmax", "nn.functional.softmin"):
+    spec(_key, dim=dim_of(), _stacklevel=nothing)
+spec("threshold_backward", threshold=0)
+spec("nn.functional.relu")
+spec("linear", input=shaped("*", "k"), weight=shaped("m", "k", dtype=first_dtype), bias=shaped("m", dtype=first_dtype))

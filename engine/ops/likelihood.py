@@ -1,0 +1,292 @@
+"""Negative log likelihoods and cross entropies of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import modes
+from ..dtypes import OF_NUMPY
+from ..op import OPS, F, composite, op, plain, refuse_gradient
+from ..promotion import common
+from ..tensor import Tensor, wrap
+from .loss import INTERNAL, MEAN, NONE, SUM, native, reduction_number, reduction_word
+
+
+# -- negative log likelihood -----------------------------------------------------------------------------------------------------
+def check_likelihood(self: np.ndarray, target: np.ndarray, weight: np.ndarray | None, kernel: str, spatial: bool) -> None:
+    """Raises as PyTorch does where scores, targets and weights do not go together."""
+    if spatial:
+        _check_spatial(self, target, weight)
+    else:
+        _check_flat(self, target, weight)
+    found = OF_NUMPY[target.dtype].scalar_name
+    if found not in ("Long", "Byte"):
+        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {found}")
+    d = OF_NUMPY[self.dtype]
+    if d.category != 2:
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{d.scalar_name}'")
+    if spatial and found == "Byte":
+        raise RuntimeError("expected scalar type Long but found Byte")
+    if weight is not None and weight.dtype != self.dtype:
+        raise RuntimeError(f"expected scalar type {d.scalar_name} but found {OF_NUMPY[weight.dtype].scalar_name}")
+
+
+def _check_flat(self: np.ndarray, target: np.ndarray, weight: np.ndarray | None) -> None:
+    if self.ndim not in (1, 2):
+        raise RuntimeError("input tensor should be 1D or 2D")
+    if target.ndim > 1:
+        raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+    if self.ndim == 1 and target.ndim == 1 and target.size != 1:
+        raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {target.size}")
+    if self.ndim == 2 and (target.ndim != 1 or self.shape[0] != target.size):
+        raise RuntimeError(f"size mismatch (got input: {list(self.shape)}, target: {list(target.shape)})")
+    classes = self.shape[-1]
+    if weight is not None and (weight.ndim != 1 or weight.size != classes):
+        raise RuntimeError(
+            f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of shape: "
+            f"{list(weight.shape)}"
+        )
+
+
+def _check_spatial(self: np.ndarray, target: np.ndarray, weight: np.ndarray | None) -> None:
+    if target.ndim != 3:
+        raise RuntimeError(f"only batches of spatial targets supported (3D tensors) but got targets of dimension: {target.ndim}")
+    if self.ndim != 4:
+        raise RuntimeError(f"only batches of spatial inputs supported (4D tensors), but got input of dimension: {self.ndim}")
+    if weight is not None and weight.size != self.shape[1]:
+        raise RuntimeError("weight tensor should be defined either for all or no classes")
+    if (self.shape[0], *self.shape[2:]) != target.shape:
+        raise RuntimeError(f"size mismatch (got input: {list(self.shape)} , target: {list(target.shape)}")
+
+
+def picked(shape: tuple[int, ...], target: np.ndarray, ignore_index: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    """Where each target's score is among scores with classes at dimension 1 (0 of a vector), and which targets count.
+
+    Raises IndexError for a target that is no class.
+    """
+    target = target.astype(np.int64).reshape(() if len(shape) == 1 else target.shape)
+    counts = target != ignore_index
+    classes = shape[0] if len(shape) == 1 else shape[1]
+    wrong = counts & ((target < 0) | (target >= classes))
+    if wrong.any():
+        raise IndexError(f"Target {target[wrong].flat[0]} is out of bounds.")
+    where = np.indices(target.shape, sparse=True)
+    return (*where[:1], np.where(counts, target, 0), *where[1:]), counts
+
+
+def weights_of(target: np.ndarray, counts: np.ndarray, weight: np.ndarray | None, d: np.dtype) -> np.ndarray:
+    """The weight of every target, 0 of those that do not count."""
+    if weight is None or not weight.size:
+        return counts.astype(d)
+    return np.where(counts, weight.astype(d)[target], d.type(0))
+
+
+def likelihood(spatial: bool) -> Callable[..., np.ndarray]:
+    """The kernel of `nll_loss`, or of `nll_loss2d`."""
+    kernel = "nll_loss2d_forward_out_frame" if spatial else "nll_loss_out_frame"
+
+    def loss_of(self: np.ndarray, target: np.ndarray, weight: np.ndarray | None, reduction: int, ignore_index: int) -> np.ndarray:
+        check_likelihood(self, target, weight, kernel, spatial)
+        key, counts = picked(self.shape, target, ignore_index)
+        d = OF_NUMPY[self.dtype].wide
+        weights = weights_of(key[0 if self.ndim == 1 else 1], counts, weight, d)
+        scores = self.astype(d)[key] if self.size else np.zeros(counts.shape, d)
+        loss = np.where(counts, -scores * weights, d.type(0))
+        if reduction != NONE:
+            loss = np.add.reduce(loss, None)
+        if reduction == MEAN:
+            loss = loss / np.add.reduce(weights, None)
+        return np.asarray(loss).astype(self.dtype)
+
+    return loss_of
+
+
+def likelihood_gradient(
+    grad_output: np.ndarray,
+    self: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray | None,
+    reduction: int,
+    ignore_index: int,
+    total_weight: np.ndarray,
+) -> np.ndarray:
+    """The gradient of `nll_loss` in its scores: minus the weight at every target's class."""
+    made = np.zeros(self.shape, grad_output.dtype)
+    if not self.size:
+        return made
+    key, counts = picked(self.shape, target, ignore_index)
+    weights = weights_of(key[0 if self.ndim == 1 else 1], counts, weight, made.dtype)
+    g = -grad_output / total_weight.astype(made.dtype) if reduction == MEAN else -grad_output
+    made[key] = np.where(counts, g.reshape(() if self.ndim == 1 else g.shape) * weights, made.dtype.type(0))
+    return made
+
+
+def total_weight(target: Any, weight: Any, ignore_index: int) -> Any:
+    """The sum of the weights of all targets that count: no gradient flows into it, so it is computed on arrays in both modes."""
+    array, given = (t._array if isinstance(t, Tensor) else t for t in (target, weight))
+    counted = array[array != ignore_index].astype(np.int64)
+    total = np.asarray(np.float32(counted.size) if given is None else np.add.reduce(given[counted], None))
+    return wrap(total, OF_NUMPY[total.dtype]) if isinstance(target, Tensor) else total
+
+
+op("nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor",
+   plain(likelihood(False), node="NllLossBackward0", **INTERNAL),
+   self=lambda g, self, target, weight, reduction, ignore_index:
+       F.nll_loss_backward(g, self, target, weight, reduction, ignore_index, total_weight(target, weight, ignore_index)))  # fmt: skip
+op("nll_loss_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight, int reduction, int ignore_index, "
+   "Tensor total_weight) -> Tensor",
+   plain(likelihood_gradient, node="NllLossBackwardBackward0", **INTERNAL),
+   grad_output=lambda g, target, weight, reduction, ignore_index: F.nll_loss(g, target, weight, reduction, ignore_index),
+   self=lambda g: F.zeros_like(g))  # fmt: skip
+op("nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor",
+   plain(likelihood(True), node="NllLoss2DBackward0", **INTERNAL),
+   self=lambda g, self, target, weight, reduction, ignore_index:
+       F.nll_loss2d_backward(g, self, target, weight, reduction, ignore_index, total_weight(target, weight, ignore_index)))  # fmt: skip
+op("nll_loss2d_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight, int reduction, int ignore_index, "
+   "Tensor total_weight) -> Tensor",
+   plain(likelihood_gradient, node="NllLoss2DBackwardBackward0", **INTERNAL),
+   grad_output=lambda g, target, weight, reduction, ignore_index: F.nll_loss2d(g, target, weight, reduction, ignore_index),
+   self=lambda g: F.zeros_like(g))  # fmt: skip
+
+
+@composite("nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor", **INTERNAL)
+def nll_loss_nd(self: Tensor, target: Tensor, weight: Tensor | None, reduction: int, ignore_index: int) -> Tensor:
+    """The likelihood of classes at dimension 1 of scores of any rank."""
+    if self.dim() < 1:
+        raise ValueError(f"Expected 1 or more dimensions (got {self.dim()})")
+    batch = target.shape[0] if target.dim() else 0
+    if self.dim() != 1 and (self.shape[0] != batch or not target.dim()):
+        raise ValueError(f"Expected input batch_size ({self.shape[0]}) to match target batch_size ({batch}).")
+    spatial = self.dim() > 2
+    if weight is not None and modes.is_grad_enabled():
+        refuse_gradient(weight, "weight", "nll_loss2d_forward" if spatial else "nll_loss_forward")
+    if not spatial:
+        return F.nll_loss(self, target, weight, reduction, ignore_index)
+    if self.dim() == 4:
+        return F.nll_loss2d(self, target, weight, reduction, ignore_index)
+    return _of_any_rank(self, target, weight, reduction, ignore_index)
+
+
+def _of_any_rank(self: Tensor, target: Tensor, weight: Tensor | None, reduction: int, ignore_index: int) -> Tensor:
+    shape = (self.shape[0], *self.shape[2:])
+    if tuple(target.shape[1:]) != shape[1:]:
+        raise RuntimeError(f"Expected target size {list(shape)}, got {list(target.shape)}")
+    n, c = self.shape[:2]
+    flat = F.view(F.contiguous(self), (n, c, 1, -1) if self.numel() else (n, c, 0, 0))
+    target = F.view(F.contiguous(target), (n, 1, -1) if target.numel() else (n, 0, 0))
+    loss = F.nll_loss2d(flat, target, weight, reduction, ignore_index)
+    return loss if reduction != NONE else F.view(loss, shape)
+
+
+_CLASSES = (
+    "Tensor input, Tensor target, Tensor? weight=None, bool? size_average=None, int ignore_index=-100, bool? reduce=None, "
+    'str reduction="mean"'
+)
+
+
+@composite(f"nn.functional.nll_loss({_CLASSES}) -> Tensor")
+def nll_loss(
+    input: Tensor, target: Tensor, weight: Tensor | None, size_average: Any, ignore_index: int, reduce: Any, reduction: str
+) -> Tensor:
+    word = reduction_word(size_average, reduce, reduction)
+    return native("nll_loss_nd", input, target, weight, reduction_number(word), ignore_index)
+
+
+# -- cross entropy -----------------------------------------------------------------------------------------------------------------
+op("mul.Scalar(Tensor self, Scalar other) -> Tensor",
+   plain(lambda self, other: np.multiply(self, other), common, promotes=("self", "other"), node="MulBackward1", **INTERNAL),
+   self=lambda g, other: g * (other.conjugate() if isinstance(other, complex) else other))  # fmt: skip
+op("add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
+   plain(lambda self, other, alpha: np.add(self, other if alpha == 1 else other * alpha), common, promotes=("self", "other"),
+         node="AddBackward1", **INTERNAL),
+   self=lambda g: g)  # fmt: skip
+op("div.Scalar(Tensor self, Scalar other) -> Tensor",
+   plain(lambda self, other: np.true_divide(self, other), common, promotes=("self", "other"), node="DivBackward1", **INTERNAL),
+   self=lambda g, other: g / (other.conjugate() if isinstance(other, complex) else other))  # fmt: skip
+
+
+def times(x: Tensor, number: float) -> Tensor:
+    """`x * number` as PyTorch's own C++ code writes it: the op of a tensor and a number."""
+    return OPS["mul.Scalar"].run([x, number])
+
+
+def check_smoothing(label_smoothing: float) -> None:
+    if label_smoothing > 1:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
+
+
+def along_classes(weight: Tensor, rank: int) -> Tensor:
+    """Weights of classes, in a shape that broadcasts with scores."""
+    return weight if rank < 2 else F.view(weight, [-1 if i == 1 else 1 for i in range(rank)])
+
+
+def of_probabilities(self: Tensor, target: Tensor, weight: Tensor | None, reduction: int, label_smoothing: float) -> Tensor:
+    """Cross entropy with the probability of every class."""
+    class_dim = 0 if self.dim() == 1 else 1
+    classes = self.size(class_dim)
+    if weight is not None and (weight.dim() != 1 or weight.numel() != classes):
+        raise RuntimeError(
+            f"cross_entropy: weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of "
+            f"shape: {list(weight.shape)}"
+        )
+    scores = F._log_softmax(self, class_dim, False)
+    if label_smoothing > 0:
+        check_smoothing(label_smoothing)
+        target = OPS["add.Scalar"].run([times(target, 1 - label_smoothing), label_smoothing / classes, 1])
+    loss = scores * target
+    loss = loss if weight is None else loss * along_classes(weight, scores.dim())
+    if reduction == NONE:
+        return -F.sum(loss, [class_dim])
+    total = -F.sum(loss)
+    if reduction == MEAN:
+        return total.fill_(float("nan")) if not scores.numel() else OPS["div.Scalar"].run([total, scores.numel() // classes])
+    return total
+
+
+def smoothed(self: Tensor, target: Tensor, weight: Tensor | None, reduction: int, ignore_index: int, label_smoothing: float) -> Tensor:
+    """Cross entropy with classes of which a share is spread over all."""
+    check_smoothing(label_smoothing)
+    class_dim = 0 if self.dim() == 1 else 1
+    scores = F._log_softmax(self, class_dim, False)
+    likely = nll_loss_nd(scores, target, weight, reduction, ignore_index)
+    classes = scores.size(class_dim)
+    smooth = -F.sum(scores if weight is None else scores * along_classes(weight, scores.dim()), [class_dim])
+    ignored = target == ignore_index
+    smooth.masked_fill_(ignored, 0.0)
+    if reduction == MEAN:
+        counting = ~ignored if weight is None else F.gather(weight, 0, F.flatten(F.masked_select(target, ~ignored)))
+        smooth = F.sum(smooth) / F.sum(counting)
+    elif reduction == SUM:
+        smooth = F.sum(smooth)
+    return times(likely, 1 - label_smoothing) + times(smooth, label_smoothing / classes)
+
+
+@composite(
+    "cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100, "
+    "float label_smoothing=0.) -> Tensor",
+    **INTERNAL,
+)
+def cross_entropy_loss(
+    self: Tensor, target: Tensor, weight: Tensor | None, reduction: int, ignore_index: int, label_smoothing: float
+) -> Tensor:
+    """Cross entropy with probabilities, where the target has the shape of the scores, else with classes."""
+    if self.size() == target.size():
+        if not target.is_floating_point():
+            raise RuntimeError(f"Expected floating point type for target with class probabilities, got {target.dtype.scalar_name}")
+        if ignore_index >= 0:
+            raise RuntimeError("ignore_index is not supported for floating point target")
+        return of_probabilities(self, target, weight, reduction, label_smoothing)
+    if label_smoothing > 0:
+        return smoothed(self, target, weight, reduction, ignore_index, label_smoothing)
+    return nll_loss_nd(F._log_softmax(self, 0 if self.dim() == 1 else 1, False), target, weight, reduction, ignore_index)
+
+
+@composite(f"nn.functional.cross_entropy({_CLASSES}, float label_smoothing=0.0) -> Tensor")
+def cross_entropy(
+    input: Tensor, target: Tensor, weight: Any, size_average: Any, ignore_index: int, reduce: Any, reduction: str, label_smoothing: float
+) -> Tensor:
+    number = reduction_number(reduction_word(size_average, reduce, reduction))
+    return native("cross_entropy_loss", input, target, weight, number, ignore_index, label_smoothing)

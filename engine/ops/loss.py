@@ -1,0 +1,304 @@
+"""Losses: squared and absolute differences, negative log likelihoods, cross entropies."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import OF_NUMPY, dtype
+from ..op import F, composite, op, plain
+from ..promotion import only
+from ..registry import OVERLOADS
+from ..tensor import Tensor
+from ..views import check_cast
+from .activation import log_sigmoid_kernel
+from .arithmetic import SUBTRACTED_BOOL
+from .matmul import broadcast
+
+NONE, MEAN, SUM = 0, 1, 2
+INTERNAL = {"function": False, "method": False}
+
+
+# -- reductions ----------------------------------------------------------------------------------------------------------------
+def reduced(loss: np.ndarray, reduction: int) -> np.ndarray:
+    """The mean or the sum of a loss, or the loss itself."""
+    if reduction == MEAN:
+        return np.asarray(np.add.reduce(loss, None) / loss.dtype.type(loss.size))
+    return np.asarray(np.add.reduce(loss, None)) if reduction == SUM else loss
+
+
+def size_of(x: Any) -> int:
+    return x.numel() if isinstance(x, Tensor) else x.size
+
+
+def reduction_number(reduction: str) -> int:
+    """PyTorch's number of a reduction. Raises ValueError for an unknown word."""
+    if reduction == "elementwise_mean":
+        warnings.warn("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.", stacklevel=2)
+        return MEAN
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+    return ("none", "mean", "sum").index(reduction)
+
+
+def reduction_word(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+    """The reduction, unless it is said with the arguments that came before it; warns (UserWarning) then."""
+    if size_average is None and reduce is None:
+        return reduction
+    average, whole = size_average in (None, True), reduce in (None, True)
+    word = "none" if not whole else "mean" if average else "sum"
+    warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{word}' instead.", stacklevel=2)
+    return word
+
+
+def native(name: str, *args: Any) -> Any:
+    """A native op called with what the user gave: wrong types are refused in its own words."""
+    return OVERLOADS[name].form("function")(*args)
+
+
+# -- differences -----------------------------------------------------------------------------------------------------------------
+def mse_kernel(self: np.ndarray, target: np.ndarray, reduction: int) -> np.ndarray:
+    return reduced(np.square(self - target), reduction)
+
+
+def mse_gradient(grad_output: np.ndarray, self: np.ndarray, target: np.ndarray, reduction: int) -> np.ndarray:
+    factor = 2.0 / self.size if reduction == MEAN and self.size else 2.0
+    return (self.dtype.type(factor) * (self - target)) * grad_output
+
+
+op("mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor",
+   plain(mse_kernel, only("real", "mse_cpu"), **INTERNAL),
+   self=lambda g, self, target, reduction: F.mse_loss_backward(g, self, target, reduction),
+   target=lambda g, self, target, reduction: F.mse_loss_backward(g, target, self, reduction))  # fmt: skip
+op("mse_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction) -> Tensor",
+   plain(mse_gradient, only("real", "mse_backward_cpu_out"), node="MseLossBackwardBackward0", **INTERNAL),
+   grad_output=lambda g, self, target, reduction: F.sum(F.mse_loss_backward(g, self, target, reduction)) if reduction else
+       F.mse_loss_backward(g, self, target, reduction),
+   self=lambda g, grad_output, self, reduction: twice(g * grad_output, self, reduction),
+   target=lambda g, grad_output, target, reduction: -twice(g * grad_output, target, reduction))  # fmt: skip
+
+
+def twice(g: Any, x: Any, reduction: int) -> Any:
+    return 2 * g / size_of(x) if reduction == MEAN else 2 * g
+
+
+def paired(input: Tensor, target: Tensor) -> list[Tensor]:
+    """Both in one shape; warns (UserWarning) where they were not."""
+    if target.size() != input.size():
+        warnings.warn(
+            f"Using a target size ({target.size()}) that is different to the input size ({input.size()}). This will likely lead to "
+            "incorrect results due to broadcasting. Please ensure they have the same size.",
+            stacklevel=2,
+        )
+    return [input, target]
+
+
+def expanded(tensors: list[Tensor]) -> list[Tensor]:
+    """Both in their common shape: views where they were not in it."""
+    shape = broadcast(tuple(tensors[0].shape), tuple(tensors[1].shape))
+    return [t if tuple(t.shape) == shape else F.expand(t, shape) for t in tensors]
+
+
+def weighed(errors: Tensor, weight: Tensor, reduction: str) -> Tensor:
+    """Errors times weights, reduced; the mean is that of the weights. Raises ValueError for an unknown reduction."""
+    errors = errors * weight
+    if reduction == "none":
+        return errors
+    if reduction not in ("sum", "mean"):
+        raise ValueError(f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'.")
+    return F.sum(errors) if reduction == "sum" else F.sum(errors) / F.sum(weight)
+
+
+def difference_loss(errors: Callable[[Tensor, Tensor], Tensor], name: str) -> Callable[..., Tensor]:
+    """The body of a loss of differences: `errors` where there are weights, else the native op `name`."""
+
+    def body(input: Tensor, target: Tensor, size_average: Any, reduce: Any, reduction: str, weight: Tensor | None) -> Tensor:
+        pair = paired(input, target)
+        reduction = reduction_word(size_average, reduce, reduction)
+        first, second = expanded(pair)
+        if weight is None:
+            return native(name, first, second, reduction_number(reduction))
+        if weight.size() != input.size():
+            raise ValueError("Weights and input must have the same size.")
+        return weighed(errors(first, second), weight, reduction)
+
+    return body
+
+
+@composite("l1_loss(Tensor self, Tensor target, int reduction=1) -> Tensor", **INTERNAL)
+def l1_loss(self: Tensor, target: Tensor, reduction: int) -> Tensor:
+    loss = F.abs(self - target)
+    return F.mean(loss) if reduction == MEAN else F.sum(loss) if reduction == SUM else loss
+
+
+_ARGUMENTS = 'Tensor input, Tensor target, bool? size_average=None, bool? reduce=None, str reduction="mean", Tensor? weight=None'
+composite(f"nn.functional.mse_loss({_ARGUMENTS}) -> Tensor")(difference_loss(lambda a, b: F.pow(a - b, 2), "mse_loss"))
+composite(f"nn.functional.l1_loss({_ARGUMENTS}) -> Tensor")(difference_loss(lambda a, b: F.abs(a - b), "l1_loss"))
+
+
+# -- binary cross entropy ----------------------------------------------------------------------------------------------------------
+EPSILON = 1e-12  # PyTorch's: keeps the gradient at certain predictions finite
+LEAST = -100  # PyTorch's: no logarithm counts as less
+
+
+def wide(*arrays: np.ndarray | None) -> list[Any]:
+    """16-bit arrays in float32, others as they are."""
+    return [None if a is None else a.astype(OF_NUMPY[a.dtype].wide, copy=False) for a in arrays]
+
+
+def check_pair(self: np.ndarray, target: np.ndarray, kernel: str) -> dtype:
+    """The dtype of both. Raises RuntimeError where they differ, NotImplementedError where it is not floating."""
+    d, found = OF_NUMPY[self.dtype], OF_NUMPY[target.dtype]
+    if d is not found:
+        raise RuntimeError(f"Found dtype {found.scalar_name} but expected {d.scalar_name}")
+    if d.category != 2:
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{d.scalar_name}'")
+    return d
+
+
+def weigh(loss: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+    """A loss times its weights, in its own shape and dtype. Raises RuntimeError where they do not broadcast to it."""
+    if weight is None:
+        return loss
+    shape = broadcast(loss.shape, weight.shape)
+    if shape != loss.shape:
+        raise RuntimeError(
+            f"output with shape {list(loss.shape)} doesn't match the broadcast shape {list(broadcast(loss.shape, weight.shape))}"
+        )
+    return (loss * weight).astype(loss.dtype)
+
+
+def bce_kernel(self: np.ndarray, target: np.ndarray, weight: np.ndarray | None, reduction: int) -> np.ndarray:
+    d = check_pair(self, target, "binary_cross_entropy")
+    for name, t in (("input", self), ("target", target)):
+        if not np.all((t >= 0) & (t <= 1)):
+            raise RuntimeError(f"all elements of {name} should be between 0 and 1")
+    x, t, w = wide(self, target, weight)
+    loss = (t - 1) * np.maximum(np.log1p(-x), LEAST) - t * np.maximum(np.log(x), LEAST)
+    return reduced(weigh(loss, w), reduction).astype(d.np)
+
+
+def bce_gradient(grad_output: np.ndarray, self: np.ndarray, target: np.ndarray, weight: np.ndarray | None, reduction: int) -> np.ndarray:
+    g, x, t, w = wide(grad_output, self, target, weight)
+    made = weigh(g * (x - t) / np.maximum((1 - x) * x, x.dtype.type(EPSILON)), w)
+    return (made / made.dtype.type(made.size) if reduction == MEAN else made).astype(self.dtype)
+
+
+def share(g: Any, x: Any, weight: Any, reduction: int) -> Any:
+    """What reaches each element's loss of the gradient of the reduced one."""
+    g = g if weight is None else g * weight
+    return g / size_of(x) if reduction == MEAN else g
+
+
+def bce_target(g: Any, self: Any, target: Any, weight: Any, reduction: int) -> Any:
+    return share(F.log((1 - self) / self) * g, target, weight, reduction)
+
+
+def bce_curvature(g: Any, self: Any, target: Any, weight: Any, reduction: int) -> Any:
+    """The second derivative in the input times `g`, with PyTorch's epsilons."""
+    bottom = (self + EPSILON) ** 2 * (1 - self + EPSILON) ** 2
+    return share((self * self - 2 * self * target + target) / bottom * g, self, weight, reduction)
+
+
+op("binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor",
+   plain(bce_kernel, constants=("weight",), **INTERNAL),
+   self=lambda g, self, target, weight, reduction: F.binary_cross_entropy_backward(g, self, target, weight, reduction),
+   target=lambda g, self, target, weight, reduction: bce_target(g, self, target, weight, reduction))  # fmt: skip
+op("binary_cross_entropy_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor",
+   plain(bce_gradient, node="BinaryCrossEntropyBackwardBackward0", **INTERNAL),
+   grad_output=lambda g, self, target, weight, reduction:
+       within(share((self - target) / ((self + EPSILON) * (1 - self + EPSILON)) * g, self, weight, reduction), reduction),
+   self=lambda g, grad_output, self, target, weight, reduction: bce_curvature(g * grad_output, self, target, weight, reduction),
+   target=lambda g, grad_output, self, target, weight, reduction:
+       -share(g * grad_output / (self * (1 - self)), target, weight, reduction))  # fmt: skip
+
+
+def within(g: Any, reduction: int) -> Any:
+    """The sum, where the loss was reduced: its gradient is one number."""
+    return F.sum(g) if reduction in (MEAN, SUM) else g
+
+
+def logits_kernel(
+    self: np.ndarray, target: np.ndarray, weight: np.ndarray | None, pos_weight: np.ndarray | None, reduction: int
+) -> np.ndarray:
+    """`binary_cross_entropy` of `sigmoid(self)`, without overflow; the result has the dtype and shape of `1 - target`."""
+    d, into = OF_NUMPY[self.dtype], OF_NUMPY[target.dtype]
+    if d.category != 2:
+        raise NotImplementedError(f"\"log_sigmoid_cpu\" not implemented for '{d.scalar_name}'")
+    if into.category == 0:
+        raise RuntimeError(SUBTRACTED_BOOL)
+    x, t, w, p = wide(self, target, weight, pos_weight)
+    logarithm = log_sigmoid_kernel(x)
+    if p is not None:
+        logarithm = weigh(logarithm, (p - 1) * t + 1)
+    check_fits(t, x)
+    check_cast(d, into)
+    loss = (1 - t) * x - logarithm
+    return reduced(weigh(loss, w), reduction).astype(into.np)
+
+
+def check_fits(t: np.ndarray, x: np.ndarray) -> None:
+    """Raises RuntimeError where logits do not broadcast to the shape of the targets."""
+    shape = broadcast(t.shape, x.shape)
+    if shape != t.shape:
+        raise RuntimeError(f"output with shape {list(t.shape)} doesn't match the broadcast shape {list(shape)}")
+
+
+def logits_gradient(g: Any, self: Any, target: Any, weight: Any, pos_weight: Any, reduction: int) -> Any:
+    if pos_weight is None:
+        slope = F.sigmoid(self) - target
+    else:
+        t = pos_weight * target
+        slope = (t + 1 - target) * F.sigmoid(self) - t
+    return share(slope * g, self, weight, reduction)
+
+
+def logits_target(g: Any, self: Any, target: Any, weight: Any, pos_weight: Any, reduction: int) -> Any:
+    slope = -self if pos_weight is None else F.log_sigmoid(-self) - pos_weight * F.log_sigmoid(self)
+    return share(slope * g, target, weight, reduction)
+
+
+op("binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor",
+   plain(logits_kernel, method=False, constants=("weight", "pos_weight")),
+   self=lambda g, self, target, weight, pos_weight, reduction: logits_gradient(g, self, target, weight, pos_weight, reduction),
+   target=lambda g, self, target, weight, pos_weight, reduction: logits_target(g, self, target, weight, pos_weight, reduction))  # fmt: skip
+
+_BINARY = 'Tensor input, Tensor target, Tensor? weight=None, bool? size_average=None, bool? reduce=None, str reduction="mean"'
+
+
+@composite(f"nn.functional.binary_cross_entropy({_BINARY}) -> Tensor")
+def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None, size_average: Any, reduce: Any, reduction: str) -> Tensor:
+    number = reduction_number(reduction_word(size_average, reduce, reduction))
+    if target.size() != input.size():
+        raise ValueError(
+            f"Using a target size ({target.size()}) that is different to the input size ({input.size()}) is deprecated. "
+            "Please ensure they have the same size."
+        )
+    if weight is not None:
+        weight = F.expand(weight, common_shape(target, weight))
+    return native("binary_cross_entropy", input, target, weight, number)
+
+
+def common_shape(first: Tensor, second: Tensor) -> tuple[int, ...]:
+    """The shape both broadcast to. Raises RuntimeError where there is none."""
+    a, b = tuple(first.shape), tuple(second.size())
+    for i in range(1, min(len(a), len(b)) + 1):
+        if a[-i] != b[-i] and 1 not in (a[-i], b[-i]):
+            raise RuntimeError(
+                f"Attempting to broadcast a dimension of length {b[-i]} at {-i}! Mismatching argument at index 1 had {second.size()}; but "
+                f"expected shape should be broadcastable to {list(a)}"
+            )
+    return np.broadcast_shapes(a, b)
+
+
+@composite(f"nn.functional.binary_cross_entropy_with_logits({_BINARY}, Tensor? pos_weight=None) -> Tensor")
+def binary_cross_entropy_with_logits(
+    input: Tensor, target: Tensor, weight: Any, size_average: Any, reduce: Any, reduction: str, pos_weight: Any
+) -> Tensor:
+    number = reduction_number(reduction_word(size_average, reduce, reduction))
+    if target.size() != input.size():
+        raise ValueError(f"Target size ({target.size()}) must be the same as input size ({input.size()})")
+    return native("binary_cross_entropy_with_logits", input, target, weight, pos_weight, number)
