@@ -286,8 +286,8 @@ def index_add_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: np.n
         within(index.reshape(-1), dim, self.shape[dim], RuntimeError)
     made = np.array(self, order="C", ndmin=1)
     parts = np.atleast_1d(source)
-    scale = converted(alpha, parts.dtype)
-    parts = parts if scale == 1 else parts * scale
+    if parts.size and (scale := converted(alpha, parts.dtype)) != 1:
+        parts = parts * scale
     add_at(made, along(dim, index.reshape(-1)), parts)
     return made.reshape(self.shape)
 
@@ -381,7 +381,7 @@ def selected(g: Any, dim: int, index: Any, shape: tuple[int, ...]) -> Any:
 
 
 op("index_select(Tensor self, int dim, Tensor index) -> Tensor",
-   plain(index_select_kernel, out=True, jvp="linear"),
+   plain(index_select_kernel, out="index_select(): self and result must have the same scalar type", jvp="linear"),
    self=lambda g, self_shape, dim, index: F.index_add(zeros(g, self_shape), dim, index, g))  # fmt: skip
 op("index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor",
    plain(index_add_kernel, inplace=True, out=True, jvp="multilinear"),
@@ -439,7 +439,9 @@ def put_kernel(self: np.ndarray, index: np.ndarray, source: np.ndarray, accumula
     if self.size == 0 and index.size:
         raise IndexError("put_(): Tried to put elements into an empty tensor")
     made = np.ascontiguousarray(self).reshape(-1).copy()
-    where, parts = _flat(index.reshape(-1), self.size), source.reshape(-1)
+    shaped = index.reshape(source.shape)
+    order = walk_order(source.shape, [source.strides, shaped.strides])[::-1]  # of repeated positions the last one walked over stays
+    where, parts = _flat(shaped.transpose(order).reshape(-1), self.size), source.transpose(order).reshape(-1)
     if accumulate:
         np.add.at(made, where, parts)
     else:
@@ -447,12 +449,13 @@ def put_kernel(self: np.ndarray, index: np.ndarray, source: np.ndarray, accumula
     return laid_out(made.reshape(self.shape), dense_strides(self.shape, strides_of(self)))
 
 
+OTHER_DTYPE = "take(): self and out expected to have the same dtype, but got self.dtype = {result} and out.dtype = {out}"
 op("take(Tensor self, Tensor index) -> Tensor",
-   plain(take_kernel, out=True, jvp="linear"),
+   plain(take_kernel, out=OTHER_DTYPE, jvp="linear"),
    self=lambda g, self, index: F.put(zeros(g, self.shape), index, g, True))  # fmt: skip
 op("put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor",
    plain(put_kernel, inplace=True, jvp="multilinear"),
-   self=lambda g, index, source, accumulate: g if accumulate else F.put(g, index, zeros(g, source.shape), False),
+   self=lambda g, index, source_shape, accumulate: g if accumulate else F.put(g, index, zeros(g, source_shape), False),
    source=lambda g, index, source: F.take(g, index).reshape(source.shape))  # fmt: skip
 
 
@@ -463,7 +466,10 @@ def nonzero_kernel(self: np.ndarray) -> np.ndarray:
     return np.stack(np.nonzero(self)).T
 
 
-op("nonzero(Tensor self) -> Tensor", plain(nonzero_kernel, out=True))
+op(
+    "nonzero(Tensor self) -> Tensor",
+    plain(nonzero_kernel, out="nonzero: Expected out tensor to have scalar type Long but got scalar type{out}"),
+)
 
 
 @method

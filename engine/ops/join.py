@@ -103,10 +103,10 @@ def _some(tensors: Sequence[Any], name: str) -> None:
 
 
 op("cat(Tensor[] tensors, int dim=0) -> Tensor",
-   plain(cat_kernel, joined, method=False, out=True, jvp="linear"),
+   plain(cat_kernel, joined, method=False, out="cast", jvp="linear"),
    tensors=lambda g, tensors_shape, dim: cat_gradients(g, tensors_shape, dim))  # fmt: skip
 op("stack(Tensor[] tensors, int dim=0) -> Tensor",
-   plain(stack_kernel, stacked, method=False, out=True, jvp="linear"),
+   plain(stack_kernel, stacked, method=False, out="cast", jvp="linear"),
    tensors=lambda g, dim: list(F.unbind(g, dim)))  # fmt: skip
 
 
@@ -209,6 +209,8 @@ def repeated_positions(repeats: np.ndarray, output_size: int | None) -> np.ndarr
         raise NotImplementedError(f"\"repeat_interleave_cpu\" not implemented for '{OF_NUMPY[repeats.dtype].scalar_name}'")
     if (repeats < 0).any():
         raise RuntimeError("repeats can not be negative")
+    if output_size is not None and output_size < 0:
+        raise RuntimeError(f"Trying to create tensor with negative dimension {output_size}: [{output_size}]")
     if output_size is not None and repeats.size and output_size != repeats.sum():
         raise RuntimeError("allocated size does not match required size")
     return np.repeat(np.arange(repeats.size, dtype=repeats.dtype), repeats)
@@ -244,7 +246,9 @@ def repeat_interleave(self, repeats, dim, output_size):
     at = in_range(dim, self.ndim)
     if repeats < 0:
         raise RuntimeError("Repeats must be non-negative")
-    size = self._array.shape[at] if self.ndim else 1
+    if not self.ndim:
+        in_range(1, 0)
+    size = self._array.shape[at]
     if output_size is not None and output_size != size * repeats:
         raise RuntimeError(f"repeat_interleave: Invalid output_size, expected {size * repeats} but got {output_size}")
     wide = F.unsqueeze(self, at + 1)

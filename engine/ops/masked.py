@@ -82,7 +82,7 @@ op("masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor",
    self=lambda g, mask: F.masked_fill(g, mask, 0),
    value=lambda g, mask: F.sum(F.where(mask, g, zeros(g, ()))))  # fmt: skip
 op("masked_select(Tensor self, Tensor mask) -> Tensor",
-   plain(masked_select_kernel, out=True, jvp="linear"),
+   plain(masked_select_kernel, out="masked_select(): self and result must have the same scalar type", jvp="linear"),
    self=lambda g, self, mask: F.masked_scatter(zeros(g, wide_as(self.shape, mask)), mask, g))  # fmt: skip
 op("masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor",
    plain(masked_scatter_kernel, inplace=True, jvp="multilinear"),

@@ -170,7 +170,7 @@ op("scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
    src=lambda g, dim, index, src_shape: whole_source(g, dim, index, src_shape, "ScatterAddBackward0"))  # fmt: skip
 
 
-@composite("take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor", out=True)
+@composite("take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor", out="matching")
 def take_along_dim(self, indices, dim):
     if dim is None:
         return F.gather(F.view(self, (-1,)), 0, F.view(indices, (-1,)))
