@@ -202,7 +202,7 @@ def accumulator(leaf: Tensor) -> AccumulateGrad:
 # -- fitting a rule's result to its input ------------------------------------------------------------------------------
 def fit(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> Any:
     """Undo broadcasting and casting of a gradient: written once, so no rule has to."""
-    return fit_array(g, shape, dtype) if type(g) is not Tensor else _fit_tensor(g, shape, dtype)
+    return fit_array(g, shape, dtype) if not isinstance(g, Tensor) else _fit_tensor(g, shape, dtype)
 
 
 def fit_array(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> np.ndarray:
@@ -346,7 +346,7 @@ class Walk:
                     elif type(e) is AccumulateGrad:
                         e = e.variable
                     if r is not None:
-                        if nr or e in arrived or (type(e) is not Tensor and e.outputs is not None):
+                        if nr or e in arrived or (not isinstance(e, Tensor) and e.outputs is not None):
                             self._arrive(e, nr, r)
                         else:
                             arrived[e] = r
@@ -560,6 +560,9 @@ def edge_of(t: Tensor) -> Any:
     """Where gradients of `t` flow to, as `Node.edges` holds it. `t`'s node must be up to date."""
     node = t._node
     if node is LEAF:
+        view = t._view
+        if view is not None and view.creation is not None and view.base._node is not None:
+            return None  # an unrecorded view of what requires grad: PyTorch's convention is that its gradient goes nowhere
         live = t._rare is not None and t._rare.accumulate and t._rare.accumulate()
         return live or t
     return (node, t._nr) if t._nr and node is not None else node

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes, forward, modes
+from . import dtypes, forward, lazy, modes
 from . import schema as schemas
 from .calls import Overloads
 from .dtypes import OF_NUMPY, dtype
 from .graph import FREED, FREED_TWICE, Node, Saved, edge_of, fit_array, modified, sequence
 from .graph import fit as fit_any
+from .lazy import Lazy
 from .promotion import Promote, common
 from .registry import OPS, OVERLOADS, F
 from .silence import loud, quiet
@@ -41,7 +42,7 @@ class Family:
     say which forms exist, `operator` the Python operator ("mul" for `*`), `jvp` the rule of forward mode. In a composite
     `inplace` is the body of its in-place form. `wide_numbers`: in 16-bit arithmetic a number is not rounded to 16 bits first.
     `out` may say what dtype the target must have, as a word or a text of `engine.out`. `inplace_function`: the in-place form is a function, too.
-    `overlaps`: a write may go to a tensor whose elements share memory. `constants` names arguments that may not require grad.
+    `overlaps`: a write may go to a tensor whose elements share memory. `flips`: the view reads as the "conj" or the "neg" of its source. `constants` names arguments that may not require grad.
     """
 
     plan: str
@@ -58,6 +59,7 @@ class Family:
     changes_dtype: bool = False
     wide_numbers: bool = False
     overlaps: bool = False
+    flips: str = ""
     constants: tuple[str, ...] = ()
     jvp: str | Callable[..., Any] | None = "transpose"
 
@@ -213,8 +215,11 @@ class Op:
         needs = self.needs(values) if mode & modes.GRAD and self.diff else None
         if mode & modes.FORWARD and self.diff and forward.tangents(self, values):
             return forward.run(self, values)
-        dtype, results = self.compute(values)
-        outs = self._wrap(values, results, dtype)
+        if self.family.flips or (self.schema.is_view and type(values[0]) is Lazy):
+            outs = self._flipped(values)
+        else:
+            dtype, results = self.compute(values)
+            outs = self._wrap(values, results, dtype)
         if mode & modes.INFERENCE and not self.schema.is_view:
             for t in outs:
                 t._counter = None
@@ -289,6 +294,18 @@ class Op:
             creation = view_creation(self)
             for t in outs:
                 make_view(t, values[0], self, values, creation)
+        return outs
+
+    def _flipped(self, values: list[Any]) -> list[Tensor]:
+        """A view of a tensor that does not read as its memory holds, or one that flips how it reads."""
+        stored, flips = lazy.parts(values[0])
+        if self.family.flips:
+            results, flips = [stored[...]], flips ^ {self.family.flips}
+        else:
+            results = self.compute([stored, *values[1:]])[1]
+        outs = [lazy.over(r, OF_NUMPY[r.dtype], flips) for r in results]
+        for t in outs:
+            make_view(t, values[0], self, values, view_creation(self))
         return outs
 
     # -- recording ------------------------------------------------------------------------------------------------------
@@ -495,7 +512,7 @@ class OpNode(Node):
         if fits is None:  # a specialised call whose operands were all as its result
             fits = [(g.shape, g._dtype if isinstance(g, Tensor) else OF_NUMPY[g.dtype])] * len(parts)
         return [
-            None if p is None or e is None else fit_any(p, *f) if type(p) is Tensor else fit_array(p, *f)
+            None if p is None or e is None else fit_any(p, *f) if isinstance(p, Tensor) else fit_array(p, *f)
             for p, e, f in zip(parts, self.edges, fits, strict=True)
         ]
 

@@ -105,7 +105,7 @@ SAVE = """
 
 
 def edge_text(n: str) -> str:
-    return f"(({n} if {n}._rare is None else edge_of({n})) if n{n} is LEAF else n{n} if n{n} is None or not {n}._nr else (n{n}, {n}._nr))"
+    return f"(({n} if {n}._rare is None and {n}._view is None else edge_of({n})) if n{n} is LEAF else n{n} if n{n} is None or not {n}._nr else (n{n}, {n}._nr))"
 
 
 def source_of(op: Op, count: int) -> str:

@@ -223,7 +223,7 @@ class Tensor:
     @property
     def data(self) -> Tensor:
         """The same values without history and with a version count of their own."""
-        return wrap(self._array, self._dtype)
+        return self._alias()
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -236,6 +236,12 @@ class Tensor:
     @data.deleter
     def data(self) -> None:
         raise RuntimeError("Deleting tensor data is not allowed. Delete tensor instead!")
+
+    def _alias(self) -> Tensor:
+        return wrap(self._array, self._dtype)
+
+    def _write(self, values: np.ndarray) -> None:
+        self._array[...] = values
 
     # -- out to Python ----------------------------------------------------------------------------------------------
     def item(self) -> Any:
@@ -334,14 +340,14 @@ def wrap_number(value: bool | int | float | complex) -> WrappedNumber:
 
 def alias(t: Tensor) -> Tensor:
     """Another tensor over the same memory and version count, with no history."""
-    made = wrap(t._array, t._dtype)
+    made = t._alias()
     made._counter = t._counter
     return made
 
 
 def store(t: Tensor, values: np.ndarray) -> None:
     """Write values into the tensor's memory. The version is the caller's to raise."""
-    t._array[...] = values
+    t._write(values)
 
 
 def rare(t: Tensor) -> Rare:

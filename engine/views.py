@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import modes
-from .dtypes import dtype
+from .dtypes import OF_NUMPY, dtype
 from .graph import FREED, FREED_TWICE, Node, dense, edge_of, extras, fit_array, sequence, short_name
 from .registry import OPS, F
 from .tensor import LEAF, Tensor, View, address, wrap
@@ -91,7 +91,8 @@ def make_view(t: Tensor, source: Tensor, op: Any, values: list[Any], creation: s
     if op.changes_dtype or (outer is not None and outer.replay is not None):
         strided = () if outer is None else ((OPS["as_strided"], [None, source.shape, source.stride(), source.storage_offset()]),)
         head = outer.replay if outer is not None and outer.replay is not None else strided
-        replay = (*head, (op, [None, *values[1:]]))
+        again = (op, [None, *values[1:]]) if op.changes_dtype else (OPS["as_strided"], [None, t.shape, t.stride(), t.storage_offset()])
+        replay = (*head, again)
     if not mode & modes.GRAD and t._dtype.differentiable and node_of(base) is not None:
         t._node = LEAF  # PyTorch's convention: an unrecorded view of what requires grad requires it, and is a leaf
     t._view = View(base, creation, t._counter[0], replay)  # type: ignore[index]
@@ -214,7 +215,13 @@ class CopySlices(Node):
     def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
         if self.saved is FREED:
             raise RuntimeError(FREED_TWICE)
-        return self._on_tensors(gs[0]) if recording else self._on_arrays(gs[0])
+        if recording:
+            return self._on_tensors(gs[0])
+        replay = self.view_tensor._view.replay  # type: ignore[union-attr]
+        if replay is None or not any(op.family.flips for op, _ in replay):
+            return self._on_arrays(gs[0])
+        results = self._on_tensors(wrap(gs[0], OF_NUMPY[gs[0].dtype]))  # through a conjugate: tensors know how to read and write it
+        return [None if r is None else r._array for r in results]
 
     def _on_arrays(self, g: np.ndarray) -> Sequence[Any]:
         whole = _same_geometry(self.base_array, g.dtype)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY
-from ..op import F, composite, op, plain, view
+from ..lazy import parts
+from ..op import F, composite, op, plain, view, write
 from ..strided import strided
 from ..tensor import Tensor, address, method, root_of, strides_of
 
@@ -42,10 +46,16 @@ op("view_as_real(Tensor(a) self) -> Tensor(a)",
 op("view_as_complex(Tensor(a) self) -> Tensor(a)",
    view(as_complex, method=False, changes_dtype=True),
    self=lambda g: F.view_as_real(F.resolve_conj(F.contiguous(g))))  # fmt: skip
-op("_conj(Tensor(a) self) -> Tensor(a)", plain(np.conj, method=False, function=False, node="ConjBackward0", jvp="linear"), self=lambda g: g.conj())
+op("_conj(Tensor(a) self) -> Tensor(a)",
+   view(np.conj, method=False, function=False, flips="conj", changes_dtype=True),
+   self=lambda g: g.conj())  # fmt: skip
+op("_neg_view(Tensor(a) self) -> Tensor(a)",
+   view(np.negative, method=False, function=False, flips="neg", changes_dtype=True),
+   self=lambda g: -g)  # fmt: skip
 op("_conj_physical(Tensor self) -> Tensor",
    plain(np.conj, method=False, function=False, node="ConjPhysicalBackward0", jvp="linear"),
    self=lambda g: F.conj_physical(g))  # fmt: skip
+op("conj_physical_(Tensor(a!) self) -> Tensor(a!)", write(np.conj, node="ConjPhysicalBackward1"), self=lambda g: F.conj_physical(g))
 
 
 @composite("conj(Tensor(a) self) -> Tensor(a)")
@@ -60,24 +70,57 @@ def conj_physical(self: Tensor) -> Tensor:
 
 @composite("resolve_conj(Tensor(a) self) -> Tensor(a)")
 def resolve_conj(self: Tensor) -> Tensor:
-    return F.clone(self) if self.is_conj() else self
+    return F.clone(self) if is_conj(self) else self
 
 
 @composite("resolve_neg(Tensor(a) self) -> Tensor(a)")
 def resolve_neg(self: Tensor) -> Tensor:
-    return F.clone(self) if self.is_neg() else self
+    return F.clone(self) if is_neg(self) else self
 
 
 @composite("real(Tensor(a) self) -> Tensor(a)", method=False)
 def real(self: Tensor) -> Tensor:
-    return F.select(F.view_as_real(self), -1, 0) if self.is_complex() else self
+    if not self.is_complex():
+        return self
+    return F.select(F.view_as_real(F._conj(self) if is_conj(self) else self), -1, 0)
 
 
 @composite("imag(Tensor(a) self) -> Tensor(a)", method=False)
 def imag(self: Tensor) -> Tensor:
     if not self.is_complex():
         raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
-    return F.select(F.view_as_real(self), -1, 1)
+    pairs = F._neg_view(F.view_as_real(F._conj(self))) if is_conj(self) else F.view_as_real(self)
+    return F.select(pairs, -1, 1)
+
+
+@method
+def is_conj(self: Tensor) -> bool:
+    """True where the elements in memory are the conjugates of what they read as."""
+    return "conj" in parts(self)[1]
+
+
+@method
+def is_neg(self: Tensor) -> bool:
+    """True where the elements in memory are the negatives of what they read as."""
+    return "neg" in parts(self)[1]
+
+
+UNRESOLVED = (
+    "view_as_real doesn't work on unresolved conjugated tensors.  To resolve the conjugate tensor so you can view it as real, use "
+    "self.resolve_conj(); however, be warned that the resulting tensor will NOT alias the original."
+)
+_view_as_real = FUNCTIONS["view_as_real"]
+
+
+def view_as_real(*args: Any, **kwargs: Any) -> Tensor:
+    """A view with a last dimension of (real, imaginary). Raises RuntimeError for a conjugate that memory does not hold."""
+    for t in (*args, *kwargs.values()):
+        if isinstance(t, Tensor) and is_conj(t):
+            raise RuntimeError(UNRESOLVED)
+    return _view_as_real(*args, **kwargs)
+
+
+FUNCTIONS["view_as_real"] = view_as_real
 
 
 def _set_real(self: Tensor, value: Tensor) -> None:
@@ -90,15 +133,3 @@ def _set_imag(self: Tensor, value: Tensor) -> None:
 
 Tensor.real = property(real, _set_real)  # type: ignore[attr-defined]
 Tensor.imag = property(imag, _set_imag)  # type: ignore[attr-defined]
-
-
-@method
-def is_conj(self: Tensor) -> bool:
-    """True where the elements in memory are the conjugates of what they read as."""
-    return False
-
-
-@method
-def is_neg(self: Tensor) -> bool:
-    """True where the elements in memory are the negatives of what they read as."""
-    return False

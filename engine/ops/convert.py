@@ -10,6 +10,7 @@ import numpy as np
 from .. import dtypes
 from ..device import memory_format as MemoryFormat
 from ..dtypes import OF_NUMPY, dtype
+from ..lazy import parts
 from ..once import warn_once
 from ..op import F, composite, op, plain, view, write
 from ..parser import Parser
@@ -221,8 +222,12 @@ def reinterpreted(self: np.ndarray, dtype: dtype) -> np.ndarray:
 
 @composite("view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)", function=False)
 def view_dtype(self: Tensor, dtype: dtype) -> Tensor:
+    stored, flips = parts(self)
+    if flips and dtype is not self._dtype:
+        what = "conjugate" if "conj" in flips else "tensors with negative bit set"
+        raise RuntimeError(f"torch.Tensor.view is not supported for {what} view tensors when converting to a different dtype.")
     made = alias(self)
-    made._array, made._dtype = reinterpreted(self._array, dtype), dtype
+    made._array, made._dtype = reinterpreted(stored, dtype), dtype
     return made
 
 

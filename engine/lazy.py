@@ -1,0 +1,83 @@
+"""Tensors that read as the conjugate or the negative of what their memory holds, so that `conj()` can be a view."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import dtypes
+from .tensor import Tensor, address, root_of, wrap
+
+FLIPS = {"conj": np.conj, "neg": np.negative}
+
+
+class Lazy(Tensor):
+    """A tensor whose `_array` is worked out from `_stored`, the array in memory, whenever it is read.
+
+    `_flips` says which of "conj" and "neg" stand between the two; each undoes itself, so writes apply them once more.
+    """
+
+    __slots__ = ("_stored", "_flips")
+
+    _stored: np.ndarray
+    _flips: frozenset[str]
+    __class__ = Tensor  # type: ignore[assignment]  # it is one to every question but `type`
+
+    @property
+    def _array(self) -> np.ndarray:  # type: ignore[override]
+        return flipped(self._stored, self._flips)
+
+    @_array.setter
+    def _array(self, array: np.ndarray) -> None:
+        self._stored = array
+
+    def _write(self, values: np.ndarray) -> None:
+        self._stored[...] = flipped(np.asarray(values, self._stored.dtype), self._flips)
+
+    def _alias(self) -> Tensor:
+        return over(self._stored, self._dtype, self._flips)
+
+    def storage_offset(self) -> int:
+        return (address(self._stored) - address(root_of(self._stored))) // self._stored.itemsize
+
+    def data_ptr(self) -> int:
+        return address(self._stored) if self._stored.size else 0
+
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """The values, which no array can share. Raises RuntimeError unless `force`."""
+        if force:
+            return self._array
+        super().numpy()
+        bit, resolve = ("conjugate", "resolve_conj") if "conj" in self._flips else ("negative", "resolve_neg")
+        raise RuntimeError(f"Can't call numpy() on Tensor that has {bit} bit set. Use tensor.{resolve}().numpy() instead.")
+
+
+def flipped(array: np.ndarray, flips: frozenset[str]) -> np.ndarray:
+    """The values with every flip applied, in the strides of `array`."""
+    steps = array.strides
+    if array.size and not array.flags.c_contiguous:
+        reach = 1 + sum((n - 1) * s for n, s in zip(array.shape, steps, strict=True)) // array.itemsize
+        span = np.lib.stride_tricks.as_strided(array, (reach,), (array.itemsize,))
+    else:
+        span = array
+    for name in flips:
+        span = FLIPS[name](span)
+    return span if span.ndim == array.ndim and span.strides == steps and span.shape == array.shape else np.ndarray(array.shape, array.dtype, span, 0, steps)
+
+
+def over(array: np.ndarray, dtype: dtypes.dtype, flips: frozenset[str]) -> Tensor:
+    """A fresh tensor over `array` that reads as its values with `flips` applied; an ordinary one where there are none."""
+    if not flips:
+        return wrap(array, dtype)
+    made = Lazy()
+    made._stored, made._flips, made._dtype = array, flips, dtype
+    made._node = made._gradient = made._view = made._rare = None
+    made._nr = 0
+    made._counter = [0]
+    return made
+
+
+def parts(t: Any) -> tuple[np.ndarray, frozenset[str]]:
+    """What the memory of `t` holds, and what stands between that and its values."""
+    return (t._stored, t._flips) if type(t) is Lazy else (t._array, frozenset())
