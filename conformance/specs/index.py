@@ -3,20 +3,9 @@
 from __future__ import annotations
 
 from ..case import TensorValue
-from ..kinds import Draft, draw_shape, first_dtype, integer_index, integer_values, like, tensor
+from ..kinds import Draft, draw_shape, first_dtype, integer_values, tensor
 from ..source import Source
 from ..spec import spec
-
-vector = integer_index(shape="vector")
-
-
-def slices(src: Source, draft: Draft) -> tuple[int, ...]:
-    """The shape of `self` with as many slices in `dim` as the index has positions."""
-    self, count = draft.tensor("self"), draft.tensor("index").size
-    if not self.ndim:
-        return ()
-    dim = draft.int("dim") % self.ndim
-    return (*self.shape[:dim], count, *self.shape[dim + 1 :])
 
 
 def positions(src: Source, draft: Draft) -> list[TensorValue]:
@@ -44,22 +33,7 @@ def chosen(src: Source, draft: Draft) -> tuple[int, ...]:
     return made if how < 170 else (1,) * (how < 200 and bool(made)) + made[1:] if how < 230 else ()
 
 
-def flat(src: Source, draft: Draft) -> TensorValue:
-    """Positions in the flattened tensor, from either end."""
-    size = draft.tensor("self").size
-    return integer_values(-size, size, lambda s, d: draw_shape(s, 0, 2) if size else (0,))(src, draft)
-
-
 _NO_NAME = "it has no name of its own in Python"
 spec("index.Tensor", indices=positions, call=lambda m, self, indices: self[tuple(indices)], why=_NO_NAME)
 spec("index_put", indices=positions, values=tensor(chosen, dtype=first_dtype))
 spec("_index_put_impl_", indices=positions, values=tensor(chosen, dtype=first_dtype), unsafe=False)
-spec("index_select", index=vector)
-spec("index_add", index=vector, source=tensor(slices, dtype=first_dtype))
-spec("index_copy", index=vector, source=tensor(slices, dtype=first_dtype))
-spec("index_fill.int_Scalar", index=vector)
-spec("index_fill.int_Tensor", index=vector, value=tensor(lambda src, draft: ()))
-spec("take", index=flat)
-spec("put", index=flat, source=like("index", dtype=first_dtype))
-spec("nonzero")
-spec("argwhere")

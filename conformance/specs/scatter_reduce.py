@@ -2,7 +2,7 @@
 
 from ..kinds import first_dtype, integer_index, like, one_of, tensor
 from ..spec import spec
-from .index import slices
+from .slices import slices
 
 spec("scatter_reduce.two", src=like("index", dtype=first_dtype), reduce=one_of("sum", "prod", "mean", "amax", "amin"))
 spec(

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY
 from ..layout import iterated, laid_out, walk_order
 from ..number import converted
 from ..op import F, op, plain
-from ..strided import copied, dense_strides, row_major
-from ..tensor import Tensor, in_range, method, strides_of, wrap
+from ..rows import add_rows
+from ..strided import copied, row_major
+from ..tensor import in_range
 
 Indices = Sequence[np.ndarray | None]
 BYTE_MASK = "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead."
@@ -105,10 +105,16 @@ def within(index: np.ndarray, dim: int, size: int, error: type[Exception], *, ne
     """Raises `error` where a position is outside `size`; `negative` ones may count from the end."""
     if not index.size:
         return
+    if not negative and index.dtype == np.int64 and index.flags.c_contiguous and int(index.view(np.uint64).max()) < size:
+        return  # one pass: as unsigned, a negative position is a very large one
     low = -size if negative else 0
     if index.min() < low or index.max() >= size:
         first = index[(index < low) | (index >= size)].flat[0]
         raise error(f"index {int(first)} is out of bounds for dimension {dim} with size {size}")
+
+
+def along(dim: int, index: Any) -> tuple[Any, ...]:
+    return (slice(None),) * dim + (index,)
 
 
 def key_of(wide: list[np.ndarray | None]) -> tuple[Any, ...]:
@@ -125,6 +131,8 @@ def result_shape(wide: list[np.ndarray | None], shape: tuple[int, ...]) -> tuple
 
 
 def index_kernel(self: np.ndarray, indices: Indices) -> np.ndarray:
+    if len(indices) == 1 and indices[0] is not None and indices[0].dtype == np.bool_ and indices[0].shape == self.shape and self.ndim:
+        return self[indices[0]]
     wide = together(positions(indices, self.shape))
     none_in_nothing(wide, self.shape)
     inside(wide, self.shape)
@@ -158,16 +166,16 @@ def index_put_kernel(self: np.ndarray, indices: Indices, values: np.ndarray, acc
         made[mask] = converted(values, self.dtype)
         return made
     wide = together(positions(indices, self.shape))
-    if self.dtype != values.dtype:
-        raise RuntimeError(
-            f"Index put requires the source and destination dtypes match, got {word(self)} "
-            f"for the destination and {word(values)} for the source."
-        )
     none_in_nothing(wide, self.shape)
     shape = result_shape(wide, self.shape)
     if not _fits(values.shape, shape):
         raise RuntimeError(
             f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing result of shape {list(shape)}"
+        )
+    if self.dtype != values.dtype:
+        raise RuntimeError(
+            f"Index put requires the source and destination dtypes match, got {word(self)} "
+            f"for the destination and {word(values)} for the source."
         )
     inside(wide, self.shape)
     made = kept(self)
@@ -219,8 +227,20 @@ def add_at(made: np.ndarray, key: tuple[Any, ...], values: np.ndarray) -> None:
         np.add.at(made, key, values)
     elif all(isinstance(i, slice) for i in key):
         made += values
+    elif not any(isinstance(i, slice) for i in key):
+        add_leading(made, key, values)
     else:
-        np.add.at(made.reshape(-1), np.broadcast_to(flat_places(made.shape, key), values.shape).reshape(-1), values.reshape(-1))
+        where = np.broadcast_to(flat_places(made.shape, key), values.shape).reshape(-1)
+        add_rows(made.reshape(-1, 1), where, values.reshape(-1, 1))
+
+
+def add_leading(made: np.ndarray, key: tuple[Any, ...], values: np.ndarray) -> None:
+    """`add_at` for positions in the leading dimensions: whole rows are added."""
+    lead = made.shape[: len(key)]
+    where = flat_places(lead, key)
+    width = made.size // max(int(np.prod(lead)), 1)
+    if values.size:
+        add_rows(made.reshape(-1, width), where.reshape(-1), values.reshape(-1, width))
 
 
 def flat_places(shape: tuple[int, ...], key: tuple[Any, ...]) -> np.ndarray:
@@ -250,237 +270,3 @@ op("_index_put_impl_(Tensor(a!) self, Tensor?[] indices, Tensor values, bool acc
    plain(index_put_kernel, method=False, node="IndexPutImplBackward0", jvp="multilinear"),
    self=lambda g, indices, accumulate: g if accumulate else F.index_put(g, indices, zeros(g, ()), False),
    values=lambda g, indices: F.index(g, indices))  # fmt: skip
-
-
-# -- whole slices along a dimension ------------------------------------------------------------------------------------
-def along(dim: int, index: Any) -> tuple[Any, ...]:
-    return (slice(None),) * dim + (index,)
-
-
-def index_select_kernel(self: np.ndarray, dim: int, index: np.ndarray) -> np.ndarray:
-    dim = in_range(dim, self.ndim)
-    if index.ndim > 1:
-        raise IndexError("index_select(): Index is supposed to be a vector")
-    if self.ndim == 0 and index.size != 1:
-        raise RuntimeError(f"index_select(): Index to scalar can have only 1 value, got {index.size} value(s)")
-    if index.dtype.name not in ("int64", "int32"):
-        raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
-    wide, size = np.atleast_1d(self), self.shape[dim] if self.ndim else 1
-    if size == 0 and index.size:
-        raise RuntimeError("index_select(): self indexing axis dim should be positive")
-    if index.size and (index.min() < 0 or index.max() >= size):
-        bad = index[(index < 0) | (index >= size)].flat[0]
-        if self.ndim > 1 and (dim == self.ndim - 1 or not self.size):
-            raise RuntimeError(f"INDICES element is out of DATA bounds, id={bad} axis_dim={size}")
-        raise IndexError("index out of range in self")
-    made = np.take(wide, index.reshape(-1), dim)
-    return np.ascontiguousarray(made) if self.ndim else made.reshape(())
-
-
-def index_add_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray, alpha: Any) -> np.ndarray:
-    dim = in_range(dim, self.ndim)
-    check_slices(self, dim, index, source, "index_add_")
-    if self.size and index.size and (index.min() < 0 or index.max() >= (self.shape[dim] if self.ndim else 1)):
-        if self.ndim <= 1:
-            raise IndexError("index out of range in self")
-        within(index.reshape(-1), dim, self.shape[dim], RuntimeError)
-    made = np.array(self, order="C", ndmin=1)
-    parts = np.atleast_1d(source)
-    if parts.size and (scale := converted(alpha, parts.dtype)) != 1:
-        parts = parts * scale
-    add_at(made, along(dim, index.reshape(-1)), parts)
-    return made.reshape(self.shape)
-
-
-def check_slices(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray, name: str) -> None:
-    """Raises, in the name of an op that combines slices, what PyTorch raises, in its order."""
-    if index.ndim > 1:
-        raise IndexError(
-            f"{name}(): Index is supposed to be a vector, but got dim: {index.ndim} with type: {word(index)} and size: {list(index.shape)}"
-        )
-    if index.dtype.name not in ("int64", "int32"):
-        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index but got: {word(index)}")
-    if self.dtype != source.dtype:
-        raise RuntimeError(f"{name}(): self ({word(self)}) and source ({word(source)}) must have the same scalar type")
-    if dim != 0 and dim >= source.ndim:
-        raise RuntimeError(f"{name}(): Indexing dim {dim} is out of bounds of the source tensor with dim {source.ndim}")
-    count = source.shape[dim] if source.ndim else 1
-    if index.size != count and not source.ndim:
-        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
-    if index.size != count:
-        raise RuntimeError(f"{name}(): Number of indices ({index.size}) should be equal to source.size(dim): ({count}), for dim: {dim}")
-    if self.ndim != source.ndim or any(n != m for d, (n, m) in enumerate(zip(self.shape, source.shape, strict=True)) if d != dim):
-        raise RuntimeError(
-            "source tensor shape must match self tensor shape, excluding the specified dimension. "
-            f"Got self.shape = {list(self.shape)} source.shape = {list(source.shape)}"
-        )
-
-
-def index_copy_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray) -> np.ndarray:
-    dim = in_range(dim, self.ndim)
-    _check_index_copy(self, dim, index, source)
-    made = np.array(self, order="C", ndmin=1)
-    size = made.shape[dim]
-    if not made.size:
-        return made.reshape(self.shape)
-    if index.size and (index.min() < 0 or index.max() >= size):
-        bad = index[(index < 0) | (index >= size)].flat[0]
-        raise IndexError(f"index_copy_(): index {bad} is out of bounds for dimension {dim} with size {size}")
-    made[along(dim, index.reshape(-1))] = source
-    return made.reshape(self.shape)
-
-
-def _check_index_copy(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray) -> None:
-    """Raises what PyTorch raises, in its order."""
-    count = index.size
-    if index.ndim >= 2:
-        raise IndexError(f"index_copy_(): Index should have dimension 1 or 0 (got {index.ndim})")
-    if source.ndim == 0 and count != 1:
-        raise IndexError(f"index_copy_(): When source is scalar, index should have one element (got {count})")
-    if source.ndim != self.ndim and source.ndim and self.ndim:
-        raise IndexError(
-            "index_copy_(): When source and destination are not scalars, their dimensionality must match. "
-            f"Source dimensionality ({source.ndim}), destination dimensionality ({self.ndim})"
-        )
-    if index.dtype != np.int64:
-        raise RuntimeError(f"index_copy_(): Expected a long tensor for index, but got {word(index)}")
-    if self.dtype != source.dtype:
-        raise RuntimeError(
-            f"index_copy_(): self and source expected to have the same dtype, but got (self) {word(self)} and (source) {word(source)}"
-        )
-    mine, theirs = (t.shape[:dim] + t.shape[dim + 1 :] for t in (self, source))
-    if mine != theirs:
-        raise RuntimeError(
-            f"index_copy_(): Source/destination tensor must have same slice shapes. Destination slice shape: {' '.join(map(str, mine))} "
-            f"at dimension {dim} and source slice shape: {' '.join(map(str, theirs))} at dimension 0."
-        )
-    if source.ndim and count != source.shape[dim]:
-        raise IndexError(f"index_copy_(): Number of indices ({count}) should be equal to source.size(dim) ({source.shape[dim]})")
-
-
-def index_fill_kernel(self: np.ndarray, dim: int, index: np.ndarray, value: Any) -> np.ndarray:
-    if isinstance(value, np.ndarray) and value.ndim:
-        raise RuntimeError(f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
-    if index.dtype != np.int64:
-        raise IndexError("index_fill_(): Expected dtype int64 for index.")
-    if index.ndim > 1:
-        raise RuntimeError("Index has to be a vector/scalar")
-    if self.dtype.kind != "c" and np.iscomplexobj(value):
-        raise RuntimeError("index_fill_(): Converting complex Scalar to non-complex type is not supported")
-    dim = in_range(dim, self.ndim)
-    made = kept(self)
-    target = made.reshape(1) if not made.ndim else made
-    within(index.reshape(-1), dim, target.shape[dim], IndexError, negative=True)
-    target[along(dim, index.reshape(-1))] = converted(value, self.dtype)
-    return made
-
-
-def selected(g: Any, dim: int, index: Any, shape: tuple[int, ...]) -> Any:
-    """The slices of `g` at `index`, in the shape of the source they came from."""
-    return F.index_select(g, dim, index) if shape else F.index_select(g, dim, index.reshape((1,))).reshape(())
-
-
-op("index_select(Tensor self, int dim, Tensor index) -> Tensor",
-   plain(index_select_kernel, out="index_select(): self and result must have the same scalar type", jvp="linear"),
-   self=lambda g, self_shape, dim, index: F.index_add(zeros(g, self_shape), dim, index, g))  # fmt: skip
-op("index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor",
-   plain(index_add_kernel, inplace=True, out=True, jvp="multilinear"),
-   self=lambda g: g,
-   source=lambda g, dim, index, source, alpha: selected(g, dim, index, source.shape) * alpha)  # fmt: skip
-op("index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor",
-   plain(index_copy_kernel, inplace=True, out=True, jvp="multilinear"),
-   self=lambda g, dim, index: F.index_fill(g, dim, index, 0),
-   source=lambda g, dim, index, source: selected(g, dim, index, source.shape))  # fmt: skip
-op("index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
-   plain(index_fill_kernel, inplace=True, jvp="multilinear"),
-   self=lambda g, dim, index: F.index_fill(g, dim, index, 0))  # fmt: skip
-op("index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor",
-   plain(index_fill_kernel, inplace=True, jvp="multilinear"),
-   self=lambda g, dim, index: F.index_fill(g, dim, index, 0),
-   value=lambda g, dim, index: F.sum(F.index_select(g, dim, once(index))))  # fmt: skip
-
-
-def once(index: Any) -> Any:
-    """Every position of an index once."""
-    if isinstance(index, np.ndarray):
-        return np.unique(index)
-    return wrap(np.unique(index._array), index._dtype)
-
-
-# -- flat positions -----------------------------------------------------------------------------------------------------
-def _flat(index: np.ndarray, count: int) -> np.ndarray:
-    """Flat positions from the front. Raises IndexError where one is out of range."""
-    bad = (index < -count) | (index >= count)
-    if bad.any():
-        raise IndexError(f"out of range: tried to access index {index[bad].flat[0]} on a tensor of {count} elements.")
-    return np.where(index < 0, index + count, index)
-
-
-def take_kernel(self: np.ndarray, index: np.ndarray) -> np.ndarray:
-    if index.dtype != np.int64:
-        raise RuntimeError(f"take(): Expected a long tensor for index, but got {word(index)}")
-    if self.size == 0 and index.size:
-        raise IndexError("take(): tried to take from an empty tensor")
-    return np.take(self.reshape(-1), _flat(np.ascontiguousarray(index).reshape(index.shape), self.size))
-
-
-def put_kernel(self: np.ndarray, index: np.ndarray, source: np.ndarray, accumulate: bool) -> np.ndarray:
-    if index.dtype != np.int64:
-        raise RuntimeError(f"put_(): Expected a long tensor for index, but got {word(index)}")
-    if self.dtype != source.dtype:
-        raise RuntimeError(
-            f"put_(): self and source expected to have the same dtype, but got self.dtype = {word(self)} and source.dtype = {word(source)}"
-        )
-    if source.size != index.size:
-        raise IndexError(
-            f"put_(): Expected source and index to have the same number of elements, but got "
-            f"source.numel() = {source.size}, index.numel() = {index.size}"
-        )
-    if self.size == 0 and index.size:
-        raise IndexError("put_(): Tried to put elements into an empty tensor")
-    made = np.ascontiguousarray(self).reshape(-1).copy()
-    shaped = index.reshape(source.shape)
-    order = walk_order(source.shape, [source.strides, shaped.strides])[::-1]  # of repeated positions the last one walked over stays
-    where, parts = _flat(shaped.transpose(order).reshape(-1), self.size), source.transpose(order).reshape(-1)
-    if accumulate:
-        np.add.at(made, where, parts)
-    else:
-        made[where] = parts
-    return laid_out(made.reshape(self.shape), dense_strides(self.shape, strides_of(self)))
-
-
-OTHER_DTYPE = "take(): self and out expected to have the same dtype, but got self.dtype = {result} and out.dtype = {out}"
-op("take(Tensor self, Tensor index) -> Tensor",
-   plain(take_kernel, out=OTHER_DTYPE, jvp="linear"),
-   self=lambda g, self, index: F.put(zeros(g, self.shape), index, g, True))  # fmt: skip
-op("put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor",
-   plain(put_kernel, inplace=True, jvp="multilinear"),
-   self=lambda g, index, source_shape, accumulate: g if accumulate else F.put(g, index, zeros(g, source_shape), False),
-   source=lambda g, index, source: F.take(g, index).reshape(source.shape))  # fmt: skip
-
-
-# -- where it is not zero -------------------------------------------------------------------------------------------------
-def nonzero_kernel(self: np.ndarray) -> np.ndarray:
-    if not self.ndim:
-        return np.zeros((int(self != 0), 0), np.int64)
-    return np.stack(np.nonzero(self)).T
-
-
-op(
-    "nonzero(Tensor self) -> Tensor",
-    plain(nonzero_kernel, out="nonzero: Expected out tensor to have scalar type Long but got scalar type{out}"),
-)
-
-
-@method
-def nonzero(input: Tensor, *args: Any, as_tuple: bool = False, **kwargs: Any) -> Any:
-    """Positions of what is not zero: one row each, or with `as_tuple` one tensor per dimension."""
-    if not as_tuple:
-        return _rows(input, *args, **kwargs)
-    return F.unbind(_rows(input if input.ndim else F.unsqueeze(input, 0), *args, **kwargs), 1)
-
-
-_rows = FUNCTIONS["nonzero"]
-FUNCTIONS["nonzero"] = nonzero
-
-op("argwhere(Tensor self) -> Tensor", plain(nonzero_kernel))

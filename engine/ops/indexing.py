@@ -116,9 +116,9 @@ def _walk(self: Tensor, parts: tuple[Any, ...]) -> tuple[Tensor, list[Tensor | N
     found, dim = self, 0
     tensors: dict[int, Tensor] = {}
     for place, part in enumerate(parts):
-        if isinstance(part, int | np.integer) and not isinstance(part, bool):
+        if type(part) is int or isinstance(part, np.integer):
             found = _select(found, dim, int(part), place)
-        elif isinstance(part, slice):
+        elif type(part) is slice:
             found = _slice(found, dim, part, False)
             dim += 1
         elif part is Ellipsis:

@@ -20,6 +20,8 @@ BYTE_MASK = (
 
 def both(mask: np.ndarray, self: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mask and tensor in one shape. Raises RuntimeError where they do not broadcast."""
+    if mask.shape == self.shape:
+        return mask, self
     rank = max(mask.ndim, self.ndim)
     for d in range(1, min(mask.ndim, self.ndim) + 1):
         n, m = mask.shape[-d], self.shape[-d]
@@ -35,8 +37,11 @@ def masked_fill_kernel(self: np.ndarray, mask: np.ndarray, value: Any) -> np.nda
     mask, self = both(mask, self)
     if mask.dtype != np.bool_:
         raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {CPP_WORDS[word(mask)]}")
+    filled = converted(value, self.dtype)
+    if self.flags.c_contiguous and mask.flags.c_contiguous and self.dtype.isbuiltin:
+        return np.where(mask, filled, self)
     made = np.array(self, order="C")
-    np.copyto(made, converted(value, self.dtype), where=mask)
+    np.copyto(made, filled, where=mask)
     return made
 
 

@@ -11,6 +11,7 @@ from ..dtypes import OF_NUMPY
 from ..number import converted
 from ..once import warn_once
 from ..op import F, composite, op, plain
+from ..rows import add_rows
 from ..strided import row_major
 from ..tensor import in_range
 from .index import within, zeros
@@ -34,7 +35,7 @@ def places(index: np.ndarray, dim: int, shape: Shape) -> np.ndarray:
     """
     within(index, dim, shape[dim], RuntimeError)
     steps = row_major(shape)
-    where = index.astype(np.int64) * steps[dim]
+    where = index.astype(np.int64) if steps[dim] == 1 else np.multiply(index, steps[dim], dtype=np.int64)
     for d, n in enumerate(index.shape):
         if d != dim and n > 1:
             where += (np.arange(n) * steps[d]).reshape((n,) + (1,) * (index.ndim - d - 1))
@@ -106,6 +107,10 @@ def _set(flat: np.ndarray, where: np.ndarray, parts: np.ndarray) -> None:
     flat[where] = parts
 
 
+def _add(flat: np.ndarray, where: np.ndarray, parts: np.ndarray) -> None:
+    add_rows(flat.reshape(-1, 1), where, parts.reshape(-1, 1))
+
+
 def scatter_kernel(self: np.ndarray, dim: int, index: np.ndarray, src: Any) -> np.ndarray:
     return _scattered(self, dim, index, src, _set)
 
@@ -115,7 +120,7 @@ def scatter_add_kernel(self: np.ndarray, dim: int, index: np.ndarray, src: np.nd
 
 
 def scatter_sum_kernel(self: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray) -> np.ndarray:
-    return _scattered(self, dim, index, src, np.add.at)
+    return _scattered(self, dim, index, src, _add)
 
 
 def _wide(kernel: Callable[..., np.ndarray], self: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray, *more: Any) -> np.ndarray:
@@ -131,7 +136,7 @@ def scatter_reduced_kernel(self: np.ndarray, dim: int, index: np.ndarray, src: A
         warn_once(DEPRECATED_REDUCE)
     if reduce not in ("add", "multiply"):
         raise RuntimeError("reduce argument must be either add or multiply.")
-    return _scattered(self, dim, index, src, np.add.at if reduce == "add" else np.multiply.at)
+    return _scattered(self, dim, index, src, _add if reduce == "add" else np.multiply.at)
 
 
 def whole_source(g: Any, dim: int, index: Any, shape: Shape, name: str) -> Any:

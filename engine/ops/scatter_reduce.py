@@ -10,8 +10,9 @@ from ..dtypes import OF_NUMPY
 from ..once import warn_once
 from ..op import F, op, plain
 from ..tensor import Tensor, in_range
-from .index import along, check_slices, within, word, zeros
+from .index import along, within, word, zeros
 from .scatter import Shape, check_scatter, places, whole_source
+from .slices import check_slices
 
 BETA = "index_reduce() is in beta and the API may change at any time."
 COMBINE = {"sum": np.add, "mean": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
