@@ -1,6 +1,7 @@
 """What is special about the inputs of conjugates, parts and pairs of reals."""
 
-from ..kinds import tensor
+from ..draft import broadcastable
+from ..kinds import first_dtype, tensor
 from ..spec import spec
 
 
@@ -16,4 +17,8 @@ def _pair_dtype(src, draft):
 _complex_tensor = tensor(dtype=_complex)
 for _key in ("_conj", "_conj_physical", "view_as_real", "imag", "real", "conj", "conj_physical", "resolve_conj", "resolve_neg"):
     spec(_key, self=_complex_tensor)
+spec("_neg_view")
+spec("conj_physical_", self=_complex_tensor)
+for _key, _first, _second in (("complex", "real", "imag"), ("polar", "abs", "angle")):
+    spec(_key, **{_first: tensor(broadcastable, dtype=_pair_dtype), _second: tensor(broadcastable, dtype=first_dtype)})
 spec("view_as_complex", self=tensor(lambda src, draft: (*draft.full(src)[:3], 2), dtype=_pair_dtype))

@@ -10,7 +10,7 @@ from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY
 from ..lazy import parts
 from ..op import F, composite, op, plain, view, write
-from ..strided import strided
+from ..strided import copied, strided
 from ..tensor import Tensor, address, method, root_of, strides_of
 
 PAIRS = {np.dtype(np.float32): np.dtype(np.complex64), np.dtype(np.float64): np.dtype(np.complex128)}
@@ -40,6 +40,42 @@ def as_complex(self: np.ndarray) -> np.ndarray:
     return strided(self, self.shape[:-1], [s // 2 for s in steps[:-1]], 0, PAIRS[self.dtype])
 
 
+def conjugated(self: np.ndarray) -> np.ndarray:
+    """The conjugates, in memory of their own laid out as a copy is."""
+    made = copied(self)
+    return np.conjugate(made, out=made) if made.dtype.kind == "c" else made
+
+
+def complex_of(real: np.ndarray, imag: np.ndarray) -> np.ndarray:
+    """`real + i imag`. Raises RuntimeError unless both are of one floating dtype."""
+    a, b = OF_NUMPY[real.dtype].scalar_name, OF_NUMPY[imag.dtype].scalar_name
+    if real.dtype not in PAIRS or imag.dtype not in PAIRS:
+        raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {a} and {b}")
+    if real.dtype != imag.dtype:
+        raise RuntimeError(f"Expected object of scalar type {a} but got scalar type {b} for second argument")
+    made = np.empty(np.broadcast_shapes(real.shape, imag.shape), PAIRS[real.dtype])
+    made.real, made.imag = real, imag
+    return made
+
+
+def polar_of(abs: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """`abs * exp(i angle)`."""
+    made = complex_of(abs, angle)
+    made.real, made.imag = abs * np.cos(angle), abs * np.sin(angle)
+    return made
+
+
+def polar_gradients(g: Any, result: Any) -> tuple[Any, Any]:
+    """Of modulus and angle: the parts of the cotangent along the result, and across it."""
+    return (g.conj() * F.sgn(result)).real, (g.conj() * (1j * result)).real
+
+
+op("complex(Tensor real, Tensor imag) -> Tensor",
+   plain(complex_of, method=False, out="Expected object of scalar type {result} but got scalar type {out} for argument 'out'"),
+   real=lambda g: g.real, imag=lambda g: g.imag)  # fmt: skip
+op("polar(Tensor abs, Tensor angle) -> Tensor",
+   plain(polar_of, method=False, out="Expected object of scalar type {result} but got scalar type {out} for argument 'out'"),
+   {"abs, angle": polar_gradients})  # fmt: skip
 op("view_as_real(Tensor(a) self) -> Tensor(a)",
    view(as_real, method=False, changes_dtype=True),
    self=lambda g: F.view_as_complex(F.contiguous(g)))  # fmt: skip
@@ -53,9 +89,9 @@ op("_neg_view(Tensor(a) self) -> Tensor(a)",
    view(np.negative, method=False, function=False, flips="neg", changes_dtype=True),
    self=lambda g: -g)  # fmt: skip
 op("_conj_physical(Tensor self) -> Tensor",
-   plain(np.conj, method=False, function=False, node="ConjPhysicalBackward0", jvp="linear"),
+   plain(conjugated, method=False, function=False, node="ConjPhysicalBackward0", jvp="linear"),
    self=lambda g: F.conj_physical(g))  # fmt: skip
-op("conj_physical_(Tensor(a!) self) -> Tensor(a!)", write(np.conj, node="ConjPhysicalBackward1"), self=lambda g: F.conj_physical(g))
+op("conj_physical_(Tensor(a!) self) -> Tensor(a!)", write(conjugated, node="ConjPhysicalBackward1"), self=lambda g: F.conj_physical(g))
 
 
 @composite("conj(Tensor(a) self) -> Tensor(a)")
@@ -63,7 +99,7 @@ def conj(self: Tensor) -> Tensor:
     return F._conj(self) if self.is_complex() else self
 
 
-@composite("conj_physical(Tensor self) -> Tensor", out=True)
+@composite("conj_physical(Tensor self) -> Tensor", out="Found dtype {out} but expected {result}")
 def conj_physical(self: Tensor) -> Tensor:
     return F._conj_physical(self) if self.is_complex() else self
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import OF_NUMPY
+from ..calls import FUNCTIONS
 from ..op import F, composite, op, plain, view
 from ..strided import flat_root, over, overlaps, span, strided
-from ..tensor import Tensor, address, strides_of
+from ..tensor import Tensor, address, in_range, method, strides_of
 from .shape import Shape, dimension, of_dim
 
 
@@ -39,7 +40,7 @@ op("select.int(Tensor(a) self, int dim, int index) -> Tensor(a)",
    view(selected),
    self=lambda g, self_shape, dim, index: F.select_backward(g, self_shape, dim, index))  # fmt: skip
 op("select_backward(Tensor grad_output, int[] input_sizes, int dim, int index) -> Tensor",
-   plain(lambda grad_output, input_sizes, dim, index: placed(grad_output, input_sizes, of_dim(dim % len(input_sizes), index)),
+   plain(lambda grad_output, input_sizes, dim, index: placed(grad_output, input_sizes, of_dim(in_range(dim, len(input_sizes)), index)),
          method=False, function=False, jvp="linear"),
    grad_output=lambda g, dim, index: F.select(g, dim, index))  # fmt: skip
 
@@ -78,7 +79,7 @@ def _with_step(part: np.ndarray, self: np.ndarray, dim: int, step: int) -> np.nd
 
 
 def slice_of(dim: int, start: int | None, end: int | None, step: int, shape: Shape) -> tuple[Any, ...]:
-    dim %= len(shape)
+    dim = in_range(dim, len(shape))
     return of_dim(dim, slice(*bounds(start, end, shape[dim]), step))
 
 
@@ -183,9 +184,9 @@ op("unfold_backward(Tensor grad_in, int[] input_sizes, int dim, int size, int st
 
 # -- pieces ----------------------------------------------------------------------------------------------------------------------
 def unbound(self: np.ndarray, dim: int) -> list[np.ndarray]:
+    dim = dimension(dim, self)
     if not self.ndim:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
-    dim = dimension(dim, self)
     return [selected(self, dim, i) for i in range(self.shape[dim])]
 
 
@@ -237,6 +238,22 @@ op("split_with_sizes(Tensor(a) self, int[] split_sizes, int dim=0) -> Tensor(a)[
 @composite("split.sizes(Tensor(a) self, int[] split_size, int dim=0) -> Tensor(a)[]")
 def split_sizes(self: Tensor, split_size: Shape, dim: int) -> tuple[Tensor, ...]:
     return F.split_with_sizes(self, split_size, dim)
+
+
+@method
+def split(self: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Pieces of `split_size` along `dim`, the last one smaller; or of the sizes given."""
+    return (_split if isinstance(split_size, int) else _split_with_sizes)(self, split_size, dim)
+
+
+def split_function(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """`tensor.split(...)`."""
+    return tensor.split(split_size_or_sections, dim)
+
+
+_split, _split_with_sizes = FUNCTIONS["split"], FUNCTIONS["split_with_sizes"]
+split_function.__name__ = split_function.__qualname__ = "split"
+FUNCTIONS["split"] = split_function
 
 
 @composite("chunk(Tensor(a) self, int chunks, int dim=0) -> Tensor(a)[]")
