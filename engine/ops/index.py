@@ -263,10 +263,10 @@ op("index.Tensor(Tensor self, Tensor?[] indices) -> Tensor",
    plain(index_kernel, function=False, method=False, jvp="linear"),
    self=lambda g, self_shape, indices: F.index_put(zeros(g, self_shape), indices, g, True))  # fmt: skip
 op("index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor",
-   plain(index_put_kernel, inplace=True, jvp="multilinear"),
+   plain(index_put_kernel, inplace=True, jvp="linear"),
    self=lambda g, indices, accumulate: g if accumulate else F.index_put(g, indices, zeros(g, ()), False),
    values=lambda g, indices: F.index(g, indices))  # fmt: skip
 op("_index_put_impl_(Tensor(a!) self, Tensor?[] indices, Tensor values, bool accumulate=False, bool unsafe=False) -> Tensor(a!)",
-   plain(index_put_kernel, method=False, node="IndexPutImplBackward0", jvp="multilinear"),
+   plain(index_put_kernel, method=False, node="IndexPutImplBackward0", jvp="linear"),
    self=lambda g, indices, accumulate: g if accumulate else F.index_put(g, indices, zeros(g, ()), False),
    values=lambda g, indices: F.index(g, indices))  # fmt: skip

@@ -348,8 +348,8 @@ def triangle(self: np.ndarray, diagonal: int, name: str) -> np.ndarray:
 
 
 op("tril(Tensor self, int diagonal=0) -> Tensor",
-   plain(lambda self, diagonal: triangle(self, diagonal, "tril"), inplace=True, out=True, jvp="linear"),
+   plain(lambda self, diagonal: triangle(self, diagonal, "tril"), inplace=True, inplace_function=False, out=True, jvp="linear"),
    self=lambda g, diagonal: F.tril(g, diagonal))  # fmt: skip
 op("triu(Tensor self, int diagonal=0) -> Tensor",
-   plain(lambda self, diagonal: triangle(self, diagonal, "triu"), inplace=True, out=True, jvp="linear"),
+   plain(lambda self, diagonal: triangle(self, diagonal, "triu"), inplace=True, inplace_function=False, out=True, jvp="linear"),
    self=lambda g, diagonal: F.triu(g, diagonal))  # fmt: skip

@@ -80,16 +80,16 @@ def wide_as(shape: tuple[int, ...], mask: Any) -> tuple[int, ...]:
 
 
 op("masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor",
-   plain(masked_fill_kernel, inplace=True, jvp="multilinear"),
+   plain(masked_fill_kernel, inplace=True, inplace_function=False, jvp=lambda values, tangents, outs: F.masked_fill(tangents[0], values[1], 0)),
    self=lambda g, mask: F.masked_fill(g, mask, 0))  # fmt: skip
 op("masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor",
-   plain(masked_fill_kernel, inplace=True, jvp="multilinear"),
+   plain(masked_fill_kernel, inplace=True, inplace_function=False, jvp="linear"),
    self=lambda g, mask: F.masked_fill(g, mask, 0),
    value=lambda g, mask: F.sum(F.where(mask, g, zeros(g, ()))))  # fmt: skip
 op("masked_select(Tensor self, Tensor mask) -> Tensor",
    plain(masked_select_kernel, out="masked_select(): self and result must have the same scalar type", jvp="linear"),
    self=lambda g, self, mask: F.masked_scatter(zeros(g, wide_as(self.shape, mask)), mask, g))  # fmt: skip
 op("masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor",
-   plain(masked_scatter_kernel, inplace=True, jvp="multilinear"),
+   plain(masked_scatter_kernel, inplace=True, inplace_function=False, jvp="linear"),
    self=lambda g, mask: F.masked_fill(g, mask, 0),
    source=lambda g, mask, source_shape: masked_source(g, mask, source_shape))  # fmt: skip

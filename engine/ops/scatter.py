@@ -157,20 +157,20 @@ op("gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Ten
    plain(gather_kernel, out=True, jvp="linear"),
    self=lambda g, self, dim, index, sparse_grad: F.scatter_add(zeros(g, self.shape), dim, index, g))  # fmt: skip
 op("scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
-   plain(scatter_kernel, inplace=True, out=True, jvp="multilinear"),
+   plain(scatter_kernel, inplace=True, inplace_function=False, out=True, jvp="linear"),
    self=lambda g, dim, index: F.scatter(g, dim, index, 0),
    src=lambda g, dim, index, src_shape: whole_source(g, dim, index, src_shape, "ScatterBackward0"))  # fmt: skip
 op("scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
-   plain(scatter_kernel, inplace=True, out=True, jvp="multilinear"),
+   plain(scatter_kernel, inplace=True, inplace_function=False, out=True, jvp=lambda values, tangents, outs: F.scatter(tangents[0], values[1], values[2], 0)),
    self=lambda g, dim, index: F.scatter(g, dim, index, 0))  # fmt: skip
 op("scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor",
-   plain(scatter_reduced_kernel, inplace=True, out=True, jvp=None, node="torch::autograd::NotImplemented"),
+   plain(scatter_reduced_kernel, inplace=True, inplace_function=False, out=True, jvp=None, node="torch::autograd::NotImplemented"),
    self=not_implemented, src=not_implemented)  # fmt: skip
 op("scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor",
-   plain(scatter_reduced_kernel, inplace=True, out=True, jvp=None, node="torch::autograd::NotImplemented"),
+   plain(scatter_reduced_kernel, inplace=True, inplace_function=False, out=True, jvp=None, node="torch::autograd::NotImplemented"),
    self=not_implemented)  # fmt: skip
 op("scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
-   plain(scatter_add_kernel, inplace=True, out=True, jvp="multilinear"),
+   plain(scatter_add_kernel, inplace=True, inplace_function=False, out=True, jvp="linear"),
    self=lambda g: g,
    src=lambda g, dim, index, src_shape: whole_source(g, dim, index, src_shape, "ScatterAddBackward0"))  # fmt: skip
 

@@ -186,10 +186,10 @@ def _of_product(at: Elements, g: Any, self: Any, src: Any, result: Any, include_
 
 
 op("scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor",
-   plain(scatter_reduce_kernel, inplace=True, out=True),
+   plain(scatter_reduce_kernel, inplace=True, inplace_function=False, out=True),
    {"self, src": lambda g, self, dim, index, src, reduce, include_self, result, needs:
         reduced_gradients(Elements(dim, index, "ScatterReduceBackward0"), g, self, src, result, reduce, include_self, needs)})  # fmt: skip
 op("index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor",
-   plain(index_reduce_kernel, inplace=True, out=True),
+   plain(index_reduce_kernel, inplace=True, inplace_function=False, out=True, jvp=None),
    {"self, source": lambda g, self, dim, index, source, reduce, include_self, result, needs:
         reduced_gradients(Slices(dim, index, "IndexReduceBackward0"), g, self, source, result, reduce, include_self, needs)})  # fmt: skip

@@ -157,18 +157,18 @@ op("index_select(Tensor self, int dim, Tensor index) -> Tensor",
    plain(index_select_kernel, out="index_select(): self and result must have the same scalar type", jvp="linear"),
    self=lambda g, self_shape, dim, index: F.index_add(zeros(g, self_shape), dim, index, g))  # fmt: skip
 op("index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor",
-   plain(index_add_kernel, inplace=True, out=True, jvp="multilinear"),
+   plain(index_add_kernel, inplace=True, inplace_function=False, out=True, jvp="linear"),
    self=lambda g: g,
    source=lambda g, dim, index, source, alpha: selected(g, dim, index, source.shape) * alpha)  # fmt: skip
 op("index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor",
-   plain(index_copy_kernel, inplace=True, out=True, jvp="multilinear"),
+   plain(index_copy_kernel, inplace=True, inplace_function=False, out=True, jvp="linear"),
    self=lambda g, dim, index: F.index_fill(g, dim, index, 0),
    source=lambda g, dim, index, source: selected(g, dim, index, source.shape))  # fmt: skip
 op("index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
-   plain(index_fill_kernel, inplace=True, jvp="multilinear"),
+   plain(index_fill_kernel, inplace=True, inplace_function=False, jvp=lambda values, tangents, outs: F.index_fill(tangents[0], values[1], values[2], 0)),
    self=lambda g, dim, index: F.index_fill(g, dim, index, 0))  # fmt: skip
 op("index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor",
-   plain(index_fill_kernel, inplace=True, jvp="multilinear"),
+   plain(index_fill_kernel, inplace=True, inplace_function=False, jvp="linear"),
    self=lambda g, dim, index: F.index_fill(g, dim, index, 0),
    value=lambda g, dim, index: F.sum(F.index_select(g, dim, once(index))))  # fmt: skip
 
@@ -227,7 +227,7 @@ op("take(Tensor self, Tensor index) -> Tensor",
    plain(take_kernel, out=OTHER_DTYPE, jvp="linear"),
    self=lambda g, self, index: F.put(zeros(g, self.shape), index, g, True))  # fmt: skip
 op("put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor",
-   plain(put_kernel, inplace=True, jvp="multilinear"),
+   plain(put_kernel, inplace=True, inplace_function=False, jvp="linear"),
    self=lambda g, index, source_shape, accumulate: g if accumulate else F.put(g, index, zeros(g, source_shape), False),
    source=lambda g, index, source: F.take(g, index).reshape(source.shape))  # fmt: skip
 
