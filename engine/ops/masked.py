@@ -80,7 +80,8 @@ def wide_as(shape: tuple[int, ...], mask: Any) -> tuple[int, ...]:
 
 
 op("masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor",
-   plain(masked_fill_kernel, inplace=True, inplace_function=False, jvp=lambda values, tangents, outs: F.masked_fill(tangents[0], values[1], 0)),
+   plain(masked_fill_kernel, inplace=True, inplace_function=False,
+         jvp=lambda values, tangents, outs: F.masked_fill(tangents[0], values[1], 0)),
    self=lambda g, mask: F.masked_fill(g, mask, 0))  # fmt: skip
 op("masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor",
    plain(masked_fill_kernel, inplace=True, inplace_function=False, jvp="linear"),

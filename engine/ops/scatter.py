@@ -161,7 +161,8 @@ op("scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
    self=lambda g, dim, index: F.scatter(g, dim, index, 0),
    src=lambda g, dim, index, src_shape: whole_source(g, dim, index, src_shape, "ScatterBackward0"))  # fmt: skip
 op("scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
-   plain(scatter_kernel, inplace=True, inplace_function=False, out=True, jvp=lambda values, tangents, outs: F.scatter(tangents[0], values[1], values[2], 0)),
+   plain(scatter_kernel, inplace=True, inplace_function=False, out=True,
+         jvp=lambda values, tangents, outs: F.scatter(tangents[0], values[1], values[2], 0)),
    self=lambda g, dim, index: F.scatter(g, dim, index, 0))  # fmt: skip
 op("scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor",
    plain(scatter_reduced_kernel, inplace=True, inplace_function=False, out=True, jvp=None, node="torch::autograd::NotImplemented"),

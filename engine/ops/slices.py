@@ -165,7 +165,8 @@ op("index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor",
    self=lambda g, dim, index: F.index_fill(g, dim, index, 0),
    source=lambda g, dim, index, source: selected(g, dim, index, source.shape))  # fmt: skip
 op("index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
-   plain(index_fill_kernel, inplace=True, inplace_function=False, jvp=lambda values, tangents, outs: F.index_fill(tangents[0], values[1], values[2], 0)),
+   plain(index_fill_kernel, inplace=True, inplace_function=False,
+         jvp=lambda values, tangents, outs: F.index_fill(tangents[0], values[1], values[2], 0)),
    self=lambda g, dim, index: F.index_fill(g, dim, index, 0))  # fmt: skip
 op("index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor",
    plain(index_fill_kernel, inplace=True, inplace_function=False, jvp="linear"),
