@@ -63,7 +63,8 @@ def flipped(array: np.ndarray, flips: frozenset[str]) -> np.ndarray:
         span = array
     for name in flips:
         span = FLIPS[name](span)
-    return span if span.ndim == array.ndim and span.strides == steps and span.shape == array.shape else np.ndarray(array.shape, array.dtype, span, 0, steps)
+    same = span.shape == array.shape and span.strides == steps
+    return span if same else np.ndarray(array.shape, array.dtype, span, 0, steps)
 
 
 def over(array: np.ndarray, dtype: dtypes.dtype, flips: frozenset[str]) -> Tensor:

@@ -246,7 +246,8 @@ def inferred(size: Sequence[int], count: int) -> tuple[int, ...]:
     if known == 0 or count % known:
         if known == 0 and count == 0:
             raise RuntimeError(
-                f"cannot reshape tensor of 0 elements into shape {list(size)} because the unspecified dimension size -1 can be any value and is ambiguous"
+                f"cannot reshape tensor of 0 elements into shape {list(size)} because the unspecified dimension size -1 can be any "
+                "value and is ambiguous"
             )
         raise RuntimeError(f"shape '{list(size)}' is invalid for input of size {count}")
     return (*size[:unknown], count // known, *size[unknown + 1 :])

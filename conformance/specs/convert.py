@@ -10,7 +10,13 @@ from ..spec import spec
 
 def _same_width(src, draft):
     """A dtype as wide as that of `self`, or one that its last dimension divides into."""
-    of = {1: ("uint8", "int8", "bool"), 2: ("int16", "float16", "bfloat16"), 4: ("int32", "float32"), 8: ("int64", "float64", "complex64"), 16: ("complex128",)}
+    of = {
+        1: ("uint8", "int8", "bool"),
+        2: ("int16", "float16", "bfloat16"),
+        4: ("int32", "float32"),
+        8: ("int64", "float64", "complex64"),
+        16: ("complex128",),
+    }
     width = OF_NAME[draft.first().dtype].itemsize
     how = src.u8()
     width = width if how < 150 else (1, 2, 4, 8, 16)[how % 5]

@@ -119,12 +119,22 @@ for _key, _name in {"split.sizes": "split_size", "split_with_sizes": "split_size
 spec("chunk", self=ranked(1), chunks=between(1, 4))
 spec("tensor_split.sections", self=ranked(1), sections=between(1, 4))
 spec("tensor_split.indices", self=ranked(1), indices=_indices)
-spec("tensor_split.tensor_indices_or_sections", self=ranked(1), tensor_indices_or_sections=integer_values(1, 4, lambda src, draft: (2,) * (src.u8() & 1)))
+spec(
+    "tensor_split.tensor_indices_or_sections",
+    self=ranked(1),
+    tensor_indices_or_sections=integer_values(1, 4, lambda src, draft: (2,) * (src.u8() & 1)),
+)
 for _name, _dim in (("hsplit", 1), ("vsplit", 0), ("dsplit", 2)):
     spec(f"{_name}.int", self=_divisible(_dim), sections=one_of(2, 1))
     spec(f"{_name}.array", self=ranked(_dim + 1 + (_name == "vsplit")), indices=_indices)
 spec("as_strided", size=_bounded_size, stride=_bounded_stride, storage_offset=_bounded_offset)
-spec("select_backward", grad_output=ranked(0, 3, dense=True), input_sizes=lambda src, draft: (*draft.first().shape, 3), dim=lambda src, draft: -1, index=between(-3, 2))
+spec(
+    "select_backward",
+    grad_output=ranked(0, 3, dense=True),
+    input_sizes=lambda src, draft: (*draft.first().shape, 3),
+    dim=lambda src, draft: -1,
+    index=between(-3, 2),
+)
 spec("slice_backward", grad_output=ranked(0, 3, dense=True), input_sizes=lambda src, draft: (2 + src.u8() % 2, *draft.first().shape),
      dim=one_of(0), start=one_of(0), end=one_of(1), step=one_of(1), why="the first row of two or three")  # fmt: skip
 spec("diagonal_backward", grad_output=tensor(lambda src, draft: (*draft.full(src)[:2], 2), dense=True),

@@ -87,8 +87,8 @@ def to_copy(self: np.ndarray, dtype: dtype | None, memory_format: Any) -> np.nda
 op("clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor",
    plain(lambda self, memory_format: copied(self, steps_for(self.shape, memory_format)), jvp="linear"),
    self=lambda g: g)  # fmt: skip
-op("_to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, "
-   "MemoryFormat? memory_format=None) -> Tensor",
+op("_to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, "
+   "bool non_blocking=False, MemoryFormat? memory_format=None) -> Tensor",
    plain(lambda self, dtype, layout, device, pin_memory, non_blocking, memory_format: to_copy(self, dtype, memory_format),
          method=False, function=False, jvp="linear"),
    self=lambda g: g)  # fmt: skip
@@ -116,20 +116,20 @@ def _laid_out(self: Tensor, memory_format: Any) -> bool:
     return format_name(memory_format) == "preserve_format" or is_contiguous(self, memory_format)
 
 
-@composite("to.dtype(Tensor(a) self, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)",
-           method=False, function=False)  # fmt: skip
+TO_OPTIONS = "bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None"
+
+
+@composite(f"to.dtype(Tensor(a) self, ScalarType dtype, {TO_OPTIONS}) -> Tensor(a)", method=False, function=False)
 def to_dtype(self: Tensor, dtype: dtype, non_blocking: bool, copy: bool, memory_format: Any) -> Tensor:
     return converted(self, dtype, copy, memory_format)
 
 
-@composite("to.device(Tensor(a) self, Device device, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)",
-           method=False, function=False)  # fmt: skip
+@composite(f"to.device(Tensor(a) self, Device device, ScalarType dtype, {TO_OPTIONS}) -> Tensor(a)", method=False, function=False)
 def to_device(self: Tensor, device: Any, dtype: dtype, non_blocking: bool, copy: bool, memory_format: Any) -> Tensor:
     return converted(self, dtype, copy, memory_format)
 
 
-@composite("to.other(Tensor(a) self, Tensor other, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)",
-           method=False, function=False)  # fmt: skip
+@composite(f"to.other(Tensor(a) self, Tensor other, {TO_OPTIONS}) -> Tensor(a)", method=False, function=False)
 def to_other(self: Tensor, other: Tensor, non_blocking: bool, copy: bool, memory_format: Any) -> Tensor:
     return converted(self, other._dtype, copy, memory_format)
 
@@ -172,8 +172,9 @@ def _dtype_method(name: str, to: dtype) -> None:
 
 
 METHODS = {
-    "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16, "bfloat16": dtypes.bfloat16, "long": dtypes.int64, "int": dtypes.int32,
-    "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8, "bool": dtypes.bool_, "cfloat": dtypes.complex64, "cdouble": dtypes.complex128,
+    "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16, "bfloat16": dtypes.bfloat16, "long": dtypes.int64,
+    "int": dtypes.int32, "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8, "bool": dtypes.bool_,
+    "cfloat": dtypes.complex64, "cdouble": dtypes.complex128,
 }  # fmt: skip
 for _name, _dtype in METHODS.items():
     _dtype_method(_name, _dtype)
@@ -233,8 +234,10 @@ def view_dtype(self: Tensor, dtype: dtype) -> Tensor:
 
 # -- out of the graph ------------------------------------------------------------------------------------------------------------
 DETACHED_VIEW = (
-    "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, and gradient_as_bucket_view "
-    "is set as True, gradients are views of DDP buckets, and hence detach_() cannot be called on these gradients. To fix this error, please refer "
+    "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, and "
+    "gradient_as_bucket_view "
+    "is set as True, gradients are views of DDP buckets, and hence detach_() cannot be called on these gradients. To fix this error, "
+    "please refer "
     "to the Optimizer.zero_grad() function in torch/optim/optimizer.py as the solution."
 )
 
@@ -266,7 +269,8 @@ def copied_from(self: np.ndarray, src: Any, non_blocking: bool) -> np.ndarray:
 
 C_NAMES = {
     "bool": "bool", "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t", "float16": "c10::Half",
-    "bfloat16": "c10::BFloat16", "float32": "float", "float64": "double", "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
+    "bfloat16": "c10::BFloat16", "float32": "float", "float64": "double", "complex64": "c10::complex<float>",
+    "complex128": "c10::complex<double>",
 }  # fmt: skip
 
 

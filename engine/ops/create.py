@@ -79,7 +79,8 @@ def into(out: Tensor, op: Any, values: list[Any], at: int) -> Tensor:
         raise RuntimeError(f"dtype {given.scalar_name} does not match dtype of out parameter ({out._dtype.scalar_name})")
     if modes.is_grad_enabled() and out.requires_grad:
         raise RuntimeError(
-            f"aten::{op.schema.name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."
+            f"aten::{op.schema.name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
+            "arguments requires grad."
         )
     values[at] = out._dtype
     made = op.run(values)

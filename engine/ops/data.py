@@ -11,7 +11,6 @@ import numpy as np
 
 from .. import dtypes, modes, once, printing
 from ..calls import FUNCTIONS
-from ..device import device as Device
 from ..dtypes import OF_NUMPY, PROMOTED, dtype, of_array
 from ..once import warn_once
 from ..op import F
@@ -24,7 +23,8 @@ from .convert import cast, converted, element
 from .create import requiring
 
 COPY_TENSOR = (
-    "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or sourceTensor.detach().clone().requires_grad_(True), "
+    "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+    "sourceTensor.detach().clone().requires_grad_(True), "
     "rather than {}(sourceTensor)."
 )
 SLOW_ARRAYS = (
@@ -32,10 +32,13 @@ SLOW_ARRAYS = (
     "numpy.array() before converting to a tensor."
 )
 NEGATIVE_STRIDES = (
-    "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently supported. (You can probably "
+    "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently supported. (You "
+    "can probably "
     "work around this by making a copy of your array  with array.copy().) "
 )
-BYTE_ORDER = "given numpy array has byte order different from the native byte order. Conversion between byte orders is currently not supported."
+BYTE_ORDER = (
+    "given numpy array has byte order different from the native byte order. Conversion between byte orders is currently not supported."
+)
 ARRAY_STRIDES = "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory."
 
 
@@ -67,8 +70,10 @@ def from_numpy(ndarray: Any) -> Tensor:
 
 
 READ_ONLY = (
-    "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. This means writing to this tensor will result in "
-    "undefined behavior. You may want to copy the array to protect its data or make it writable before converting it to a tensor. This type of "
+    "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. This means writing to this tensor "
+    "will result in "
+    "undefined behavior. You may want to copy the array to protect its data or make it writable before converting it to a tensor. "
+    "This type of "
     "warning will be suppressed for the rest of this program."
 )
 
@@ -106,7 +111,7 @@ def inferred(data: Any) -> dtype:
         if not len(data):
             return dtypes.get_default_dtype()
         found = None
-        for kind, sample in {type(v): v for v in data}.items() if _plain(data) else enumerate(data):
+        for sample in {type(v): v for v in data}.values() if _plain(data) else data:
             d = inferred(sample)
             found = d if found is None else PROMOTED[found, d]
         return found  # type: ignore[return-value]  # there was an element
@@ -209,7 +214,8 @@ register("Any", object)  # data of any type, looked at by `made_from`
 _OPTIONS = "ScalarType? dtype=None, Device? device=None"
 _TENSOR = Parser("tensor", [parse(f"tensor(Any data, *, {_OPTIONS}, bool pin_memory=False, bool requires_grad=False) -> Tensor")])
 _AS_TENSOR = Parser("as_tensor", [parse(f"as_tensor(Any data, *, {_OPTIONS}) -> Tensor")])
-_NEW_TENSOR = Parser("new_tensor", [parse(f"new_tensor(Tensor self, Any data, *, {_OPTIONS}, bool requires_grad=False) -> Tensor")], form="method")
+_SIGNATURE = f"new_tensor(Tensor self, Any data, *, {_OPTIONS}, bool requires_grad=False) -> Tensor"
+_NEW_TENSOR = Parser("new_tensor", [parse(_SIGNATURE)], form="method")
 
 
 def settled(made: Tensor) -> Tensor:
@@ -230,7 +236,7 @@ def copied_data(data: Any, d: dtype | None, requires_grad: bool, name: str) -> T
 
 def tensor(*args: Any, **kwargs: Any) -> Tensor:
     """A new tensor with a copy of `data`."""
-    _, [data, dtype, _, pinned, requires_grad], _ = _TENSOR(args, kwargs)
+    _, [data, dtype, _, _, requires_grad], _ = _TENSOR(args, kwargs)
     return copied_data(data, dtype, requires_grad, "torch.tensor")
 
 
@@ -318,7 +324,8 @@ def __repr__(self: Tensor, *, tensor_contents: str | None = None) -> str:
 Tensor.__str__ = __repr__  # type: ignore[method-assign,assignment]
 
 NOT_A_LEAF = (
-    "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you were attempting to deepcopy "
+    "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you were attempting "
+    "to deepcopy "
     "a module, this may be because of a torch.nn.utils.weight_norm usage, see https://github.com/pytorch/pytorch/pull/103001"
 )
 

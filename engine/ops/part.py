@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import OF_NUMPY
 from ..calls import FUNCTIONS
+from ..dtypes import OF_NUMPY
 from ..op import F, composite, op, plain, view
 from ..strided import flat_root, over, overlaps, span, strided
 from ..tensor import Tensor, address, in_range, method, strides_of
@@ -83,11 +83,13 @@ def slice_of(dim: int, start: int | None, end: int | None, step: int, shape: Sha
     return of_dim(dim, slice(*bounds(start, end, shape[dim]), step))
 
 
+LAST = 2**63 - 1  # an end that no dimension reaches
 op("slice.Tensor(Tensor(a) self, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor(a)",
    view(sliced, method=False, function=False),
-   self=lambda g, self_shape, dim, start, end, step: F.slice_backward(g, self_shape, dim, start or 0, 2**63 - 1 if end is None else end, step))  # fmt: skip
+   self=lambda g, self_shape, dim, start, end, step: F.slice_backward(g, self_shape, dim, start or 0, LAST if end is None else end, step))  # fmt: skip
 op("slice_backward(Tensor grad_output, int[] input_sizes, int dim, int start, int end, int step) -> Tensor",
-   plain(lambda grad_output, input_sizes, dim, start, end, step: placed(grad_output, input_sizes, slice_of(dim, start, end, step, input_sizes)),
+   plain(lambda grad_output, input_sizes, dim, start, end, step:
+         placed(grad_output, input_sizes, slice_of(dim, start, end, step, input_sizes)),
          method=False, function=False, jvp="linear"),
    grad_output=lambda g, dim, start, end, step: F.slice(g, dim, start, end, step))  # fmt: skip
 
@@ -225,7 +227,8 @@ def sized_pieces(self: np.ndarray, split_sizes: Shape, dim: int) -> list[np.ndar
         raise RuntimeError(f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={list(split_sizes)}")
     if sum(split_sizes) != n:
         raise RuntimeError(
-            f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {dim}), but got split_sizes={list(split_sizes)}"
+            f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {dim}), but got "
+            f"split_sizes={list(split_sizes)}"
         )
     return pieces(self, split_sizes, dim)
 
@@ -303,7 +306,8 @@ def tensor_split_tensor(self: Tensor, tensor_indices_or_sections: Tensor, dim: i
         raise RuntimeError(f"tensor_split expected tensor_indices_or_sections to have dtype of long, but got {at.dtype.scalar_name}")
     if at.ndim > 1:
         raise RuntimeError(
-            f"tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, but got a tensor with {at.ndim} dims"
+            "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, but got a tensor "
+            f"with {at.ndim} dims"
         )
     return F.tensor_split(self, at.item() if not at.ndim else tuple(at.tolist()), dim)
 
@@ -315,7 +319,10 @@ def _axis_split(self: Tensor, parts: Any, name: str, dim: int, least: int) -> tu
     if isinstance(parts, int):
         n = self._array.shape[dim]
         if parts == 0 or n % parts:
-            raise RuntimeError(f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {n} is not divisible by the split_size {parts}!")
+            raise RuntimeError(
+                f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {n} is not divisible by the "
+                f"split_size {parts}!"
+            )
     return F.tensor_split(self, parts, dim)
 
 
@@ -365,7 +372,8 @@ def restrided(self: np.ndarray, size: Shape, stride: Shape, storage_offset: int 
     needed = span(size, stride, start) * item
     if needed > root.nbytes:
         raise RuntimeError(
-            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {start}, and itemsize {item} requiring a storage size of "
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {start}, and itemsize {item} requiring a storage "
+            "size of "
             f"{needed} are out of bounds for storage of size {root.nbytes}"
         )
     return over(root, tuple(size), tuple([s * item for s in stride]), start * item, self.dtype)

@@ -16,7 +16,9 @@ op("squeeze_.dim(Tensor(a!) self, int dim) -> Tensor(a!)",
 op("squeeze_.dims(Tensor(a!) self, int[] dim) -> Tensor(a!)",
    restride(squeezed_dims, node="SqueezeBackward5"),
    self=lambda g, self_shape, dim: unsqueezed_to(g, self_shape, dim))  # fmt: skip
-op("unsqueeze_(Tensor(a!) self, int dim) -> Tensor(a!)", restride(unsqueezed, node="UnsqueezeBackward1"), self=lambda g, dim: F.squeeze(g, dim))
+op("unsqueeze_(Tensor(a!) self, int dim) -> Tensor(a!)",
+   restride(unsqueezed, node="UnsqueezeBackward1"),
+   self=lambda g, dim: F.squeeze(g, dim))  # fmt: skip
 op("t_(Tensor(a!) self) -> Tensor(a!)", restride(flipped, node="TBackward1"), self=lambda g: F.t(g))
 op("transpose_(Tensor(a!) self, int dim0, int dim1) -> Tensor(a!)",
    restride(transposed, node="TransposeBackward1"),

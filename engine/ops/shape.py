@@ -36,7 +36,8 @@ def viewed(self: np.ndarray, size: Shape) -> np.ndarray:
     steps = viewed_strides(self.shape, strides_of(self), size)
     if steps is None:
         raise RuntimeError(
-            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous subspaces). "
+            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous "
+            "subspaces). "
             "Use .reshape(...) instead."
         )
     return strided(self, size, steps)
@@ -201,8 +202,12 @@ def unsqueezed_to(g: Any, shape: Shape, dims: Sequence[int] | None = None) -> An
 op("squeeze(Tensor(a) self) -> Tensor(a)",
    view(lambda self: dropped(self, range(self.ndim))),
    self=lambda g, self_shape: unsqueezed_to(g, self_shape))  # fmt: skip
-op("squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)", view(squeezed), self=lambda g, self_shape, dim: unsqueezed_to(g, self_shape, (dim,)))
-op("squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)", view(squeezed_dims), self=lambda g, self_shape, dim: unsqueezed_to(g, self_shape, dim))
+op("squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)",
+   view(squeezed),
+   self=lambda g, self_shape, dim: unsqueezed_to(g, self_shape, (dim,)))  # fmt: skip
+op("squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)",
+   view(squeezed_dims),
+   self=lambda g, self_shape, dim: unsqueezed_to(g, self_shape, dim))  # fmt: skip
 op("unsqueeze(Tensor(a) self, int dim) -> Tensor(a)", view(unsqueezed), self=lambda g, dim: F.squeeze(g, dim))
 
 
@@ -252,7 +257,9 @@ def flipped(self: np.ndarray) -> np.ndarray:
     return permuted(self, range(self.ndim)[::-1])
 
 
-op("transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)", view(transposed), self=lambda g, dim0, dim1: F.transpose(g, dim0, dim1))
+op("transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)",
+   view(transposed),
+   self=lambda g, dim0, dim1: F.transpose(g, dim0, dim1))  # fmt: skip
 op("permute(Tensor(a) self, int[] dims) -> Tensor(a)", view(ordered), self=lambda g, dims: unpermuted(g, dims))
 op("t(Tensor(a) self) -> Tensor(a)", view(flipped), self=lambda g: F.t(g))
 
@@ -271,7 +278,8 @@ def moved(self: Tensor, source: Shape, destination: Shape) -> Tensor:
     """Each dimension of `source` at its place in `destination`, the others in order."""
     if len(source) != len(destination):
         raise RuntimeError(
-            f"movedim: Invalid source or destination dims: source ({list(source)} dims) should contain the same number of dims as destination "
+            f"movedim: Invalid source or destination dims: source ({list(source)} dims) should contain the same number of dims as "
+            "destination "
             f"({list(destination)} dims)"
         )
     start, end = [dimension(d, self) for d in source], [dimension(d, self) for d in destination]
@@ -307,8 +315,10 @@ def moveaxis_int(self: Tensor, source: int, destination: int) -> Tensor:
 
 # -- transposes that read as attributes ------------------------------------------------------------------------------------------
 REVERSED = (
-    "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will throw an error in a future release. "
-    "Consider `x.mT` to transpose batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to reverse the dimensions of a tensor."
+    "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will throw an error in a "
+    "future release. "
+    "Consider `x.mT` to transpose batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to reverse the dimensions of "
+    "a tensor."
 )
 
 
