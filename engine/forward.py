@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, modes
-from .graph import Node, Saved, Walk, edge_of, end_of, fit
+from .graph import Node, Saved, edge_of, end_of, fit
 from .registry import F
 from .tensor import Tensor, rare, wrap
 from .views import replayed
+from .walk import Walk
 
 NO_FORMULA = (
     "Trying to use forward AD with {name} that does not support it because it has not been implemented yet.\n"
@@ -178,10 +179,13 @@ def _linear(op: Any, values: list[Any], outs: list[Tensor]) -> list[Any]:
 
 
 def _multilinear(op: Any, values: list[Any], outs: list[Tensor]) -> list[Any]:
-    """One call per argument that has a tangent, with the others as they are; summed."""
+    """One call per argument, with its tangent in its place and the others as they are; summed.
+
+    A missing tangent counts as zeros, which times infinity are NaN; elementwise PyTorch leaves it out.
+    """
     total: Any = None
     for i in op.diff:
-        tangent = tangent_of(values[i])
+        tangent = tangent_of(values[i]) if op.family.plan == "pointwise" else _tangent_or_zeros(values[i])
         if tangent is not None:
             part = op.run([*values[:i], tangent, *values[i + 1 :]])
             total = part if total is None else total + part
