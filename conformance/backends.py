@@ -173,6 +173,8 @@ class Torch(Backend):
         t = t.detach()
         if t.is_conj() or t.is_neg():
             t = t.resolve_conj().resolve_neg()
+        if t._is_zerotensor():
+            t = t.clone()
         return t.view(torch.int16).numpy().view(NUMPY["bfloat16"]) if t.dtype == torch.bfloat16 else t.numpy()
 
     def pointer(self, t: Any) -> int:
@@ -222,6 +224,9 @@ class Engine(Backend):
 
     def array(self, t: Any) -> np.ndarray:
         return t.numpy(force=True)
+
+    def pointer(self, t: Any) -> int:
+        return t.data_ptr()
 
     def resizable(self, value: TensorValue) -> Any:
         return self.make(value)
@@ -301,7 +306,9 @@ def spread(schema: Schema, args: dict[str, Any], keywords: bool = False, skip: i
 
 @cache
 def _forms(namespace: str, name: str) -> tuple[str, ...]:
-    made = []
+    made: list[str] = []
+    if name.startswith("_") and not name.startswith("__"):
+        return ()
     if hasattr(space(torch, namespace), name):
         made.append("function")
     if not namespace and hasattr(torch.Tensor, name):

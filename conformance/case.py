@@ -232,7 +232,7 @@ class Case:
 def _special(root: np.ndarray) -> list[str]:
     wide = root.astype(np.complex128)
     parts = (wide.real, wide.imag) if root.dtype.kind == "c" else (wide.real,)
-    tests = {
+    tests: dict[str, Any] = {
         "nan": np.isnan,
         "inf": np.isinf,
         "negative zero": lambda v: (v == 0) & np.signbit(v),
@@ -247,7 +247,7 @@ def _encode(value: Any) -> Any:
     if isinstance(value, Named):
         return {"named": value.name}
     if isinstance(value, TensorValue):
-        fields = {"dtype": value.dtype, "shape": list(value.shape), "values": [_number(x) for x in value.root.tolist()]}
+        fields: dict[str, Any] = {"dtype": value.dtype, "shape": list(value.shape), "values": [_number(x) for x in value.root.tolist()]}
         if not value.plain:
             fields.update(strides=list(value.strides), offset=value.offset)
         if value.requires_grad:

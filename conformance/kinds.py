@@ -41,7 +41,7 @@ def build(op: Declaration, src: Source, draws: frozenset[str] = frozenset()) -> 
 
 
 def _draw(src: Source, draft: Draft, argument: Argument) -> Any:
-    domain = draft.op.spec.domains.get(argument.name)
+    domain: Any = draft.op.spec.domains.get(argument.name)
     if getattr(domain, "always", False):
         return domain(src, draft)
     if argument.default is not REQUIRED and src.u8() < 100:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.database import InMemoryExampleDatabase
 
 BLOCK = 1 << 16
+Bytes = bytes  # a source has a method of that name
 ROOM = 1 << 13  # no case reads more than this; past it a source reads zeros
 
 
@@ -19,7 +20,7 @@ class Source(Protocol):
 
     def u8(self) -> int: ...
 
-    def bytes(self, count: int) -> bytes: ...
+    def bytes(self, count: int) -> Bytes: ...
 
 
 class NpSource:
@@ -35,12 +36,12 @@ class NpSource:
         self.position = at + 1
         return self.buffer[at] if at < len(self.buffer) else 0
 
-    def bytes(self, count: int) -> bytes:
+    def bytes(self, count: int) -> Bytes:
         at = self.position
         self.position = at + count
         return self.buffer[at : at + count].ljust(count, b"\0")
 
-    def taken(self, start: int) -> bytes:
+    def taken(self, start: int) -> Bytes:
         """The bytes read since `start`."""
         return self.buffer[start : self.position].ljust(self.position - start, b"\0")
 
@@ -59,7 +60,7 @@ class HypSource:
     def u8(self) -> int:
         return self.draw(_BYTE)
 
-    def bytes(self, count: int) -> bytes:
+    def bytes(self, count: int) -> Bytes:
         return self.draw(st.binary(min_size=count, max_size=count))
 
 
@@ -98,7 +99,7 @@ def shrink(build: Callable[[Source], Any], fails: Callable[[Any], bool], raw: by
             last.append(case)
             raise Failed
 
-    for run in (lambda: attempt.hypothesis.fuzz_one_input(raw), attempt):
+    for run in (lambda: attempt.hypothesis.fuzz_one_input(raw), attempt):  # type: ignore[attr-defined]
         try:
             run()
         except Failed:

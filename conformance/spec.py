@@ -25,6 +25,7 @@ class Spec:
     ulp: int = 4
     sums: bool = False
     call: Callable[..., Any] | None = None
+    contents: bool = True
 
     @property
     def op(self) -> str:
@@ -32,18 +33,29 @@ class Spec:
         return self.key.split("[")[0]
 
 
-def spec(key: str, *, why: str = "", ulp: int = 4, sums: bool = False, call: Callable[..., Any] | None = None, **domains: Any) -> Spec:
+def spec(
+    key: str,
+    *,
+    why: str = "",
+    ulp: int = 4,
+    sums: bool = False,
+    call: Callable[..., Any] | None = None,
+    contents: bool = True,
+    **domains: Any,
+) -> Spec:
     """Register what is special about `key` (`"log"`, or a further variant `"amax[ties]"`).
 
-    `ulp` widens the second tier of equality, `sums` leaves the sign of a zero open where sums are made in the library's own
-    order, and `call` (called with the module, then the arguments by name) replaces the
-    public call; each needs a `why`. Raises SpecError where the key is taken or a reason is missing.
+    `ulp` widens the second tier of equality, `sums` leaves open what the order of a library's sums decides (the sign of a
+    zero, which part of an infinite complex number is NaN), `call` (called with the module, then the arguments by name)
+    replaces the public call, `contents=False` says that results are uninitialised memory; each needs a `why`.
+
+    Raises SpecError where the key is taken or a reason is missing.
     """
     if key in SPECS:
         raise SpecError(f"there are two specs for {key}")
-    if (ulp != 4 or sums or call is not None) and not why:
+    if (ulp != 4 or sums or call is not None or not contents) and not why:
         raise SpecError(f"the spec for {key} widens the comparison or replaces the call without saying why")
-    SPECS[key] = Spec(key, domains, why, ulp, sums, call)
+    SPECS[key] = Spec(key, domains, why, ulp, sums, call, contents)
     return SPECS[key]
 
 

@@ -95,7 +95,7 @@ class Trial:
         left = self.seen(self.subject, case)
         made = compare(left, right, self._reference(case), self.op.spec.ulp, self.op.spec.sums)
         made.raised = isinstance(right.get("raises"), Raised)
-        made.observed += self.property.judges_errors and made.raised
+        made.observed += made.raised and (self.property.judges_errors or right["raises"].refuses)
         return made
 
     def _reference(self, case: Case) -> Reference:

@@ -22,7 +22,7 @@ def backward_errors(B: Backend, op: Declaration, case: Case) -> See:
     """Backward refuses, in PyTorch's words, what has no grad, is no scalar, was freed, or gets a wrong seed."""
     for i, t in enumerate(B.outputs(B.call(op, B.inputs(case, False)))):
         yield f"without grad[{i}]", attempt(t.backward)
-        yield f"grad without grad[{i}]", attempt(lambda t=t: B.m.autograd.grad(t, t))
+        yield f"grad without grad[{i}]", attempt(B.m.autograd.grad, t, t)
     inputs, outputs = recorded(B, op, case)
     for i, t in enumerate(outputs):
         shape = tuple(t.shape)
@@ -32,13 +32,13 @@ def backward_errors(B: Backend, op: Declaration, case: Case) -> See:
         for word, sides in (("longer", (*shape, 2)), ("scalar", ()), ("grown", tuple(n + 1 for n in shape))):
             if sides != shape:
                 wrong = B.make(case.cotangent(sides, B.dtype(t)))
-                yield f"{word} seed[{i}]", attempt(lambda t=t, w=wrong: t.backward(w, retain_graph=True))
+                yield f"{word} seed[{i}]", attempt(t.backward, wrong, retain_graph=True)
         for name in ("int64", "complex64", "float64"):
             wrong = B.make(case.cotangent(shape, name))
-            yield f"{name} seed[{i}]", attempt(lambda t=t, w=wrong: t.backward(w, retain_graph=True))
-        yield f"number as seed[{i}]", attempt(lambda t=t: t.backward(1.5))
-        yield f"once[{i}]", attempt(lambda t=t, s=seed: t.backward(s))
-        yield f"twice[{i}]", attempt(lambda t=t, s=seed: t.backward(s))
+            yield f"{name} seed[{i}]", attempt(t.backward, wrong, retain_graph=True)
+        yield f"number as seed[{i}]", attempt(t.backward, 1.5)
+        yield f"once[{i}]", attempt(t.backward, seed)
+        yield f"twice[{i}]", attempt(t.backward, seed)
         break
     for name, x in inputs.items():
         yield f"gradient.{name}", x.grad
@@ -94,7 +94,7 @@ def hooks(B: Backend, op: Declaration, case: Case) -> See:
     def watch(word: str, replace: bool) -> Any:
         def hook(g: Any) -> Any:
             order.append(word)
-            seen[f"{word} #{len(order)}"] = g.clone()
+            seen[f"{word}, call {order.count(word)}"] = g.clone()
             return g * 2 if replace else None
 
         return hook
@@ -117,7 +117,7 @@ def hooks(B: Backend, op: Declaration, case: Case) -> See:
     for name, x in inputs.items():
         yield f"gradient.{name}", x.grad
     plain = B.outputs(B.call(op, B.inputs(case, False)))
-    yield "without grad", [attempt(lambda t=t: t.register_hook(print)) for t in plain[:1]]
+    yield "without grad", [attempt(t.register_hook, print) for t in plain[:1]]
 
 
 @prop(differentiable, "differentiable", script=BACKWARD)
@@ -150,7 +150,7 @@ def stale_saved_value(B: Backend, op: Declaration, case: Case) -> See:
     chosen = [c for c in subsets(case) if c]
     for which in islice(chosen, 7):
         for target in [*_tensor_names(case), "result"]:
-            outcome = attempt(lambda which=which, target=target: _write_then_backward(B, op, case, which, target))
+            outcome = attempt(_write_then_backward, B, op, case, which, target)
             yield f"{target} written, {of(which)} require grad", outcome
 
 

@@ -11,12 +11,12 @@ from ..backends import Backend
 from ..backends import forms as public_forms
 from ..case import DIFFERENTIABLE, NUMPY, OMITTED, Case, TensorValue, row_major, tensor_value
 from ..spec import Declaration
-from .register import attempt, not_a_write, prop, strides
+from .register import attempt, prop, strides
 
 See = Iterator[tuple[str, Any]]
 
 
-@prop(not_a_write, script="print(result)")
+@prop(lambda op: not op.schema.is_inplace and public_forms(op) != ("internal",), script="print(result)")
 def forms(B: Backend, op: Declaration, case: Case) -> See:
     """Function, method and operator, with positions or keywords, are all there and agree with PyTorch's."""
     available = public_forms(op)

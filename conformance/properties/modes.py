@@ -54,7 +54,11 @@ def _inference(B: Backend, op: Declaration, args: dict[str, Any]) -> See:
         yield "mode", (B.m.is_grad_enabled(), B.m.is_inference_mode_enabled())
     yield "after inference", (B.m.is_grad_enabled(), B.m.is_inference_mode_enabled())
     for i, t in enumerate(B.outputs(result)):
-        yield f"inference version[{i}]", attempt(lambda t=t: t._version)
+        yield f"inference version[{i}]", attempt(getattr, t, "_version")
+
+
+def _flagged(t: Any) -> bool:
+    return t.requires_grad_().requires_grad
 
 
 @prop(
@@ -71,9 +75,9 @@ def detach(B: Backend, op: Declaration, case: Case) -> See:
         yield f"value[{i}]", d
         yield f"layout[{i}]", (strides(d), d.storage_offset())
         yield f"shared[{i}]", not t.numel() or B.pointer(d) == B.pointer(t)
-        yield f"requires_grad_[{i}]", attempt(lambda d=d: d.requires_grad_().requires_grad)
+        yield f"requires_grad_[{i}]", attempt(_flagged, d)
         d = t.detach()
-        outcome = attempt(lambda d=d: d.zero_())
+        outcome = attempt(d.zero_)
         yield f"write[{i}]", outcome
         yield f"seen[{i}]", t
         yield f"version[{i}]", (d._version, t._version)

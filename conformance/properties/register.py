@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..backends import Backend
+import numpy as np
+
+from ..backends import Backend, truth
 from ..case import Case
+from ..kinds import build
 from ..outcome import Observations, Raised
+from ..source import stream
 from ..spec import Declaration
 
 Observer = Callable[[Backend, Declaration, Case], Iterator[tuple[str, Any]]]
@@ -49,20 +54,20 @@ def observe(made: Property, B: Backend, op: Declaration, case: Case) -> Observat
     seen: Observations = {}
     try:
         for label, thing in made.observe(B, op, case):
-            _record(B, seen, label, thing)
+            _record(B, seen, label, thing, op.spec.contents)
     except Exception as error:
         seen["raises"] = Raised.of(error)
     return seen
 
 
-def _record(B: Backend, seen: Observations, label: str, thing: Any) -> None:
-    """Tensors are copied at once: a later write must not change what was seen."""
+def _record(B: Backend, seen: Observations, label: str, thing: Any, contents: bool) -> None:
+    """Tensors are copied at once: a later write must not change what was seen. Without `contents` only dtype and shape count."""
     if B.is_tensor(thing):
-        seen[label] = B.read(thing)
+        seen[label] = B.read(thing) if contents else np.zeros_like(B.read(thing))
     elif isinstance(thing, (list, tuple)) and any(B.is_tensor(x) or isinstance(x, (list, tuple, BaseException)) for x in thing):
         seen[label] = f"{'list' if isinstance(thing, list) else 'tuple'} of {len(thing)}"
         for i, part in enumerate(thing):
-            _record(B, seen, f"{label}[{i}]", part)
+            _record(B, seen, f"{label}[{i}]", part, contents)
     elif isinstance(thing, BaseException):
         seen[label] = Raised.of(thing)
     else:
@@ -74,17 +79,18 @@ def strides(t: Any) -> Any:
     return tuple(t.stride()) if t.numel() else "empty"
 
 
-def attempt(call: Callable[[], Any]) -> Any:
+def attempt(call: Callable[..., Any], *args: Any, **named: Any) -> Any:
     """What a call returns, or the exception it raised."""
     try:
-        return call()
+        return call(*args, **named)
     except Exception as error:
         return error
 
 
 # -- when a property applies ----------------------------------------------------------------------------------------------
 def has_tensors(op: Declaration) -> bool:
-    return bool(op.tensors)
+    """Tensors in and tensors out."""
+    return bool(op.tensors) and "Tensor" in op.schema.returns
 
 
 def not_a_write(op: Declaration) -> bool:
@@ -92,7 +98,31 @@ def not_a_write(op: Declaration) -> bool:
 
 
 def differentiable(op: Declaration) -> bool:
-    return op.has_gradient and not op.schema.is_inplace
+    return op.has_gradient and has_tensors(op) and not op.schema.is_inplace and records(op)
+
+
+_RECORDS: dict[str, bool] = {}
+
+
+def records(op: Declaration) -> bool:
+    """False where PyTorch accepts the op's cases but never records one: a composite does not say so itself."""
+    found = _RECORDS.get(op.key)
+    return found if found is not None else _RECORDS.setdefault(op.key, _ever_recorded(op))
+
+
+def _ever_recorded(op: Declaration, tries: int = 40) -> bool:
+    accepted = False
+    cases = stream(lambda src: build(op, src, frozenset({"differentiable"})), 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(tries):
+            found = attempt(lambda: truth.outputs(truth.call(op, truth.inputs(next(cases)[0], True))))
+            if isinstance(found, Exception):
+                continue
+            if any(t.requires_grad for t in found):
+                return True
+            accepted = True
+    return not accepted
 
 
 def writes(op: Declaration) -> bool:

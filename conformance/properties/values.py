@@ -45,7 +45,7 @@ def promotion(B: Backend, op: Declaration, case: Case) -> See:
     yield "value", result
 
 
-@prop(not_a_write, script="print(result.stride(), result.is_contiguous())")
+@prop(lambda op: not_a_write(op) and "Tensor" in op.schema.returns, script="print(result.stride(), result.is_contiguous())")
 def layout(B: Backend, op: Declaration, case: Case) -> See:
     """The result has PyTorch's strides, also for strided, expanded and empty inputs."""
     for i, t in enumerate(B.outputs(B.call(op, B.inputs(case, False)))):
@@ -75,7 +75,7 @@ def _start(B: Backend, x: Any, t: Any) -> int | None:
     return start if reach and 0 <= start < reach * x.element_size() else None
 
 
-@prop(script="print(repr(result))")
+@prop(lambda op: op.spec.contents, script="print(repr(result))")
 def repr(B: Backend, op: Declaration, case: Case) -> See:
     """The printed text of results is PyTorch's, with dtype, requires_grad and grad_fn."""
     result = B.call(op, B.inputs(case, True))

@@ -185,3 +185,14 @@ def test_an_answer_pytorch_gives_in_another_layout_is_no_error():
     assert not found.differences and set(found.verdicts) <= {"lanes", "bitwise"}
     mine["value"][3] = -1e-30
     assert compare(mine, theirs, trial._reference(case)).differences
+
+
+def test_sums_leave_open_only_what_their_order_decides():
+    theirs = np.array([0.0, complex(np.inf, np.nan), 1 + 2j, 3.0], np.complex64)
+    mine = np.array([-0.0, complex(np.nan, np.inf), 1 + 2j, 3.0], np.complex64)
+    assert arrays(mine, theirs, sums=True) == ("order", "")
+    assert arrays(mine, theirs)[1]
+    for at, wrong in ((0, 1e-30), (1, 5.0), (2, 1 - 2j), (3, np.nan)):
+        planted = mine.copy()
+        planted[at] = wrong
+        assert arrays(planted, theirs, sums=True)[1], at
