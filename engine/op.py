@@ -312,6 +312,8 @@ class Op:
     def _record(self, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...]) -> None:
         live = [(i, t) for i, t in enumerate(outs) if t._dtype.differentiable]
         if not live:
+            if self.family.promote is not None:  # the caller asked for integers, with `dtype=`
+                raise RuntimeError(f"Autograd not support dtype: {outs[0]._dtype.scalar_name}")
             return
         node = self.make_node(values, outs, needs)
         for i, t in live:
@@ -320,10 +322,11 @@ class Op:
     def make_node(self, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...]) -> OpNode:
         """The node of this call; `outs` are read for what rules want of them."""
         plan = self._plan(needs)
-        several = len(outs) > 1 or self.schema.returns_list
+        live = [t for t in outs if t._dtype.differentiable]  # indices come after the values, and are no outputs of the node
+        several = len(live) > 1 or self.schema.returns_list
         node = self.NodeOfSeveral() if several else self.Node()
         if several:
-            node.outputs = [(t._array.shape, t._dtype) for t in outs]
+            node.outputs = [(t._array.shape, t._dtype) for t in live]
         node.plan, node.extras = plan, None
         edges, fits = [], []
         for need, i in zip(needs, self.diff, strict=True):
@@ -517,7 +520,7 @@ class OpNode(Node):
         ]
 
     def _materialised(self, gs: list[Any], recording: bool) -> list[Any]:
-        zeros = [np.zeros(shape, d.np) if g is None and d.differentiable else g for g, (shape, d) in zip(gs, self.outputs, strict=True)]
+        zeros = [np.zeros(shape, d.np) if g is None else g for g, (shape, d) in zip(gs, self.outputs, strict=True)]
         return [wrap(z, OF_NUMPY[z.dtype]) if recording and type(z) is np.ndarray else z for z in zeros]
 
     def _unpack(self, recording: bool, gs: Sequence[Any]) -> list[Any]:
@@ -638,7 +641,8 @@ def _version(value: Any) -> Any:
 def _check_version(value: Any, then: Any, node: OpNode) -> None:
     if type(value) is Saved:
         if value.counter is not None and value.counter[0] != then:
-            raise modified(value.dtype, value.array.shape, node, value.nr, value.counter[0], then)
+            by = node if value.dtype.differentiable else None
+            raise modified(value.dtype, value.array.shape, by, value.nr, value.counter[0], then)
     elif isinstance(value, Tensor):
         now = value._counter[0]  # type: ignore[index]
         if now != then:

@@ -15,7 +15,7 @@ from .graph import FREED, FREED_TWICE, Saved, edge_of, fit_array, sequence
 from .schema import REQUIRED
 from .silence import loud, quiet
 from .strided import laid_out
-from .tensor import LEAF, Tensor
+from .tensor import LEAF, Tensor, wrap
 
 if TYPE_CHECKING:
     from .op import Op, Plan
@@ -214,6 +214,18 @@ def specialisable(op: Op) -> int:
     return count if fits and op.promoted == tuple(range(count)) else 0
 
 
+def fast_dtypes(op: Op, count: int) -> frozenset[dtypes.dtype]:
+    """The dtypes in which operands of one dtype give a result computed in it; the others PyTorch refuses or promotes."""
+    taken = set()
+    for d in FAST:
+        try:
+            if op.family.promote([wrap(np.zeros(1, d.np), d)] * count) is d:  # type: ignore[misc]  # a specialisable op promotes
+                taken.add(d)
+        except (RuntimeError, NotImplementedError):
+            continue
+    return frozenset(taken)
+
+
 def specialise(op: Op, slow: Any, numbers: bool) -> Any:
     """`call(a[, b])`: the specialised op where the operands agree, `slow` elsewhere; None where `op` has no such form."""
     count = specialisable(op)
@@ -221,7 +233,7 @@ def specialise(op: Op, slow: Any, numbers: bool) -> Any:
         return None
     space: dict[str, Any] = {f"d{i}": a.default for i, a in enumerate(op.schema.arguments) if i >= count}
     space |= {f"plan_{_mask_name(m)}": fast_plan(op, m) for m in (_masks(len(op.diff)) if op.diff else ())}
-    space |= {"Tensor": Tensor, "FAST": FAST, "current": modes.current, "slow": slow, "quiet": quiet, "loud": loud, "kernel": op.kernel}
+    space |= {"Tensor": Tensor, "FAST": fast_dtypes(op, count), "current": modes.current, "slow": slow, "quiet": quiet, "loud": loud, "kernel": op.kernel}
     space |= {"ndarray": np.ndarray, "asarray": np.asarray, "OF_NUMPY": dtypes.OF_NUMPY, "Saved": Saved, "LEAF": LEAF, "edge_of": edge_of}
     space |= {"Node": op.Node, "laid_out": laid_out, "sequence": sequence, "constant": constant, "NUMBERS": numbers}
     exec(compile(source_of(op, count), f"<{op.key}>", "exec"), space)
