@@ -1,0 +1,115 @@
+"""The backward walk by identities that need no PyTorch: what sums, what is freed, what survives."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+import engine
+
+
+def leaf(*values: float) -> engine.Tensor:
+    return engine.tensor(list(values), requires_grad=True)
+
+
+def test_gradient_of_a_square_is_twice_the_value():
+    x = leaf(1.0, -2.0, 3.0)
+    (x * x).backward(engine.tensor([1.0, 10.0, -1.0]))
+    assert x.grad.tolist() == [2.0, -40.0, -6.0]
+
+
+def test_a_second_backward_adds_in_place():
+    x = leaf(3.0)
+    (x * 2).backward()
+    first = x.grad
+    (x * 2).backward()
+    assert x.grad is first
+    assert x.grad.tolist() == [4.0]
+
+
+def test_a_graph_of_100_000_nodes_needs_no_stack():
+    x = leaf(1.0)
+    y = x
+    for _ in range(100_000):
+        y = y * 1.0
+    y.backward()
+    assert x.grad.tolist() == [1.0]
+
+
+def test_a_graph_dies_with_its_last_reference_without_the_collector():
+    gc.collect()
+    gc.disable()
+    try:
+        x = leaf(1.0, 2.0)
+        y = (x * x).exp()
+        node, middle = weakref.ref(y.grad_fn), weakref.ref(y)
+        del y
+        assert node() is None and middle() is None
+        alive = weakref.ref(x)
+        del x
+        assert alive() is None
+    finally:
+        gc.enable()
+
+
+def test_backward_from_many_threads_adds_up_exactly():
+    x = leaf(1.0, 2.0)
+
+    def work() -> None:
+        for _ in range(50):
+            engine.autograd.grad((x * 3).sum(), x)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert engine.autograd.grad((x * 3).sum(), x)[0].tolist() == [3.0, 3.0]
+
+
+def test_a_view_written_to_keeps_the_rest_of_the_base():
+    x = leaf(1.0, 2.0, 3.0)
+    y = x * 1
+    y[1:].mul_(10)
+    y.sum().backward()
+    assert y.tolist() == [1.0, 20.0, 30.0]
+    assert x.grad.tolist() == [1.0, 10.0, 10.0]
+
+
+def test_a_stale_saved_value_is_an_error_and_not_a_wrong_gradient():
+    x = leaf(1.0, 2.0)
+    y = x * 1
+    z = y * y
+    y.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        z.sum().backward()
+
+
+def test_numpy_shares_memory_and_refuses_a_recorded_tensor():
+    array = np.zeros(3, np.float32)
+    t = engine.from_numpy(array)
+    t.add_(1)
+    assert array.tolist() == [1.0, 1.0, 1.0]
+    with pytest.raises(RuntimeError, match="requires grad"):
+        t.requires_grad_().numpy()
+
+
+def test_numpy_keeps_its_own_warning_policy():
+    with np.errstate(divide="raise"):
+        assert engine.tensor([1.0]).div(0.0).tolist() == [float("inf")]
+        with pytest.raises(FloatingPointError):
+            np.array([1.0]) / np.array([0.0])
+
+
+def test_an_array_a_user_holds_is_never_written_by_backward():
+    x = leaf(1.0, 2.0)
+    seed = engine.tensor([1.0, 1.0])
+    (x + 0).backward(seed)
+    held = x.grad.numpy().copy()
+    (x + 0).backward(seed)
+    assert seed.tolist() == [1.0, 1.0]
+    assert x.grad.tolist() == (2 * held).tolist()
