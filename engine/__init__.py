@@ -1,6 +1,6 @@
 """An autograd engine in pure Python on NumPy, with PyTorch's semantics and names."""
 
-from . import autograd, nn, ops, optim
+from . import autograd, linalg, nn, ops, optim
 from .calls import FUNCTIONS as _functions
 from .device import channels_last, channels_last_3d, contiguous_format, device, layout, memory_format, preserve_format, strided
 from .dtypes import ALL as _all
