@@ -9,7 +9,7 @@ import engine
 from engine.op import OPS
 from engine.specialise import specialisable
 
-NAMES = sorted(key for key, op in OPS.items() if specialisable(op) and op.differentiable)
+NAMES = sorted(key for key, op in OPS.items() if specialisable(op) and op.differentiable and op.family.function)
 
 
 def operands(count: int, dtype: str) -> list[engine.Tensor]:
@@ -30,7 +30,10 @@ def outcome(call, count: int, dtype: str) -> tuple:
     if result.grad_fn is None:
         return result.numpy().tobytes(), None
     seed = engine.from_numpy(np.random.default_rng(2).standard_normal(result.shape).astype(result.detach().numpy().dtype))
-    grads = engine.autograd.grad(result, inputs, seed, allow_unused=True)
+    try:
+        grads = engine.autograd.grad(result, inputs, seed, allow_unused=True)
+    except (RuntimeError, NotImplementedError) as error:
+        return type(error), str(error)
     return result.detach().numpy().tobytes(), result.grad_fn.name(), [None if g is None else g.numpy().tobytes() for g in grads]
 
 
@@ -40,8 +43,7 @@ def test_specialised_call_equals_generic_call(key: str, dtype: str):
     op = OPS[key]
     count = specialisable(op)
     defaults = [a.default for a in op.schema.arguments[count:]]
-    public = getattr(engine, op.schema.name, None) or getattr(engine.Tensor, op.schema.name)
-    assert outcome(public, count, dtype) == outcome(lambda *inputs: op.run([*inputs, *defaults]), count, dtype)
+    assert outcome(getattr(engine, op.schema.name), count, dtype) == outcome(lambda *inputs: op.run([*inputs, *defaults]), count, dtype)
 
 
 def test_there_is_something_to_compare():
