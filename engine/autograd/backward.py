@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+import weakref
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph import Handle, Hooks, Walk, edge_of, end_of, extras, rare
-from ..registry import F
-from ..tensor import LEAF, Tensor, method, wrap
-from ..views import node_of
 from .. import modes
-import weakref
+from ..dtypes import OF_NUMPY, dtype
+from ..graph import AccumulateGrad, Handle, Hooks, edge_of, end_of, extras
+from ..registry import F
+from ..size import Size
+from ..tensor import LEAF, Tensor, method, rare, wrap
+from ..views import node_of
+from ..walk import Walk
 
 NO_GRAD = "element {i} of tensors does not require grad and does not have a grad_fn"
 CYCLE = (
@@ -20,6 +23,42 @@ CYCLE = (
     "We recommend using autograd.grad when creating the graph to avoid this. If you have to use this function, make sure to reset the .grad fields "
     "of your parameters to None after use to break the cycle and avoid the leak."
 )
+BATCHED = (
+    "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch dimension. The sizes of the remaining dimensions "
+    "are expected to match the shape of corresponding output, but a mismatch was detected: grad_output[{i}] has a shape of {g} and output[{i}] has "
+    "a shape of {t}. If you only want some tensors in `grad_output` to be considered batched, consider using vmap."
+)
+NEITHER = "all inputs have to be Tensors or GradientEdges, but got {}"
+
+
+class GradientEdge(NamedTuple):
+    """A place in the graph: where the gradient of output `output_nr` of `node` arrives."""
+
+    node: Any
+    output_nr: int
+    ownership_token: Any = None
+
+
+class End(NamedTuple):
+    """A root or an input of a walk: the node or leaf itself, which output, and its shape and dtype; `where` is None outside of any graph."""
+
+    where: Any
+    nr: int
+    shape: Size
+    dtype: dtype
+
+
+def end(value: Any) -> End:
+    """What a walk calls a tensor or an edge."""
+    if isinstance(value, GradientEdge):
+        node = value.node
+        if isinstance(node, AccumulateGrad):
+            return End(node.variable, 0, node.variable.shape, node.variable._dtype)
+        shape, d = extras(node).outputs[value.output_nr]
+        return End(node, value.output_nr, Size(shape), d)
+    node_of(value)
+    edge = edge_of(value)
+    return End(None if edge is None else end_of(edge), value._nr, value.shape, value._dtype)
 
 
 def backward(
@@ -35,14 +74,23 @@ def backward(
     `grad_tensors` holds one cotangent per tensor, of its shape; None stands for ones where the tensor has one element.
     Raises RuntimeError where a tensor requires no grad, is not scalar and has no cotangent, or was freed by an earlier pass.
     """
-    roots = as_tuple(tensors)
-    if inputs is not None and len(as_tuple(inputs)) == 0:
+    if grad_variables is not None:
+        warnings.warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning, stacklevel=2)
+        if grad_tensors is not None:
+            raise RuntimeError(
+                "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`. Please only use `grad_tensors`."
+            )
+        grad_tensors = grad_variables
+    ends = () if inputs is None else as_tuple(inputs)
+    if inputs is not None and not ends:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
-    seeds = make_seeds(roots, as_tuple(grad_tensors, len(roots)), batched=False)
-    keep = create_graph if retain_graph is None else retain_graph
+    roots = as_tuple(tensors)
+    seeds = make_seeds(roots, given_for(roots, grad_tensors))
     if create_graph:
         warnings.warn(CYCLE, UserWarning, stacklevel=3)
-    run(roots, seeds, keep, create_graph, None if inputs is None else as_tuple(inputs), accumulate=True, allow_unreachable=True)
+    starts = starts_of(roots, seeds, create_graph)
+    targets = None if inputs is None else accumulated_into(ends)
+    Walk(create_graph if retain_graph is None else retain_graph, create_graph, targets, True).run(starts)
 
 
 def grad(
@@ -58,46 +106,95 @@ def grad(
 ) -> tuple[Any, ...]:
     """Gradients of `outputs` with respect to `inputs`, as a tuple; `.grad` is not touched.
 
+    With `is_grads_batched` the first dimension of each cotangent, and of each result, counts independent ones.
     Raises RuntimeError for an input that was not used (unless `allow_unused`), ValueError where `materialize_grads`
     meets `allow_unused=False`.
     """
     if materialize_grads and allow_unused is False:
         raise ValueError(f"Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused={allow_unused}.")
+    unused = materialize_grads if allow_unused is None else allow_unused
     roots, ends = as_tuple(outputs), as_tuple(inputs)
+    if not only_inputs:
+        warnings.warn("only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for other parts of the graph, please use torch.autograd.backward.", FutureWarning, stacklevel=2)
+    given = given_for(roots, grad_outputs)
+    keep = create_graph if retain_graph is None else retain_graph
+    if is_grads_batched:
+        results = batched(roots, given, ends, keep, create_graph, unused)
+    else:
+        results = gradients(roots, make_seeds(roots, given), ends, keep, create_graph, unused)
+    if not materialize_grads:
+        return results
+    if any(g is None and isinstance(t, GradientEdge) for g, t in zip(results, ends, strict=True)):
+        raise RuntimeError("materialize_grads cannot be used when the given input is a GradientEdge")
+    return tuple(F.zeros_like(t) if g is None else g for g, t in zip(results, ends, strict=True))
+
+
+def gradients(
+    roots: tuple[Any, ...], seeds: list[Tensor | None], ends: tuple[Any, ...], keep: bool, recording: bool, unused: bool
+) -> tuple[Any, ...]:
+    """One walk that captures what arrives at `ends`; None where nothing does and `unused` allows it."""
     if not ends:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
-    seeds = make_seeds(roots, as_tuple(grad_outputs, len(roots)), batched=is_grads_batched)
-    keep = create_graph if retain_graph is None else retain_graph
-    unused = materialize_grads if allow_unused is None else allow_unused
-    results = run(roots, seeds, keep, create_graph, ends, accumulate=False, allow_unreachable=unused)
-    if materialize_grads:
-        return tuple(F.zeros_like(t) if g is None else g for g, t in zip(results, ends, strict=True))
-    return results
+    starts = starts_of(roots, seeds, recording)
+    targets, places = captured_at(ends)
+    captured = Walk(keep, recording, targets, False).run(starts)
+    given = {id(g._array): g for g in seeds if g is not None}  # a cotangent that arrives as it was given is that very tensor
+    results = []
+    for i, place in enumerate(places):
+        g = captured.get(place)
+        if g is None and not unused:
+            raise RuntimeError(
+                f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior."
+            )
+        g = given.get(id(g), g)
+        results.append(g if g is None or isinstance(g, Tensor) else wrap(g, OF_NUMPY[g.dtype]))
+    return tuple(results)
 
 
-def as_tuple(value: Any, count: int = 0) -> tuple[Any, ...]:
-    if value is None:
-        return (None,) * count
-    return (value,) if isinstance(value, Tensor) else tuple(value)
+def batched(roots: tuple[Any, ...], given: tuple[Any, ...], ends: tuple[Any, ...], keep: bool, recording: bool, unused: bool) -> tuple[Any, ...]:
+    """One walk per entry of the cotangents' first dimension; results stacked."""
+    for i, (t, g) in enumerate(zip(roots, given, strict=False)):
+        if isinstance(g, Tensor) and g.shape[1:] != t.shape:
+            raise RuntimeError(BATCHED.format(i=i, g=g[0].shape, t=t.shape))
+    sizes = [g.shape[0] for g in given if g is not None]
+    if len(set(sizes)) > 1:
+        raise ValueError(f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sizes} for the mapped dimension")
+    rows = []
+    for k in range(sizes[0] if sizes else 0):
+        seeds = make_seeds(roots, tuple(None if g is None else F.select(g, 0, k) for g in given))
+        rows.append(gradients(roots, seeds, ends, keep or k < sizes[0] - 1, recording, unused))
+    return tuple(None if column[0] is None else F.stack(list(column)) for column in zip(*rows, strict=True))
 
 
-def make_seeds(roots: tuple[Any, ...], given: tuple[Any, ...], batched: bool) -> list[Tensor | None]:
-    """One cotangent per root: the given one, checked, or ones for a root of one real element."""
-    if len(given) != len(roots):
-        raise RuntimeError(f"got {len(roots)} tensors and {len(given)} gradients")
-    for t in roots:
-        if not isinstance(t, Tensor):
-            raise RuntimeError(f"all inputs have to be Tensors or GradientEdges, but got {type(t).__name__}")
-        node_of(t)
-    return [check_seed(i, t, g) if g is not None else implicit_seed(i, t) for i, (t, g) in enumerate(zip(roots, given, strict=True))]
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    return (value,) if isinstance(value, Tensor | GradientEdge) else tuple(value)
 
 
-def check_seed(i: int, t: Tensor, g: Any) -> Tensor:
-    if not isinstance(g, Tensor):
-        raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
+def given_for(roots: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
+    return (None,) * len(roots) if value is None else (value,) if isinstance(value, Tensor) else tuple(value)
+
+
+def make_seeds(roots: tuple[Any, ...], given: tuple[Any, ...]) -> list[Tensor | None]:
+    """One cotangent per root: the given one, checked, or ones for a root of one real element. Those too many are ignored, as PyTorch does."""
+    seeds: list[Tensor | None] = []
+    for i, (t, g) in enumerate(zip(roots, given, strict=False)):
+        if not isinstance(t, Tensor | GradientEdge):
+            raise AssertionError("Expected output to be a torch.Tensor")
+        if g is None:
+            seeds.append(implicit_seed(t))
+        elif isinstance(g, Tensor):
+            seeds.append(check_seed(i, end(t), g))
+        else:
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
+    if len(seeds) != len(roots):
+        raise RuntimeError(f"got {len(roots)} tensors and {len(seeds)} gradients")
+    return seeds
+
+
+def check_seed(i: int, t: End, g: Tensor) -> Tensor:
     if g.shape != t.shape:
         raise RuntimeError(f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {t.shape}.")
-    if t._dtype.is_complex != g._dtype.is_complex:
+    if t.dtype.is_complex != g._dtype.is_complex:
         raise RuntimeError(
             "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
             f"grad_output[{i}] has a dtype of {g.dtype} and output[{i}] has a dtype of {t.dtype}."
@@ -105,83 +202,77 @@ def check_seed(i: int, t: Tensor, g: Any) -> Tensor:
     return g
 
 
-def implicit_seed(i: int, t: Tensor) -> Tensor | None:
-    if node_of(t) is None:
+def implicit_seed(t: Any) -> Tensor | None:
+    if isinstance(t, Tensor) and node_of(t) is None:
         return None
-    if t._array.size != 1:
+    _, _, shape, d = end(t)
+    if shape.numel() != 1:
         raise RuntimeError("grad can be implicitly created only for scalar outputs")
-    if not t._dtype.is_floating_point:
-        raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {t.dtype}")
-    return wrap(np.ones(t._array.shape, t._array.dtype), t._dtype)
+    if not d.is_floating_point:
+        raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {d}")
+    return wrap(np.ones(shape, d.np), d)
 
 
-def run(
-    roots: tuple[Any, ...], seeds: list[Any], keep: bool, recording: bool, inputs: tuple[Any, ...] | None, *, accumulate: bool, allow_unreachable: bool
-) -> tuple[Any, ...]:
-    """One walk from `roots`; returns what arrived at `inputs`, or accumulates it there."""
-    starts = []
+def starts_of(roots: tuple[Any, ...], seeds: list[Any], recording: bool) -> list[tuple[Any, int, Any]]:
+    """Where the walk starts, and with what. Raises RuntimeError for a root that is in no graph."""
     on_tensors = recording or bool(modes.current() & modes.FORWARD)
+    starts = []
     for i, (t, g) in enumerate(zip(roots, seeds, strict=True)):
-        edge = edge_of(t)
-        if edge is None:
+        where, nr, _, d = end(t)
+        if where is None:
             raise RuntimeError(NO_GRAD.format(i=i))
-        g = g if g._dtype is t._dtype else F.to(g, t._dtype)
-        starts.append((end_of(edge), t._nr, g if on_tensors else g._array))
-    targets, places = None, []
-    if inputs is not None:
-        targets, places = find_targets(inputs, accumulate)
-    captured = Walk(keep, recording, targets, accumulate).run(starts)
-    if inputs is None:
-        return ()
-    given = {id(g._array): g for g in seeds}  # a cotangent that arrives as it was given is that very tensor
-    captured = {place: given.get(id(g), g) for place, g in captured.items()}
-    return deliver(inputs, places, captured, accumulate, allow_unreachable)
+        g = g if g._dtype is d else F.to(g, d)
+        starts.append((where, nr, g if on_tensors else g._array))
+    return starts
 
 
-def find_targets(inputs: tuple[Any, ...], accumulate: bool) -> tuple[dict[Any, int], list[Any]]:
+def captured_at(ends: tuple[Any, ...]) -> tuple[dict[Any, int], list[int]]:
+    """The walk's targets, and at which of them each input finds its gradient."""
     targets: dict[Any, int] = {}
-    places: list[Any] = []
-    for i, t in enumerate(inputs):
-        node_of(t)
-        edge = edge_of(t)
-        if edge is None:
-            if accumulate:
-                raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-            raise RuntimeError("One of the differentiated Tensors does not require grad")
-        places.append(targets.setdefault((end_of(edge), t._nr), i))
+    places = []
+    for i, t in enumerate(ends):
+        where, nr = input_end(t)
+        if where is None:
+            if node_of(t) is None:
+                raise RuntimeError("One of the differentiated Tensors does not require grad")
+            where = t  # requires grad and is in no graph: nothing arrives
+        places.append(targets.setdefault((where, nr), i))
     return targets, places
 
 
-def deliver(inputs: tuple[Any, ...], places: list[Any], captured: dict[int, Any], accumulate: bool, allow_unreachable: bool) -> tuple[Any, ...]:
-    results = []
-    for i, (t, place) in enumerate(zip(inputs, places, strict=True)):
-        g = captured.get(place)
-        if accumulate:
-            if g is not None and t._node is not LEAF:
-                g = as_tensor(g, t)
-                t._gradient = F.clone(g) if t._gradient is None else t._gradient + g
-            continue
-        if g is None and not allow_unreachable:
-            raise RuntimeError(
-                f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior."
-            )
-        results.append(None if g is None else as_tensor(g, t))
-    return tuple(results)
+def accumulated_into(ends: tuple[Any, ...]) -> dict[Any, int]:
+    """The targets of a walk that accumulates: leaves, and tensors that retain their gradient from now on."""
+    targets = {}
+    for i, t in enumerate(ends):
+        where, nr = input_end(t)
+        if isinstance(t, Tensor):
+            retain_grad(t)
+        targets[where, nr] = i
+    return targets
 
 
-def as_tensor(g: Any, like: Tensor) -> Tensor:
-    return g if isinstance(g, Tensor) else wrap(g, like._dtype)
+def input_end(t: Any) -> tuple[Any, int]:
+    if not isinstance(t, Tensor | GradientEdge):
+        raise RuntimeError(NEITHER.format(type(t).__name__))
+    return end(t)[:2]
 
 
 # -- what Tensor has of it ---------------------------------------------------------------------------------------------
-@method
+def _method(name: str) -> Any:
+    """A method under a name that means something else in this module."""
+
+    def attach(function: Any) -> Any:
+        function.__name__, function.__qualname__ = name, f"Tensor.{name}"
+        setattr(Tensor, name, function)
+        return function
+
+    return attach
+
+
+@_method("backward")
 def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
     """Accumulate gradients of this tensor into the leaves it was computed from; see `autograd.backward`."""
     backward(self, gradient, retain_graph, create_graph, inputs=inputs)
-
-
-Tensor.backward = Tensor._backward  # type: ignore[attr-defined]
-del Tensor._backward  # type: ignore[attr-defined]
 
 
 @method
@@ -198,7 +289,11 @@ def register_hook(self: Tensor, hook: Any) -> Handle:
         if slot.hooks is None:
             slot.hooks = Hooks()
         return Handle(slot.hooks, hook)
-    return Handle(extras(node).tensor_hooks.setdefault(self._nr, Hooks()), hook)
+    slot = rare(self)
+    if slot.hooks is None:
+        slot.hooks = Hooks()
+        extras(node).tensor_hooks.append((self._nr, slot.hooks))
+    return Handle(slot.hooks, hook)
 
 
 @method

@@ -1,0 +1,81 @@
+"""What happens to a gradient at a leaf: stored, copied into the leaf's layout, or added to what is there."""
+
+from __future__ import annotations
+
+import warnings
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from .graph import dense
+from .registry import F
+from .tensor import Tensor, wrap
+
+CONTRACT = (
+    "grad and param do not obey the gradient layout contract. This is not an error, but may impair performance.\n"
+    "grad.sizes() = {}, strides() = {}\nparam.sizes() = {}, strides() = {}"
+)
+
+
+def accumulate(leaf: Tensor, g: Any, recording: bool, sums: int) -> None:
+    """Store the first gradient, add later ones: in place, or out of place when recording.
+
+    `sums`: how often `g` was added to in place, which is the version it starts with.
+    """
+    old = leaf._gradient
+    if old is None:
+        if recording:
+            leaf._gradient = _recorded_copy(leaf, g)
+            return
+        # Taken as it is only where nobody else holds it: the argument here, the caller's variable, and ours.
+        if getrefcount(g) <= 3 and _laid_out_as(g, leaf._array) and g.flags.writeable:
+            leaf._gradient = wrap(g, leaf._dtype)
+            leaf._gradient._counter = [sums]
+        else:
+            leaf._gradient = _copied_for(leaf, g)
+        return
+    if recording:
+        leaf._gradient = old = old + g
+    else:
+        np.add(old._array, g, out=old._array)
+        if old._counter is not None:
+            old._counter[0] += 1
+    if not _laid_out_as(old._array, leaf._array):
+        sizes = list(leaf._array.shape)
+        warnings.warn(CONTRACT.format(sizes, list(old.stride()), sizes, list(leaf.stride())), UserWarning, stacklevel=2)
+
+
+def retain(t: Tensor, g: Tensor) -> None:
+    """Keep the gradient of a tensor that is no leaf: a copy, or the sum with what was kept."""
+    t._gradient = F.clone(g) if t._gradient is None else t._gradient + g
+
+
+def _recorded_copy(leaf: Tensor, g: Tensor) -> Tensor:
+    """A copy in the layout a gradient of `leaf` has, differentiable as what it copies."""
+    if not dense(leaf._array):
+        return F.clone(g, memory_format="contiguous_format")
+    return F.copy_(wrap(_empty_as(leaf._array, g._array), g._dtype), g)
+
+
+def _empty_as(leaf: np.ndarray, g: np.ndarray) -> np.ndarray:
+    if leaf.flags.c_contiguous:
+        return np.empty(leaf.shape, g.dtype)
+    return np.ndarray(leaf.shape, g.dtype, np.empty(leaf.size, g.dtype), 0, leaf.strides)
+
+
+def _laid_out_as(g: np.ndarray, leaf: np.ndarray) -> bool:
+    """PyTorch's layout contract: strides of a dense leaf, row-major otherwise."""
+    if leaf.flags.c_contiguous or not dense(leaf):
+        return g.flags.c_contiguous
+    return all(n == 1 or a == b for n, a, b in zip(g.shape, g.strides, leaf.strides, strict=True))
+
+
+def _copied_for(leaf: Tensor, g: np.ndarray) -> Tensor:
+    """A copy of `g` in the layout a gradient of `leaf` has; PyTorch writes it into new memory where the leaf is dense, so version 1."""
+    packed = dense(leaf._array)
+    array = np.empty_like(leaf._array, order="K") if packed and not leaf._array.flags.c_contiguous else np.empty(g.shape, g.dtype)
+    array[...] = g
+    made = wrap(array, leaf._dtype)
+    made._counter = [int(packed)]
+    return made

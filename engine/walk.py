@@ -1,0 +1,315 @@
+"""The walk that sends gradients from the roots to the leaves: in which order nodes run, and what hooks see on the way."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+from collections.abc import Callable, Sequence
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from . import dtypes, modes
+from .accumulate import accumulate, retain
+from .graph import AccumulateGrad, Hooks, Node, dense, end_of, type_name
+from .silence import loud, quiet
+from .tensor import Tensor, wrap
+
+_active = threading.local()
+
+
+def active() -> Walk | None:
+    """The innermost walk of this thread, inside hooks and rules; None outside."""
+    walks = getattr(_active, "walks", None)
+    return walks[-1] if walks else None
+
+
+class Walk:
+    """One backward pass: which nodes run, what has arrived at each, and where gradients are captured.
+
+    `targets` maps (node or leaf, output number) to the place in the result where its gradient goes; None accumulates
+    into every leaf. `accumulate` says that targets are not captured: leaves are accumulated into, nodes run.
+    """
+
+    _ids = itertools.count().__next__
+
+    def __init__(self, keep: bool, create_graph: bool, targets: dict[tuple[Any, int], int] | None, accumulate: bool) -> None:
+        self.keep, self.create_graph, self.targets, self.accumulate = keep, create_graph, targets, accumulate
+        self.recording = create_graph or bool(modes.current() & modes.FORWARD)  # on Tensors, which know their tangents
+        self.arrived: dict[Any, Any] = {}  # a gradient, or for a node of several outputs one or None per output
+        self.waiting: dict[Any, int] = {}  # how many consumers have not run yet
+        self.captured: dict[int, Any] = {}
+        self.id = self._ids()
+        self.needed: set[Any] = set()  # with targets: the nodes that run
+        self.wanted: set[Any] = set()  # and those that are targets themselves
+        self.sums: dict[Any, int] = {}  # how often what arrived at a leaf was added to in place
+        self.ready: list[tuple[int, int, Any]] = []
+        self.starts: set[Any] = set()
+
+    def run(self, roots: list[tuple[Any, int, Any]]) -> dict[int, Any]:
+        """Send `roots`' gradients down; returns what was captured, by place."""
+        before = modes.current()
+        modes.switch(before & ~modes.GRAD | (modes.GRAD if self.create_graph else 0))
+        token = quiet()
+        walks = _active.__dict__.setdefault("walks", [])
+        walks.append(self)
+        try:
+            starts = list(dict.fromkeys(node for node, _, _ in roots))
+            self.starts = set(starts)
+            order = self._count(starts)
+            if self.targets is not None:
+                self._find_needed(order)
+            for node, nr, g in roots:
+                self._arrive(node, nr, g, roots)
+            for node in starts:
+                if not self.waiting.get(node):
+                    self._push(node)
+            self._drain()
+        finally:
+            walks.pop()
+            loud(token)
+            modes.switch(before)
+        return self.captured
+
+    def will_run(self, node: Any) -> bool:
+        """True where this walk runs `node` (or accumulates into that leaf)."""
+        return (node in self.waiting or node in self.starts) and (self.targets is None or node in self.wanted)
+
+    def _count(self, starts: list[Any]) -> list[Any]:
+        """Count what each reachable node waits for; returns the nodes, `starts` first."""
+        waiting, order, first = self.waiting, list(starts), set(starts)
+        for node in order:  # grows while it is read
+            if isinstance(node, Tensor):
+                continue
+            for e in node.edges:
+                if e is None:
+                    continue
+                if type(e) is tuple:
+                    e = e[0]
+                elif type(e) is AccumulateGrad:
+                    e = e.variable
+                if e in waiting:
+                    waiting[e] += 1
+                else:
+                    waiting[e] = 1
+                    if e not in first:
+                        order.append(e)
+        return order
+
+    def _find_needed(self, order: list[Any]) -> None:
+        """The nodes that lead to a target, which run; a target that leads to no other is captured and not run."""
+        parents: dict[Any, list[Any]] = {}
+        seen: set[Any] = set()
+        for node in order:
+            for e in () if isinstance(node, Tensor) else node.edges:
+                parents.setdefault(end_of(e), []).append(node)
+        stack = [node for node, _ in self.targets or ()]
+        self.wanted.update(stack)
+        if self.accumulate:
+            self.needed.update(stack)
+        while stack:
+            for parent in parents.get(stack.pop(), ()):
+                if parent not in seen:
+                    seen.add(parent)
+                    self.needed.add(parent)
+                    stack.append(parent)
+        self.wanted |= self.needed
+
+    def _push(self, node: Any) -> None:
+        """Among ready nodes the latest recorded runs first, and leaves before all."""
+        heapq.heappush(self.ready, (-(2**63) if isinstance(node, Tensor) else -node.seq, id(node), node))
+
+    def _drain(self) -> None:
+        """Run what is ready until nothing is. A node that is the only one made ready follows without the heap."""
+        arrived, waiting, ready, keep = self.arrived, self.waiting, self.ready, self.keep
+        plain = self.targets is None and not self.recording
+        while ready:
+            node = heapq.heappop(ready)[2]
+            while node is not None:
+                if isinstance(node, Tensor):
+                    self._leaf(node)
+                    break
+                g = arrived.pop(node, None)
+                fast = node.plan.fast if plain and g is not None and node.extras is None else None
+                if fast is not None:
+                    results = fast(node, g)
+                    if not keep:
+                        node.free()
+                else:
+                    results = self._step(node, g)
+                    if results is None:
+                        break
+                follow = None
+                for e, r in zip(node.edges, results):  # noqa: B905  # strict costs, and a node's results match its edges
+                    if e is None:
+                        continue
+                    nr = 0
+                    if type(e) is tuple:
+                        e, nr = e
+                    elif type(e) is AccumulateGrad:
+                        e = e.variable
+                    if r is not None:
+                        if nr or e in arrived or (not isinstance(e, Tensor) and e.outputs is not None):
+                            self._arrive(e, nr, r, results)
+                        else:
+                            arrived[e] = r
+                    left = waiting[e] - 1
+                    if left:
+                        waiting[e] = left
+                    elif follow is None:
+                        follow = e
+                    else:
+                        self._push(e)
+                results = r = None  # nobody but the walk holds what arrived
+                if follow is not None and ready:
+                    self._push(follow)
+                    break
+                node = follow
+
+    def _arrive(self, node: Any, nr: int, g: Any, held: Sequence[Any]) -> None:
+        """Add a gradient to what output `nr` of `node` (or a leaf) has received; `held` may hold that, too."""
+        arrived = self.arrived
+        if isinstance(node, Tensor) or node.outputs is None:
+            old = arrived.get(node)
+            arrived[node] = g if old is None else self._sum(old, g, held, node)
+            return
+        gs = arrived.get(node)
+        if gs is None:
+            gs = arrived[node] = [None] * len(node.outputs)
+        gs[nr] = g if gs[nr] is None else self._sum(gs[nr], g, held, None)
+
+    def _sum(self, old: Any, g: Any, held: Sequence[Any], node: Any) -> Any:
+        """Both added up: in place where nobody but the walk holds the first."""
+        if self.recording:
+            return old + g
+        # Held by: the argument of getrefcount, ours, the caller's variable, `arrived`; and the results still to be sent.
+        others = getrefcount(old) - 4 - any(r is old for r in held)
+        if others > 0 or not old.flags.writeable or not _owned(old) or old.dtype is not g.dtype:
+            self.sums.pop(node, None)
+            return np.asarray(np.add(old, g))
+        self.sums[node] = self.sums.get(node, 0) + 1
+        return np.add(old, g, out=old)
+
+    def _step(self, node: Node, g: Any) -> Sequence[Any] | None:
+        """Run one node with everything that may be asked of it; None where nothing behind it is wanted."""
+        if self.targets is not None and node not in self.wanted:
+            return None
+        gs = g if node.outputs is not None and g is not None else [None] * len(node.outputs or " ") if g is None else [g]
+        if self.targets is not None and not self.accumulate and node in self.needed:
+            self._capture(node, gs)  # PyTorch's convention: hooks change what is captured only where the node does not run
+        if node.extras is not None:
+            self._tensor_hooks(node, gs)
+        if self.targets is not None and node not in self.needed:
+            self._capture(node, gs)
+            return None
+        return self._apply(node, gs)
+
+    def _apply(self, node: Node, gs: Any) -> Sequence[Any]:
+        more = node.extras
+        if more is not None and more.pre:
+            gs = self._node_pre_hooks(more.pre, gs)
+        if all(g is None for g in gs) and not getattr(node, "runs_on_nothing", False):
+            results: Sequence[Any] = (None,) * len(node.edges)
+        else:
+            results = node.apply(gs, self.recording)
+        if more is not None and more.post:
+            results = self._node_post_hooks(more.post, self._sent(node, results), gs)
+        if not self.keep:
+            node.free()
+        return results
+
+    def _sent(self, node: Node, results: Sequence[Any]) -> Sequence[Any]:
+        """Without what nothing wants."""
+        if self.targets is None:
+            return results
+        return [r if e is not None and end_of(e) in self.wanted else None for e, r in zip(node.edges, results, strict=True)]
+
+    # -- hooks see Tensors, whatever flows ------------------------------------------------------------------------
+    def show(self, g: Any) -> Any:
+        return g if g is None or isinstance(g, Tensor) else wrap(g, dtypes.OF_NUMPY[g.dtype])
+
+    def take(self, g: Any) -> Any:
+        return g if g is None or self.recording else g._array
+
+    def _tensor_hooks(self, node: Node, gs: list[Any]) -> None:
+        more = node.extras
+        for nr, hooks in list(more.tensor_hooks):  # type: ignore[union-attr]
+            gs[nr] = self._run_hooks(hooks, gs[nr])
+        for nr, ref in more.retains.items():  # type: ignore[union-attr]
+            t = ref()
+            if t is not None and gs[nr] is not None:
+                retain(t, self.show(gs[nr]))
+
+    def _run_hooks(self, hooks: dict[int, Callable[..., Any]], g: Any) -> Any:
+        for hook in list(hooks.values()):
+            shown = self.show(g)
+            result = hook(shown)
+            if result is not None:
+                if shown is not None:
+                    check_hook_result(hook, shown, result)
+                g = self.take(result)
+        return g
+
+    def _node_pre_hooks(self, hooks: Hooks, gs: list[Any]) -> list[Any]:
+        for hook in list(hooks.values()):
+            result = hook(tuple(map(self.show, gs)))
+            if result is not None:
+                gs = [self.take(r) for r in (result if isinstance(result, tuple) else (result,))]
+        return gs
+
+    def _node_post_hooks(self, hooks: Hooks, results: Sequence[Any], gs: list[Any]) -> Sequence[Any]:
+        for hook in list(hooks.values()):
+            result = hook(tuple(map(self.show, results)), tuple(map(self.show, gs)))
+            if result is not None:
+                results = [self.take(r) for r in (result if isinstance(result, tuple) else (result,))]
+        return results
+
+    def _capture(self, node: Any, gs: Any) -> None:
+        for nr in range(len(gs) if gs is not None else 0):
+            place = self.targets.get((node, nr))  # type: ignore[union-attr]
+            if place is not None:
+                self.captured[place] = gs[nr]
+
+    # -- leaves -----------------------------------------------------------------------------------------------------
+    def _leaf(self, leaf: Tensor) -> None:
+        g = self.arrived.pop(leaf, None)
+        if self.targets is not None and leaf not in self.wanted:
+            return
+        more = leaf._rare
+        if more is not None and more.hooks:
+            g = self._run_hooks(more.hooks, g)
+        node = more and more.accumulate and more.accumulate()
+        if node and node.pre:
+            [g] = self._node_pre_hooks(node.pre, [g])
+        if self.targets is not None and not self.accumulate:
+            self.captured[self.targets[leaf, 0]] = g
+            return
+        if g is not None:
+            accumulate(leaf, g._array if self.recording and not self.create_graph else g, self.create_graph, self.sums.get(leaf, 0))
+        if more is not None and more.post_hooks:
+            for hook in list(more.post_hooks.values()):
+                hook(leaf)
+        if node and node.post:
+            for hook in list(node.post.values()):
+                hook((), (self.show(g),))
+
+
+def _owned(array: np.ndarray) -> bool:
+    """True where nobody else holds the memory of a dense array."""
+    base = array.base
+    return (base is None or (type(base) is np.ndarray and base.base is None and getrefcount(base) <= 3)) and (
+        array.flags.c_contiguous or dense(array)
+    )
+
+
+def check_hook_result(hook: Any, before: Tensor, after: Any) -> None:
+    """Raises TypeError where a hook returned no tensor, RuntimeError where it changed dtype or shape."""
+    name = getattr(hook, "__name__", type(hook).__name__)
+    if not isinstance(after, Tensor):
+        raise TypeError(f"expected Variable, but hook returned '{type(after).__name__}'")
+    if after._dtype is not before._dtype:
+        raise RuntimeError(f"hook '{name}' has changed the type of value (was {type_name(before._dtype)} got {type_name(after._dtype)})")
+    if after._array.shape != before._array.shape:
+        raise RuntimeError(f"hook '{name}' has changed the size of value")
