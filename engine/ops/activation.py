@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
+from .. import modes
 from ..calls import FUNCTIONS
 from ..dtypes import dtype
 from ..op import F, composite, op, plain, pointwise
-from ..promotion import common, only
+from ..promotion import Promote, common, only
 from ..registry import OVERLOADS
 from ..tensor import Tensor, in_range
 from .arithmetic import not_implemented
@@ -31,44 +33,67 @@ def along(kernel: Callable[[np.ndarray, int], np.ndarray], name: str) -> Callabl
             return np.empty(self.shape, self.dtype)
         if self.dtype.kind in "biuc":
             raise not_implemented(f"{name}_lastdim_kernel_impl" if dim >= self.ndim - 1 else f"{name}_kernel_impl", self)
-        return np.ascontiguousarray(kernel(np.atleast_1d(self), dim)).reshape(self.shape)
+        wide = np.atleast_1d(self).astype(np.float64, copy=False)
+        return np.ascontiguousarray(kernel(wide, dim), self.dtype).reshape(self.shape)
 
     return normalise
 
 
-def shifted(self: np.ndarray, dim: int) -> np.ndarray:
-    """`self` less its maximum, so that no exponential overflows."""
-    return self - np.max(self, dim, keepdims=True)
+def without_complex_gradients(name: str) -> Promote:
+    """The dtype of the operand. Raises RuntimeError for a complex one that requires grad, which PyTorch gets to only where it is empty."""
+
+    def promote(operands: Sequence[Any]) -> dtype:
+        t, d = operands[0], common(operands)
+        if d.is_complex and isinstance(t, Tensor) and t.requires_grad and not t.numel() and modes.is_grad_enabled():
+            raise RuntimeError(f"{name} does not support automatic differentiation for outputs with complex dtype.")
+        return d
+
+    return promote
+
+
+def total(array: np.ndarray, dim: int) -> np.ndarray:
+    """The sum over one dimension, which stays; of no dimensions the element itself."""
+    return np.sum(array, dim, keepdims=True) if array.ndim else array
 
 
 def softmax_kernel(self: np.ndarray, dim: int) -> np.ndarray:
-    parts = np.exp(shifted(self, dim))
-    return parts / np.sum(parts, dim, keepdims=True)
+    parts = np.exp(self - np.max(self, dim, keepdims=True))
+    return parts / total(parts, dim)
 
 
 def log_softmax_kernel(self: np.ndarray, dim: int) -> np.ndarray:
-    low = shifted(self, dim)
-    return low - np.log(np.sum(np.exp(low), dim, keepdims=True))
+    low = self - np.max(self, dim, keepdims=True)
+    return low - np.log(total(np.exp(low), dim))
+
+
+def doubly(kernel: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    """`kernel` in double precision and rounded once: probabilities near 1 are what the gradient of a likelihood is lost in."""
+
+    def rounded(a: np.ndarray, b: np.ndarray, *more: Any) -> np.ndarray:
+        return kernel(a.astype(np.float64, copy=False), b.astype(np.float64, copy=False), *more).astype(a.dtype, copy=False)
+
+    return rounded
 
 
 op("_softmax(Tensor self, int dim, bool half_to_float) -> Tensor",
-   plain(along(softmax_kernel, "softmax"), common, function=False, method=False, node="SoftmaxBackward0"),
+   plain(along(softmax_kernel, "softmax"), without_complex_gradients("_softmax"),
+         function=False, method=False, node="SoftmaxBackward0"),
    self=lambda g, result, dim, self_dtype: F._softmax_backward_data(g, result, dim, self_dtype))  # fmt: skip
 op("_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor",
-   plain(along(log_softmax_kernel, "log_softmax"), common, function=False, method=False, node="LogSoftmaxBackward0"),
+   plain(along(log_softmax_kernel, "log_softmax"), without_complex_gradients("_log_softmax"),
+         function=False, method=False, node="LogSoftmaxBackward0"),
    self=lambda g, result, dim, self_dtype: F._log_softmax_backward_data(g, result, dim, self_dtype))  # fmt: skip
 op("_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",
-   plain(lambda grad_output, output, dim, input_dtype: (grad_output - np.sum(grad_output * output, dim, keepdims=True)) * output
-         if output.ndim else np.zeros_like(output), common, function=False, method=False, node="SoftmaxBackwardDataBackward0"),
+   plain(doubly(lambda grad_output, output, dim, input_dtype: (grad_output - total(grad_output * output, dim)) * output),
+         common, function=False, method=False, node="SoftmaxBackwardDataBackward0"),
    grad_output=lambda g, output, dim, input_dtype: F._softmax_backward_data(g, output, dim, input_dtype),
    output=lambda g, grad_output, output, dim:
-       g * grad_output - (F.sum(output * g, [dim], True) * grad_output + g * F.sum(grad_output * output, [dim], True)))  # fmt: skip
+       grad_output * g - F.sum(output * g, [dim], True) * grad_output - g * F.sum(grad_output * output, [dim], True))  # fmt: skip
 op("_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",
-   plain(lambda grad_output, output, dim, input_dtype: grad_output - np.exp(output) * np.sum(grad_output, dim, keepdims=True)
-         if output.ndim else grad_output - np.exp(output) * grad_output,
+   plain(doubly(lambda grad_output, output, dim, input_dtype: grad_output - np.exp(output) * total(grad_output, dim)),
          common, function=False, method=False, node="LogSoftmaxBackwardDataBackward0"),
    grad_output=lambda g, output, dim: g - F.sum(g * F.exp(output), [dim], True),
-   output=lambda g, grad_output, output, dim: -F.sum(grad_output, [dim], True) * F.exp(output) * g)  # fmt: skip
+   output=lambda g, grad_output, output, dim: -(F.sum(grad_output, [dim], True) * F.exp(output)) * g)  # fmt: skip
 
 
 @composite("softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", out="matching")
@@ -84,7 +109,7 @@ def log_softmax(self: Tensor, dim: int, dtype: dtype | None) -> Tensor:
 def implied_dim(name: str, rank: int, stacklevel: int) -> int:
     """The dimension PyTorch takes where none is given; warns (UserWarning)."""
     text = f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument."
-    warnings.warn(text, stacklevel=stacklevel + 2)
+    warnings.warn(text, stacklevel=stacklevel + 2 if isinstance(stacklevel, int) else stacklevel)
     return 0 if rank in (0, 1, 3) else 1
 
 
@@ -113,7 +138,7 @@ def relu_kernel(self: np.ndarray) -> np.ndarray:
         raise RuntimeError("Boolean inputs not supported for relu")
     if self.dtype.kind == "c":
         raise NotImplementedError("clamp is not supported for complex types")
-    return np.maximum(self, 0)
+    return np.where(self < 0, self.dtype.type(0), self)  # NaN and -0 stay
 
 
 def log_sigmoid_kernel(self: np.ndarray) -> np.ndarray:

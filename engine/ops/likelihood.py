@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -99,7 +100,7 @@ def likelihood(spatial: bool) -> Callable[..., np.ndarray]:
             loss = np.add.reduce(loss, None)
         if reduction == MEAN:
             loss = loss / np.add.reduce(weights, None)
-        return np.asarray(loss).astype(self.dtype)
+        return np.ascontiguousarray(loss).reshape(np.shape(loss)).astype(self.dtype)
 
     return loss_of
 
@@ -158,7 +159,7 @@ def nll_loss_nd(self: Tensor, target: Tensor, weight: Tensor | None, reduction: 
     if self.dim() < 1:
         raise ValueError(f"Expected 1 or more dimensions (got {self.dim()})")
     batch = target.shape[0] if target.dim() else 0
-    if self.dim() != 1 and (self.shape[0] != batch or not target.dim()):
+    if self.dim() != 1 and self.shape[0] != batch:
         raise ValueError(f"Expected input batch_size ({self.shape[0]}) to match target batch_size ({batch}).")
     spatial = self.dim() > 2
     if weight is not None and modes.is_grad_enabled():
@@ -172,6 +173,8 @@ def nll_loss_nd(self: Tensor, target: Tensor, weight: Tensor | None, reduction: 
 
 def _of_any_rank(self: Tensor, target: Tensor, weight: Tensor | None, reduction: int, ignore_index: int) -> Tensor:
     shape = (self.shape[0], *self.shape[2:])
+    if not target.dim():
+        raise RuntimeError("ArrayRef: invalid slice, N = 1; size = 0")
     if tuple(target.shape[1:]) != shape[1:]:
         raise RuntimeError(f"Expected target size {list(shape)}, got {list(target.shape)}")
     n, c = self.shape[:2]
@@ -218,6 +221,11 @@ def check_smoothing(label_smoothing: float) -> None:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
 
 
+def share_of(number: float, classes: int) -> float:
+    """What each class gets of a number, as C++ divides."""
+    return number / classes if classes else math.inf
+
+
 def along_classes(weight: Tensor, rank: int) -> Tensor:
     """Weights of classes, in a shape that broadcasts with scores."""
     return weight if rank < 2 else F.view(weight, [-1 if i == 1 else 1 for i in range(rank)])
@@ -235,15 +243,15 @@ def of_probabilities(self: Tensor, target: Tensor, weight: Tensor | None, reduct
     scores = F._log_softmax(self, class_dim, False)
     if label_smoothing > 0:
         check_smoothing(label_smoothing)
-        target = OPS["add.Scalar"].run([times(target, 1 - label_smoothing), label_smoothing / classes, 1])
+        target = OPS["add.Scalar"].run([times(target, 1 - label_smoothing), share_of(label_smoothing, classes), 1])
     loss = scores * target
     loss = loss if weight is None else loss * along_classes(weight, scores.dim())
     if reduction == NONE:
         return -F.sum(loss, [class_dim])
-    total = -F.sum(loss)
-    if reduction == MEAN:
-        return total.fill_(float("nan")) if not scores.numel() else OPS["div.Scalar"].run([total, scores.numel() // classes])
-    return total
+    total = F.sum(loss)
+    if reduction == MEAN and not scores.numel():
+        return -total.fill_(float("nan"))
+    return -total if reduction == SUM else OPS["div.Scalar"].run([-total, scores.numel() // classes])
 
 
 def smoothed(self: Tensor, target: Tensor, weight: Tensor | None, reduction: int, ignore_index: int, label_smoothing: float) -> Tensor:
@@ -261,7 +269,7 @@ def smoothed(self: Tensor, target: Tensor, weight: Tensor | None, reduction: int
         smooth = F.sum(smooth) / F.sum(counting)
     elif reduction == SUM:
         smooth = F.sum(smooth)
-    return times(likely, 1 - label_smoothing) + times(smooth, label_smoothing / classes)
+    return times(likely, 1 - label_smoothing) + times(smooth, share_of(label_smoothing, classes))
 
 
 @composite(

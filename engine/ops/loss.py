@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import OF_NUMPY, dtype
-from ..op import F, composite, op, plain
+from ..layout import iterated, laid_out
+from ..op import F, check_broadcast, composite, op, plain
 from ..promotion import only
 from ..registry import OVERLOADS
-from ..tensor import Tensor
+from ..strided import copied, dense_strides
+from ..tensor import Tensor, strides_of
 from ..views import check_cast
 from .activation import log_sigmoid_kernel
 from .arithmetic import SUBTRACTED_BOOL
-from .matmul import broadcast
 
 NONE, MEAN, SUM = 0, 1, 2
 INTERNAL = {"function": False, "method": False}
@@ -48,7 +49,7 @@ def reduction_word(size_average: bool | None, reduce: bool | None, reduction: st
     """The reduction, unless it is said with the arguments that came before it; warns (UserWarning) then."""
     if size_average is None and reduce is None:
         return reduction
-    average, whole = size_average in (None, True), reduce in (None, True)
+    average, whole = size_average is None or size_average, reduce is None or reduce
     word = "none" if not whole else "mean" if average else "sum"
     warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{word}' instead.", stacklevel=2)
     return word
@@ -61,7 +62,13 @@ def native(name: str, *args: Any) -> Any:
 
 # -- differences -----------------------------------------------------------------------------------------------------------------
 def mse_kernel(self: np.ndarray, target: np.ndarray, reduction: int) -> np.ndarray:
-    return reduced(np.square(self - target), reduction)
+    loss = np.square(self - target)
+    return reduced(loss, reduction) if reduction != NONE else laid_out(loss, walked(loss.shape, self, target))
+
+
+def walked(shape: tuple[int, ...], *operands: np.ndarray) -> tuple[int, ...]:
+    """The strides PyTorch gives what it computes element by element from `operands`, all of this shape."""
+    return iterated(shape, [strides_of(np.broadcast_to(t, shape)) for t in operands])
 
 
 def mse_gradient(grad_output: np.ndarray, self: np.ndarray, target: np.ndarray, reduction: int) -> np.ndarray:
@@ -85,6 +92,12 @@ def twice(g: Any, x: Any, reduction: int) -> Any:
     return 2 * g / size_of(x) if reduction == MEAN else 2 * g
 
 
+def common_size(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape all broadcast to. Raises RuntimeError where there is none."""
+    check_broadcast(shapes)
+    return np.broadcast_shapes(*shapes)
+
+
 def paired(input: Tensor, target: Tensor) -> list[Tensor]:
     """Both in one shape; warns (UserWarning) where they were not."""
     if target.size() != input.size():
@@ -98,7 +111,7 @@ def paired(input: Tensor, target: Tensor) -> list[Tensor]:
 
 def expanded(tensors: list[Tensor]) -> list[Tensor]:
     """Both in their common shape: views where they were not in it."""
-    shape = broadcast(tuple(tensors[0].shape), tuple(tensors[1].shape))
+    shape = common_size(*(tuple(t.shape) for t in tensors))
     return [t if tuple(t.shape) == shape else F.expand(t, shape) for t in tensors]
 
 
@@ -140,7 +153,7 @@ composite(f"nn.functional.l1_loss({_ARGUMENTS}) -> Tensor")(difference_loss(lamb
 
 
 # -- binary cross entropy ----------------------------------------------------------------------------------------------------------
-EPSILON = 1e-12  # PyTorch's: keeps the gradient at certain predictions finite
+EPSILON = float(np.float32(1e-12))  # PyTorch's: keeps the gradient at certain predictions finite
 LEAST = -100  # PyTorch's: no logarithm counts as less
 
 
@@ -163,10 +176,10 @@ def weigh(loss: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
     """A loss times its weights, in its own shape and dtype. Raises RuntimeError where they do not broadcast to it."""
     if weight is None:
         return loss
-    shape = broadcast(loss.shape, weight.shape)
+    shape = common_size(loss.shape, weight.shape)
     if shape != loss.shape:
         raise RuntimeError(
-            f"output with shape {list(loss.shape)} doesn't match the broadcast shape {list(broadcast(loss.shape, weight.shape))}"
+            f"output with shape {list(loss.shape)} doesn't match the broadcast shape {list(shape)}"
         )
     return (loss * weight).astype(loss.dtype)
 
@@ -178,7 +191,13 @@ def bce_kernel(self: np.ndarray, target: np.ndarray, weight: np.ndarray | None, 
             raise RuntimeError(f"all elements of {name} should be between 0 and 1")
     x, t, w = wide(self, target, weight)
     loss = (t - 1) * np.maximum(np.log1p(-x), LEAST) - t * np.maximum(np.log(x), LEAST)
-    return reduced(weigh(loss, w), reduction).astype(d.np)
+    loss = weigh(loss, w)
+    return arranged(loss, self).astype(d.np) if reduction == NONE else reduced(loss, reduction).astype(d.np)
+
+
+def arranged(loss: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """The loss in memory as what it is of: PyTorch writes it into a tensor like that."""
+    return copied(loss, dense_strides(like.shape, strides_of(like)))
 
 
 def bce_gradient(grad_output: np.ndarray, self: np.ndarray, target: np.ndarray, weight: np.ndarray | None, reduction: int) -> np.ndarray:
@@ -194,7 +213,7 @@ def share(g: Any, x: Any, weight: Any, reduction: int) -> Any:
 
 
 def bce_target(g: Any, self: Any, target: Any, weight: Any, reduction: int) -> Any:
-    return share(F.log((1 - self) / self) * g, target, weight, reduction)
+    return share(-F.log(self / (1 - self)) * g, target, weight, reduction)
 
 
 def bce_curvature(g: Any, self: Any, target: Any, weight: Any, reduction: int) -> Any:
@@ -233,6 +252,7 @@ def logits_kernel(
     x, t, w, p = wide(self, target, weight, pos_weight)
     logarithm = log_sigmoid_kernel(x)
     if p is not None:
+        common_size(p.shape, t.shape)
         logarithm = weigh(logarithm, (p - 1) * t + 1)
     check_fits(t, x)
     check_cast(d, into)
@@ -242,7 +262,7 @@ def logits_kernel(
 
 def check_fits(t: np.ndarray, x: np.ndarray) -> None:
     """Raises RuntimeError where logits do not broadcast to the shape of the targets."""
-    shape = broadcast(t.shape, x.shape)
+    shape = common_size(t.shape, x.shape)
     if shape != t.shape:
         raise RuntimeError(f"output with shape {list(t.shape)} doesn't match the broadcast shape {list(shape)}")
 
