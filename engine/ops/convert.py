@@ -7,7 +7,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from .. import dtypes
+from .. import dtypes, modes
 from ..device import memory_format as MemoryFormat
 from ..dtypes import OF_NUMPY, dtype
 from ..lazy import parts
@@ -113,7 +113,14 @@ def converted(self: Tensor, dtype: dtype | None, copy: bool, memory_format: Any)
 
 
 def _laid_out(self: Tensor, memory_format: Any) -> bool:
-    return format_name(memory_format) == "preserve_format" or is_contiguous(self, memory_format)
+    """True where the layout is taken for the one asked for: channels-last strides are that, all others count as contiguous."""
+    name = format_name(memory_format)
+    if name == "preserve_format":
+        return True
+    last = "channels_last_3d" if self.ndim == 5 else "channels_last"
+    is_last = not self._array.flags.c_contiguous and is_contiguous(self, last)
+    steps_for(self._array.shape, name)
+    return name == (last if is_last else "contiguous_format")
 
 
 TO_OPTIONS = "bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None"
@@ -206,15 +213,18 @@ def reinterpreted(self: np.ndarray, dtype: dtype) -> np.ndarray:
     start = f"to view {OF_NUMPY[self.dtype].scalar_name} as {dtype.scalar_name} (different element sizes)"
     if not self.ndim:
         raise RuntimeError(f"self.dim() cannot be 0 {start}")
-    if steps[-1] != 1:
-        raise RuntimeError(f"self.stride(-1) must be 1 {start}, but got {steps[-1]}")
+    crooked = f"self.stride(-1) must be 1 {start}, but got {steps[-1]}"
     if have > want:
+        if steps[-1] != 1:
+            raise RuntimeError(crooked)
         return strided(self, (*shape[:-1], shape[-1] * (have // want)), [*(s * (have // want) for s in steps[:-1]), 1], 0, dtype.np)
     times, offset = want // have, (address(self) - address(root_of(self))) // have
     if shape[-1] % times:
         raise RuntimeError(f"self.size(-1) must be divisible by {times} {start}, but got {shape[-1]}")
     if offset % times:
         raise RuntimeError(f"self.storage_offset() must be divisible by {times} {start}, but got {offset}")
+    if steps[-1] != 1:
+        raise RuntimeError(crooked)
     for d, s in enumerate(steps[:-1]):
         if s % times:
             raise RuntimeError(f"self.stride({d}) must be divisible by {times} {start}, but got {s}")
@@ -229,6 +239,8 @@ def view_dtype(self: Tensor, dtype: dtype) -> Tensor:
         raise RuntimeError(f"torch.Tensor.view is not supported for {what} view tensors when converting to a different dtype.")
     made = alias(self)
     made._array, made._dtype = reinterpreted(stored, dtype), dtype
+    if modes.is_inference_mode_enabled():
+        made._counter = None
     return made
 
 
@@ -257,14 +269,25 @@ def detach_(self: Tensor) -> Tensor:
 
 # -- writes of whole tensors -----------------------------------------------------------------------------------------------------
 def copied_from(self: np.ndarray, src: Any, non_blocking: bool) -> np.ndarray:
-    """`src` as `self` can hold it. Raises RuntimeError where it does not broadcast."""
-    src = cast(np.asarray(src), self.dtype)
-    lead = self.ndim - src.ndim
-    for d in reversed(range(max(self.ndim, src.ndim))):
-        mine, other = self.shape[d] if lead >= 0 or d + lead >= 0 else 1, src.shape[d - lead] if d >= lead else 1
-        if lead >= 0 and other not in (1, mine):
-            raise RuntimeError(f"The size of tensor a ({mine}) must match the size of tensor b ({other}) at non-singleton dimension {d}")
-    return src
+    """`src` as `self` can hold it. Raises RuntimeError where it does not broadcast to it."""
+    src = np.asarray(src)
+    if src.shape != self.shape:
+        together = broadcast(self.shape, src.shape)
+        if together != self.shape:
+            raise RuntimeError(f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(together)}")
+    return cast(src, self.dtype)
+
+
+def broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape both broadcast to. Raises RuntimeError where there is none."""
+    rank = max(len(a), len(b))
+    wide_a, wide_b = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
+    for d in reversed(range(rank)):
+        if wide_a[d] != wide_b[d] and 1 not in (wide_a[d], wide_b[d]):
+            raise RuntimeError(
+                f"The size of tensor a ({wide_a[d]}) must match the size of tensor b ({wide_b[d]}) at non-singleton dimension {d}"
+            )
+    return tuple(n if m == 1 else m for n, m in zip(wide_a, wide_b, strict=True))
 
 
 C_NAMES = {

@@ -86,7 +86,8 @@ def slice_of(dim: int, start: int | None, end: int | None, step: int, shape: Sha
 LAST = 2**63 - 1  # an end that no dimension reaches
 op("slice.Tensor(Tensor(a) self, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor(a)",
    view(sliced, method=False, function=False),
-   self=lambda g, self_shape, dim, start, end, step: F.slice_backward(g, self_shape, dim, start or 0, LAST if end is None else end, step))  # fmt: skip
+   self=lambda g, self_shape, dim, start, end, step:
+        F.slice_backward(g, self_shape, dim, start or 0, LAST if end is None else end, step))  # fmt: skip
 op("slice_backward(Tensor grad_output, int[] input_sizes, int dim, int start, int end, int step) -> Tensor",
    plain(lambda grad_output, input_sizes, dim, start, end, step:
          placed(grad_output, input_sizes, slice_of(dim, start, end, step, input_sizes)),
