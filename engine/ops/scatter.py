@@ -142,7 +142,7 @@ def scatter_reduced_kernel(self: np.ndarray, dim: int, index: np.ndarray, src: A
 def whole_source(g: Any, dim: int, index: Any, shape: Shape, name: str) -> Any:
     """The scattered source's gradient. PyTorch has one only where the source has the index's shape."""
     part = F.gather(g, dim, index)
-    if len(shape) == part.ndim and all(n == m or n == 1 for n, m in zip(shape, part.shape, strict=True)):
+    if len(shape) <= part.ndim and all(n in (1, m) for n, m in zip(shape[::-1], tuple(part.shape)[::-1], strict=False)):
         return part
     raise RuntimeError(
         f"Function {name} returned an invalid gradient at index 1 - got {list(part.shape)} but expected shape compatible with {list(shape)}"
