@@ -40,7 +40,7 @@ def _operators(B: Backend, op: Declaration, case: Case, args: dict[str, Any]) ->
     yield "operator", attempt(lambda: getattr(operands[0], f"__{name}__")(*operands[1:]))
     if len(operands) != 2:
         return
-    number = (2, 0.5, -3, True, 1j)[case.choice(0, 5)]
+    number = (2, 0.5, -3, True, 1j if B.dtype(operands[0]) != "float16" else 4)[case.choice(0, 5)]
     yield "operator with a number", attempt(lambda: getattr(operands[0], f"__{name}__")(number))
     yield "reflected", attempt(lambda: getattr(operands[0], f"__r{name}__")(number))
     if op.inplace:
