@@ -5,6 +5,12 @@ from ..kinds import always, dim_of, dims_of, expanded_size_of, one_of, permutati
 from ..spec import spec
 
 
+def _whole_size(src, draft):
+    """A size with nothing left to infer."""
+    size = size_for()(src, draft)
+    return draft.tensor("self").shape if -1 in size else size
+
+
 def _strides_of_view(src, draft):
     """Strides under which the drawn size is a view of a contiguous tensor."""
     return row_major(draft.args["size"])
@@ -38,7 +44,7 @@ def _few_dims(src, draft):
 
 
 spec("view", size=size_for())
-spec("_reshape_alias", self=tensor(dense=True), size=always(size_for()), stride=always(_strides_of_view))
+spec("_reshape_alias", self=tensor(dense=True), size=always(_whole_size), stride=always(_strides_of_view))
 spec("_unsafe_view", self=tensor(dense=True), size=size_for())
 spec("expand", size=expanded_size_of())
 spec("broadcast_to", size=expanded_size_of())

@@ -33,7 +33,7 @@ def as_complex(self: np.ndarray) -> np.ndarray:
     steps = strides_of(self)
     if steps[-1] != 1:
         raise RuntimeError("Tensor must have a last dimension with stride 1")
-    if any(s % 2 for s in steps[:-1]):
+    if any(s % 2 and n > 1 for s, n in zip(steps[:-1], self.shape[:-1], strict=True)):
         raise RuntimeError("Tensor must have a stride divisible by 2 for all but last dimension")
     if (address(self) - address(root_of(self))) // self.itemsize % 2:
         raise RuntimeError("Tensor must have a storage_offset divisible by 2")

@@ -353,7 +353,7 @@ op("fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)",
    write(lambda self, value: element(value, self.dtype), node="FillBackward2", overlaps=True),
    self=lambda g: F.zeros_like(g))  # fmt: skip
 op("fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)",
-   write(filled_with, node="FillBackward3", overlaps=True),
+   write(filled_with, node="FillBackward3"),
    self=lambda g: F.zeros_like(g), value=lambda g: F.sum(g))  # fmt: skip
 op("zero_(Tensor(a!) self) -> Tensor(a!)",
    write(lambda self: np.zeros((), self.dtype), overlaps=True),

@@ -31,7 +31,7 @@ def of_dim(dim: int, *index: Any) -> tuple[Any, ...]:
 def viewed(self: np.ndarray, size: Shape) -> np.ndarray:
     """The same memory read as `size`. Raises RuntimeError where no strides do that."""
     size = inferred(size, self.size)
-    if self.flags.c_contiguous and self.size:
+    if self.flags.c_contiguous and self.size and 1 not in self.shape:  # a side of 1 may have any step, which shows in the result
         return self.reshape(size)
     steps = viewed_strides(self.shape, strides_of(self), size)
     if steps is None:
