@@ -17,4 +17,4 @@ for _key in ("nn.functional.softmax", "nn.functional.log_softmax", "nn.functiona
     spec(_key, dim=dim_of(), _stacklevel=nothing)
 spec("threshold_backward", threshold=0)
 spec("nn.functional.relu")
-spec("linear", input=shaped("*", "k"), weight=shaped("m", "k", dtype=first_dtype), bias=shaped("m", dtype=first_dtype))
+spec("nn.functional.linear", input=shaped("*", "k"), weight=shaped("m", "k", dtype=first_dtype), bias=shaped("m", dtype=first_dtype))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import modes
-from ..calls import FUNCTIONS
+from ..calls import FUNCTIONS, Form
 from ..dtypes import dtype
 from ..op import F, composite, op, plain, pointwise
 from ..promotion import Promote, common, only
@@ -180,7 +180,7 @@ def softsign(input: Tensor) -> Tensor:
 
 
 # -- linear --------------------------------------------------------------------------------------------------------------------
-@composite("linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor", function=False, method=False)
+@composite("nn.functional.linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor")
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """`input @ weight.t() + bias`. Source of the order of steps: `linear` in PyTorch's Linear.cpp, which the graph shows."""
     ranks = input.dim(), weight.dim()
@@ -188,7 +188,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         raise RuntimeError(f"both arguments to linear need to be at least 1D, but they are {ranks[0]}D and {ranks[1]}D")
     if bias is not None and ranks[0] == 2:
         return F.addmm(bias, input, F.t(weight))
-    if bias is not None and bias.dim() == 1 and input.is_contiguous():
+    if bias is not None and bias.dim() == 1 and bias.is_contiguous() and input.is_contiguous():
         return _flattened(input, weight, bias)
     product = F.matmul(input, F.t(weight))
     return product if bias is None else product.add_(bias)
@@ -201,4 +201,5 @@ def _flattened(input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return F.view(made, (*lead, made.shape[1]))
 
 
-FUNCTIONS["nn.functional.linear"] = OVERLOADS["linear"].form("function")
+# PyTorch's is native, not Python: wrong arguments are refused in the words of the native parser.
+FUNCTIONS["nn.functional.linear"] = Form("linear", OVERLOADS["nn.functional.linear"].ops, "function", False)
