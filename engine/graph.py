@@ -284,8 +284,8 @@ def edge_of(t: Tensor) -> Any:
     node = t._node
     if node is LEAF:
         view = t._view
-        if view is not None and view.creation is not None and view.base._node is not None:
-            return None  # an unrecorded view of what requires grad: PyTorch's convention is that its gradient goes nowhere
+        if view is not None and view.borrowed:
+            return None
         live = t._rare is not None and t._rare.accumulate and t._rare.accumulate()
         return live or t
     return (node, t._nr) if t._nr and node is not None else node

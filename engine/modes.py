@@ -41,8 +41,6 @@ class _Decorator:
                 FutureWarning,
                 stacklevel=2,
             )
-            function.__init__ = self(function.__init__)
-            return function
         if inspect.isgeneratorfunction(function):
             return _wrap_generator(self.clone, function)
 

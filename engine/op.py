@@ -21,7 +21,18 @@ from .registry import OPS, OVERLOADS, F
 from .silence import loud, quiet
 from .strided import laid_out
 from .tensor import LEAF, Tensor, store, wrap, wrap_number
-from .views import check_cast, check_inplace, check_no_overlap, check_no_partial_overlap, make_view, node_of, rebase, restrided, view_creation
+from .views import (
+    bump,
+    check_cast,
+    check_inplace,
+    check_no_overlap,
+    check_no_partial_overlap,
+    make_view,
+    node_of,
+    rebase,
+    restrided,
+    view_creation,
+)
 
 REGISTRY = OPS
 INFERENCE_SAVED = (
@@ -30,6 +41,10 @@ INFERENCE_SAVED = (
     "`torch.inference_mode()`."
 )
 
+DETACHED = (
+    "Trying to use a saved tensor that has been detached in-place, i.e. with .detach_().This is not supported, please use out-of-place `.detach()` instead"
+)
+RECORDING = modes.GRAD | modes.INFERENCE  # inference mode records nothing, whatever enable_grad says inside
 MISFIT = "output with shape {} doesn't match the broadcast shape {}"
 
 
@@ -154,6 +169,8 @@ class Op:
         self.changes_dtype = family.changes_dtype
         self.broadcasts = family.plan == "pointwise" or (family.plan == "write" and family.promote is not None)
         self.writes = self.schema.is_inplace and body is None
+        # rules that only move elements compute nothing that could need more than 16 bits, and may share the memory of their gradient
+        self.moves = family.plan in ("view", "restride") or (family.plan == "plain" and family.promote is None and family.jvp == "linear")
         self.node_name = self._node_name()
         named = self.node_name.rpartition("::")[2]
         self.Node = type(named, (OpNode,), {"__slots__": (), "op": self})
@@ -209,10 +226,12 @@ class Op:
         if self.body is not None:
             return self.body(*values)
         mode = modes.current()
-        if self.family.constants and mode & modes.GRAD:
+        if self.family.constants and mode & RECORDING == modes.GRAD:
             for name in self.family.constants:
                 refuse_gradient(values[self.schema.names.index(name)], name, self.schema.name)
-        needs = self.needs(values) if mode & modes.GRAD and self.diff else None
+        needs = self.needs(values) if mode & RECORDING == modes.GRAD and self.diff else None
+        if needs is not None:
+            self.bring_up_to_date(values)
         if mode & modes.FORWARD and self.diff and forward.tangents(self, values):
             return forward.run(self, values)
         if self.family.flips or (self.schema.is_view and type(values[0]) is Lazy):
@@ -243,6 +262,14 @@ class Op:
         """Which differentiable arguments require grad; None where none does."""
         flags = tuple(_requires(values[i]) for i in self.diff)
         return flags if True in flags else None
+
+    def bring_up_to_date(self, values: list[Any]) -> None:
+        """Have views among the differentiable arguments remade where their base was written to since."""
+        for i in self.diff:
+            v = values[i]
+            for t in v if isinstance(v, list | tuple) else (v,):
+                if isinstance(t, Tensor) and t._view is not None:
+                    node_of(t)
 
     def compute(self, values: Sequence[Any]) -> tuple[dtype | None, Any]:
         """(compute dtype or None, the kernel's results as a list of arrays) for Tensors, arrays and numbers."""
@@ -371,8 +398,10 @@ class Op:
             return self.family.inplace(*values)  # type: ignore[operator]  # the body of a composite's in-place form
         into: Tensor = values[0]
         mode = modes.current()
-        needs = self.needs(values) if mode & modes.GRAD and self.diff and into._dtype.differentiable else None
+        needs = self.needs(values) if mode & RECORDING == modes.GRAD and self.diff and into._dtype.differentiable else None
         check_inplace(into, needs is not None)
+        if needs is not None:
+            self.bring_up_to_date(values)
         if mode & modes.FORWARD and self.diff and forward.tangents(self, values):
             return forward.run_inplace(self, values, needs)
         return self.write_into(into, values, needs)
@@ -398,8 +427,7 @@ class Op:
         if needs is not None and any(kind == TENSOR and i == 0 for kind, i, _ in self._plan(needs).save):
             values = [_copy_of(into), *values[1:]]
         store(into, result)
-        if into._counter is not None:
-            into._counter[0] += 1
+        bump(into)
         if needs is not None:
             node = self.make_node(values, [into], needs)
             self._saved_before(node, into)
@@ -417,8 +445,7 @@ class Op:
         """Give the tensor another geometry; its history goes on from its own, not through its base."""
         node = self.make_node(values, [into], needs) if needs is not None else None
         into._array = result
-        if into._counter is not None:
-            into._counter[0] += 1
+        bump(into)
         if node is not None:
             restrided(into, node, self, values)
         return into
@@ -489,7 +516,7 @@ class OpNode(Node):
         if self.op.schema.returns_list:
             gs = [gs]
         given = gs
-        if not recording:
+        if not recording and not self.op.moves:
             gs = [_widened(g) for g in gs]
         for function, sources, positions in self.plan.rules:
             result = function(*[gs[-1 - s] if s < 0 else saved[s] for s in sources])
@@ -560,14 +587,18 @@ def saved_value(node: OpNode, name: str) -> Any:
         if want == name and source in node.plan.save:
             if node.saved is FREED:
                 raise RuntimeError(FREED_TWICE)
-            return node._as_tensor(node.saved[2 * node.plan.save.index(source)])
+            at = 2 * node.plan.save.index(source)
+            if source[0] > OUTPUT:
+                return node.saved[at]
+            _check_version(node.saved[at], node.saved[at + 1], node, reading=True)
+            return node._as_tensor(node.saved[at])
     raise AttributeError(f"'{type(node).__name__}' object has no attribute '_saved_{name}'")
 
 
 def _requires(v: Any) -> bool:
     if isinstance(v, Tensor):
-        return node_of(v) is not None
-    return isinstance(v, list | tuple) and any(isinstance(t, Tensor) and node_of(t) is not None for t in v)
+        return v.requires_grad
+    return isinstance(v, list | tuple) and any(isinstance(t, Tensor) and t.requires_grad for t in v)
 
 
 def refuse_gradient(v: Any, argument: str, function: str) -> None:
@@ -638,7 +669,7 @@ def _version(value: Any) -> Any:
     return [_version(v) for v in value] if isinstance(value, list) else 0
 
 
-def _check_version(value: Any, then: Any, node: OpNode) -> None:
+def _check_version(value: Any, then: Any, node: OpNode, reading: bool = False) -> None:
     if type(value) is Saved:
         if value.counter is not None and value.counter[0] != then:
             by = node if value.dtype.differentiable else None
@@ -646,11 +677,22 @@ def _check_version(value: Any, then: Any, node: OpNode) -> None:
     elif isinstance(value, Tensor):
         now = value._counter[0]  # type: ignore[index]
         if now != then:
-            by = None if value._node is LEAF else value._node
-            raise modified(value._dtype, value._array.shape, by, value._nr, now, then)
+            by = node_of(value)
+            raise modified(value._dtype, value._array.shape, None if by is LEAF else by, value._nr, now, then)
+        if not reading and (value._node is None or value._node is LEAF):
+            check_attached(value, node)
     elif isinstance(value, list):
         for t, v in zip(value, then, strict=True):
-            _check_version(t, v, node)
+            _check_version(t, v, node, reading)
+
+
+def check_attached(t: Tensor, node: OpNode) -> None:
+    """Raises RuntimeError where a kept tensor was part of the graph when `node` was recorded and is no longer."""
+    for (_, i, _), value in zip(node.plan.save, node.saved[::2], strict=True):
+        if value is t and i in node.op.diff and len(node.edges) == len(node.op.diff):
+            edge = node.edges[node.op.diff.index(i)]
+            if isinstance(edge, Node | tuple):
+                raise RuntimeError(DETACHED)
 
 
 def _copy_of(t: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 from . import dtypes, modes
 from .dtypes import dtype
 from .tensor import CPP_NAMES, Tensor, store
-from .views import check_cast, check_inplace, check_no_overlap, check_no_partial_overlap, node_of
+from .views import bump, check_cast, check_no_overlap, check_no_partial_overlap, node_of
 
 if TYPE_CHECKING:
     from .op import Op
@@ -49,7 +49,6 @@ def run_out(op: Op, values: list[Any], out: Any) -> Any:
     results = op.compute(values)[1] if op.body is None else [t._array for t in _as_tuple(op.body(*values))]
     for result, t in zip(results, outs, strict=True):
         check_dtype(op, dtypes.OF_NUMPY[result.dtype], t._dtype)
-        check_inplace(t, False)
     for result, t in zip(results, outs, strict=True):
         put(op, values, result, t)
     return out
@@ -63,8 +62,7 @@ def put(op: Op, values: list[Any], result: np.ndarray, t: Tensor) -> None:
     if op.family.plan == "pointwise":
         check_no_partial_overlap(t, values)
     store(t, result)
-    if t._counter is not None:
-        t._counter[0] += 1
+    bump(t)
 
 
 def check_dtype(op: Op, result: dtype, out: dtype) -> None:

@@ -45,9 +45,9 @@ def call({names}, /):
     mode = current()
     view = a._view
     version = a._counter
-    if mode > 1 or version is None or (view is not None and view.version != version[0]):
-        return slow({names})
     na = a._node
+    if mode > 1 or version is None or (view is not None and (view.version != version[0] or (na is None and view.base._node is not None))):
+        return slow({names})
     x = a._array
 """
 SECOND = """
@@ -55,9 +55,11 @@ SECOND = """
     if kind is Tensor:
         view = b._view
         other_version = b._counter
-        if b._dtype is not dtype or other_version is None or (view is not None and view.version != other_version[0]):
-            return slow(a, b)
         nb = b._node
+        if b._dtype is not dtype or other_version is None:
+            return slow(a, b)
+        if view is not None and (view.version != other_version[0] or (nb is None and view.base._node is not None)):
+            return slow(a, b)
         y = b._array
     elif NUMBERS and (kind is float or kind is int):
         nb = None
@@ -165,13 +167,14 @@ def fast(node, g):
 def backward_source(op: Op, mask: tuple[bool, ...], plan: Plan) -> str:
     """The text of the rules of one plan, on arrays: unpack, check versions, compute, fit."""
     unpack = ["    " + ", ".join(f"s{i}, v{i}" for i in range(len(plan.save))) + ", = saved"] if plan.save else []
-    for i, (kind, _, _) in enumerate(plan.save):
+    for i, (kind, at, _) in enumerate(plan.save):
         if kind == 2:
             unpack += [f"    if s{i}.counter[0] != v{i}: check(s{i}, v{i}, node)", f"    s{i} = s{i}.array"]
         elif kind == 0:
+            gone = f" or s{i}._node is None" if at in op.diff and mask[op.diff.index(at)] else ""  # detached since
             unpack += [
                 f"    if type(s{i}) is Tensor:",
-                f"        if s{i}._counter[0] != v{i}: check(s{i}, v{i}, node)",
+                f"        if s{i}._counter[0] != v{i}{gone}: check(s{i}, v{i}, node)",
                 f"        s{i} = s{i}._array",
                 f"    else: s{i} = constant(s{i}, OF_NUMPY[g.dtype])",
             ]

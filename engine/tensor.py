@@ -10,6 +10,7 @@ import numpy as np
 
 from . import device as devices
 from . import dtypes, modes
+from .once import warn_once
 from .size import Size
 
 
@@ -30,13 +31,15 @@ class View:
 
     `creation` is None for an ordinary view, or why writing through it is refused ("multi_output", "no_grad",
     "inference", "custom"). `version` is that of the buffer when the view's node was last made. `replay` is the chain of
-    functions that remakes it from the base, None where its strides alone do.
+    functions that remakes it from the base, None where its strides alone do. `borrowed`: it was not recorded and requires
+    grad because its base does, PyTorch's convention; its gradient goes nowhere.
     """
 
-    __slots__ = ("base", "creation", "version", "replay", "__weakref__")
+    __slots__ = ("base", "creation", "version", "replay", "borrowed", "__weakref__")
 
     def __init__(self, base: Tensor, creation: str | None, version: int, replay: tuple[Callable[..., Any], ...] | None) -> None:
         self.base, self.creation, self.version, self.replay = base, creation, version, replay
+        self.borrowed = False
 
 
 class Rare:
@@ -50,6 +53,16 @@ class Rare:
         self.accumulate: Any = None  # weak reference to the AccumulateGrad node a user has looked at
         self.post_hooks: dict[int, Callable[..., Any]] | None = None
         self.tangent: Any = None
+
+
+def readonly(read: Callable[[Any], Any], name: str = "") -> Any:
+    """A property that refuses to be set or deleted in PyTorch's words (AttributeError)."""
+    name = name or read.__name__
+
+    def refuse(self: Any, *_: Any) -> None:
+        raise AttributeError(f"attribute '{name}' of 'torch._C.TensorBase' objects is not writable")
+
+    return property(read, refuse, refuse, read.__doc__)
 
 
 class Tensor:
@@ -72,7 +85,7 @@ class Tensor:
     _rare: Rare | None
 
     # -- geometry ---------------------------------------------------------------------------------------------------
-    @property
+    @readonly
     def shape(self) -> Size:
         return Size(self._array.shape)
 
@@ -83,7 +96,7 @@ class Tensor:
     def dim(self) -> int:
         return self._array.ndim
 
-    ndim = property(dim)
+    ndim = readonly(dim, "ndim")
     ndimension = dim
 
     def numel(self) -> int:
@@ -95,9 +108,9 @@ class Tensor:
         """Bytes of one element."""
         return self._dtype.itemsize
 
-    itemsize = property(element_size)
+    itemsize = readonly(element_size, "itemsize")
 
-    @property
+    @readonly
     def nbytes(self) -> int:
         return self._array.nbytes
 
@@ -117,24 +130,22 @@ class Tensor:
     def is_contiguous(self, memory_format: Any = None) -> bool:
         return bool(self._array.flags.c_contiguous)
 
-    @property
+    @readonly
     def dtype(self) -> dtypes.dtype:
         return self._dtype
 
-    @property
+    @readonly
     def device(self) -> devices.device:
         return devices.CPU
 
-    @property
+    @readonly
     def layout(self) -> devices.layout:
         return devices.strided
 
     def get_device(self) -> int:
         return -1
 
-    is_cpu = property(lambda self: True)
-    is_cuda = is_sparse = is_mkldnn = is_quantized = is_meta = is_nested = property(lambda self: False)
-    names = property(lambda self: (None,) * self._array.ndim)
+    is_cpu = readonly(lambda self: True, "is_cpu")
 
     def is_floating_point(self) -> bool:
         return self._dtype.is_floating_point
@@ -146,16 +157,23 @@ class Tensor:
         return self._dtype.is_signed
 
     # -- place in the graph -----------------------------------------------------------------------------------------
-    @property
+    @readonly
     def is_leaf(self) -> bool:
         return self._node is None or self._node is LEAF
 
     @property
     def requires_grad(self) -> bool:
-        return self._node is not None
+        if self._node is not None:
+            return True
+        view = self._view
+        return view is not None and view.base._node is not None and self._dtype.differentiable
 
     @requires_grad.setter
     def requires_grad(self, flag: bool) -> None:
+        if not isinstance(flag, bool):
+            raise RuntimeError("requires_grad must be a bool")
+        if flag and not self._dtype.differentiable:
+            raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
         self.requires_grad_(flag)
 
     @requires_grad.deleter
@@ -165,9 +183,12 @@ class Tensor:
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Start or stop recording on a leaf; returns the tensor itself.
 
-        Raises RuntimeError for a non-leaf set to False, and for a dtype that has no gradient set to True.
+        Raises RuntimeError for a non-leaf set to False, for a dtype that has no gradient or an inference tensor set to True.
         """
-        if not self.is_leaf:
+        if not isinstance(requires_grad, bool):
+            kind = type(requires_grad).__name__
+            raise TypeError(f"requires_grad_(): argument 'requires_grad' (position 1) must be bool, not {kind}")
+        if self._node is not None and self._node is not LEAF:
             if not requires_grad:
                 raise RuntimeError(
                     "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph that "
@@ -176,20 +197,24 @@ class Tensor:
             return self
         if requires_grad and not self._dtype.differentiable:
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        if requires_grad and self._counter is None and not modes.is_inference_mode_enabled():
+            raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
         self._node = LEAF if requires_grad else None
+        if self._view is not None:
+            self._view.borrowed = False
         return self
 
-    @property
+    @readonly
     def output_nr(self) -> int:
         return self._nr
 
-    @property
+    @readonly
     def _version(self) -> int:
         if self._counter is None:
             raise RuntimeError("Inference tensors do not track version counter.")
         return self._counter[0]
 
-    @property
+    @readonly
     def _base(self) -> Tensor | None:
         return None if self._view is None else self._view.base
 
@@ -199,14 +224,14 @@ class Tensor:
     def is_inference(self) -> bool:
         return self._counter is None
 
-    @property
+    @readonly
     def retains_grad(self) -> bool:
-        return self._rare is not None and self._rare.retains and not self.is_leaf
+        return self._rare is not None and self._rare.retains and self._node is not None and self._node is not LEAF
 
     @property
     def grad(self) -> Tensor | None:
         """The accumulated gradient of a leaf, or of a tensor that retains it. Reading a non-leaf's warns (UserWarning)."""
-        if self._gradient is None and not self.is_leaf and not self.retains_grad:
+        if self._gradient is None and self._node is not None and self._node is not LEAF and not self.retains_grad:
             warnings.warn(NON_LEAF_GRAD, UserWarning, stacklevel=2)
         return self._gradient
 
@@ -282,14 +307,26 @@ class Tensor:
 
     __nonzero__ = __bool__
 
+    def _scalar(self, to: type) -> Any:
+        if self._array.size != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        if self._node is not None and to is not int and modes.is_grad_enabled():
+            warn_once(TO_SCALAR)
+        value = self.item()
+        if isinstance(value, complex) and to is not complex:
+            if value.imag:
+                raise RuntimeError(f"value cannot be converted to type {'double' if to is float else 'int64_t'} without overflow")
+            value = value.real
+        return to(value)
+
     def __int__(self) -> int:
-        return int(self.item())
+        return self._scalar(int)
 
     def __float__(self) -> float:
-        return float(self.item())
+        return self._scalar(float)
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return self._scalar(complex)
 
     def __index__(self) -> int:
         if self._dtype.category > 1 or self._array.size != 1:
@@ -310,6 +347,10 @@ class WrappedNumber(Tensor):
     __slots__ = ()
 
 
+for _name in ("is_cuda", "is_sparse", "is_mkldnn", "is_quantized", "is_meta", "is_nested"):
+    setattr(Tensor, _name, readonly(lambda self: False, _name))
+
+TO_SCALAR = "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\nConsider using tensor.detach() first."
 NON_LEAF_GRAD = (
     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated during "
     "autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf "

@@ -13,20 +13,19 @@ from .graph import FREED, FREED_TWICE, Node, dense, edge_of, extras, fit_array, 
 from .registry import OPS, F
 from .tensor import LEAF, Tensor, View, address, wrap
 
-IN_NO_GRAD = (
-    "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case is ambiguous and "
-    "error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both inside the no_grad block "
-    "(if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
+BLOCK = (
+    " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace "
+    "either both inside the {0} block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
 )
-IN_INFERENCE = (
-    "A view was created in inference mode and is being modified inplace in normal mode. Given that this use case is ambiguous and "
-    "error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both inside the inference_mode "
-    "block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
-)
-MULTI_OUTPUT = (
-    "Output {nr} of {name} is a view and is being modified inplace. This view is the output of a function that returns multiple views. "
-    "Such functions do not allow the output views to be modified inplace. You should replace the inplace operation by an out-of-place one."
-)
+WHY = {
+    "no_grad": BLOCK.format("no_grad"),
+    "inference": BLOCK.format("inference_mode"),
+    "multi_output": " This view is the output of a function that returns multiple views. Such functions do not allow the output views to be "
+    "modified inplace. You should replace the inplace operation by an out-of-place one.",
+    "custom": " This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to handle view+inplace "
+    "would override the custom backward associated with the custom Function, leading to incorrect gradients. This behavior is forbidden. You can fix "
+    "this by cloning the output of the custom Function.",
+}
 INFERENCE_WRITE = (
     "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal tensor before doing "
     "inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
@@ -42,9 +41,12 @@ PARTIAL_OVERLAP = (
 
 
 def node_of(t: Tensor) -> Any:
-    """The node that made `t` (LEAF, or None), remade first where `t` is a view whose base was written to since."""
+    """The node that made `t` (LEAF, or None), remade first where `t` is a view whose base was written to since.
+
+    Raises RuntimeError where it cannot be: the view was made in a mode, or by an op, that does not allow for it.
+    """
     view = t._view
-    if view is not None and t._counter is not None and view.version != t._counter[0]:
+    if view is not None and t._counter is not None and (view.version != t._counter[0] or (t._node is None and view.base._node is not None)):
         refresh(t, view)
     return t._node
 
@@ -52,17 +54,34 @@ def node_of(t: Tensor) -> Any:
 def refresh(t: Tensor, view: View) -> None:
     """Give a view whose buffer was written to the node that its base's history implies."""
     base = view.base
-    if base._node is None or (t._node is None and base._node is LEAF):
-        view.version = t._counter[0]  # type: ignore[index]  # node_of has looked
+    if not isinstance(t._node, Node) and base._node is None:
+        if view.borrowed:
+            t._node, view.borrowed = None, False
+        return  # should the base require grad later, the view is still to be remade
+    if not t._dtype.differentiable:
         return
+    if view.version == t._counter[0]:  # type: ignore[index]  # node_of has looked
+        t._node, view.borrowed = LEAF, True
+        return
+    if view.creation is not None:
+        raise RuntimeError(refusal(t, view.creation, "its base or another view of its base has been"))
     before = modes.current()
     modes.switch(before & ~modes.INFERENCE | modes.GRAD)
     try:
         fresh = replayed(base, t)
     finally:
         modes.switch(before)
-    t._node, t._nr = fresh._node, fresh._nr
-    view.version = t._counter[0]  # type: ignore[index]
+    renew(t, fresh._node, fresh._nr)
+    view.version, view.borrowed = t._counter[0], False  # type: ignore[index]
+
+
+def renew(t: Tensor, node: Any, nr: int) -> None:
+    """Let `t` be output `nr` of `node` from now on. Hooks stay with the old value; a promise to retain the gradient moves."""
+    slot = t._rare
+    if slot is not None:
+        move_retained(t, node, nr)
+        slot.hooks = None
+    t._node, t._nr = node, nr
 
 
 def replayed(base: Any, t: Tensor) -> Any:
@@ -83,7 +102,7 @@ def make_view(t: Tensor, source: Tensor, op: Any, values: list[Any], creation: s
     outer = source._view
     base = source if outer is None else outer.base
     mode = modes.current()
-    if creation is None and not mode & modes.GRAD:
+    if not mode & modes.GRAD:
         creation = "inference" if mode & modes.INFERENCE else "no_grad"
     if creation is None and outer is not None:
         creation = outer.creation
@@ -93,35 +112,44 @@ def make_view(t: Tensor, source: Tensor, op: Any, values: list[Any], creation: s
         head = outer.replay if outer is not None and outer.replay is not None else strided
         again = (op, [None, *values[1:]]) if op.changes_dtype else (OPS["as_strided"], [None, t.shape, t.stride(), t.storage_offset()])
         replay = (*head, again)
-    if not mode & modes.GRAD and t._dtype.differentiable and node_of(base) is not None:
-        t._node = LEAF  # PyTorch's convention: an unrecorded view of what requires grad requires it, and is a leaf
     t._view = View(base, creation, t._counter[0], replay)  # type: ignore[index]
+    if not mode & modes.GRAD and t._dtype.differentiable and base._node is not None:
+        t._node, t._view.borrowed = LEAF, True
 
 
 def check_inplace(t: Tensor, recording: bool) -> None:
-    """Raises RuntimeError where writing to `t` is refused: leaves that require grad, views of them, inference tensors."""
-    if t._counter is None and not modes.is_inference_mode_enabled():
-        raise RuntimeError(INFERENCE_WRITE)
+    """Raises RuntimeError where a recorded write to `t` is refused: to leaves that require grad, and to some views."""
     if not recording:
         return
     view = t._view
     if view is not None:
         if view.creation is not None:
-            refuse_view(t, view.creation)
-        if node_of(t) is not None and view.base.is_leaf:
+            raise RuntimeError(refusal(t, view.creation, "is being"))
+        if t.requires_grad and not isinstance(view.base._node, Node):
             raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+        node_of(t)
     if t._node is LEAF:
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
 
 
-def refuse_view(t: Tensor, creation: str) -> None:
-    if creation == "no_grad":
-        raise RuntimeError(IN_NO_GRAD)
-    if creation == "inference":
-        raise RuntimeError(IN_INFERENCE)
-    node = node_of(t)
-    if node is not None and node is not LEAF:
-        raise RuntimeError(MULTI_OUTPUT.format(nr=t._nr, name=short_name(node)))
+def refusal(t: Tensor, creation: str, what: str) -> str:
+    """Why a view made by `creation` may not be written to; `what` is written."""
+    node = t._node if isinstance(t._node, Node) else None
+    if creation in ("no_grad", "inference") or node is None:
+        of = f"Output {t._nr} of {short_name(node)} is a view of a view which" if node is not None else "A view"
+        where = "inference mode and {} modified inplace in normal mode." if creation == "inference" else None
+        text = f"{of} was created in " + (where or "no_grad mode and {} modified inplace with grad mode enabled.").format(what)
+    else:
+        text = f"Output {t._nr} of {short_name(node)} is a view and {what} modified inplace."
+    return text + WHY[creation]
+
+
+def bump(t: Tensor) -> None:
+    """Count a write. Raises RuntimeError for an inference tensor in normal mode: as in PyTorch, when it is written."""
+    if t._counter is not None:
+        t._counter[0] += 1
+    elif not modes.is_inference_mode_enabled():
+        raise RuntimeError(INFERENCE_WRITE)
 
 
 def check_no_overlap(array: np.ndarray) -> None:
@@ -154,21 +182,17 @@ def rebase(t: Tensor, node: Node, first_edge: int = 0) -> None:
     """Give the tensor just written to its new history: `node`, or through a view a CopySlices on the base."""
     view = t._view
     if view is None:
-        move_retained(t, node, 0)
-        t._node, t._nr = node, 0
+        renew(t, node, 0)
         return
     base = view.base
-    made = CopySlices(base, t, node)
-    move_retained(base, made, 0)
-    base._node, base._nr = made, 0
+    renew(base, CopySlices(base, t, node), 0)
     view.version = -1  # remade from the base below
     node_of(t)
 
 
 def restrided(t: Tensor, node: Node, op: Any, values: list[Any]) -> None:
     """Give a tensor whose geometry `op` just changed its new history; as a view it stays one, up to date."""
-    move_retained(t, node, 0)
-    t._node, t._nr = node, 0
+    renew(t, node, 0)
     view = t._view
     if view is not None:
         view.version = t._counter[0]  # type: ignore[index]  # an inference tensor is no view

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import warnings
-import weakref
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import modes
 from ..dtypes import OF_NUMPY, dtype
-from ..graph import AccumulateGrad, Handle, Hooks, edge_of, end_of, extras
+from ..graph import AccumulateGrad, edge_of, end_of, extras
 from ..registry import F
 from ..size import Size
-from ..tensor import LEAF, Tensor, method, rare, wrap
+from ..tensor import Tensor, wrap
 from ..views import node_of
 from ..walk import Walk
+from .attributes import retain_grad
 
 NO_GRAD = "element {i} of tensors does not require grad and does not have a grad_fn"
 CYCLE = (
@@ -273,63 +273,3 @@ def _method(name: str) -> Any:
 def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
     """Accumulate gradients of this tensor into the leaves it was computed from; see `autograd.backward`."""
     backward(self, gradient, retain_graph, create_graph, inputs=inputs)
-
-
-@method
-def register_hook(self: Tensor, hook: Any) -> Handle:
-    """`hook(grad)` whenever this tensor's gradient is computed; a returned tensor replaces it.
-
-    Raises RuntimeError where the tensor does not require grad.
-    """
-    node = node_of(self)
-    if node is None:
-        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-    if node is LEAF:
-        slot = rare(self)
-        if slot.hooks is None:
-            slot.hooks = Hooks()
-        return Handle(slot.hooks, hook)
-    slot = rare(self)
-    if slot.hooks is None:
-        slot.hooks = Hooks()
-        extras(node).tensor_hooks.append((self._nr, slot.hooks))
-    return Handle(slot.hooks, hook)
-
-
-@method
-def retain_grad(self: Tensor) -> None:
-    """Keep this non-leaf's gradient in `.grad`; nothing to do on a leaf. Raises RuntimeError where it requires no grad."""
-    node = node_of(self)
-    if node is None:
-        raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-    if node is LEAF:
-        return
-    rare(self).retains = True
-    extras(node).retains[self._nr] = weakref.ref(self)
-
-
-@method
-def register_post_accumulate_grad_hook(self: Tensor, hook: Any) -> Handle:
-    """`hook(tensor)` after each accumulation into this leaf's `.grad`.
-
-    Raises RuntimeError on a non-leaf, or where the tensor does not require grad.
-    """
-    node = node_of(self)
-    if node is None:
-        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-    if node is not LEAF:
-        raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
-    slot = rare(self)
-    if slot.post_hooks is None:
-        slot.post_hooks = Hooks()
-    return Handle(slot.post_hooks, hook)
-
-
-def grad_fn(self: Tensor) -> Any:
-    """The node that made this tensor; None for a leaf."""
-    node = node_of(self)
-    return None if node is LEAF else node
-
-
-Tensor.grad_fn = property(grad_fn)  # type: ignore[attr-defined]
-Tensor.requires_grad = property(lambda self: node_of(self) is not None, Tensor.requires_grad.fset, Tensor.requires_grad.fdel)  # type: ignore

@@ -316,8 +316,11 @@ def __contains__(self: Tensor, element: Any) -> bool:
 @method
 def __repr__(self: Tensor, *, tensor_contents: str | None = None) -> str:
     """PyTorch's text of the values and of what they do not show."""
-    node = self.grad_fn if not self.is_leaf else None
-    name = None if node is None else type(node).__name__
+    try:
+        node = self.grad_fn
+        name = None if node is None else type(node).__name__
+    except RuntimeError:  # a view that cannot be remade
+        name = "Invalid"
     return printing.tensor_text(self._array, self._dtype, requires_grad=self.requires_grad, grad_fn_name=name)
 
 

@@ -1,0 +1,118 @@
+"""What Tensor has of the graph: its node, hooks, and whether it keeps its gradient."""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from typing import Any
+
+from ..graph import Handle, Hooks, extras
+from ..tensor import LEAF, Tensor, method, rare, readonly
+from ..views import node_of
+
+
+@method
+def register_hook(self: Tensor, hook: Any) -> Handle:
+    """`hook(grad)` whenever this tensor's gradient is computed; a returned tensor replaces it.
+
+    Raises RuntimeError where the tensor does not require grad.
+    """
+    if not self.requires_grad:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    slot = rare(self)
+    if slot.hooks is None:
+        node = node_of(self)
+        slot.hooks = Hooks()
+        if node is not LEAF:
+            extras(node).tensor_hooks.append((self._nr, slot.hooks))
+    return Handle(slot.hooks, hook)
+
+
+@method
+def retain_grad(self: Tensor) -> None:
+    """Keep this non-leaf's gradient in `.grad`; nothing to do on a leaf. Raises RuntimeError where it requires no grad."""
+    node = node_of(self)
+    if node is None:
+        raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+    if node is LEAF:
+        return
+    rare(self).retains = True
+    extras(node).retains[self._nr] = weakref.ref(self)
+
+
+@method
+def register_post_accumulate_grad_hook(self: Tensor, hook: Any) -> Handle:
+    """`hook(tensor)` after each accumulation into this leaf's `.grad`.
+
+    Raises RuntimeError on a non-leaf, or where the tensor does not require grad.
+    """
+    node = node_of(self)
+    if node is None:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    if node is not LEAF:
+        raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+    slot = rare(self)
+    if slot.post_hooks is None:
+        slot.post_hooks = Hooks()
+    return Handle(slot.post_hooks, hook)
+
+
+def grad_fn(self: Tensor) -> Any:
+    """The node that made this tensor; None for a leaf."""
+    node = node_of(self)
+    return None if node is LEAF else node
+
+
+def is_leaf(self: Tensor) -> bool:
+    """True for tensors that no recorded call made."""
+    return grad_fn(self) is None
+
+
+Tensor.grad_fn, Tensor.is_leaf = readonly(grad_fn), readonly(is_leaf)  # type: ignore[attr-defined, method-assign]
+
+
+# -- names that few use ------------------------------------------------------------------------------------------------
+def _no_more_node(self: Tensor, value: Any) -> None:
+    if value is not None:
+        raise RuntimeError("_grad_fn can be only set to None")
+    self._node, self._nr = None, 0
+
+
+def _refuse(text: str) -> Any:
+    def refuse(self: Tensor) -> None:
+        raise RuntimeError(text)
+
+    return refuse
+
+
+def _hooks(self: Tensor) -> Any:
+    return None if self._rare is None else self._rare.hooks
+
+
+def _set_hooks(self: Tensor, value: Any) -> None:
+    rare(self).hooks = value
+
+
+def _post_hooks(self: Tensor) -> Any:
+    return None if self._rare is None else self._rare.post_hooks
+
+
+def _set_post_hooks(self: Tensor, value: Any) -> None:
+    rare(self).post_hooks = value
+
+
+def _volatile(self: Tensor) -> bool:
+    warnings.warn("volatile was removed (Variable.volatile is always False)", UserWarning, stacklevel=2)
+    return False
+
+
+def _set_volatile(self: Tensor, value: Any = None) -> None:
+    warnings.warn("volatile was removed and now has no effect. Use `with torch.no_grad():` instead.", UserWarning, stacklevel=2)
+
+
+Tensor._grad_fn = property(grad_fn, _no_more_node, _refuse("Deletion of _grad_fn not allowed. Detach tensor instead!"))  # type: ignore[attr-defined]
+Tensor._backward_hooks = property(_hooks, _set_hooks, _refuse("Deletion of _backwards_hooks not allowed!"))  # type: ignore[attr-defined]
+Tensor._post_accumulate_grad_hooks = property(_post_hooks, _set_post_hooks)  # type: ignore[attr-defined]
+Tensor.volatile = property(_volatile, _set_volatile, _set_volatile)  # type: ignore[attr-defined]
+Tensor._grad = property(Tensor.grad.fget, Tensor.grad.fset, Tensor.grad.fdel)  # type: ignore[attr-defined]
+Tensor.name = readonly(lambda self: None, "name")  # type: ignore[attr-defined]
