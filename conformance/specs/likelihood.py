@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,11 @@ def classes(*sides: str) -> Callable[[Source, Draft], TensorValue]:
     return draw
 
 
+def constant(kind: Callable[[Source, Draft], TensorValue]) -> Callable[[Source, Draft], TensorValue]:
+    """The same kind, never requiring grad: native code is not asked for the gradient of weights."""
+    return lambda src, draft: replace(kind(src, draft), requires_grad=False)
+
+
 def scalar_overload(key: str) -> Callable[..., Any]:
     """The call of the overload of a tensor and a number, which only native code of PyTorch reaches."""
     name, overload = key.split(".")
@@ -46,10 +52,11 @@ def scalar_overload(key: str) -> Callable[..., Any]:
 
 
 for _name, _more in (("nll_loss", ()), ("nll_loss2d", ("height", "width"))):
-    spec(_name, self=shaped("n", "classes", *_more), target=classes("n", *_more), weight=WEIGHT, reduction=REDUCTION, ignore_index=IGNORED)
+    spec(_name, self=shaped("n", "classes", *_more), target=classes("n", *_more), weight=constant(WEIGHT), reduction=REDUCTION,
+         ignore_index=IGNORED)  # fmt: skip
     spec(f"{_name}_backward", grad_output=tensor(lambda src, draft: ()), self=shaped("n", "classes", *_more, dtype=first_dtype),
-         target=classes("n", *_more), weight=WEIGHT, reduction=one_of(1, 2), ignore_index=IGNORED,
-         total_weight=tensor(lambda src, draft: (), dtype=first_dtype))  # fmt: skip
+         target=classes("n", *_more), weight=constant(WEIGHT), reduction=one_of(1, 2), ignore_index=IGNORED,
+         total_weight=constant(tensor(lambda src, draft: (), dtype=first_dtype)))  # fmt: skip
 SHAPES = {"": ("n",), "[one]": (), "[sequence]": ("n", "length"), "[image]": ("n", "height", "width"), "[volume]": ("n", "h", "w", "d")}
 for _variant, _sides in SHAPES.items():
     _scores = shaped(*_sides[:1], "classes", *_sides[1:])

@@ -1,6 +1,6 @@
 """What is special about the inputs of losses: predictions and targets that go together."""
 
-from ..kinds import first_dtype, like, nothing, one_of, tensor
+from ..kinds import always, first_dtype, like, nothing, one_of, tensor
 from ..spec import spec
 from ..values import unit_interval
 
@@ -23,7 +23,7 @@ spec("nn.functional.mse_loss[broadcast]", weight=nothing, **OLD)
 spec("mse_loss_backward", grad_output=tensor(lambda src, draft: ()), target=like("self", dtype=first_dtype), reduction=REDUCTION)
 spec("binary_cross_entropy", self=PROBABILITY, reduction=REDUCTION, **sizes("self"))
 spec("nn.functional.binary_cross_entropy", input=PROBABILITY, **sizes("input"), **OLD)
-spec("binary_cross_entropy_backward", self=like("grad_output", dtype=first_dtype, values_in=unit_interval), reduction=0,
+spec("binary_cross_entropy_backward", self=like("grad_output", dtype=first_dtype, values_in=unit_interval), reduction=always(one_of(0)),
      target=like("grad_output", dtype=first_dtype, values_in=unit_interval), weight=like("grad_output", dtype=first_dtype))  # fmt: skip
 spec("binary_cross_entropy_with_logits", target=TARGET, weight=TARGET, pos_weight=TARGET, reduction=REDUCTION)
 _LIKE_INPUT = like("input", dtype=first_dtype)

@@ -22,29 +22,49 @@ HALF_TO_FLOAT = "softmax with half to float conversion is not supported on CPU"
 
 
 # -- softmax -------------------------------------------------------------------------------------------------------------------
-def along(kernel: Callable[[np.ndarray, int], np.ndarray], name: str) -> Callable[..., np.ndarray]:
-    """A kernel that normalises one dimension, with PyTorch's refusals under the name of its own."""
+def along(kernel: Callable[..., np.ndarray], name: str) -> Callable[..., np.ndarray]:
+    """A kernel over one dimension, with PyTorch's refusals under the name of its own; the result is contiguous.
+
+    It runs in double precision and is rounded once: what a likelihood's gradient is made of is lost in probabilities near 1.
+    """
+
+    def compute(arrays: Sequence[np.ndarray], dim: int) -> np.ndarray:
+        shape, d = arrays[0].shape, arrays[0].dtype
+        dim = in_range(dim, len(shape))
+        if not arrays[0].size:
+            return np.empty(shape, d)
+        if d.kind in "biuc":
+            raise not_implemented(f"{name}_lastdim_kernel_impl" if dim >= len(shape) - 1 else f"{name}_kernel_impl", arrays[0])
+        wide = [np.atleast_1d(a).astype(np.float64, copy=False) for a in arrays]
+        return np.ascontiguousarray(kernel(*wide, dim), d).reshape(shape)
+
+    return compute
+
+
+def forward(kernel: Callable[..., np.ndarray], name: str) -> Callable[..., np.ndarray]:
+    """The kernel of `_softmax` or `_log_softmax`. Raises RuntimeError where it would have to convert."""
+    compute = along(kernel, name)
 
     def normalise(self: np.ndarray, dim: int, half_to_float: bool) -> np.ndarray:
         if half_to_float:
             raise RuntimeError(HALF_TO_FLOAT)
-        dim = in_range(dim, self.ndim)
-        if not self.size:
-            return np.empty(self.shape, self.dtype)
-        if self.dtype.kind in "biuc":
-            raise not_implemented(f"{name}_lastdim_kernel_impl" if dim >= self.ndim - 1 else f"{name}_kernel_impl", self)
-        wide = np.atleast_1d(self).astype(np.float64, copy=False)
-        return np.ascontiguousarray(kernel(wide, dim), self.dtype).reshape(self.shape)
+        return compute([self], dim)
 
     return normalise
 
 
+def backward(kernel: Callable[..., np.ndarray], name: str) -> Callable[..., np.ndarray]:
+    """The kernel of `_softmax_backward_data` or `_log_softmax_backward_data`."""
+    compute = along(kernel, f"{name}_backward")
+    return lambda grad_output, output, dim, input_dtype: compute([grad_output, output], dim)
+
+
 def without_complex_gradients(name: str) -> Promote:
-    """The dtype of the operand. Raises RuntimeError for a complex one that requires grad, which PyTorch gets to only where it is empty."""
+    """The common dtype. Raises RuntimeError where it is complex and an empty operand requires grad: others have no kernel."""
 
     def promote(operands: Sequence[Any]) -> dtype:
-        t, d = operands[0], common(operands)
-        if d.is_complex and isinstance(t, Tensor) and t.requires_grad and not t.numel() and modes.is_grad_enabled():
+        d, needy = common(operands), any(isinstance(t, Tensor) and t.requires_grad and not t.numel() for t in operands)
+        if d.is_complex and needy and modes.is_grad_enabled():
             raise RuntimeError(f"{name} does not support automatic differentiation for outputs with complex dtype.")
         return d
 
@@ -66,33 +86,25 @@ def log_softmax_kernel(self: np.ndarray, dim: int) -> np.ndarray:
     return low - np.log(total(np.exp(low), dim))
 
 
-def doubly(kernel: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-    """`kernel` in double precision and rounded once: probabilities near 1 are what the gradient of a likelihood is lost in."""
-
-    def rounded(a: np.ndarray, b: np.ndarray, *more: Any) -> np.ndarray:
-        return kernel(a.astype(np.float64, copy=False), b.astype(np.float64, copy=False), *more).astype(a.dtype, copy=False)
-
-    return rounded
-
-
 op("_softmax(Tensor self, int dim, bool half_to_float) -> Tensor",
-   plain(along(softmax_kernel, "softmax"), without_complex_gradients("_softmax"),
+   plain(forward(softmax_kernel, "softmax"), without_complex_gradients("_softmax"),
          function=False, method=False, node="SoftmaxBackward0"),
    self=lambda g, result, dim, self_dtype: F._softmax_backward_data(g, result, dim, self_dtype))  # fmt: skip
 op("_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor",
-   plain(along(log_softmax_kernel, "log_softmax"), without_complex_gradients("_log_softmax"),
+   plain(forward(log_softmax_kernel, "log_softmax"), without_complex_gradients("_log_softmax"),
          function=False, method=False, node="LogSoftmaxBackward0"),
    self=lambda g, result, dim, self_dtype: F._log_softmax_backward_data(g, result, dim, self_dtype))  # fmt: skip
+# A formula of a backward keeps all that any of them mentions, hence the arguments that are not used.
 op("_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",
-   plain(doubly(lambda grad_output, output, dim, input_dtype: (grad_output - total(grad_output * output, dim)) * output),
-         common, function=False, method=False, node="SoftmaxBackwardDataBackward0"),
-   grad_output=lambda g, output, dim, input_dtype: F._softmax_backward_data(g, output, dim, input_dtype),
+   plain(backward(lambda grad_output, output, dim: (grad_output - total(grad_output * output, dim)) * output, "softmax"),
+         without_complex_gradients("_softmax_backward_data"), function=False, method=False, node="SoftmaxBackwardDataBackward0"),
+   grad_output=lambda g, grad_output, output, dim, input_dtype: F._softmax_backward_data(g, output, dim, input_dtype),
    output=lambda g, grad_output, output, dim:
        grad_output * g - F.sum(output * g, [dim], True) * grad_output - g * F.sum(grad_output * output, [dim], True))  # fmt: skip
 op("_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",
-   plain(doubly(lambda grad_output, output, dim, input_dtype: grad_output - np.exp(output) * total(grad_output, dim)),
-         common, function=False, method=False, node="LogSoftmaxBackwardDataBackward0"),
-   grad_output=lambda g, output, dim: g - F.sum(g * F.exp(output), [dim], True),
+   plain(backward(lambda grad_output, output, dim: grad_output - np.exp(output) * total(grad_output, dim), "log_softmax"),
+         without_complex_gradients("_log_softmax_backward_data"), function=False, method=False, node="LogSoftmaxBackwardDataBackward0"),
+   grad_output=lambda g, grad_output, output, dim: g - F.sum(g * F.exp(output), [dim], True),
    output=lambda g, grad_output, output, dim: -(F.sum(grad_output, [dim], True) * F.exp(output)) * g)  # fmt: skip
 
 
@@ -143,7 +155,7 @@ def relu_kernel(self: np.ndarray) -> np.ndarray:
 
 def log_sigmoid_kernel(self: np.ndarray) -> np.ndarray:
     """`log(sigmoid(self))` without overflow."""
-    return np.minimum(self, 0) - np.log1p(np.exp(-np.abs(self)))
+    return np.ascontiguousarray(np.minimum(self, 0) - np.log1p(np.exp(-np.abs(self)))).reshape(self.shape)
 
 
 op("relu(Tensor self) -> Tensor",
@@ -151,9 +163,10 @@ op("relu(Tensor self) -> Tensor",
    self=lambda g, result: F.threshold_backward(g, result, 0))  # fmt: skip
 op("threshold_backward(Tensor grad_output, Tensor self, Scalar threshold) -> Tensor",
    pointwise(lambda grad_output, self, threshold: np.where(self <= threshold, grad_output.dtype.type(0), grad_output),
+             only("integer real", "threshold_cpu"),
              function=False, method=False, inplace=False, out=False, node="ThresholdBackwardBackward0"),
    grad_output=lambda g, self, threshold: F.threshold_backward(g, self, threshold),
-   self=lambda g: F.zeros_like(g))  # fmt: skip
+   self=lambda g, self: F.zeros_like(g))  # fmt: skip
 op("log_sigmoid(Tensor self) -> Tensor",
    pointwise(log_sigmoid_kernel, only("real", "log_sigmoid_cpu"), function=False, method=False, inplace=False, out=False),
    self=lambda g, self: g * F.sigmoid(-self))  # fmt: skip

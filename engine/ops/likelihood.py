@@ -10,9 +10,10 @@ import numpy as np
 
 from .. import modes
 from ..dtypes import OF_NUMPY
-from ..op import OPS, F, composite, op, plain, refuse_gradient
-from ..promotion import common
+from ..op import OPS, F, composite, op, plain, pointwise, refuse_gradient
+from ..promotion import floating
 from ..tensor import Tensor, wrap
+from .arithmetic import conjugate, not_implemented, scaled
 from .loss import INTERNAL, MEAN, NONE, SUM, native, reduction_number, reduction_word
 
 
@@ -105,24 +106,26 @@ def likelihood(spatial: bool) -> Callable[..., np.ndarray]:
     return loss_of
 
 
-def likelihood_gradient(
-    grad_output: np.ndarray,
-    self: np.ndarray,
-    target: np.ndarray,
-    weight: np.ndarray | None,
-    reduction: int,
-    ignore_index: int,
-    total_weight: np.ndarray,
-) -> np.ndarray:
-    """The gradient of `nll_loss` in its scores: minus the weight at every target's class."""
-    made = np.zeros(self.shape, grad_output.dtype)
-    if not self.size:
+def likelihood_gradient(spatial: bool) -> Callable[..., np.ndarray]:
+    """The kernel of `nll_loss_backward`, or of `nll_loss2d_backward`: minus the weight at every target's class."""
+    kernel = "nll_loss2d_backward_out_frame" if spatial else "nll_loss_backward_out_frame"
+
+    def gradient(
+        grad_output: np.ndarray, self: np.ndarray, target: np.ndarray, weight: np.ndarray | None, reduction: int, ignore_index: int,
+        total_weight: np.ndarray,
+    ) -> np.ndarray:  # fmt: skip
+        if OF_NUMPY[self.dtype].category != 2:
+            raise not_implemented(kernel, self)
+        made = np.zeros(self.shape, grad_output.dtype)
+        key, counts = picked(self.shape, target, ignore_index)
+        if not self.size:
+            return made
+        weights = weights_of(key[0 if self.ndim == 1 else 1], counts, weight, made.dtype)
+        g = -grad_output / total_weight.astype(made.dtype) if reduction == MEAN else -grad_output
+        made[key] = np.where(counts, g.reshape(() if self.ndim == 1 else g.shape) * weights, made.dtype.type(0))
         return made
-    key, counts = picked(self.shape, target, ignore_index)
-    weights = weights_of(key[0 if self.ndim == 1 else 1], counts, weight, made.dtype)
-    g = -grad_output / total_weight.astype(made.dtype) if reduction == MEAN else -grad_output
-    made[key] = np.where(counts, g.reshape(() if self.ndim == 1 else g.shape) * weights, made.dtype.type(0))
-    return made
+
+    return gradient
 
 
 def total_weight(target: Any, weight: Any, ignore_index: int) -> Any:
@@ -139,18 +142,18 @@ op("nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, i
        F.nll_loss_backward(g, self, target, weight, reduction, ignore_index, total_weight(target, weight, ignore_index)))  # fmt: skip
 op("nll_loss_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight, int reduction, int ignore_index, "
    "Tensor total_weight) -> Tensor",
-   plain(likelihood_gradient, node="NllLossBackwardBackward0", **INTERNAL),
+   plain(likelihood_gradient(False), node="NllLossBackwardBackward0", constants=("weight", "total_weight"), **INTERNAL),
    grad_output=lambda g, target, weight, reduction, ignore_index: F.nll_loss(g, target, weight, reduction, ignore_index),
-   self=lambda g: F.zeros_like(g))  # fmt: skip
+   self=lambda g, self, target, weight, total_weight: F.zeros_like(self))  # fmt: skip
 op("nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor",
    plain(likelihood(True), node="NllLoss2DBackward0", **INTERNAL),
    self=lambda g, self, target, weight, reduction, ignore_index:
        F.nll_loss2d_backward(g, self, target, weight, reduction, ignore_index, total_weight(target, weight, ignore_index)))  # fmt: skip
 op("nll_loss2d_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight, int reduction, int ignore_index, "
    "Tensor total_weight) -> Tensor",
-   plain(likelihood_gradient, node="NllLoss2DBackwardBackward0", **INTERNAL),
+   plain(likelihood_gradient(True), node="NllLoss2DBackwardBackward0", constants=("weight", "total_weight"), **INTERNAL),
    grad_output=lambda g, target, weight, reduction, ignore_index: F.nll_loss2d(g, target, weight, reduction, ignore_index),
-   self=lambda g: F.zeros_like(g))  # fmt: skip
+   self=lambda g, self, target, weight, total_weight: F.zeros_like(self))  # fmt: skip
 
 
 @composite("nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor", **INTERNAL)
@@ -199,16 +202,17 @@ def nll_loss(
 
 
 # -- cross entropy -----------------------------------------------------------------------------------------------------------------
+OF_NUMBER = {"promotes": ("self", "other"), "inplace": False, "out": False, **INTERNAL}
+
 op("mul.Scalar(Tensor self, Scalar other) -> Tensor",
-   plain(lambda self, other: np.multiply(self, other), common, promotes=("self", "other"), node="MulBackward1", **INTERNAL),
-   self=lambda g, other: g * (other.conjugate() if isinstance(other, complex) else other))  # fmt: skip
+   pointwise(np.multiply, node="MulBackward1", wide_numbers=True, jvp="linear", **OF_NUMBER),
+   self=lambda g, other: g * conjugate(other))  # fmt: skip
 op("add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
-   plain(lambda self, other, alpha: np.add(self, other if alpha == 1 else other * alpha), common, promotes=("self", "other"),
-         node="AddBackward1", **INTERNAL),
+   pointwise(lambda self, other, alpha: np.add(self, scaled(other, alpha)), node="AddBackward1", jvp="linear", **OF_NUMBER),
    self=lambda g: g)  # fmt: skip
 op("div.Scalar(Tensor self, Scalar other) -> Tensor",
-   plain(lambda self, other: np.true_divide(self, other), common, promotes=("self", "other"), node="DivBackward1", **INTERNAL),
-   self=lambda g, other: g / (other.conjugate() if isinstance(other, complex) else other))  # fmt: skip
+   pointwise(np.true_divide, floating, node="DivBackward1", wide_numbers=True, jvp="linear", **OF_NUMBER),
+   self=lambda g, other: g / conjugate(other))  # fmt: skip
 
 
 def times(x: Tensor, number: float) -> Tensor:

@@ -81,10 +81,10 @@ op("mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor",
    self=lambda g, self, target, reduction: F.mse_loss_backward(g, self, target, reduction),
    target=lambda g, self, target, reduction: F.mse_loss_backward(g, target, self, reduction))  # fmt: skip
 op("mse_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction) -> Tensor",
-   plain(mse_gradient, only("real", "mse_backward_cpu_out"), node="MseLossBackwardBackward0", **INTERNAL),
-   grad_output=lambda g, self, target, reduction: F.sum(F.mse_loss_backward(g, self, target, reduction)) if reduction else
+   plain(mse_gradient, only("integer real", "mse_backward_cpu_out"), node="MseLossBackwardBackward0", **INTERNAL),
+   grad_output=lambda g, grad_output, self, target, reduction: F.sum(F.mse_loss_backward(g, self, target, reduction)) if reduction else
        F.mse_loss_backward(g, self, target, reduction),
-   self=lambda g, grad_output, self, reduction: twice(g * grad_output, self, reduction),
+   self=lambda g, grad_output, self, target, reduction: twice(g * grad_output, self, reduction),
    target=lambda g, grad_output, target, reduction: -twice(g * grad_output, target, reduction))  # fmt: skip
 
 
@@ -153,7 +153,8 @@ composite(f"nn.functional.l1_loss({_ARGUMENTS}) -> Tensor")(difference_loss(lamb
 
 
 # -- binary cross entropy ----------------------------------------------------------------------------------------------------------
-EPSILON = float(np.float32(1e-12))  # PyTorch's: keeps the gradient at certain predictions finite
+EPSILON = float(np.float32(1e-12))  # PyTorch's, a float: keeps the gradient at certain predictions finite
+SMALL = 1e-12  # PyTorch's, a double: the same in the gradient of that gradient
 LEAST = -100  # PyTorch's: no logarithm counts as less
 
 
@@ -201,6 +202,7 @@ def arranged(loss: np.ndarray, like: np.ndarray) -> np.ndarray:
 
 
 def bce_gradient(grad_output: np.ndarray, self: np.ndarray, target: np.ndarray, weight: np.ndarray | None, reduction: int) -> np.ndarray:
+    check_pair(self, target, "binary_cross_entropy_backward")
     g, x, t, w = wide(grad_output, self, target, weight)
     made = weigh(g * (x - t) / np.maximum((1 - x) * x, x.dtype.type(EPSILON)), w)
     return (made / made.dtype.type(made.size) if reduction == MEAN else made).astype(self.dtype)
@@ -218,7 +220,7 @@ def bce_target(g: Any, self: Any, target: Any, weight: Any, reduction: int) -> A
 
 def bce_curvature(g: Any, self: Any, target: Any, weight: Any, reduction: int) -> Any:
     """The second derivative in the input times `g`, with PyTorch's epsilons."""
-    bottom = (self + EPSILON) ** 2 * (1 - self + EPSILON) ** 2
+    bottom = (self + SMALL) ** 2 * (1 - self + SMALL) ** 2
     return share((self * self - 2 * self * target + target) / bottom * g, self, weight, reduction)
 
 
@@ -227,12 +229,12 @@ op("binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int re
    self=lambda g, self, target, weight, reduction: F.binary_cross_entropy_backward(g, self, target, weight, reduction),
    target=lambda g, self, target, weight, reduction: bce_target(g, self, target, weight, reduction))  # fmt: skip
 op("binary_cross_entropy_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor",
-   plain(bce_gradient, node="BinaryCrossEntropyBackwardBackward0", **INTERNAL),
-   grad_output=lambda g, self, target, weight, reduction:
-       within(share((self - target) / ((self + EPSILON) * (1 - self + EPSILON)) * g, self, weight, reduction), reduction),
+   plain(bce_gradient, node="BinaryCrossEntropyBackwardBackward0", constants=("weight",), **INTERNAL),
+   grad_output=lambda g, grad_output, self, target, weight, reduction:
+       within(share((self - target) / ((self + SMALL) * (1 - self + SMALL)) * g, self, weight, reduction), reduction),
    self=lambda g, grad_output, self, target, weight, reduction: bce_curvature(g * grad_output, self, target, weight, reduction),
    target=lambda g, grad_output, self, target, weight, reduction:
-       -share(g * grad_output / (self * (1 - self)), target, weight, reduction))  # fmt: skip
+       -share(g * grad_output / F.clamp_min(self * (1 - self), SMALL), target, weight, reduction))  # fmt: skip
 
 
 def within(g: Any, reduction: int) -> Any:
