@@ -328,6 +328,7 @@ def forms(op: Declaration) -> tuple[str, ...]:
 def clean(text: str) -> str:
     """An error or warning without what no user acts on: C++ frames and addresses."""
     text = text.split("\nException raised from")[0].split("\nC++ CapturedTraceback")[0]
+    text = text.split(" This could be because the operator doesn't exist for this backend")[0]  # a list of builds follows
     text = re.sub(r" \((?:Triggered|function) [^()]*(?:\([^()]*\)[^()]*)*\)$", "", text.strip())
     return re.sub(r"0x[0-9a-f]+", "0x", text)
 

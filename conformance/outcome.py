@@ -41,8 +41,8 @@ class Raised:
 
     @property
     def refuses(self) -> bool:
-        """True where PyTorch says that it has no such derivative: then that is what there is to compare."""
-        return re.search(r"derivative for .*not implemented|use forward AD with .* does not support", self.text) is not None
+        """True where PyTorch says that it has no such derivative or kernel: then that is what there is to compare."""
+        return re.search(r"derivative for .*not implemented|use forward AD with .* does not support|^Could not run '", self.text) is not None
 
     def template(self) -> str:
         """The text with numbers, shapes and quoted words taken out."""

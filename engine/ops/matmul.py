@@ -8,153 +8,276 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import OF_NUMPY, dtype
+from ..dtypes import OF_NUMPY, dtype, float64, of_number
+from ..graph import type_name
 from ..op import F, Family, composite, op, plain
 from ..promotion import Promote
 from ..tensor import CPP_NAMES, Tensor
+from .arithmetic import cast_number, not_implemented
 
 
 # -- what dtypes and shapes go together ----------------------------------------------------------------------------------
+Check = Callable[[Sequence[Any]], None]
+
+
 def dtype_of(v: Any) -> dtype:
     return v._dtype if isinstance(v, Tensor) else OF_NUMPY[v.dtype]
 
 
-def same(text: str, kernel: str, names: dict[str, str] | None = None) -> Promote:
-    """The one dtype of all operands; raises RuntimeError with `text` where they differ, NotImplementedError for bool.
-
-    `text` has `{0}`, `{1}`, ... for the operands' dtypes; `names` says what a dtype is called there.
-    """
+def checked(*steps: Check) -> Promote:
+    """The last operand's dtype, once every step has looked at the operands in turn."""
 
     def promote(operands: Sequence[Any]) -> dtype:
-        found = [dtype_of(v) for v in operands]
-        if any(d is not found[0] for d in found):
-            raise RuntimeError(text.format(*[(names or {}).get(d.scalar_name, d.scalar_name) for d in found]))
-        if found[0].category == 0 and all(v.shape for v in operands) and 0 not in operands[0].shape:
-            raise NotImplementedError(f"\"{kernel}\" not implemented for 'Bool'")
-        return found[0]
+        for step in steps:
+            step(operands)
+        return dtype_of(operands[-1])
 
     return promote
 
 
-def scalar(value: Any, d: np.dtype) -> np.ndarray:
-    """`beta` or `alpha` in the dtype of the product. Raises RuntimeError for a complex number in a real product."""
-    if isinstance(value, complex) and d.kind != "c":
-        if value.imag:
-            raise RuntimeError(f"value cannot be converted to type {CPP_NAMES[OF_NUMPY[d].scalar_name]} without overflow")
-        value = value.real
-    return np.asarray(value).astype(d)
+def same(text: str, *positions: int, names: dict[str, str] | None = None) -> Check:
+    """Raises RuntimeError with `text`, given the operands' dtypes in order, where those at `positions` differ (none: at any)."""
+
+    def check(operands: Sequence[Any]) -> None:
+        found = [dtype_of(v) for v in operands]
+        if any(found[i] is not found[j] for i in positions or range(len(found)) for j in positions or range(len(found))):
+            raise RuntimeError(text.format(*[(names or {}).get(d.scalar_name, d.scalar_name) for d in found]))
+
+    return check
 
 
-def check_expands(self: np.ndarray, shape: tuple[int, ...]) -> None:
+def refuse_bool(kernel: str, *arrays: np.ndarray) -> None:
+    """Raises NotImplementedError for bools, but where there is nothing to multiply."""
+    if arrays[0].dtype.kind == "b" and all(a.size for a in arrays):
+        raise not_implemented(kernel, arrays[0])
+
+
+def side(v: Any, dim: int) -> int:
+    """The length of one dimension. Raises IndexError where there is no such dimension."""
+    if not v.ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    if dim >= v.ndim:
+        raise IndexError(f"Dimension out of range (expected to be in range of [-{v.ndim}, {v.ndim - 1}], but got {dim})")
+    return v.shape[dim]
+
+
+def check_expands(self: Any, shape: tuple[int, ...]) -> None:
     """Raises RuntimeError where `self` cannot be added to a product of this shape."""
-    if self.ndim > len(shape):
-        kind = f"torch.{OF_NUMPY[self.dtype].scalar_name}Tensor"
+    sizes = tuple(self.shape)
+    if len(sizes) > len(shape):
         raise RuntimeError(
-            f"expand({kind}{{{list(self.shape)}}}, size={list(shape)}): the number of sizes provided ({len(shape)}) must be greater or equal "
-            f"to the number of dimensions in the tensor ({self.ndim})"
+            f"expand({type_name(dtype_of(self))}{{{list(sizes)}}}, size={list(shape)}): the number of sizes provided ({len(shape)}) must be "
+            f"greater or equal to the number of dimensions in the tensor ({len(sizes)})"
         )
-    for i in range(1, self.ndim + 1):
-        if self.shape[-i] not in (1, shape[-i]):
+    for i in range(1, len(sizes) + 1):
+        if sizes[-i] not in (1, shape[-i]):
             raise RuntimeError(
-                f"The expanded size of the tensor ({shape[-i]}) must match the existing size ({self.shape[-i]}) at non-singleton dimension "
-                f"{len(shape) - i}.  Target sizes: {list(shape)}.  Tensor sizes: {list(self.shape)}"
+                f"The expanded size of the tensor ({shape[-i]}) must match the existing size ({sizes[-i]}) at non-singleton dimension "
+                f"{len(shape) - i}.  Target sizes: {list(shape)}.  Tensor sizes: {list(sizes)}"
             )
 
 
-def check_matrices(mat1: np.ndarray, mat2: np.ndarray) -> None:
-    if mat1.shape[1] != mat2.shape[0]:
-        (n, k), (j, m) = mat1.shape, mat2.shape
+def check_shapes(mat1: Any, mat2: Any) -> None:
+    (n, k), (j, m) = mat1.shape, mat2.shape
+    if k != j:
         raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({n}x{k} and {j}x{m})")
 
 
-def check_batches(batch1: np.ndarray, batch2: np.ndarray) -> None:
-    for name, t in (("batch1", batch1), ("batch2", batch2)):
+def check_mm(operands: Sequence[Any]) -> None:
+    for name, t in zip(("self", "mat2"), operands, strict=True):
+        if t.ndim != 2:
+            raise RuntimeError(f"{name} must be a matrix")
+    check_shapes(*operands)
+
+
+def check_addmm(operands: Sequence[Any]) -> None:
+    self, mat1, mat2 = operands
+    for name, t in (("mat1", mat1), ("mat2", mat2)):
+        if t.ndim != 2:
+            raise RuntimeError(f"{name} must be a matrix, got {t.ndim}-D tensor")
+    check_shapes(mat1, mat2)
+    check_expands(self, (mat1.shape[0], mat2.shape[1]))
+
+
+def check_ranks(operands: Sequence[Any]) -> None:
+    """Raises RuntimeError where the last two operands are no batches of matrices."""
+    for name, t in zip(("batch1", "batch2"), operands[-2:], strict=True):
         if t.ndim != 3:
             raise RuntimeError(f"{name} must be a 3D tensor")
-    if batch2.shape[:2] != (batch1.shape[0], batch1.shape[2]):
+
+
+def check_batches(operands: Sequence[Any]) -> None:
+    check_ranks(operands)
+    batch1, batch2 = operands[-2:]
+    if tuple(batch2.shape[:2]) != (batch1.shape[0], batch1.shape[2]):
         expected = [batch1.shape[0], batch1.shape[2]]
         raise RuntimeError(f"Expected size for first two dimensions of batch2 tensor to be: {expected} but got: {list(batch2.shape[:2])}.")
 
 
-def check_vectors(self: np.ndarray, other: np.ndarray) -> None:
+def check_batch_dtypes(operands: Sequence[Any]) -> None:
+    """Raises RuntimeError where the batches have two dtypes, NotImplementedError where the first is bool; not where nothing is multiplied."""
+    first, second = map(dtype_of, operands[-2:])
+    if 0 in operands[-2].shape or 0 in operands[-1].shape or first is second:
+        return
+    if first.category == 0:
+        raise NotImplementedError("\"bmm\" not implemented for 'Bool'")
+    raise RuntimeError(f"expected scalar type {first.scalar_name} but found {second.scalar_name}")
+
+
+def check_baddbmm(operands: Sequence[Any]) -> None:
+    self, batch1, batch2 = operands
+    check_expands(self, (side(batch1, 0), side(batch1, 1), side(batch2, 2)))
+
+
+def adding_batches(operands: Sequence[Any]) -> dtype:
+    """The dtype of `self`, which the batches must have, too, where there are any."""
+    self, batch1, batch2 = operands
+    check_expands(self, (side(batch1, 1), side(batch2, 2)))
+    check_ranks(operands)
+    if batch1.shape[0] != batch2.shape[0]:
+        raise RuntimeError(f"batch1 and batch2 must have same number of batches, got {batch1.shape[0]} and {batch2.shape[0]}")
+    (_, n, k), (_, j, m) = batch1.shape, batch2.shape
+    if k != j:
+        raise RuntimeError(f"Incompatible matrix sizes for bmm ({n}x{k} and {j}x{m})")
+    if batch1.shape[0]:
+        for check in ADDMM_DTYPES:
+            check(operands)
+    return dtype_of(self)
+
+
+def check_mv(operands: Sequence[Any]) -> None:
+    check_addmv([None, *operands], 1, side(operands[0], 0))
+
+
+def check_addmv(operands: Sequence[Any], rank: int | None = None, size: int | None = None) -> None:
+    """Raises RuntimeError where a matrix, a vector and what is added to them do not fit."""
+    self, mat, vec = operands
+    rank = self.ndim if rank is None else rank
+    if mat.ndim != 2 or vec.ndim != 1 or rank > 1:
+        raise RuntimeError(f"vector + matrix @ vector expected, got {rank}, {mat.ndim}, {vec.ndim}")
+    size = math.prod(self.shape) if size is None else size
+    if mat.shape[1] != vec.shape[0] or size not in (1, mat.shape[0]):
+        raise RuntimeError(f"size mismatch, got input ({size}), mat ({mat.shape[0]}x{mat.shape[1]}), vec ({vec.shape[0]})")
+
+
+def check_ranks_of_vectors(operands: Sequence[Any]) -> None:
+    self, other = operands
     if self.ndim != 1 or other.ndim != 1:
         raise RuntimeError(f"1D tensors expected, but got {self.ndim}D and {other.ndim}D tensors")
-    if self.size != other.size:
+
+
+def check_lengths(operands: Sequence[Any]) -> None:
+    n, m = (v.shape[0] for v in operands)
+    if n != m:
         raise RuntimeError(
-            f"inconsistent tensor size, expected tensor [{self.size}] and src [{other.size}] to have the same number of elements, "
-            f"but got {self.size} and {other.size} elements respectively"
+            f"inconsistent tensor size, expected tensor [{n}] and src [{m}] to have the same number of elements, "
+            f"but got {n} and {m} elements respectively"
         )
 
 
 # -- kernels -----------------------------------------------------------------------------------------------------------------
 def mm_kernel(self: np.ndarray, mat2: np.ndarray) -> np.ndarray:
-    for name, t in (("self", self), ("mat2", mat2)):
-        if t.ndim != 2:
-            raise RuntimeError(f"{name} must be a matrix")
-    check_matrices(self, mat2)
+    refuse_bool("addmm_impl_cpu_", self, mat2)
     return np.matmul(self, mat2)
 
 
 def bmm_kernel(self: np.ndarray, mat2: np.ndarray) -> np.ndarray:
-    check_batches(self, mat2)
+    refuse_bool("bmm", self, mat2)
     return np.matmul(self, mat2)
 
 
 def mv_kernel(self: np.ndarray, vec: np.ndarray) -> np.ndarray:
-    if self.ndim != 2 or vec.ndim != 1:
-        raise RuntimeError(f"vector + matrix @ vector expected, got 1, {self.ndim}, {vec.ndim}")
-    check_mv(self.shape[0], self, vec)
+    refuse_bool("addmv_impl_cpu", self)
     return np.matmul(self, vec)
 
 
-def check_mv(size: int, mat: np.ndarray, vec: np.ndarray) -> None:
-    if mat.shape[1] != vec.size or size not in (1, mat.shape[0]):
-        raise RuntimeError(f"size mismatch, got input ({size}), mat ({mat.shape[0]}x{mat.shape[1]}), vec ({vec.size})")
-
-
 def dot_kernel(self: np.ndarray, tensor: np.ndarray) -> np.ndarray:
-    check_vectors(self, tensor)
+    if self.dtype.kind == "b":
+        raise not_implemented("dot", self)
     return np.dot(self, tensor)
 
 
 def vdot_kernel(self: np.ndarray, other: np.ndarray) -> np.ndarray:
-    check_vectors(self, other)
+    if self.dtype.kind == "b":
+        raise not_implemented("dot", self)
     return np.vdot(self, other)
 
 
 def sum_of(self: np.ndarray, product: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
     """`beta * self + alpha * product`; with `beta` 0 NaN and infinities of `self` do not count."""
-    d = product.dtype
-    a, b = scalar(alpha, d), scalar(beta, d)
-    check_expands(self, product.shape)
+    a, b = cast_number(alpha, product.dtype), cast_number(beta, product.dtype)
     if a != 1:
         product = product * a
     return product if b == 0 else product + (self if b == 1 else self * b)
 
 
+def nothing_added(self: np.ndarray, shape: tuple[int, ...], beta: Any) -> np.ndarray:
+    """`beta * self` where there is nothing to sum over. Raises RuntimeError where that is of a higher category than `self`."""
+    if not math.prod(shape) or beta == 0:
+        return np.zeros(shape, self.dtype)
+    d, number = OF_NUMPY[self.dtype], of_number(beta)
+    if number.category > d.category:
+        shown = "ComplexDouble" if number.is_complex and d is float64 else number.scalar_name
+        raise RuntimeError(f"result type {shown} can't be cast to the desired output type {d.scalar_name}")
+    return np.array(np.broadcast_to(self * np.asarray(beta).astype(self.dtype), shape), order="C")
+
+
 def addmm_kernel(self: np.ndarray, mat1: np.ndarray, mat2: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
-    for name, t in (("mat1", mat1), ("mat2", mat2)):
-        if t.ndim != 2:
-            raise RuntimeError(f"{name} must be a matrix, got {t.ndim}-D tensor")
-    check_matrices(mat1, mat2)
+    if not (mat1.size and mat2.size):
+        return nothing_added(self, (mat1.shape[0], mat2.shape[1]), beta)
+    refuse_bool("addmm_impl_cpu_", mat1)
     return sum_of(self, np.matmul(mat1, mat2), beta, alpha)
 
 
 def addmv_kernel(self: np.ndarray, mat: np.ndarray, vec: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
-    if mat.ndim != 2 or vec.ndim != 1 or self.ndim > 1:
-        raise RuntimeError(f"vector + matrix @ vector expected, got {self.ndim}, {mat.ndim}, {vec.ndim}")
-    check_mv(self.size, mat, vec)
+    if not mat.size:
+        return nothing_added(self, (mat.shape[0],), cast_number(beta, self.dtype).item())
+    refuse_bool("addmv_impl_cpu", mat)
     return sum_of(self, np.matmul(mat, vec), beta, alpha)
 
 
 def baddbmm_kernel(self: np.ndarray, batch1: np.ndarray, batch2: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
-    check_batches(batch1, batch2)
+    if not (batch1.size and batch2.size):
+        return nothing_added(self, (*batch1.shape[:2], batch2.shape[2]), beta)
+    refuse_bool("baddbmm", batch1)
     return sum_of(self, np.matmul(batch1, batch2), beta, alpha)
 
 
 def addbmm_kernel(self: np.ndarray, batch1: np.ndarray, batch2: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
-    check_batches(batch1, batch2)
-    return sum_of(self, np.add.reduce(np.matmul(batch1, batch2), 0), beta, alpha)
+    """One batch after the other is added, as PyTorch does."""
+    if not (batch1.size and batch2.size):
+        return nothing_added(self, (batch1.shape[1], batch2.shape[2]), beta)
+    for one, two in zip(batch1, batch2, strict=True):
+        self, beta = addmm_kernel(self, one, two, beta, alpha), 1
+    return self
+
+
+# -- tangents: elsewhere a missing one counts as zeros, which times infinity are NaN -------------------------------------------
+def of_present(call: Callable[..., Any]) -> Callable[..., Any]:
+    """The tangent of a product of vectors, where PyTorch leaves a missing tangent out."""
+
+    def tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
+        parts = [call(*values[:i], t, *values[i + 1 :]) for i, t in enumerate(tangents) if t is not None]
+        return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+
+    return tangent
+
+
+def of_sum(multiply: Callable[..., Any]) -> Callable[..., Any]:
+    """The tangent of `beta * self + alpha * left @ right`."""
+
+    def tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
+        _, first, second, beta, alpha = values
+        added, left_tangent, right_tangent = (t if t is not None else F.zeros_like(v) for v, t in zip(values, tangents, strict=False))
+        parts = multiply(left_tangent, second), multiply(first, right_tangent)
+        total = times(added, beta) + times(parts[0], alpha) + times(parts[1], alpha)
+        return F.expand(total, outs[0].shape)
+
+    return tangent
+
+
+def times(x: Any, factor: Any) -> Any:
+    return x if factor == 1 else x * factor
 
 
 # -- rules: written with `@`, which is matmul on arrays and on Tensors ----------------------------------------------------
@@ -193,51 +316,76 @@ def outer_of(column: Any, row: Any) -> Any:
 
 def product(kernel: Callable[..., Any], promote: Promote, **words: Any) -> Family:
     """A product that is linear in each operand; has an `out=` form."""
-    return plain(kernel, promote, out=True, **{"jvp": "multilinear", **words})
+    return plain(kernel, promote, **{"out": True, "jvp": "multilinear", **words})
 
 
 op("mm(Tensor self, Tensor mat2) -> Tensor",
-   product(mm_kernel, same("expected m1 and m2 to have the same dtype, but got: {0} != {1}", "addmm_impl_cpu_", CPP_NAMES)),
+   product(mm_kernel, checked(check_mm, same("expected m1 and m2 to have the same dtype, but got: {0} != {1}", names=CPP_NAMES))),
    self=lambda g, mat2, self_geometry: left(g, mat2, self_geometry),
    mat2=lambda g, self, mat2_geometry: right(g, self, mat2_geometry))  # fmt: skip
 op("bmm(Tensor self, Tensor mat2) -> Tensor",
-   product(bmm_kernel, same("expected scalar type {0} but found {1}", "bmm")),
+   product(bmm_kernel, checked(check_batches, check_batch_dtypes)),
    self=lambda g, mat2: g @ adjoint(mat2),
    mat2=lambda g, self: adjoint(self) @ g)  # fmt: skip
 op("mv(Tensor self, Tensor vec) -> Tensor",
-   product(mv_kernel, same("addmv input tensors must have the same dtype, but got {1}, {0}, and {1}", "addmv_impl_cpu")),
+   product(mv_kernel, checked(check_mv, same("addmv input tensors must have the same dtype, but got {1}, {0}, and {1}")),
+           out="addmv input tensors must have the same dtype, but got {out}, {result}, and {result}"),
    self=lambda g, vec: outer_of(g, vec.conj()),
    vec=lambda g, self: adjoint(self) @ g)  # fmt: skip
+
+DOT = checked(check_ranks_of_vectors, same("dot : expected both vectors to have same dtype, but found {0} and {1}"), check_lengths)
+DOT_OUT = "result dtype {out} does not match input dtype {result}"
 op("dot(Tensor self, Tensor tensor) -> Tensor",
-   product(dot_kernel, same("dot : expected both vectors to have same dtype, but found {0} and {1}", "dot")),
+   product(dot_kernel, DOT, out=DOT_OUT, jvp=of_present(lambda self, tensor: F.dot(self, tensor))),
    self=lambda g, tensor: g * tensor.conj(),
    tensor=lambda g, self: g * self.conj())  # fmt: skip
 op("vdot(Tensor self, Tensor other) -> Tensor",
-   product(vdot_kernel, same("dot : expected both vectors to have same dtype, but found {0} and {1}", "dot"), jvp="transpose"),
+   product(vdot_kernel, DOT, out=DOT_OUT, jvp=of_present(lambda self, other: F.vdot(self, other))),
    self=lambda g, other: g.conj() * other,
    other=lambda g, self: g * self)  # fmt: skip
 
+ADDMM_DTYPES = (same("self and mat2 must have the same dtype, but got {0} and {2}", 0, 2),
+                same("mat1 and mat2 must have the same dtype, but got {1} and {2}", 1, 2))  # fmt: skip
 op("addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-   product(addmm_kernel, same("mat1 and mat2 must have the same dtype, but got {1} and {2}", "addmm_impl_cpu_"), inplace=True, jvp="transpose"),
+   product(addmm_kernel, checked(*ADDMM_DTYPES, check_addmm), inplace=True, inplace_function=False, jvp=of_sum(lambda a, b: F.mm(a, b))),
    self=lambda g, beta: scaled(g, beta),
    mat1=lambda g, mat2, mat1_geometry, alpha: left(g, mat2, mat1_geometry, alpha),
    mat2=lambda g, mat1, mat2_geometry, alpha: right(g, mat1, mat2_geometry, alpha))  # fmt: skip
 op("addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-   product(addmv_kernel, same("addmv input tensors must have the same dtype, but got {0}, {1}, and {2}", "addmv_impl_cpu"), inplace=True, jvp="transpose"),
+   product(addmv_kernel, checked(check_addmv, same("addmv input tensors must have the same dtype, but got {0}, {1}, and {2}")),
+           inplace=True, jvp=of_sum(lambda a, b: F.mv(a, b))),
    self=lambda g, beta: scaled(g, beta),
    mat=lambda g, vec, alpha: scaled(outer_of(g, vec.conj()), alpha),
    vec=lambda g, mat, alpha: scaled(adjoint(mat) @ g, alpha))  # fmt: skip
 op("baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-   product(baddbmm_kernel, same("Input dtypes must be the same, got: input {0}, batch1: {1}, batch2: {2}", "baddbmm", CPP_NAMES),
-           inplace=True, jvp="transpose"),
+   product(baddbmm_kernel,
+           checked(check_baddbmm, same("Input dtypes must be the same, got: input {0}, batch1: {1}, batch2: {2}", 0, 1, names=CPP_NAMES),
+                   check_batches, check_batch_dtypes),
+           inplace=True, inplace_function=False, jvp=of_sum(lambda a, b: F.bmm(a, b))),
    self=lambda g, beta: scaled(g, beta),
    batch1=lambda g, batch2, alpha: scaled(g @ adjoint(batch2), alpha),
    batch2=lambda g, batch1, alpha: scaled(adjoint(batch1) @ g, alpha))  # fmt: skip
 op("addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-   product(addbmm_kernel, same("mat1 and mat2 must have the same dtype, but got {1} and {2}", "addbmm"), inplace=True, jvp="transpose"),
+   product(addbmm_kernel, adding_batches, inplace=True, inplace_function=False, jvp=of_sum(lambda a, b: F.sum(F.bmm(a, b), 0)),
+           out="self and mat2 must have the same dtype, but got {out} and {result}"),
    self=lambda g, beta: scaled(g, beta),
    batch1=lambda g, batch2, alpha: scaled(g @ adjoint(batch2), alpha),
    batch2=lambda g, batch1, alpha: scaled(adjoint(batch1) @ g, alpha))  # fmt: skip
+
+
+def with_dtype(name: str, arguments: str, more: str = "") -> None:
+    """Declare the overload with `out_dtype=`, which PyTorch lists for every device and has for none but GPUs."""
+
+    def refuse(*values: Any) -> np.ndarray:
+        raise NotImplementedError(f"Could not run 'aten::{name}.dtype' with arguments from the 'CPU' backend.")
+
+    op(f"{name}.dtype({arguments}, ScalarType out_dtype{more}) -> Tensor", plain(refuse, out=True, method=False))
+
+
+with_dtype("mm", "Tensor self, Tensor mat2")
+with_dtype("bmm", "Tensor self, Tensor mat2")
+with_dtype("addmm", "Tensor self, Tensor mat1, Tensor mat2", ", *, Scalar beta=1, Scalar alpha=1")
+with_dtype("baddbmm", "Tensor self, Tensor batch1, Tensor batch2", ", *, Scalar beta=1, Scalar alpha=1")
 
 
 @composite("outer(Tensor self, Tensor vec2) -> Tensor", out=True)
