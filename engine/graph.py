@@ -251,7 +251,7 @@ def end_of(edge: Any) -> Any:
 def dense(array: np.ndarray) -> bool:
     """True where the elements fill their memory without gap or overlap, in some order of dimensions."""
     expected = array.itemsize
-    for step, n in sorted((s, n) for s, n in zip(array.strides, array.shape, strict=True) if n != 1):
+    for step, n in sorted((s, n) for s, n in zip(array.strides, array.shape, strict=True) if n > 1):
         if step != expected:
             return False
         expected *= n

@@ -22,6 +22,7 @@ from .silence import loud, quiet
 from .strided import laid_out
 from .tensor import LEAF, Tensor, store, wrap, wrap_number
 from .views import (
+    NO_PLAN,
     bump,
     check_cast,
     check_inplace,
@@ -58,6 +59,8 @@ class Family:
     `inplace` is the body of its in-place form. `wide_numbers`: in 16-bit arithmetic a number is not rounded to 16 bits first.
     `out` may say what dtype the target must have, as a word or a text of `engine.out`. `inplace_function`: the in-place form is a function, too.
     `overlaps`: a write may go to a tensor whose elements share memory. `flips`: the view reads as the "conj" or the "neg" of its source. `constants` names arguments that may not require grad.
+    `into`: the kernel for the in-place form, which writes to the array it gets first. `complex_gradient`: False where a complex result may not require grad.
+    `underived`: PyTorch records the call and has no formula: the rules say which arguments could require grad, and raise.
     """
 
     plan: str
@@ -76,6 +79,9 @@ class Family:
     overlaps: bool = False
     flips: str = ""
     constants: tuple[str, ...] = ()
+    into: Callable[..., Any] | None = None
+    complex_gradient: bool = True
+    underived: bool = False
     jvp: str | Callable[..., Any] | None = "transpose"
 
 
@@ -165,6 +171,7 @@ class Op:
         self.rules_in_order = [self._rule(names.split(", "), r) for names, r in rules.items()]
         mentioned = [w for r in self.rules_in_order for w in set(r.wants)]
         self.shared = sorted({w for w in mentioned if mentioned.count(w) > 1 and not self.is_gradient(w)})
+        self.takes_lists = any("[" in arguments[i].type for i in self.diff)
         self.plans: dict[tuple[bool, ...], Plan] = {}
         self.changes_dtype = family.changes_dtype
         self.broadcasts = family.plan == "pointwise" or (family.plan == "write" and family.promote is not None)
@@ -339,15 +346,19 @@ class Op:
     def _record(self, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...]) -> None:
         live = [(i, t) for i, t in enumerate(outs) if t._dtype.differentiable]
         if not live:
-            if self.family.promote is not None:  # the caller asked for integers, with `dtype=`
+            if not self.changes_dtype:
                 raise RuntimeError(f"Autograd not support dtype: {outs[0]._dtype.scalar_name}")
             return
+        if not self.family.complex_gradient and outs[0]._dtype.is_complex:
+            raise RuntimeError(f"{self.schema.name} does not support automatic differentiation for outputs with complex dtype.")
         node = self.make_node(values, outs, needs)
         for i, t in live:
             t._node, t._nr = node, i
 
     def make_node(self, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...]) -> OpNode:
         """The node of this call; `outs` are read for what rules want of them."""
+        if self.family.underived:
+            return Underived(self, values, outs, needs)
         plan = self._plan(needs)
         live = [t for t in outs if t._dtype.differentiable]  # indices come after the values, and are no outputs of the node
         several = len(live) > 1 or self.schema.returns_list
@@ -409,6 +420,8 @@ class Op:
     def write_into(self, into: Tensor, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:
         if self.broadcasts:
             check_no_overlap(into._array)
+        if self.family.into is not None and type(into) is not Lazy:
+            return self._written(into, values, needs)
         try:
             dtype, [result] = self.compute(values)
         except RuntimeError as error:  # PyTorch looks at the target before it looks for a kernel
@@ -427,6 +440,21 @@ class Op:
         if needs is not None and any(kind == TENSOR and i == 0 for kind, i, _ in self._plan(needs).save):
             values = [_copy_of(into), *values[1:]]
         store(into, result)
+        return self._after_write(into, values, needs)
+
+    def _written(self, into: Tensor, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:
+        """Have the family's own kernel write to the memory of `into`."""
+        if needs is not None and any(kind == TENSOR and i == 0 for kind, i, _ in self._plan(needs).save):
+            values = [_copy_of(into), *values[1:]]
+        arrays = [[_array(x) for x in v] if isinstance(v, list | tuple) else _array(v) for v in values[1:]]
+        token = quiet()
+        try:
+            self.family.into(into._array, *arrays)  # type: ignore[misc]
+        finally:
+            loud(token)
+        return self._after_write(into, values, needs)
+
+    def _after_write(self, into: Tensor, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:
         bump(into)
         if needs is not None:
             node = self.make_node(values, [into], needs)
@@ -541,8 +569,9 @@ class OpNode(Node):
         fits = self.fits
         if fits is None:  # a specialised call whose operands were all as its result
             fits = [(g.shape, g._dtype if isinstance(g, Tensor) else OF_NUMPY[g.dtype])] * len(parts)
+        lists = self.op.takes_lists  # of a list PyTorch computes every gradient or none
         return [
-            None if p is None or e is None else fit_any(p, *f) if isinstance(p, Tensor) else fit_array(p, *f)
+            None if p is None or (e is None and not lists) else fit_any(p, *f) if isinstance(p, Tensor) else fit_array(p, *f)
             for p, e, f in zip(parts, self.edges, fits, strict=True)
         ]
 
@@ -577,6 +606,24 @@ class OpNode(Node):
         if value.tangent is not None:
             forward.carry(t, value.tangent)
         return t
+
+
+class Underived(Node):
+    """The node of a call PyTorch records without a derivative formula: it has edges to what requires grad, and refuses to run."""
+
+    __slots__ = ("refuse",)
+    plan: Any = NO_PLAN
+
+    def __init__(self, op: Op, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...]) -> None:
+        self.edges = tuple(edge_of(values[i]) for i, need in zip(op.diff, needs, strict=True) if need)
+        self.saved, self.extras, self.fits, self.seq = (), None, None, sequence()
+        self.refuse = op.schema.name + "_" * (outs[0] is values[0] and not op.schema.is_inplace)
+
+    def name(self) -> str:
+        return "torch::autograd::NotImplemented"
+
+    def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
+        raise RuntimeError(f"derivative for aten::{self.refuse} is not implemented")
 
 
 def saved_value(node: OpNode, name: str) -> Any:

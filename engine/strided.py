@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .tensor import address, root_of, strides_of
+from .tensor import Beyond, address, root_of, strides_of
 
 Cast = Callable[[np.ndarray, Any], np.ndarray]
 
@@ -39,9 +39,9 @@ def strided(array: np.ndarray, shape: Sequence[int], steps: Sequence[int], offse
 
 
 def over(root: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...], start: int, dtype: np.dtype) -> np.ndarray:
-    """The array at byte `start` of `root`; one without elements may start anywhere."""
-    if 0 in shape:
-        start = min(max(start, 0), root.nbytes)
+    """The array at byte `start` of `root`; one without elements may start past its end."""
+    if start > root.nbytes and 0 in shape:
+        root, start = np.asarray(Beyond(root, start)), 0
     return np.ndarray(shape, dtype, root, start, strides)
 
 

@@ -410,11 +410,26 @@ def address(array: np.ndarray) -> int:
     return array.__array_interface__["data"][0]
 
 
+class Beyond:
+    """A place past the end of a buffer, where views without elements may start. Nothing is ever read there."""
+
+    __slots__ = ("root", "__array_interface__")
+
+    def __init__(self, root: np.ndarray, start: int) -> None:
+        self.root = root
+        self.__array_interface__ = {"data": (address(root) + start, False), "typestr": "|u1", "shape": (0,), "version": 3}
+
+
 def root_of(array: np.ndarray) -> np.ndarray:
     """The array that owns the memory."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
+    while True:
+        base = array.base
+        if isinstance(base, np.ndarray):
+            array = base
+        elif type(base) is Beyond:
+            array = base.root
+        else:
+            return array
 
 
 def strides_of(array: np.ndarray) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY
 from ..lazy import parts
 from ..op import F, composite, op, plain, view, write
-from ..strided import copied, strided
+from ..strided import copied, laid_out, strided
 from ..tensor import Tensor, address, method, root_of, strides_of
 
 PAIRS = {np.dtype(np.float32): np.dtype(np.complex64), np.dtype(np.float64): np.dtype(np.complex128)}
@@ -55,7 +55,7 @@ def complex_of(real: np.ndarray, imag: np.ndarray) -> np.ndarray:
         raise RuntimeError(f"Expected object of scalar type {a} but got scalar type {b} for second argument")
     made = np.empty(np.broadcast_shapes(real.shape, imag.shape), PAIRS[real.dtype])
     made.real, made.imag = real, imag
-    return made
+    return laid_out(made, (real, imag))
 
 
 def polar_of(abs: np.ndarray, angle: np.ndarray) -> np.ndarray:
@@ -70,11 +70,24 @@ def polar_gradients(g: Any, result: Any) -> tuple[Any, Any]:
     return (g.conj() * F.sgn(result)).real, (g.conj() * (1j * result)).real
 
 
+def polar_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
+    """The tangent written out: unlike the rule's, its sign does not depend on that of the modulus."""
+    (length, angle), (along, across) = values, tangents
+    cos, sin = F.cos(angle), F.sin(angle)
+    real = imag = None
+    if along is not None:
+        real, imag = along * cos, along * sin
+    if across is not None:
+        turned = -(across * length * sin), across * length * cos
+        real, imag = turned if real is None else (real + turned[0], imag + turned[1])
+    return F.complex(real, imag)
+
+
 op("complex(Tensor real, Tensor imag) -> Tensor",
    plain(complex_of, method=False, out="Expected object of scalar type {result} but got scalar type {out} for argument 'out'"),
-   real=lambda g: g.real, imag=lambda g: g.imag)  # fmt: skip
+   real=lambda g, real: g.real, imag=lambda g, imag: g.imag)  # fmt: skip
 op("polar(Tensor abs, Tensor angle) -> Tensor",
-   plain(polar_of, method=False, out="Expected object of scalar type {result} but got scalar type {out} for argument 'out'"),
+   plain(polar_of, method=False, jvp=polar_tangent, out="Expected object of scalar type {result} but got scalar type {out} for argument 'out'"),
    {"abs, angle": polar_gradients})  # fmt: skip
 op("view_as_real(Tensor(a) self) -> Tensor(a)",
    view(as_real, method=False, changes_dtype=True),

@@ -90,7 +90,7 @@ op("clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor",
 op("_to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, "
    "bool non_blocking=False, MemoryFormat? memory_format=None) -> Tensor",
    plain(lambda self, dtype, layout, device, pin_memory, non_blocking, memory_format: to_copy(self, dtype, memory_format),
-         method=False, function=False, jvp="linear"),
+         method=False, function=False, changes_dtype=True, jvp="linear"),
    self=lambda g: g)  # fmt: skip
 op("alias(Tensor(a) self) -> Tensor(a)", view(lambda self: self[...], method=False, function=False), self=lambda g: g)
 
@@ -322,7 +322,8 @@ def _fits(value: Any, d: dtype) -> bool:
         if value - value != 0:
             return False
         limits = np.iinfo(d.np)
-        return (-limits.max if limits.min == 0 else limits.min) <= value <= limits.max
+        wraps = limits.min == 0 and isinstance(value, int)  # a negative integer counts from the end of an unsigned type
+        return (-limits.max if wraps else limits.min) <= value <= limits.max
     if value - value != 0 or d.category == 3:
         return True
     return abs(value) <= float(ml_dtypes.finfo(d.np).max)

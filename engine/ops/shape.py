@@ -81,7 +81,7 @@ op("_unsafe_view(Tensor self, int[] size) -> Tensor",
    self=lambda g, self_shape: g.reshape(self_shape))  # fmt: skip
 op("expand(Tensor(a) self, int[] size, *, bool implicit=False) -> Tensor(a)",
    view(lambda self, size, implicit: expanded(self, size), function=False),
-   self=lambda g: g)  # fmt: skip
+   self=lambda g, self_shape: g if len(self_shape) else F.sum(g))  # fmt: skip
 
 
 @composite("reshape(Tensor(a) self, int[] shape) -> Tensor(a)")
