@@ -91,7 +91,7 @@ class Tensor:
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or its entry `dim`. Raises IndexError where `dim` is out of range."""
-        return self.shape if dim is None else self._array.shape[in_range(dim, self._array.ndim)]
+        return self.shape if dim is None else self._array.shape[existing(dim, self._array.ndim)]
 
     def dim(self) -> int:
         return self._array.ndim
@@ -117,7 +117,7 @@ class Tensor:
     def stride(self, dim: int | None = None) -> Any:
         """Steps between neighbours in elements, of every dimension or of `dim`."""
         steps = strides_of(self._array)
-        return steps if dim is None else steps[in_range(dim, self._array.ndim)]
+        return steps if dim is None else steps[existing(dim, self._array.ndim)]
 
     def storage_offset(self) -> int:
         """Elements between the start of the buffer and the first of this tensor."""
@@ -404,6 +404,13 @@ def in_range(dim: int, ndim: int) -> int:
     if not -n <= dim < n:
         raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
     return dim + n if dim < 0 else dim
+
+
+def existing(dim: int, ndim: int) -> int:
+    """`dim` counted from the front. Raises IndexError where there is none, also of a 0-dim tensor."""
+    if not ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    return in_range(dim, ndim)
 
 
 def address(array: np.ndarray) -> int:
