@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import warnings
 from sys import getrefcount
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .graph import dense
 from .registry import F
-from .tensor import Tensor, wrap
+from .tensor import Tensor, root_of, wrap
+
+if TYPE_CHECKING:
+    from .walk import Walk
 
 CONTRACT = (
     "grad and param do not obey the gradient layout contract. This is not an error, but may impair performance.\n"
@@ -18,11 +21,8 @@ CONTRACT = (
 )
 
 
-def accumulate(leaf: Tensor, g: Any, recording: bool, sums: int) -> None:
-    """Store the first gradient, add later ones: in place, or out of place when recording.
-
-    `sums`: how often `g` was added to in place, which is the version it starts with.
-    """
+def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
+    """Store the first gradient, add later ones: in place, or out of place when recording."""
     old = leaf._gradient
     if old is None:
         if recording:
@@ -31,7 +31,7 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, sums: int) -> None:
         # Taken as it is only where nobody else holds it: the argument here, the caller's variable, and ours.
         if getrefcount(g) <= 3 and _laid_out_as(g, leaf._array) and g.flags.writeable:
             leaf._gradient = wrap(g, leaf._dtype)
-            leaf._gradient._counter = [sums]
+            leaf._gradient._counter = [walk.sums.get(leaf, 0)] if g.base is None else _shared_count(g, walk)
         else:
             leaf._gradient = _copied_for(leaf, g)
         return
@@ -44,6 +44,12 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, sums: int) -> None:
     if not _laid_out_as(old._array, leaf._array):
         sizes = list(leaf._array.shape)
         warnings.warn(CONTRACT.format(sizes, list(old.stride()), sizes, list(leaf.stride())), UserWarning, stacklevel=2)
+
+
+def _shared_count(g: np.ndarray, walk: Walk) -> list[int] | None:
+    """The version count of the memory `g` is a part of: what is a part of a cotangent, or of one buffer, is written to together."""
+    root = root_of(g)
+    return walk.counters.setdefault(id(root), ([0], root))[0]
 
 
 def retain(t: Tensor, g: Tensor) -> None:
@@ -74,7 +80,7 @@ def _laid_out_as(g: np.ndarray, leaf: np.ndarray) -> bool:
 def _copied_for(leaf: Tensor, g: np.ndarray) -> Tensor:
     """A copy of `g` in the layout a gradient of `leaf` has; PyTorch writes it into new memory where the leaf is dense, so version 1."""
     packed = dense(leaf._array)
-    array = np.empty_like(leaf._array, order="K") if packed and not leaf._array.flags.c_contiguous else np.empty(g.shape, g.dtype)
+    array = _empty_as(leaf._array, g) if packed else np.empty(g.shape, g.dtype)
     array[...] = g
     made = wrap(array, leaf._dtype)
     made._counter = [int(packed)]

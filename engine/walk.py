@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import threading
 from collections.abc import Callable, Sequence
@@ -11,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes, modes
+from . import dtypes, modes, ready
 from .accumulate import accumulate, retain
 from .graph import AccumulateGrad, Hooks, Node, dense, end_of, type_name
 from .silence import loud, quiet
 from .tensor import Tensor, wrap
 
+LEAVES = 2**64 - 1
 _active = threading.local()
 
 
@@ -45,8 +45,9 @@ class Walk:
         self.needed: set[Any] = set()  # with targets: the nodes that run
         self.wanted: set[Any] = set()  # and those that are targets themselves
         self.sums: dict[Any, int] = {}  # how often what arrived at a leaf was added to in place
-        self.ready: list[tuple[int, int, Any]] = []
+        self.ready: list[tuple[int, Any]] = []
         self.starts: set[Any] = set()
+        self.counters: dict[int, tuple[list[int] | None, np.ndarray]] = {}  # of memory that several gradients may share
 
     def run(self, roots: list[tuple[Any, int, Any]]) -> dict[int, Any]:
         """Send `roots`' gradients down; returns what was captured, by place."""
@@ -119,14 +120,14 @@ class Walk:
 
     def _push(self, node: Any) -> None:
         """Among ready nodes the latest recorded runs first, and leaves before all."""
-        heapq.heappush(self.ready, (-(2**63) if isinstance(node, Tensor) else -node.seq, id(node), node))
+        ready.push(self.ready, (LEAVES if isinstance(node, Tensor) else node.seq, node))
 
     def _drain(self) -> None:
         """Run what is ready until nothing is. A node that is the only one made ready follows without the heap."""
-        arrived, waiting, ready, keep = self.arrived, self.waiting, self.ready, self.keep
+        arrived, waiting, heap, keep = self.arrived, self.waiting, self.ready, self.keep
         plain = self.targets is None and not self.recording
-        while ready:
-            node = heapq.heappop(ready)[2]
+        while heap:
+            node = ready.pop(heap)[1]
             while node is not None:
                 if isinstance(node, Tensor):
                     self._leaf(node)
@@ -141,7 +142,7 @@ class Walk:
                     results = self._step(node, g)
                     if results is None:
                         break
-                follow = None
+                follow, several = None, False
                 for e, r in zip(node.edges, results):  # noqa: B905  # strict costs, and a node's results match its edges
                     if e is None:
                         continue
@@ -161,9 +162,14 @@ class Walk:
                     elif follow is None:
                         follow = e
                     else:
+                        if not several:
+                            self._push(follow)
+                            several = True
                         self._push(e)
                 results = r = None  # nobody but the walk holds what arrived
-                if follow is not None and ready:
+                if several:
+                    break
+                if follow is not None and heap:
                     self._push(follow)
                     break
                 node = follow
@@ -287,7 +293,9 @@ class Walk:
             self.captured[self.targets[leaf, 0]] = g
             return
         if g is not None:
-            accumulate(leaf, g._array if self.recording and not self.create_graph else g, self.create_graph, self.sums.get(leaf, 0))
+            if self.recording and not self.create_graph:
+                g = g._array
+            accumulate(leaf, g, self.create_graph, self)
         if more is not None and more.post_hooks:
             for hook in list(more.post_hooks.values()):
                 hook(leaf)

@@ -12,7 +12,7 @@ from ..dtypes import OF_NUMPY, dtype
 from ..graph import AccumulateGrad, edge_of, end_of, extras
 from ..registry import F
 from ..size import Size
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, root_of, wrap
 from ..views import node_of
 from ..walk import Walk
 from .attributes import retain_grad
@@ -90,7 +90,9 @@ def backward(
         warnings.warn(CYCLE, UserWarning, stacklevel=3)
     starts = starts_of(roots, seeds, create_graph)
     targets = None if inputs is None else accumulated_into(ends)
-    Walk(create_graph if retain_graph is None else retain_graph, create_graph, targets, True).run(starts)
+    walk = Walk(create_graph if retain_graph is None else retain_graph, create_graph, targets, True)
+    walk.counters.update((id(root_of(g._array)), (g._counter, root_of(g._array))) for g in seeds if g is not None)
+    walk.run(starts)
 
 
 def grad(
