@@ -65,7 +65,7 @@ def _recorded_copy(leaf: Tensor, g: Tensor) -> Tensor:
 
 
 def _empty_as(leaf: np.ndarray, g: np.ndarray) -> np.ndarray:
-    if leaf.flags.c_contiguous:
+    if leaf.flags.c_contiguous and 1 not in leaf.shape:  # a side of 1 keeps whatever step it has
         return np.empty(leaf.shape, g.dtype)
     return np.ndarray(leaf.shape, g.dtype, np.empty(leaf.size, g.dtype), 0, leaf.strides)
 

@@ -166,7 +166,7 @@ class Walk:
                             self._push(follow)
                             several = True
                         self._push(e)
-                results = r = None  # nobody but the walk holds what arrived
+                results = r = g = None  # nobody but the walk holds what arrived
                 if several:
                     break
                 if follow is not None and heap:
