@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..calls import FUNCTIONS
+from ..layout import iterated, laid_out
 from ..op import F, composite, op, plain
 from ..promotion import common
 from ..registry import OVERLOADS
-from ..tensor import Tensor, in_range
+from ..tensor import Tensor, in_range, strides_of
 from .arithmetic import cast_number
 from .matmul import check_expands, scaled
 
@@ -385,25 +386,33 @@ def addr_kernel(self: np.ndarray, vec1: np.ndarray, vec2: np.ndarray, beta: Any,
         if t.ndim != 1:
             raise RuntimeError(f"addr: Expected 1-D argument {name}, but got {t.ndim}-D")
     check_expands(self, (vec1.size, vec2.size))
-    b, a = factor(beta, "beta", self.dtype), factor(alpha, "alpha", self.dtype)
+    d = common([self, vec1, vec2])
+    for name, value in (("beta", beta), ("alpha", alpha)):
+        check_factor(value, name, d.np)
+    b, a = (cast_number(value, d.np).astype(d.wide) for value in (beta, alpha))
+    operands = [t.astype(d.np, copy=False).astype(d.wide, copy=False) for t in (self, vec1[:, None], vec2)]
+    product = added(b, operands[0], a, *operands[1:]).astype(d.np, copy=False)
+    return laid_out(product, iterated(product.shape, [strides_of(np.broadcast_to(t, product.shape)) for t in operands]))
+
+
+def added(b: np.ndarray, self: np.ndarray, a: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """`b * self + a * column * row`, of bools "or" and "and"; `self` does not count where `b` is 0."""
     if self.dtype.kind == "b":
-        product = a & vec1[:, None] & vec2
-        return (b & self) | product if b else product
-    product = (a * vec1)[:, None] * vec2
+        return (b & self) | (a & column & row)
+    product = a * column * row
     return product if b == 0 else b * self + product
 
 
-def factor(value: Any, name: str, d: np.dtype) -> np.ndarray:
-    """`alpha` or `beta` in the dtype of the result. Raises RuntimeError where that is of another category."""
+def check_factor(value: Any, name: str, d: np.dtype) -> None:
+    """Raises RuntimeError where `alpha` or `beta` is of a category the result is not of."""
     if isinstance(value, bool) and d.kind != "b":
         raise RuntimeError(f"Boolean {name} only supported for Boolean results.")
     if d.kind in "biu" and not isinstance(value, int):
         raise RuntimeError(f"For integral input tensors, argument {name} must not be a floating point number.")
-    return cast_number(value, d)
 
 
 op("addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-   plain(addr_kernel, common, out=True, inplace=True),
+   plain(addr_kernel, out="cast", inplace=True),
    self=lambda g, beta: scaled(g, beta),
    vec1=lambda g, vec2, alpha: scaled(F.mv(g, vec2.conj()), alpha),
    vec2=lambda g, vec1, alpha: scaled(F.mv(F.t(g), vec1.conj()), alpha))  # fmt: skip

@@ -96,7 +96,8 @@ def likelihood(spatial: bool) -> Callable[..., np.ndarray]:
         d = OF_NUMPY[self.dtype].wide
         weights = weights_of(key[0 if self.ndim == 1 else 1], counts, weight, d)
         scores = self.astype(d)[key] if self.size else np.zeros(counts.shape, d)
-        loss = np.where(counts, -scores * weights, d.type(0))
+        batch = reduction == NONE and self.ndim > 1
+        loss = np.where(counts, -scores * weights if batch else 0 - scores * weights, d.type(0))  # PyTorch's sums start at 0, not at -0
         if reduction != NONE:
             loss = np.add.reduce(loss, None)
         if reduction == MEAN:
@@ -202,7 +203,7 @@ def nll_loss(
 
 
 # -- cross entropy -----------------------------------------------------------------------------------------------------------------
-OF_NUMBER = {"promotes": ("self", "other"), "inplace": False, "out": False, **INTERNAL}
+OF_NUMBER: dict[str, Any] = {"promotes": ("self", "other"), "inplace": False, "out": False, **INTERNAL}
 
 op("mul.Scalar(Tensor self, Scalar other) -> Tensor",
    pointwise(np.multiply, node="MulBackward1", wide_numbers=True, jvp="linear", **OF_NUMBER),

@@ -20,7 +20,7 @@ from .activation import log_sigmoid_kernel
 from .arithmetic import SUBTRACTED_BOOL
 
 NONE, MEAN, SUM = 0, 1, 2
-INTERNAL = {"function": False, "method": False}
+INTERNAL: dict[str, Any] = {"function": False, "method": False}
 
 
 # -- reductions ----------------------------------------------------------------------------------------------------------------
@@ -249,7 +249,7 @@ def logits_kernel(
     d, into = OF_NUMPY[self.dtype], OF_NUMPY[target.dtype]
     if d.category != 2:
         raise NotImplementedError(f"\"log_sigmoid_cpu\" not implemented for '{d.scalar_name}'")
-    if into.category == 0:
+    if into.category == 0 or (pos_weight is not None and pos_weight.dtype == np.bool_):
         raise RuntimeError(SUBTRACTED_BOOL)
     x, t, w, p = wide(self, target, weight, pos_weight)
     logarithm = log_sigmoid_kernel(x)
@@ -258,8 +258,8 @@ def logits_kernel(
         logarithm = weigh(logarithm, (p - 1) * t + 1)
     check_fits(t, x)
     check_cast(d, into)
-    loss = (1 - t) * x - logarithm
-    return reduced(weigh(loss, w), reduction).astype(into.np)
+    loss = weigh((1 - t) * x - logarithm, w)
+    return (reduced(loss, reduction) if reduction in (MEAN, SUM) else arranged(loss, target)).astype(into.np)
 
 
 def check_fits(t: np.ndarray, x: np.ndarray) -> None:
@@ -283,7 +283,9 @@ def logits_target(g: Any, self: Any, target: Any, weight: Any, pos_weight: Any, 
     return share(slope * g, target, weight, reduction)
 
 
-op("binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor",
+# PyTorch's own parser reads the default `Mean` as no reduction.
+op("binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=Mean) "
+   "-> Tensor",
    plain(logits_kernel, method=False, constants=("weight", "pos_weight")),
    self=lambda g, self, target, weight, pos_weight, reduction: logits_gradient(g, self, target, weight, pos_weight, reduction),
    target=lambda g, self, target, weight, pos_weight, reduction: logits_target(g, self, target, weight, pos_weight, reduction))  # fmt: skip

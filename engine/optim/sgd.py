@@ -19,10 +19,10 @@ class SGD(Optimizer):
     def __init__(
         self,
         params: Iterable[Any],
-        lr: float | Tensor = 1e-3,
+        lr: Any = 1e-3,
         momentum: float = 0,
         dampening: float = 0,
-        weight_decay: float | Tensor = 0,
+        weight_decay: Any = 0,
         nesterov: bool = False,
         *,
         maximize: bool = False,
@@ -53,8 +53,8 @@ class SGD(Optimizer):
                         self._update(p, group)
         return loss
 
-    def _update(self, p: Tensor, group: dict[str, Any]) -> None:
-        g = -p.grad if group["maximize"] else p.grad  # type: ignore[operator]  # there is one
+    def _update(self, p: Any, group: dict[str, Any]) -> None:
+        g = -p.grad if group["maximize"] else p.grad
         if group["weight_decay"] != 0:
             g = g.add(p, alpha=group["weight_decay"])
         if group["momentum"] != 0:
@@ -62,7 +62,7 @@ class SGD(Optimizer):
         lr = group["lr"]
         p.add_(g, alpha=-(lr.item() if isinstance(lr, Tensor) else lr))
 
-    def _with_momentum(self, p: Tensor, g: Tensor, group: dict[str, Any]) -> Tensor:
+    def _with_momentum(self, p: Any, g: Any, group: dict[str, Any]) -> Any:
         """The direction of a step, and the buffer of the next: the first gradient is not dampened."""
         momentum, state = group["momentum"], self.state[p]
         buffer = state.get("momentum_buffer")
