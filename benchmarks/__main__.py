@@ -97,6 +97,8 @@ def main() -> int:
     torch.set_num_threads(1)
     rows = {}
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=130)  # a file has room for the whole table
     for name in track(names, "timing", console=console, transient=True, disable=not console.is_terminal):
         rows[name] = row(compare(WORKLOADS[name], {"engine": engine, "torch": torch}))
     console.print(table(rows))

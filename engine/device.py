@@ -15,6 +15,8 @@ class device:
     """`device("cpu")`. Raises RuntimeError for any other type: this engine has no other."""
 
     __slots__ = ("type", "index")
+    type: str
+    index: int | None
 
     def __init__(self, type: Any, index: int | None = None) -> None:
         if isinstance(type, device):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes, forward, lazy, modes
+from . import dtypes, forward, lazy, modes, saved
 from . import schema as schemas
 from .calls import Overloads
 from .dtypes import OF_NUMPY, dtype
@@ -18,6 +18,7 @@ from .graph import fit as fit_any
 from .lazy import Lazy
 from .promotion import Promote, common
 from .registry import OPS, OVERLOADS, F
+from .saved import Packed, SavedTensor
 from .silence import loud, quiet
 from .strided import laid_out
 from .tensor import LEAF, Tensor, store, wrap, wrap_number
@@ -57,9 +58,10 @@ class Family:
     `promotes` names the arguments that take part in promotion (None: every Tensor argument); `function` and `method`
     say which forms exist, `operator` the Python operator ("mul" for `*`), `jvp` the rule of forward mode. In a composite
     `inplace` is the body of its in-place form. `wide_numbers`: in 16-bit arithmetic a number is not rounded to 16 bits first.
-    `out` may say what dtype the target must have, as a word or a text of `engine.out`. `inplace_function`: the in-place form is a function, too.
+    `out` may say what dtype the target must have, as a word or a text of `engine.out`; in a composite it may name the op whose form it is. `inplace_function`: the in-place form is a function, too.
     `overlaps`: a write may go to a tensor whose elements share memory. `flips`: the view reads as the "conj" or the "neg" of its source. `constants` names arguments that may not require grad.
     `into`: the kernel for the in-place form, which writes to the array it gets first. `complex_gradient`: False where a complex result may not require grad.
+    `moves`: its rules only move elements of the gradient, so that one of 16 bits stays what it is.
     `underived`: PyTorch records the call and has no formula: the rules say which arguments could require grad, and raise.
     """
 
@@ -82,6 +84,7 @@ class Family:
     into: Callable[..., Any] | None = None
     complex_gradient: bool = True
     underived: bool = False
+    moves: bool = False
     jvp: str | Callable[..., Any] | None = "transpose"
 
 
@@ -173,11 +176,13 @@ class Op:
         self.shared = sorted({w for w in mentioned if mentioned.count(w) > 1 and not self.is_gradient(w)})
         self.takes_lists = any("[" in arguments[i].type for i in self.diff)
         self.plans: dict[tuple[bool, ...], Plan] = {}
+        self.fast_plans: dict[tuple[bool, ...], Plan] = {}  # those of specialised calls, whose rules are compiled
         self.changes_dtype = family.changes_dtype
         self.broadcasts = family.plan == "pointwise" or (family.plan == "write" and family.promote is not None)
         self.writes = self.schema.is_inplace and body is None
         # rules that only move elements compute nothing that could need more than 16 bits, and may share the memory of their gradient
-        self.moves = family.plan in ("view", "restride") or (family.plan == "plain" and family.promote is None and family.jvp == "linear")
+        self.takes_list = any("[" in arguments[i].type for i in self.diff)
+        self.moves = family.plan in ("view", "restride") or (family.plan == "plain" and family.promote is None and family.jvp == "linear") or family.moves
         self.node_name = self._node_name()
         named = self.node_name.rpartition("::")[2]
         self.Node = type(named, (OpNode,), {"__slots__": (), "op": self})
@@ -374,11 +379,16 @@ class Op:
                 edges.append(edge_of(t) if need and is_tensor else None)
                 fits.append((t._array.shape, t._dtype) if is_tensor else None)
         node.edges, node.fits = tuple(edges), fits
-        saved: list[Any] = []
+        kept: list[Any] = []
+        hooked = bool(modes.current() & modes.SAVED_HOOKS)
         for kind, i, _ in plan.save:
-            kept = self._keep(kind, i, values, outs, needs)
-            saved += (kept, _version(kept))
-        node.saved = saved
+            if hooked and kind == OUTPUT:
+                value = saved.packed(_as_made_by(node, outs[i], i), i)
+            else:
+                value = self._keep(kind, i, values, outs, needs)
+                value = saved.packed(value) if hooked and kind in (TENSOR, TENSORS) else value
+            kept += (value, _version(value))
+        node.saved = kept
         node.seq = sequence()
         return node
 
@@ -518,6 +528,8 @@ class OpNode(Node):
 
     def __getattr__(self, name: str) -> Any:
         """`_saved_<name>`: what was kept for backward, by the name the rule asked with."""
+        if name.startswith("_raw_saved_"):
+            return raw_saved_value(self, name[11:])
         if not name.startswith("_saved_"):
             raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
         return saved_value(self, name[7:])
@@ -566,13 +578,15 @@ class OpNode(Node):
             parts = flat
         elif len(parts) == 1 and isinstance(parts[0], list | tuple):
             parts = list(parts[0])
-        fits = self.fits
+        fits, edges = self.fits, self.edges
+        if self.op.takes_list:  # of a list all gradients are computed, whoever wants them
+            edges = parts
         if fits is None:  # a specialised call whose operands were all as its result
             fits = [(g.shape, g._dtype if isinstance(g, Tensor) else OF_NUMPY[g.dtype])] * len(parts)
         lists = self.op.takes_lists  # of a list PyTorch computes every gradient or none
         return [
             None if p is None or (e is None and not lists) else fit_any(p, *f) if isinstance(p, Tensor) else fit_array(p, *f)
-            for p, e, f in zip(parts, self.edges, fits, strict=True)
+            for p, e, f in zip(parts, edges, fits, strict=True)
         ]
 
     def _materialised(self, gs: list[Any], recording: bool) -> list[Any]:
@@ -591,12 +605,23 @@ class OpNode(Node):
             if recording:
                 values.append(self._as_tensor(value))
             elif kind == TENSORS:
-                values.append([_cast_like(_array(t), gs[0], promoted) for t in value])
+                values.append([_cast_like(_array(value_of(t, self)), gs[0], promoted) for t in value])
             else:
+                value = value_of(value, self)
                 values.append(_cast_like(value.array if type(value) is Saved else _array(value), gs[0], promoted))
         return values
 
+    def use_generic_plan(self) -> None:
+        """From now on run as a node whose saved values may be packed."""
+        key = next(k for k, p in self.op.plans.items() if p is self.plan)
+        if key[-1] == "fast":
+            self.plan = self.op._plan(key[:-1])
+
     def _as_tensor(self, value: Any) -> Any:
+        if type(value) is Packed:
+            return value.tensor(self)
+        if type(value) is list:
+            return [self._as_tensor(v) for v in value]
         if type(value) is not Saved:
             return wrap_number(value) if isinstance(value, int | float | complex) else value
         t = wrap(value.array, value.dtype)
@@ -626,20 +651,48 @@ class Underived(Node):
         raise RuntimeError(f"derivative for aten::{self.refuse} is not implemented")
 
 
+def value_of(value: Any, node: OpNode) -> Any:
+    return value.tensor(node) if type(value) is Packed else value
+
+
+def _wanted(node: OpNode, name: str) -> tuple[int, int, bool] | None:
+    """Where the value a rule of `node` calls `name` comes from; None where no rule asks for it."""
+    op = node.op
+    known = any(name in r.wants for r in op.rules_in_order) and not op.is_gradient(name)
+    return op.source(name) if known else None
+
+
+def raw_saved_value(node: OpNode, name: str) -> Any:
+    """What `node` kept under `name`, as an object to give hooks to; a tuple of those for a list of tensors."""
+    source = _wanted(node, name)
+    if source is None or source[0] > OUTPUT:
+        raise AttributeError(f"'{type(node).__name__}' object has no attribute '_raw_saved_{name}'")
+    if source not in node.plan.save:
+        return SavedTensor(node, None, None, None)
+    kind, i, _ = source
+    at = 2 * node.plan.save.index(source)
+    if kind == TENSORS and node.saved is not FREED:
+        return tuple(SavedTensor(node, at, k, None) for k in range(len(node.saved[at])))
+    return SavedTensor(node, at, None, i if kind == OUTPUT else None)
+
+
 def saved_value(node: OpNode, name: str) -> Any:
-    """What `node` kept under `name`. Raises AttributeError where it kept no such thing, RuntimeError once it is freed."""
-    names = list(dict.fromkeys(w for r in node.op.rules_in_order for w in r.wants if not node.op.is_gradient(w)))
-    for want in names:
-        source = node.op.source(want)
-        if want == name and source in node.plan.save:
-            if node.saved is FREED:
-                raise RuntimeError(FREED_TWICE)
-            at = 2 * node.plan.save.index(source)
-            if source[0] > OUTPUT:
-                return node.saved[at]
-            _check_version(node.saved[at], node.saved[at + 1], node, reading=True)
-            return node._as_tensor(node.saved[at])
-    raise AttributeError(f"'{type(node).__name__}' object has no attribute '_saved_{name}'")
+    """What `node` kept under `name`, None where this call had no need to.
+
+    Raises AttributeError where no rule asks for such a thing, RuntimeError once it is freed, or was written to.
+    """
+    source = _wanted(node, name)
+    if source is None:
+        raise AttributeError(f"'{type(node).__name__}' object has no attribute '_saved_{name}'")
+    if source not in node.plan.save:
+        return None
+    if node.saved is FREED:
+        raise RuntimeError(FREED_TWICE)
+    at = 2 * node.plan.save.index(source)
+    if source[0] > OUTPUT:
+        return node.saved[at]
+    _check_version(node.saved[at], node.saved[at + 1], node, reading=True)
+    return node._as_tensor(node.saved[at])
 
 
 def _requires(v: Any) -> bool:
@@ -740,6 +793,15 @@ def check_attached(t: Tensor, node: OpNode) -> None:
             edge = node.edges[node.op.diff.index(i)]
             if isinstance(edge, Node | tuple):
                 raise RuntimeError(DETACHED)
+
+
+def _as_made_by(node: OpNode, t: Tensor, nr: int) -> Tensor:
+    """A result as hooks see it: with its node, which it is about to get."""
+    made = t._alias()
+    made._counter = t._counter
+    if t._dtype.differentiable:
+        made._node, made._nr = node, nr
+    return made
 
 
 def _copy_of(t: Tensor) -> Tensor:

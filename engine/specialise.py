@@ -196,11 +196,10 @@ def fast_plan(op: Op, mask: tuple[bool, ...]) -> Plan:
     """The plan of `op` for `mask` whose rules are compiled; the generic call has plans of its own."""
     from .op import Plan, _check_version
 
-    key = (*mask, "fast")
-    plan = op.plans.get(key)  # type: ignore[call-overload]
+    plan = op.fast_plans.get(mask)
     if plan is None:
-        plan = op.plans[key] = Plan(op, mask)  # type: ignore[index]
-        space = {f"rule{k}": rule for k, (rule, _, _) in enumerate(plan.rules)}
+        plan = op.fast_plans[mask] = Plan(op, mask)
+        space: dict[str, Any] = {f"rule{k}": rule for k, (rule, _, _) in enumerate(plan.rules)}
         space |= {"FREED": FREED, "FREED_TWICE": FREED_TWICE, "check": _check_version, "Tensor": Tensor, "constant": constant}
         space |= {"OF_NUMPY": dtypes.OF_NUMPY, "fit_array": fit_array, "ndarray": np.ndarray}
         exec(compile(backward_source(op, mask, plan), f"<{op.node_name} of {op.key}>", "exec"), space)

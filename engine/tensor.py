@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -83,6 +83,14 @@ class Tensor:
     _counter: list[int] | None
     _view: View | None
     _rare: Rare | None
+
+    if TYPE_CHECKING:  # what ops attach when they are declared
+
+        def __getattr__(self, name: str) -> Any: ...
+        def _operator(self, other: Any) -> Any: ...
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __floordiv__ = __mod__ = __pow__ = _operator
+        __matmul__ = __and__ = __or__ = __xor__ = __lt__ = __le__ = __gt__ = __ge__ = __getitem__ = _operator
+        def __neg__(self) -> Any: ...
 
     # -- geometry ---------------------------------------------------------------------------------------------------
     @readonly
