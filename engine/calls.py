@@ -121,7 +121,7 @@ class Overloads:
             if family.inplace_function:
                 FUNCTIONS[self.path + "_"] = self._public("inplace function", name + "_")
         if family.operator and op.schema.name == name:
-            self._attach_operator(family.operator, family.inplace)
+            self._attach_operator(family.operator, bool(family.inplace))
 
     def _public(self, kind: str, name: str) -> Callable[..., Any]:
         fast = self._fast(kind)

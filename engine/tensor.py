@@ -31,13 +31,13 @@ class View:
 
     `creation` is None for an ordinary view, or why writing through it is refused ("multi_output", "no_grad",
     "inference", "custom"). `version` is that of the buffer when the view's node was last made. `replay` is the chain of
-    functions that remakes it from the base, None where its strides alone do. `borrowed`: it was not recorded and requires
+    (op, arguments) that remakes it from the base, None where its strides alone do. `borrowed`: it was not recorded and requires
     grad because its base does, PyTorch's convention; its gradient goes nowhere.
     """
 
     __slots__ = ("base", "creation", "version", "replay", "borrowed", "__weakref__")
 
-    def __init__(self, base: Tensor, creation: str | None, version: int, replay: tuple[Callable[..., Any], ...] | None) -> None:
+    def __init__(self, base: Tensor, creation: str | None, version: int, replay: tuple[Any, ...] | None) -> None:
         self.base, self.creation, self.version, self.replay = base, creation, version, replay
         self.borrowed = False
 
