@@ -61,14 +61,14 @@ def _keep(hooks: Any) -> Hooks:
 class Extras:
     """What few nodes have: hooks on their outputs and on themselves, tensors that retain their gradient, metadata."""
 
-    __slots__ = ("tensor_hooks", "retains", "pre", "post", "metadata", "outputs")
+    __slots__ = ("tensor_hooks", "retains", "pre", "post", "metadata", "shapes")
 
     def __init__(self) -> None:
         self.tensor_hooks: list[tuple[int, Hooks]] = []  # by output number, in the order in which they were registered
         self.retains: dict[int, weakref.ref[Tensor]] = {}
         self.pre, self.post = Hooks(), Hooks()
         self.metadata: dict[str, Any] = {}
-        self.outputs: dict[int, Any] = {}  # shape and dtype of those a `GradientEdge` was asked for
+        self.shapes: dict[int, Any] = {}  # and dtypes, of the outputs a `GradientEdge` was asked for
 
 
 class Saved:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -613,9 +614,9 @@ class OpNode(Node):
 
     def use_generic_plan(self) -> None:
         """From now on run as a node whose saved values may be packed."""
-        key = next(k for k, p in self.op.plans.items() if p is self.plan)
-        if key[-1] == "fast":
-            self.plan = self.op._plan(key[:-1])
+        for needs, plan in self.op.fast_plans.items():
+            if plan is self.plan:
+                self.plan = self.op._plan(needs)
 
     def _as_tensor(self, value: Any) -> Any:
         if type(value) is Packed:
@@ -681,6 +682,10 @@ def saved_value(node: OpNode, name: str) -> Any:
 
     Raises AttributeError where no rule asks for such a thing, RuntimeError once it is freed, or was written to.
     """
+    for ending in ("_sym_sizes", "_sym_numel"):
+        if name.endswith(ending):
+            shape = saved_value(node, name.removesuffix(ending) + "_shape")
+            return shape if ending == "_sym_sizes" else math.prod(shape)
     source = _wanted(node, name)
     if source is None:
         raise AttributeError(f"'{type(node).__name__}' object has no attribute '_saved_{name}'")

@@ -1,6 +1,7 @@
 """`backward` and `grad`: the walk over the graph as a user calls it."""
 
-from . import forward_ad
+from ..saved import SavedTensor
+from . import forward_ad, graph
 from .backward import backward, grad
 
-__all__ = ["forward_ad", "backward", "grad"]
+__all__ = ["forward_ad", "graph", "SavedTensor", "backward", "grad"]

@@ -54,7 +54,7 @@ def end(value: Any) -> End:
         node = value.node
         if isinstance(node, AccumulateGrad):
             return End(node.variable, 0, node.variable.shape, node.variable._dtype)
-        shape, d = extras(node).outputs[value.output_nr]
+        shape, d = extras(node).shapes[value.output_nr]
         return End(node, value.output_nr, Size(shape), d)
     node_of(value)
     edge = edge_of(value)

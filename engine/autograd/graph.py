@@ -1,0 +1,161 @@
+"""The graph as a user holds it: edges, hooks over several tensors, hooks of saved values, version counts."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from abc import ABC
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from .. import graph, saved, walk
+from ..graph import Handle, accumulator, extras
+from ..registry import F
+from ..tensor import LEAF, Tensor
+from ..views import node_of
+from .backward import GradientEdge
+
+__all__ = [
+    "saved_tensors_hooks", "save_on_cpu", "disable_saved_tensors_hooks", "register_multi_grad_hook", "Node", "GradientEdge", "get_gradient_edge",
+    "increment_version",
+]  # fmt: skip
+
+
+class Node(ABC):  # noqa: B024  # nothing to implement: it is there for isinstance
+    """What every node of the graph is an instance of."""
+
+
+Node.register(graph.Node)
+Node.register(graph.AccumulateGrad)
+
+
+def node_or_accumulator(t: Any) -> Any:
+    """The node that made `t`, or where its gradient is accumulated; the node of an edge itself."""
+    if isinstance(t, GradientEdge):
+        return t.node
+    node = node_of(t) if t.requires_grad else None
+    node = accumulator(t) if node is LEAF else node
+    if node is None:
+        raise AssertionError("Expected gradient function to be set")
+    return node
+
+
+def get_gradient_edge(tensor: Tensor) -> GradientEdge:
+    """Where the gradient of `tensor` arrives, to be given to `grad` and `backward` in its place.
+
+    Raises RuntimeError where it requires no grad.
+    """
+    if not tensor.requires_grad:
+        raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients")
+    node = node_or_accumulator(tensor)
+    if isinstance(node, graph.Node):
+        extras(node).shapes[tensor._nr] = tensor._array.shape, tensor._dtype
+    return GradientEdge(node, tensor._nr)
+
+
+def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
+    """Count a write that the engine did not see. Inference tensors have no count and are left alone."""
+    tensors = (tensor,) if isinstance(tensor, Tensor) else tensor
+    if not isinstance(tensors, Iterable):
+        raise RuntimeError("increment_version expect a Iterable[Tensor] as input")
+    for t in tensors:
+        if t._counter is not None:
+            t._counter[0] += 1
+
+
+# -- hooks of saved values ---------------------------------------------------------------------------------------------
+class saved_tensors_hooks:
+    """Inside, what is saved for backward is what `pack_hook(tensor)` returns; `unpack_hook` makes a tensor of it when it is read."""
+
+    def __init__(self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]) -> None:
+        self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
+
+    def __enter__(self) -> None:
+        saved.push(self.pack_hook, self.unpack_hook)
+
+    def __exit__(self, *exc: object) -> None:
+        saved.pop()
+
+
+class save_on_cpu(saved_tensors_hooks):
+    """Keeps copies of what is saved: there is one device only."""
+
+    def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:
+        super().__init__(lambda t: F.clone(t), lambda t: t)
+
+
+def disable_saved_tensors_hooks(error_message: str) -> AbstractContextManager[None]:
+    """Inside, giving such hooks raises RuntimeError with this text."""
+    return saved.disabled(error_message)
+
+
+# -- hooks over several tensors ------------------------------------------------------------------------------------------
+class _Handles:
+    """The handles of one hook on several tensors."""
+
+    def __init__(self, handles: tuple[Handle, ...]) -> None:
+        self.handles = handles
+
+    def remove(self) -> None:
+        for handle in self.handles:
+            handle.remove()
+
+    def __enter__(self) -> _Handles:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+
+def register_multi_grad_hook(tensors: Sequence[Tensor], fn: Callable[..., Any], *, mode: str = "all") -> _Handles:
+    """`fn` once a backward: with the list of gradients when all have come ("all"), or with the first that does ("any")."""
+    if mode not in ("all", "any"):
+        raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
+    return _on_all(tensors, fn) if mode == "all" else _on_any(tensors, fn)
+
+
+def _current() -> walk.Walk:
+    found = walk.active()
+    if found is None:
+        raise AssertionError("expected this hook to be called inside a backward call")
+    return found
+
+
+def _on_all(tensors: Sequence[Tensor], fn: Callable[[Sequence[Tensor | None]], Any]) -> _Handles:
+    ends = [graph.end_of(node_or_accumulator(t)) for t in tensors]
+    arrived: dict[int, list[Any]] = {}  # by walk: how many came, how many will, the gradients
+    lock = threading.Lock()
+
+    def watch(at: int) -> Callable[[Tensor], None]:
+        def hook(g: Tensor) -> None:
+            run = _current()
+            with lock:
+                state = arrived.get(run.id)
+                if state is None:
+                    state = arrived[run.id] = [0, sum(map(run.will_run, ends)), [None] * len(tensors)]
+                state[0] += 1
+            state[2][at] = g
+            if state[0] == state[1]:
+                fn(state[2])
+                del arrived[run.id]
+
+        return hook
+
+    return _Handles(tuple(t.register_hook(watch(i)) for i, t in enumerate(tensors)))  # type: ignore[attr-defined]
+
+
+def _on_any(tensors: Sequence[Tensor], fn: Callable[[Tensor], Any]) -> _Handles:
+    ran: set[int] = set()
+    lock = threading.Lock()
+
+    @functools.wraps(fn)
+    def hook(g: Tensor) -> None:
+        run = _current()
+        with lock:
+            if run.id in ran:
+                return
+            ran.add(run.id)
+        fn(g)
+
+    return _Handles(tuple(t.register_hook(hook) for t in tensors if t.requires_grad))  # type: ignore[attr-defined]
