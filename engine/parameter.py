@@ -71,7 +71,7 @@ class Parameter:
     bind: Callable[[Any], Any]
 
     def __init__(self, argument: schema.Argument, name: str, default_text: str, *, numbers: bool = False) -> None:
-        self.name, self.type_text = name, argument.type
+        self.name, self.type_text = name, argument.type.replace("int", "SymInt") if argument.symbolic else argument.type
         self.kind, self.size = _kind_and_size(argument.type)
         self.optional = argument.default is not schema.REQUIRED
         self.default_text = _default_text(default_text, argument)
@@ -91,7 +91,8 @@ class Parameter:
 
     def cpp(self) -> str:
         """Its text in PyTorch's generated parser, by which overloads are sorted first."""
-        word = _CPP_WORDS.get(self.kind, self.kind) + (f"[{self.size}]" if self.size else "")
+        kind = self.kind.replace("int", "SymInt") if self.type_text.startswith("Sym") else self.kind
+        word = _CPP_WORDS.get(kind, kind) + (f"[{self.size}]" if self.size else "")
         none = "?" if self.type_text.endswith("?") else ""
         return f"{word}{none} {self.name}" + (f"={self.default_text}" if self.optional else "")
 

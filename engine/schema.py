@@ -27,6 +27,7 @@ class Argument:
     default: Any = REQUIRED
     kwarg_only: bool = False
     alias: str = ""  # "", "a" (viewed) or "a!" (written)
+    symbolic: bool = False  # written "SymInt", which says something only about the order in which overloads are tried
 
     @cached_property
     def is_tensor(self) -> bool:
@@ -103,7 +104,8 @@ def _argument(part: str, text: str, kwarg_only: bool) -> Argument:
     if match is None:
         raise ValueError(f"not an argument: {part!r} in {text!r}")
     base, alias, suffix, name, default = match.groups()
-    return Argument(base + suffix, name, REQUIRED if default is None else literal(default), kwarg_only, alias or "")
+    type = base.replace("SymInt", "int") + suffix
+    return Argument(type, name, REQUIRED if default is None else literal(default), kwarg_only, alias or "", base.startswith("Sym"))
 
 
 def split(inside: str) -> list[str]:

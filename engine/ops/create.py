@@ -11,6 +11,7 @@ import numpy as np
 from .. import dtypes, modes
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, dtype
+from ..once import warn_once
 from ..op import F, op, plain
 from ..parser import Parser, python_order
 from ..registry import OVERLOADS
@@ -72,21 +73,50 @@ def requiring(made: Tensor, flag: bool | None) -> Tensor:
     return made.requires_grad_()
 
 
+BY_COUNT = ("arange", "range", "linspace", "logspace")  # these keep the shape of an `out=` that has as many elements
+COUNTED = (
+    "The number of elements in the out tensor of shape {} is {} which does not match the computed number of elements {}. Note that this may occur as "
+    "a result of rounding error. The out tensor will be resized to a tensor of shape ({},)."
+)
+
+
 def into(out: Tensor, op: Any, values: list[Any], at: int) -> Tensor:
     """`out`, resized without a word and written to; it decides the dtype, which `values[at]` may only repeat."""
     given = values[at]
     if given is not None and given is not out._dtype:
         raise RuntimeError(f"dtype {given.scalar_name} does not match dtype of out parameter ({out._dtype.scalar_name})")
-    if modes.is_grad_enabled() and out.requires_grad:
+    empty = op.schema.name == "empty"
+    if empty and values[-1] is not None:
+        raise RuntimeError("'memory_format' argument is incompatible with 'out' tensor argument")
+    if modes.is_grad_enabled() and out.requires_grad and not empty:
         raise RuntimeError(
             f"aten::{op.schema.name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
             "arguments requires grad."
         )
     values[at] = out._dtype
     made = op.run(values)
-    if out._array.shape != made._array.shape:
-        out._array = np.empty(made._array.shape, out._array.dtype)
-    return F.copy_(out, made)
+    if empty:
+        return out if out.shape == made.shape else resized(out, made.shape)
+    if op.schema.name in BY_COUNT:
+        return _into_range(out, made, op.schema.name)
+    return F.copy_(out if out.shape == made.shape else resized(out, made.shape), made)
+
+
+def _into_range(out: Tensor, made: Tensor, name: str) -> Tensor:
+    count = made.numel()
+    if out.numel() == count:
+        return F.copy_(out, F.view(made, out.shape))
+    if name == "arange" and out.numel():
+        warn_once(COUNTED.format(list(out.shape), out.numel(), count, count))
+    return F.copy_(resized(out, made.shape), made)
+
+
+def resized(out: Tensor, shape: Sequence[int]) -> Tensor:
+    """`out` in new memory of another shape. Raises RuntimeError where it requires grad."""
+    if out.requires_grad:
+        raise RuntimeError("cannot resize variables that require grad")
+    out._array = np.empty(shape, out._array.dtype)
+    return out
 
 
 def factory(text: str, out: bool = False) -> Callable[[Made], Made]:
@@ -237,7 +267,7 @@ def arange(end: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> n
     return counted(0, end, 1, dtype)
 
 
-@factory("arange.start(Scalar start, Scalar end, *, OPTIONS) -> Tensor", out=True)
+@factory("arange.start(Scalar start, Scalar end, *, OPTIONS) -> Tensor")
 def arange_start(start: Any, end: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
     return counted(start, end, 1, dtype)
 

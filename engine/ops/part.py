@@ -277,7 +277,7 @@ def _check_split_at(self: Tensor) -> None:
         raise RuntimeError(f"tensor_split expected at least a 1-dimensional tensor, but got a tensor with {self.ndim} dims")
 
 
-@composite("tensor_split.sections(Tensor(a) self, int sections, int dim=0) -> Tensor(a)[]")
+@composite("tensor_split.sections(Tensor(a) self, SymInt sections, int dim=0) -> Tensor(a)[]")
 def tensor_split(self: Tensor, sections: int, dim: int) -> tuple[Tensor, ...]:
     _check_split_at(self)
     n = self._array.shape[dimension(dim, self)]
@@ -292,7 +292,7 @@ def tensor_split(self: Tensor, sections: int, dim: int) -> tuple[Tensor, ...]:
     return tuple(made)
 
 
-@composite("tensor_split.indices(Tensor(a) self, int[] indices, int dim=0) -> Tensor(a)[]")
+@composite("tensor_split.indices(Tensor(a) self, SymInt[] indices, int dim=0) -> Tensor(a)[]")
 def tensor_split_indices(self: Tensor, indices: Shape, dim: int) -> tuple[Tensor, ...]:
     _check_split_at(self)
     n = self._array.shape[dimension(dim, self)]

@@ -19,7 +19,7 @@ op("squeeze_.dims(Tensor(a!) self, int[] dim) -> Tensor(a!)",
 op("unsqueeze_(Tensor(a!) self, int dim) -> Tensor(a!)",
    restride(unsqueezed, node="UnsqueezeBackward1"),
    self=lambda g, dim: F.squeeze(g, dim))  # fmt: skip
-op("t_(Tensor(a!) self) -> Tensor(a!)", restride(flipped, node="TBackward1"), self=lambda g: F.t(g))
+op("t_(Tensor(a!) self) -> Tensor(a!)", restride(lambda self: flipped(self, "t_"), node="TBackward1"), self=lambda g: F.t(g))
 op("transpose_(Tensor(a!) self, int dim0, int dim1) -> Tensor(a!)",
    restride(transposed, node="TransposeBackward1"),
    self=lambda g, dim0, dim1: F.transpose(g, dim0, dim1))  # fmt: skip

@@ -72,7 +72,7 @@ def expanded(self: np.ndarray, size: Shape) -> np.ndarray:
     return strided(self, shape, steps)
 
 
-op("view(Tensor(a) self, int[] size) -> Tensor(a)", view(viewed), self=lambda g, self_shape: g.reshape(self_shape))
+op("view(Tensor(a) self, SymInt[] size) -> Tensor(a)", view(viewed), self=lambda g, self_shape: g.reshape(self_shape))
 op("_reshape_alias(Tensor(a) self, int[] size, int[] stride) -> Tensor(a)",
    view(strided, method=False, function=False, node="ReshapeAliasBackward0"),
    self=lambda g, self_shape: g.reshape(self_shape))  # fmt: skip
@@ -250,10 +250,10 @@ def unpermuted(g: Any, dims: Shape) -> Any:
     return F.permute(g, tuple(back))
 
 
-def flipped(self: np.ndarray) -> np.ndarray:
+def flipped(self: np.ndarray, name: str = "t") -> np.ndarray:
     """`t`'s kernel: two dimensions swapped, one or none as they are."""
     if self.ndim > 2:
-        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {self.ndim}D")
+        raise RuntimeError(f"{name}() expects a tensor with <= 2 dimensions, but self is {self.ndim}D")
     return permuted(self, range(self.ndim)[::-1])
 
 
