@@ -149,11 +149,16 @@ class Backend:
 
     @contextlib.contextmanager
     def warned(self) -> Iterator[list[str]]:
-        """Collects the warnings of a block as `Category: text`."""
+        """Collects the warnings of a block as `Category: text`, those too that are said once only."""
         said: list[str] = []
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            yield said
+        before = self.m.is_warn_always_enabled()
+        self.m.set_warn_always(True)
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                yield said
+        finally:
+            self.m.set_warn_always(before)
         said += [f"{w.category.__name__}: {clean(str(w.message))}" for w in caught]
 
 
@@ -201,16 +206,6 @@ class Torch(Backend):
     def schema(self, op: Declaration) -> Any:
         found = _overload(op.schema.namespace, op.schema.name, op.schema.overload)
         return described(found) if found else from_python(_callable(op.schema), op.schema.name)
-
-    @contextlib.contextmanager
-    def warned(self) -> Iterator[list[str]]:
-        before = torch.is_warn_always_enabled()
-        torch.set_warn_always(True)
-        try:
-            with super().warned() as said:
-                yield said
-        finally:
-            torch.set_warn_always(before)
 
 
 class Engine(Backend):

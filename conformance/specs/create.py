@@ -31,15 +31,9 @@ for _name in ("zeros_like", "ones_like", "full_like"):
     spec(_name, memory_format=_FORMAT)
 for _name in ("new_zeros", "new_ones", "new_full"):
     spec(_name, size=any_size)
-spec(
-    "empty.memory_format",
-    size=any_size,
-    memory_format=one_of(Named("contiguous_format"), None),
-    call=lambda m, **given: m.empty(**given).zero_(),
-    why=_NO_VALUES,
-)
-spec("empty_like", memory_format=_FORMAT, call=lambda m, self, **given: m.empty_like(self, **given).zero_(), why=_NO_VALUES)
-spec("new_empty", size=any_size, call=lambda m, self, **given: self.new_empty(**given).zero_(), why=_NO_VALUES)
+spec("empty.memory_format", size=any_size, memory_format=one_of(Named("contiguous_format"), None), contents=False, why=_NO_VALUES)
+spec("empty_like", memory_format=_FORMAT, contents=False, why=_NO_VALUES)
+spec("new_empty", size=any_size, contents=False, why=_NO_VALUES)
 _strided = {"size": lambda src, draft: (2, 3), "stride": one_of((3, 1), (1, 2), (1, 4), (8, 2))}
-spec("empty_strided", **_strided, call=lambda m, **given: m.empty_strided(**given).zero_(), why=_NO_VALUES)
-spec("new_empty_strided", **_strided, call=lambda m, self, **given: self.new_empty_strided(**given).zero_(), why=_NO_VALUES)
+spec("empty_strided", **_strided, contents=False, why=_NO_VALUES)
+spec("new_empty_strided", **_strided, contents=False, why=_NO_VALUES)
