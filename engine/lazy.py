@@ -9,7 +9,15 @@ import numpy as np
 from . import dtypes
 from .tensor import Tensor, address, root_of, wrap
 
-FLIPS = {"conj": np.conj, "neg": np.negative}
+
+
+def negative(array: np.ndarray) -> np.ndarray:
+    if array.dtype == np.bool_:
+        raise NotImplementedError("\"neg_cpu\" not implemented for 'Bool'")
+    return np.negative(array)
+
+
+FLIPS = {"conj": np.conj, "neg": negative}
 
 
 class Lazy(Tensor):

@@ -30,6 +30,7 @@ _DEPRECATED = {
     "sub": ("self alpha other",),
     "addcdiv": ("self value tensor1 tensor2",),
     "addcmul": ("self value tensor1 tensor2",),
+    "copy": ("self other non_blocking",),
     **{name: (f"beta self alpha {rest}", f"beta self {rest}") for name, rest in _SCALED.items()},
 }
 _REMEMBERED = 256  # plans one parser keeps before it starts again
@@ -123,7 +124,7 @@ class Parser:
         """A method that takes nothing is refused by Python itself, in its own words."""
         if not self.method or self.signatures[0].params or not (rest or kwargs):
             return
-        start = f"{type(bound).__name__}.{self.name}() takes no "
+        start = f"TensorBase.{self.name}() takes no "
         raise TypeError(start + ("keyword arguments" if kwargs else f"arguments ({len(rest)} given)"))
 
     def _error(self, rest: Sequence[Any], kwargs: Mapping[str, Any]) -> TypeError:

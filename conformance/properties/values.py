@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..backends import Backend
+from ..backends import Backend, forms
 from ..case import Case
 from ..spec import Declaration
 from .register import attempt, has_tensors, not_a_write, prop, strides
@@ -95,7 +95,12 @@ def warnings(B: Backend, op: Declaration, case: Case) -> See:
     yield "warnings", said
 
 
-@prop(lambda op: bool(op.schema.arguments), "spoiled", judges_errors=True)
+def _callable_wrongly(op: Declaration) -> bool:
+    """True where a user can get an argument wrong: an op without a public name is called by other ops only."""
+    return bool(op.schema.arguments) and (forms(op) != ("internal",) or op.spec.call is not None)
+
+
+@prop(_callable_wrongly, "spoiled", judges_errors=True)
 def errors(B: Backend, op: Declaration, case: Case) -> See:
     """A wrong argument raises PyTorch's exception with PyTorch's words."""
     yield "value", B.call(op, B.inputs(case, False))

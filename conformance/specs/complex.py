@@ -15,9 +15,12 @@ def _pair_dtype(src, draft):
 
 
 _complex_tensor = tensor(dtype=_complex)
-for _key in ("_conj", "_conj_physical", "view_as_real", "imag", "real", "conj", "conj_physical", "resolve_conj", "resolve_neg"):
+for _key in ("view_as_real", "imag", "real", "conj", "conj_physical", "resolve_conj", "resolve_neg"):
     spec(_key, self=_complex_tensor)
-spec("_neg_view")
+_UNDERSCORE = "public in spite of its name"
+spec("_conj", self=_complex_tensor, call=lambda m, self, **more: m._conj(self, **more), why=_UNDERSCORE)
+spec("_conj_physical", self=_complex_tensor, call=lambda m, self, **more: m._conj_physical(self, **more), why=_UNDERSCORE)
+spec("_neg_view", call=lambda m, self, **more: m._neg_view(self, **more), why=_UNDERSCORE)
 spec("conj_physical_", self=_complex_tensor)
 for _key, _first, _second in (("complex", "real", "imag"), ("polar", "abs", "angle")):
     spec(_key, **{_first: tensor(broadcastable, dtype=_pair_dtype), _second: tensor(broadcastable, dtype=first_dtype)})

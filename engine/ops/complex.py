@@ -96,13 +96,13 @@ op("view_as_complex(Tensor(a) self) -> Tensor(a)",
    view(as_complex, method=False, changes_dtype=True),
    self=lambda g: F.view_as_real(F.resolve_conj(F.contiguous(g))))  # fmt: skip
 op("_conj(Tensor(a) self) -> Tensor(a)",
-   view(np.conj, method=False, function=False, flips="conj", changes_dtype=True),
+   view(np.conj, flips="conj", changes_dtype=True),
    self=lambda g: g.conj())  # fmt: skip
 op("_neg_view(Tensor(a) self) -> Tensor(a)",
-   view(np.negative, method=False, function=False, flips="neg", changes_dtype=True),
+   view(np.negative, flips="neg", changes_dtype=True),
    self=lambda g: -g)  # fmt: skip
 op("_conj_physical(Tensor self) -> Tensor",
-   plain(conjugated, method=False, function=False, node="ConjPhysicalBackward0", jvp="linear"),
+   plain(conjugated, node="ConjPhysicalBackward0", jvp="linear"),
    self=lambda g: F.conj_physical(g))  # fmt: skip
 op("conj_physical_(Tensor(a!) self) -> Tensor(a!)", write(conjugated, node="ConjPhysicalBackward1"), self=lambda g: F.conj_physical(g))
 

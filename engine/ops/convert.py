@@ -12,12 +12,13 @@ from ..device import memory_format as MemoryFormat
 from ..dtypes import OF_NUMPY, dtype
 from ..lazy import parts
 from ..once import warn_once
-from ..op import F, composite, op, plain, view, write
+from ..op import OPS, F, composite, op, plain, view, write
 from ..parser import Parser
 from ..schema import parse
 from ..strided import channels_last, copied, row_major, strided
 from ..tensor import Tensor, address, alias, method, root_of, strides_of
 
+builtin_type = type  # below, `type` is the method
 DISCARDS = "Casting complex values to real discards the imaginary part"
 
 
@@ -163,8 +164,16 @@ _TO = _python_form(
 def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """The tensor in another dtype, device or memory format; itself where nothing changes."""
     index, values, _ = _TO((self, *args), kwargs)
-    dtype = (values[2], values[1], getattr(values[1], "_dtype", None))[index]
+    dtype = values[2] if index == 0 else values[1] if index == 1 else _dtype_of(values[1])
     return converted(self, dtype, values[-2], values[-1])
+
+
+def _dtype_of(value: Any) -> dtype:
+    """The dtype of a tensor, or of the tensor that a number given for one stands for."""
+    if isinstance(value, Tensor):
+        return value._dtype
+    kind = {bool: dtypes.bool_, int: dtypes.int64, float: dtypes.float64}
+    return kind.get(builtin_type(value), dtypes.complex128)
 
 
 def _dtype_method(name: str, to: dtype) -> None:
@@ -344,6 +353,15 @@ def full_of(self: np.ndarray, value: np.ndarray) -> np.ndarray:
 op("copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)",
    write(copied_from, node="torch::autograd::CopyBackwards", function=False),
    self=lambda g: F.zeros_like(g), src=lambda g: g)  # fmt: skip
+_COPY = _python_form("copy_", "Tensor other, bool non_blocking=False")
+
+
+@method
+def copy_(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """Write the values of another tensor into this one. Raises RuntimeError where they do not broadcast to it."""
+    return OPS["copy_"].run_inplace(_COPY((self, *args), kwargs)[1])
+
+
 op("fill.Scalar(Tensor self, Scalar value) -> Tensor",
    plain(lambda self, value: full_of(self, element(value, self.dtype)), method=False),
    self=lambda g: F.zeros_like(g))  # fmt: skip

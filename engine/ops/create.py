@@ -301,9 +301,9 @@ def spaced(start: Any, end: Any, steps: int, dtype: dtype) -> np.ndarray:
         lower = (first + step * at.astype(np.float32)).astype(np.int64)
         upper = (last - step * (steps - at - 1).astype(np.float32)).astype(np.int64)
         return np.where(at < steps // 2, lower, upper).astype(dtype.np)
-    kind = dtype.wide.type if dtype.category == 2 else dtype.np.type
-    first, last = element(start, dtype.np).astype(dtype.wide)[()], element(end, dtype.np).astype(dtype.wide)[()]
-    real = np.float32 if dtype.wide.itemsize == 4 or dtype.name == "complex64" else np.float64
+    kind = dtype.np.type
+    first, last = element(start, dtype.np)[()], element(end, dtype.np)[()]
+    real = dtype.to_real().np.type  # 16-bit floats are rounded after every operation
     step = kind((last - first) / real(max(steps - 1, 1)))
     at = np.arange(steps)
     lower, upper = first + step * at.astype(real), last - step * (steps - at - 1).astype(real)

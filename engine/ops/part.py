@@ -26,7 +26,7 @@ def selected(self: np.ndarray, dim: int, index: int) -> np.ndarray:
     if self.size:
         return self[of_dim(dim, index)]
     steps = strides_of(self)
-    return strided(self, self.shape[:dim] + self.shape[dim + 1 :], steps[:dim] + steps[dim + 1 :])
+    return strided(self, self.shape[:dim] + self.shape[dim + 1 :], steps[:dim] + steps[dim + 1 :], index % n * steps[dim])
 
 
 def placed(part: np.ndarray, shape: Shape, index: tuple[Any, ...]) -> np.ndarray:
