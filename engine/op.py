@@ -25,6 +25,7 @@ from .strided import laid_out
 from .tensor import LEAF, Tensor, store, wrap, wrap_number
 from .views import (
     NO_PLAN,
+    PARTIAL_OVERLAP,
     bump,
     check_cast,
     check_inplace,
@@ -32,6 +33,7 @@ from .views import (
     check_no_partial_overlap,
     make_view,
     node_of,
+    overlaps,
     rebase,
     restrided,
     view_creation,
@@ -63,6 +65,7 @@ class Family:
     `overlaps`: a write may go to a tensor whose elements share memory. `flips`: the view reads as the "conj" or the "neg" of its source. `constants` names arguments that may not require grad.
     `into`: the kernel for the in-place form, which writes to the array it gets first. `complex_gradient`: False where a complex result may not require grad.
     `moves`: its rules only move elements of the gradient, so that one of 16 bits stays what it is.
+    `apart`: what is written to in place may share no memory with another argument.
     `underived`: PyTorch records the call and has no formula: the rules say which arguments could require grad, and raise.
     """
 
@@ -85,6 +88,7 @@ class Family:
     into: Callable[..., Any] | None = None
     complex_gradient: bool = True
     underived: bool = False
+    apart: bool = False
     moves: bool = False
     jvp: str | Callable[..., Any] | None = "transpose"
 
@@ -182,7 +186,6 @@ class Op:
         self.broadcasts = family.plan == "pointwise" or (family.plan == "write" and family.promote is not None)
         self.writes = self.schema.is_inplace and body is None
         # rules that only move elements compute nothing that could need more than 16 bits, and may share the memory of their gradient
-        self.takes_list = any("[" in arguments[i].type for i in self.diff)
         self.moves = family.plan in ("view", "restride") or (family.plan == "plain" and family.promote is None and family.jvp == "linear") or family.moves
         self.node_name = self._node_name()
         named = self.node_name.rpartition("::")[2]
@@ -420,7 +423,7 @@ class Op:
             return self.family.inplace(*values)  # type: ignore[operator]  # the body of a composite's in-place form
         into: Tensor = values[0]
         mode = modes.current()
-        needs = self.needs(values) if mode & RECORDING == modes.GRAD and self.diff and into._dtype.differentiable else None
+        needs = self.needs(values) if mode & RECORDING == modes.GRAD and self.diff and (into._dtype.differentiable or self.family.into) else None
         check_inplace(into, needs is not None)
         if needs is not None:
             self.bring_up_to_date(values)
@@ -444,6 +447,8 @@ class Op:
             check_no_overlap(into._array)
         if self.broadcasts:
             check_no_partial_overlap(into, values[1:])
+        if self.family.apart and any(isinstance(v, Tensor) and overlaps(into._array, v._array) for v in values[1:]):
+            raise RuntimeError(PARTIAL_OVERLAP)
         if result.shape != into._array.shape:
             if self.family.plan != "write" or not _expands(result.shape, into._array.shape):
                 raise RuntimeError(MISFIT.format(list(into._array.shape), list(result.shape)))
@@ -579,15 +584,13 @@ class OpNode(Node):
             parts = flat
         elif len(parts) == 1 and isinstance(parts[0], list | tuple):
             parts = list(parts[0])
-        fits, edges = self.fits, self.edges
-        if self.op.takes_list:  # of a list all gradients are computed, whoever wants them
-            edges = parts
+        fits = self.fits
         if fits is None:  # a specialised call whose operands were all as its result
             fits = [(g.shape, g._dtype if isinstance(g, Tensor) else OF_NUMPY[g.dtype])] * len(parts)
         lists = self.op.takes_lists  # of a list PyTorch computes every gradient or none
         return [
             None if p is None or (e is None and not lists) else fit_any(p, *f) if isinstance(p, Tensor) else fit_array(p, *f)
-            for p, e, f in zip(parts, edges, fits, strict=True)
+            for p, e, f in zip(parts, self.edges, fits, strict=True)
         ]
 
     def _materialised(self, gs: list[Any], recording: bool) -> list[Any]:
@@ -675,6 +678,9 @@ def raw_saved_value(node: OpNode, name: str) -> Any:
     if kind == TENSORS and node.saved is not FREED:
         return tuple(SavedTensor(node, at, k, None) for k in range(len(node.saved[at])))
     return SavedTensor(node, at, None, i if kind == OUTPUT else None)
+
+
+Underived.__name__ = "NotImplemented"  # as PyTorch prints it
 
 
 def saved_value(node: OpNode, name: str) -> Any:

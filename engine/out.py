@@ -10,6 +10,7 @@ import numpy as np
 
 from . import dtypes, modes
 from .dtypes import dtype
+from .registry import OPS
 from .tensor import CPP_NAMES, Tensor, store
 from .views import bump, check_cast, check_no_overlap, check_no_partial_overlap, node_of
 
@@ -34,8 +35,13 @@ def _expected(result: dtype, out: dtype) -> None:
         raise RuntimeError(f"Expected out tensor to have dtype {names[0]}, but got {names[1]} instead")
 
 
+def _joined(result: dtype, out: dtype) -> None:
+    if result.category > out.category:
+        raise TypeError(f"torch.cat(): input types can't be cast to the desired output type {out.scalar_name}")
+
+
 # What a declaration's word `out=` says of the dtype: it must be one the result can be cast to, the very same (two texts), or any.
-CHECKS: dict[str, Callable[[dtype, dtype], None]] = {"cast": check_cast, "exact": _found, "matching": _expected, "any": lambda result, out: None}
+CHECKS: dict[str, Callable[[dtype, dtype], None]] = {"cast": check_cast, "exact": _found, "matching": _expected, "joined": _joined, "any": lambda result, out: None}
 
 
 def run_out(op: Op, values: list[Any], out: Any) -> Any:
@@ -44,13 +50,14 @@ def run_out(op: Op, values: list[Any], out: Any) -> Any:
     Raises RuntimeError where anything requires grad, or where `out` cannot hold the result's dtype.
     """
     outs = out if isinstance(out, tuple | list) else (out,)
+    form = OPS.get(op.family.out, op) if op.body is not None else op  # a composite's is that of the op it ends with
     if modes.is_grad_enabled() and (op.differentiable or op.body) and any(map(_needs, (*values, *outs))):
-        raise RuntimeError(f"{op.schema.name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
+        raise RuntimeError(f"{form.schema.name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
     results = op.compute(values)[1] if op.body is None else [t._array for t in _as_tuple(op.body(*values))]
     for result, t in zip(results, outs, strict=True):
-        check_dtype(op, dtypes.OF_NUMPY[result.dtype], t._dtype)
+        check_dtype(form, dtypes.OF_NUMPY[result.dtype], t._dtype)
     for result, t in zip(results, outs, strict=True):
-        put(op, values, result, t)
+        put(form, values, result, t)
     return out
 
 

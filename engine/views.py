@@ -172,6 +172,13 @@ def check_no_partial_overlap(written: Tensor, values: list[Any]) -> None:
                 raise RuntimeError(PARTIAL_OVERLAP)
 
 
+def overlaps(self: np.ndarray, other: np.ndarray) -> bool:
+    """True where some memory is part of both, as PyTorch tells: by the bounds of dense tensors."""
+    if not self.size or not other.size or not dense(self) or not dense(other):
+        return False
+    return np.may_share_memory(self, other)
+
+
 def check_cast(result: dtype, target: dtype) -> None:
     """Raises RuntimeError where a result of one dtype cannot be stored in one of a lower category."""
     if result.category > target.category:
@@ -213,6 +220,7 @@ class NoPlan:
     """The plan of nodes that have only one way to run."""
 
     fast = None
+    save = ()
 
 
 NO_PLAN = NoPlan()

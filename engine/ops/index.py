@@ -8,16 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import OF_NUMPY
+from ..dtypes import OF_NUMPY, dtype
 from ..layout import iterated, laid_out, walk_order
 from ..number import converted
 from ..op import F, op, plain
 from ..rows import add_rows
 from ..strided import copied, row_major
-from ..tensor import in_range
+from ..tensor import Tensor, in_range
+from ..views import PARTIAL_OVERLAP, overlaps
 
+COMPLEX_OF_REAL = (
+    "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == grad_is_complex) to be true, but got false.  "
+    "(Could this error message be improved?  If so, please report an enhancement request to PyTorch.)"
+)
 Indices = Sequence[np.ndarray | None]
 BYTE_MASK = "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead."
+EXPANDED = (
+    "Use of {name} on expanded tensors is deprecated. Please clone() the tensor before performing this operation. "
+    "This also applies to advanced indexing e.g. {example}"
+)
 NOT_AN_INDEX = "tensors used as indices must be long, int, byte or bool tensors"
 
 
@@ -159,12 +168,40 @@ def _operand_steps(self: np.ndarray, wide: list[np.ndarray | None], shape: tuple
 
 
 def index_put_kernel(self: np.ndarray, indices: Indices, values: np.ndarray, accumulate: bool, unsafe: bool = False) -> np.ndarray:
+    made = kept(self)
+    put_into(made, indices, values, accumulate)
+    return made
+
+
+def index_put_into(self: np.ndarray, indices: Indices, values: np.ndarray, accumulate: bool, unsafe: bool = False) -> None:
+    """`put_into` where it is somebody's tensor. Raises RuntimeError where its memory is that of the values or of an index, too."""
+    few_enough(indices, self.shape)
+    expanded(self, "index_put_", "tensor[indices] = tensor")
+    if not accumulate and values.size == 1 and only_mask(self, indices) is not None:
+        expanded(self, "masked_fill_", "tensor[mask] = scalar")
+    elif any(i is not None and overlaps(self, i) for i in (values, *indices)):
+        raise RuntimeError(PARTIAL_OVERLAP)
+    put_into(self, indices, values, accumulate)
+
+
+def expanded(self: np.ndarray, name: str, example: str) -> None:
+    """Warns (UserWarning) where a write goes to a tensor whose elements share memory; PyTorch writes all the same."""
+    if shared(self):
+        warnings.warn(EXPANDED.format(name=name, example=example), UserWarning, stacklevel=6)
+
+
+def shared(self: np.ndarray) -> bool:
+    return bool(self.size) and 0 in self.strides and any(s == 0 and n > 1 for s, n in zip(self.strides, self.shape, strict=True))
+
+
+def put_into(made: np.ndarray, indices: Indices, values: np.ndarray, accumulate: bool) -> None:
+    """Write, or add, values at the positions named. Raises IndexError or RuntimeError before anything is written."""
+    self = made
     few_enough(indices, self.shape)
     mask = None if accumulate or values.size != 1 else only_mask(self, indices)
     if mask is not None:
-        made = kept(self)
         made[mask] = converted(values, self.dtype)
-        return made
+        return
     wide = together(positions(indices, self.shape))
     none_in_nothing(wide, self.shape)
     shape = result_shape(wide, self.shape)
@@ -178,14 +215,12 @@ def index_put_kernel(self: np.ndarray, indices: Indices, values: np.ndarray, acc
             f"for the destination and {word(values)} for the source."
         )
     inside(wide, self.shape)
-    made = kept(self)
     if 0 in shape:
-        return made
+        return
     if accumulate:
         add_at(made, key_of(wide), np.broadcast_to(values, shape))
     else:
         set_at(made, wide, np.broadcast_to(values, shape))
-    return made
 
 
 def only_mask(self: np.ndarray, indices: Indices) -> tuple[Any, ...] | None:
@@ -259,14 +294,21 @@ def flat_places(shape: tuple[int, ...], key: tuple[Any, ...]) -> np.ndarray:
     return np.asarray(where)
 
 
+def real_stays_real(g: Any, dtype: dtype) -> Any:
+    """Raises RuntimeError for the complex gradient of a real argument: PyTorch's formula does not drop the imaginary part."""
+    if not dtype.is_complex and (g._dtype if isinstance(g, Tensor) else OF_NUMPY[g.dtype]).is_complex:
+        raise RuntimeError(COMPLEX_OF_REAL)
+    return g
+
+
 op("index.Tensor(Tensor self, Tensor?[] indices) -> Tensor",
    plain(index_kernel, function=False, method=False, jvp="linear"),
    self=lambda g, self_shape, indices: F.index_put(zeros(g, self_shape), indices, g, True))  # fmt: skip
 op("index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor",
-   plain(index_put_kernel, inplace=True, jvp="linear"),
+   plain(index_put_kernel, inplace=True, into=index_put_into, jvp="linear"),
    self=lambda g, indices, accumulate: g if accumulate else F.index_put(g, indices, zeros(g, ()), False),
-   values=lambda g, indices: F.index(g, indices))  # fmt: skip
+   values=lambda g, indices, values_dtype: real_stays_real(F.index(g, indices), values_dtype))  # fmt: skip
 op("_index_put_impl_(Tensor(a!) self, Tensor?[] indices, Tensor values, bool accumulate=False, bool unsafe=False) -> Tensor(a!)",
-   plain(index_put_kernel, method=False, node="IndexPutImplBackward0", jvp="linear"),
+   plain(index_put_kernel, method=False, into=index_put_into, node="IndexPutImplBackward0", jvp="linear"),
    self=lambda g, indices, accumulate: g if accumulate else F.index_put(g, indices, zeros(g, ()), False),
-   values=lambda g, indices: F.index(g, indices))  # fmt: skip
+   values=lambda g, indices, values_dtype: real_stays_real(F.index(g, indices), values_dtype))  # fmt: skip

@@ -103,19 +103,19 @@ def _some(tensors: Sequence[Any], name: str) -> None:
 
 
 op("cat(Tensor[] tensors, int dim=0) -> Tensor",
-   plain(cat_kernel, joined, method=False, out="cast", jvp="linear"),
+   plain(cat_kernel, joined, method=False, out="joined", moves=True, jvp="linear"),
    tensors=lambda g, tensors_shape, dim: cat_gradients(g, tensors_shape, dim))  # fmt: skip
 op("stack(Tensor[] tensors, int dim=0) -> Tensor",
-   plain(stack_kernel, stacked, method=False, out="cast", jvp="linear"),
+   plain(stack_kernel, stacked, method=False, out="joined", moves=True, jvp="linear"),
    tensors=lambda g, dim: list(F.unbind(g, dim)))  # fmt: skip
 
 
-@composite("concat(Tensor[] tensors, int dim=0) -> Tensor", method=False, out=True)
+@composite("concat(Tensor[] tensors, int dim=0) -> Tensor", method=False, out="cat")
 def concat(tensors, dim):
     return F.cat(tensors, dim)
 
 
-@composite("concatenate(Tensor[] tensors, int dim=0) -> Tensor", method=False, out=True)
+@composite("concatenate(Tensor[] tensors, int dim=0) -> Tensor", method=False, out="cat")
 def concatenate(tensors, dim):
     return F.cat(tensors, dim)
 
@@ -131,31 +131,31 @@ def _at_least(t: Tensor, rank: int) -> Tensor:
     return F.unsqueeze(t, -1) if t.ndim < rank else t
 
 
-@composite("hstack(Tensor[] tensors) -> Tensor", method=False, out=True)
+@composite("hstack(Tensor[] tensors) -> Tensor", method=False, out="cat")
 def hstack(tensors):
     _some(tensors, "hstack")
     wide = [_at_least(t, 1) for t in tensors]
     return F.cat(wide, 0 if wide[0].ndim == 1 else 1)
 
 
-@composite("vstack(Tensor[] tensors) -> Tensor", method=False, out=True)
+@composite("vstack(Tensor[] tensors) -> Tensor", method=False, out="cat")
 def vstack(tensors):
     _some(tensors, "vstack")
     return F.cat([_at_least(t, 2) for t in tensors], 0)
 
 
-@composite("row_stack(Tensor[] tensors) -> Tensor", method=False, out=True)
+@composite("row_stack(Tensor[] tensors) -> Tensor", method=False, out="cat")
 def row_stack(tensors):
     return F.vstack(tensors)
 
 
-@composite("dstack(Tensor[] tensors) -> Tensor", method=False, out=True)
+@composite("dstack(Tensor[] tensors) -> Tensor", method=False, out="cat")
 def dstack(tensors):
     _some(tensors, "dstack")
     return F.cat([_at_least(t, 3) for t in tensors], 2)
 
 
-@composite("column_stack(Tensor[] tensors) -> Tensor", method=False, out=True)
+@composite("column_stack(Tensor[] tensors) -> Tensor", method=False, out="cat")
 def column_stack(tensors):
     _some(tensors, "column_stack")
     columns = [F.reshape(t, (t.numel(), 1)) if t.ndim <= 1 else t for t in tensors]

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..number import CPP_WORDS, converted
-from ..op import F, op, plain
-from .index import word, zeros
+from ..op import MISFIT, OPS, F, op, plain
+from ..views import check_no_overlap
+from .index import expanded, real_stays_real, word, zeros
 
 BYTE_MASK = (
     "masked_scatter_ received a mask with dtype torch.uint8, this behavior is now deprecated,"
@@ -45,6 +46,19 @@ def masked_fill_kernel(self: np.ndarray, mask: np.ndarray, value: Any) -> np.nda
     return made
 
 
+def mask_into(self: np.ndarray, mask: np.ndarray, value: Any) -> None:
+    """Fill where the mask is set. Raises RuntimeError before anything is written."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        raise RuntimeError(f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
+    if mask.dtype != np.bool_:
+        raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {CPP_WORDS[word(mask)]}")
+    expanded(self, "masked_fill_", "tensor[mask] = scalar")
+    wide = both(self, mask)[0].shape
+    if wide != self.shape:
+        raise RuntimeError(MISFIT.format(list(self.shape), list(wide)))
+    np.copyto(self, converted(value, self.dtype), where=mask)
+
+
 def masked_select_kernel(self: np.ndarray, mask: np.ndarray) -> np.ndarray:
     if mask.dtype != np.bool_:
         raise RuntimeError("masked_select: expected BoolTensor for mask")
@@ -54,18 +68,31 @@ def masked_select_kernel(self: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def masked_scatter_kernel(self: np.ndarray, mask: np.ndarray, source: np.ndarray) -> np.ndarray:
     mask, self = both(mask, self)
+    made = np.array(self, order="C")
+    scatter_into(made, mask, source)
+    return made
+
+
+def masked_scatter_into(self: np.ndarray, mask: np.ndarray, source: np.ndarray) -> None:
+    check_no_overlap(self)
+    if mask.shape != self.shape:
+        mask = OPS["expand"].kernel(mask, self.shape, False)
+    scatter_into(self, mask, source)
+
+
+def scatter_into(made: np.ndarray, mask: np.ndarray, source: np.ndarray) -> None:
+    """Write the source's elements, in order, where the mask is set. Raises RuntimeError before anything is written."""
+    self = made
     if self.dtype != source.dtype:
         raise RuntimeError(f"masked_scatter: expected self and source to have same dtypes but got{word(self)} and {word(source)}")
     if mask.dtype == np.uint8:
         warnings.warn(BYTE_MASK, UserWarning, stacklevel=6)
     if mask.dtype != np.bool_:
         raise RuntimeError(f"masked_scatter_ only supports boolean masks, but got mask with dtype {word(mask)}")
-    made = np.array(self, order="C")
     count = int(np.count_nonzero(mask))
     if source.size < count:
         raise RuntimeError("Number of elements of source < number of ones in mask")
     made[mask] = source.reshape(-1)[:count]
-    return made
 
 
 def masked_source(g: Any, mask: Any, shape: tuple[int, ...]) -> Any:
@@ -80,17 +107,17 @@ def wide_as(shape: tuple[int, ...], mask: Any) -> tuple[int, ...]:
 
 
 op("masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor",
-   plain(masked_fill_kernel, inplace=True, inplace_function=False,
+   plain(masked_fill_kernel, inplace=True, inplace_function=False, into=mask_into,
          jvp=lambda values, tangents, outs: F.masked_fill(tangents[0], values[1], 0)),
    self=lambda g, mask: F.masked_fill(g, mask, 0))  # fmt: skip
 op("masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor",
-   plain(masked_fill_kernel, inplace=True, inplace_function=False, jvp="linear"),
+   plain(masked_fill_kernel, inplace=True, inplace_function=False, into=mask_into, jvp="linear"),
    self=lambda g, mask: F.masked_fill(g, mask, 0),
-   value=lambda g, mask: F.sum(F.where(mask, g, zeros(g, ()))))  # fmt: skip
+   value=lambda g, mask, value_dtype: real_stays_real(F.sum(F.where(mask, g, zeros(g, ()))), value_dtype))  # fmt: skip
 op("masked_select(Tensor self, Tensor mask) -> Tensor",
    plain(masked_select_kernel, out="masked_select(): self and result must have the same scalar type", jvp="linear"),
    self=lambda g, self, mask: F.masked_scatter(zeros(g, wide_as(self.shape, mask)), mask, g))  # fmt: skip
 op("masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor",
-   plain(masked_scatter_kernel, inplace=True, inplace_function=False, jvp="linear"),
+   plain(masked_scatter_kernel, inplace=True, inplace_function=False, into=masked_scatter_into, jvp="linear"),
    self=lambda g, mask: F.masked_fill(g, mask, 0),
    source=lambda g, mask, source_shape: masked_source(g, mask, source_shape))  # fmt: skip

@@ -149,34 +149,34 @@ def whole_source(g: Any, dim: int, index: Any, shape: Shape, name: str) -> Any:
     )
 
 
-def not_implemented(g: Any) -> Any:
-    raise RuntimeError("derivative for aten::scatter is not implemented")
+def underived(g: Any) -> Any:
+    """The rule of a call PyTorch has no formula for: its node refuses before a rule runs."""
 
 
 op("gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor",
    plain(gather_kernel, out=True, jvp="linear"),
    self=lambda g, self, dim, index, sparse_grad: F.scatter_add(zeros(g, self.shape), dim, index, g))  # fmt: skip
 op("scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
-   plain(scatter_kernel, inplace=True, inplace_function=False, out=True, jvp="linear"),
+   plain(scatter_kernel, inplace=True, inplace_function=False, apart=True, out=True, jvp="linear"),
    self=lambda g, dim, index: F.scatter(g, dim, index, 0),
    src=lambda g, dim, index, src_shape: whole_source(g, dim, index, src_shape, "ScatterBackward0"))  # fmt: skip
 op("scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
-   plain(scatter_kernel, inplace=True, inplace_function=False, out=True,
+   plain(scatter_kernel, inplace=True, inplace_function=False, apart=True, out=True,
          jvp=lambda values, tangents, outs: F.scatter(tangents[0], values[1], values[2], 0)),
    self=lambda g, dim, index: F.scatter(g, dim, index, 0))  # fmt: skip
 op("scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor",
-   plain(scatter_reduced_kernel, inplace=True, inplace_function=False, out=True, jvp=None, node="torch::autograd::NotImplemented"),
-   self=not_implemented, src=not_implemented)  # fmt: skip
+   plain(scatter_reduced_kernel, inplace=True, inplace_function=False, apart=True, out=True, jvp=None, underived=True),
+   self=underived, src=underived)  # fmt: skip
 op("scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor",
-   plain(scatter_reduced_kernel, inplace=True, inplace_function=False, out=True, jvp=None, node="torch::autograd::NotImplemented"),
-   self=not_implemented)  # fmt: skip
+   plain(scatter_reduced_kernel, inplace=True, inplace_function=False, apart=True, out=True, jvp=None, underived=True),
+   self=underived)  # fmt: skip
 op("scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
-   plain(scatter_add_kernel, inplace=True, inplace_function=False, out=True, jvp="linear"),
+   plain(scatter_add_kernel, inplace=True, inplace_function=False, apart=True, out=True, jvp="linear"),
    self=lambda g: g,
    src=lambda g, dim, index, src_shape: whole_source(g, dim, index, src_shape, "ScatterAddBackward0"))  # fmt: skip
 
 
-@composite("take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor", out="matching")
+@composite("take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor", out="gather")
 def take_along_dim(self, indices, dim):
     if dim is None:
         return F.gather(F.view(self, (-1,)), 0, F.view(indices, (-1,)))

@@ -92,11 +92,13 @@ def index_reduce_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: n
 
 def _refuse_slices(self: np.ndarray, reduce: str) -> None:
     """Raises NotImplementedError where PyTorch has no kernel: bool means, complex extremes."""
+    if self.ndim <= 1 and self.dtype.kind in "bc":
+        raise NotImplementedError(f"\"index_func_\" not implemented for '{word(self)}'")
     mean = reduce == "mean" and self.dtype.kind == "b"
     if not mean and not (reduce in ("amax", "amin") and self.dtype.kind == "c"):
         return
     kernel = "div_floor_cpu" if mean else "maximum_cpu" if reduce == "amax" else "minimum_cpu"
-    raise NotImplementedError(f"\"{kernel if self.ndim > 1 else 'index_func_'}\" not implemented for '{word(self)}'")
+    raise NotImplementedError(f"\"{kernel}\" not implemented for '{word(self)}'")
 
 
 # -- derivatives: the same for elements and for slices, but for how a value is spread and read --------------------------------
@@ -186,10 +188,10 @@ def _of_product(at: Elements, g: Any, self: Any, src: Any, result: Any, include_
 
 
 op("scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor",
-   plain(scatter_reduce_kernel, inplace=True, inplace_function=False, out=True),
+   plain(scatter_reduce_kernel, inplace=True, inplace_function=False, apart=True, out=True, complex_gradient=False),
    {"self, src": lambda g, self, dim, index, src, reduce, include_self, result, needs:
         reduced_gradients(Elements(dim, index, "ScatterReduceBackward0"), g, self, src, result, reduce, include_self, needs)})  # fmt: skip
 op("index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor",
-   plain(index_reduce_kernel, inplace=True, inplace_function=False, out=True, jvp=None),
+   plain(index_reduce_kernel, inplace=True, inplace_function=False, apart=True, out=True, complex_gradient=False, jvp=None),
    {"self, source": lambda g, self, dim, index, source, reduce, include_self, result, needs:
         reduced_gradients(Slices(dim, index, "IndexReduceBackward0"), g, self, source, result, reduce, include_self, needs)})  # fmt: skip

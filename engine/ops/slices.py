@@ -13,7 +13,7 @@ from ..number import converted
 from ..op import F, op, plain
 from ..strided import dense_strides
 from ..tensor import Tensor, in_range, method, strides_of, wrap
-from .index import add_at, along, kept, within, word, zeros
+from .index import add_at, along, expanded, kept, real_stays_real, within, word, zeros
 
 # -- whole slices along a dimension ------------------------------------------------------------------------------------
 
@@ -132,20 +132,26 @@ def _check_index_copy(self: np.ndarray, dim: int, index: np.ndarray, source: np.
 
 
 def index_fill_kernel(self: np.ndarray, dim: int, index: np.ndarray, value: Any) -> np.ndarray:
+    made = kept(self)
+    fill_into(made, dim, index, value)
+    return made
+
+
+def fill_into(self: np.ndarray, dim: int, index: np.ndarray, value: Any) -> None:
+    """Fill the slices named. Raises IndexError or RuntimeError before anything is written."""
     if isinstance(value, np.ndarray) and value.ndim:
         raise RuntimeError(f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
     if index.dtype != np.int64:
         raise IndexError("index_fill_(): Expected dtype int64 for index.")
     if index.ndim > 1:
         raise RuntimeError("Index has to be a vector/scalar")
+    expanded(self, "index_fill_", "tensor[mask] = scalar")
     if self.dtype.kind != "c" and np.iscomplexobj(value):
         raise RuntimeError("index_fill_(): Converting complex Scalar to non-complex type is not supported")
     dim = in_range(dim, self.ndim)
-    made = kept(self)
-    target = made.reshape(1) if not made.ndim else made
+    target = self.reshape(1) if not self.ndim else self
     within(index.reshape(-1), dim, target.shape[dim], IndexError, negative=True)
     target[along(dim, index.reshape(-1))] = converted(value, self.dtype)
-    return made
 
 
 def selected(g: Any, dim: int, index: Any, shape: tuple[int, ...]) -> Any:
@@ -157,21 +163,21 @@ op("index_select(Tensor self, int dim, Tensor index) -> Tensor",
    plain(index_select_kernel, out="index_select(): self and result must have the same scalar type", jvp="linear"),
    self=lambda g, self_shape, dim, index: F.index_add(zeros(g, self_shape), dim, index, g))  # fmt: skip
 op("index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor",
-   plain(index_add_kernel, inplace=True, inplace_function=False, out=True, jvp="linear"),
+   plain(index_add_kernel, inplace=True, inplace_function=False, apart=True, out=True, jvp="linear"),
    self=lambda g: g,
    source=lambda g, dim, index, source, alpha: selected(g, dim, index, source.shape) * alpha)  # fmt: skip
 op("index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor",
-   plain(index_copy_kernel, inplace=True, inplace_function=False, out=True, jvp="linear"),
+   plain(index_copy_kernel, inplace=True, inplace_function=False, apart=True, out=True, jvp="linear"),
    self=lambda g, dim, index: F.index_fill(g, dim, index, 0),
    source=lambda g, dim, index, source: selected(g, dim, index, source.shape))  # fmt: skip
 op("index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
-   plain(index_fill_kernel, inplace=True, inplace_function=False,
+   plain(index_fill_kernel, inplace=True, inplace_function=False, into=fill_into,
          jvp=lambda values, tangents, outs: F.index_fill(tangents[0], values[1], values[2], 0)),
    self=lambda g, dim, index: F.index_fill(g, dim, index, 0))  # fmt: skip
 op("index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor",
-   plain(index_fill_kernel, inplace=True, inplace_function=False, jvp="linear"),
+   plain(index_fill_kernel, inplace=True, inplace_function=False, into=fill_into, jvp="linear"),
    self=lambda g, dim, index: F.index_fill(g, dim, index, 0),
-   value=lambda g, dim, index: F.sum(F.index_select(g, dim, once(index))))  # fmt: skip
+   value=lambda g, dim, index, value_dtype: real_stays_real(F.sum(F.index_select(g, dim, once(index))), value_dtype))  # fmt: skip
 
 
 def once(index: Any) -> Any:
@@ -228,7 +234,7 @@ op("take(Tensor self, Tensor index) -> Tensor",
    plain(take_kernel, out=OTHER_DTYPE, jvp="linear"),
    self=lambda g, self, index: F.put(zeros(g, self.shape), index, g, True))  # fmt: skip
 op("put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor",
-   plain(put_kernel, inplace=True, inplace_function=False, jvp="linear"),
+   plain(put_kernel, inplace=True, inplace_function=False, apart=True, jvp="linear"),
    self=lambda g, index, source_shape, accumulate: g if accumulate else F.put(g, index, zeros(g, source_shape), False),
    source=lambda g, index, source: F.take(g, index).reshape(source.shape))  # fmt: skip
 
