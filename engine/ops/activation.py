@@ -12,10 +12,11 @@ import numpy as np
 from .. import modes
 from ..calls import FUNCTIONS, Form
 from ..dtypes import dtype
+from ..layout import iterated, laid_out
 from ..op import F, composite, op, plain, pointwise
 from ..promotion import Promote, common, only
 from ..registry import OVERLOADS
-from ..tensor import Tensor, in_range
+from ..tensor import Tensor, in_range, strides_of
 from .arithmetic import not_implemented
 
 HALF_TO_FLOAT = "softmax with half to float conversion is not supported on CPU"
@@ -153,6 +154,14 @@ def relu_kernel(self: np.ndarray) -> np.ndarray:
     return np.where(self < 0, self.dtype.type(0), self)  # NaN and -0 stay
 
 
+def passed(grad_output: np.ndarray, self: np.ndarray, threshold: Any) -> np.ndarray:
+    """The gradient where `self` is above the threshold, laid out as PyTorch does: like `self` first."""
+    made = np.where(self <= threshold, grad_output.dtype.type(0), grad_output)
+    if made.strides == self.strides:
+        return made
+    return laid_out(made, iterated(made.shape, [strides_of(np.broadcast_to(t, made.shape)) for t in (self, grad_output)]))
+
+
 def log_sigmoid_kernel(self: np.ndarray) -> np.ndarray:
     """`log(sigmoid(self))` without overflow."""
     return np.ascontiguousarray(np.minimum(self, 0) - np.log1p(np.exp(-np.abs(self)))).reshape(self.shape)
@@ -162,13 +171,11 @@ op("relu(Tensor self) -> Tensor",
    pointwise(relu_kernel, out=False, inplace_function=True),
    self=lambda g, result: F.threshold_backward(g, result, 0))  # fmt: skip
 op("threshold_backward(Tensor grad_output, Tensor self, Scalar threshold) -> Tensor",
-   pointwise(lambda grad_output, self, threshold: np.where(self <= threshold, grad_output.dtype.type(0), grad_output),
-             only("integer real", "threshold_cpu"),
-             function=False, method=False, inplace=False, out=False, node="ThresholdBackwardBackward0"),
+   plain(passed, only("integer real", "threshold_cpu"), function=False, method=False, node="ThresholdBackwardBackward0"),
    grad_output=lambda g, self, threshold: F.threshold_backward(g, self, threshold),
    self=lambda g, self: F.zeros_like(g))  # fmt: skip
 op("log_sigmoid(Tensor self) -> Tensor",
-   pointwise(log_sigmoid_kernel, only("real", "log_sigmoid_cpu"), function=False, method=False, inplace=False, out=False),
+   plain(log_sigmoid_kernel, only("real", "log_sigmoid_cpu"), function=False, method=False),
    self=lambda g, self: g * F.sigmoid(-self))  # fmt: skip
 
 

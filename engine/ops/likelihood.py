@@ -10,9 +10,11 @@ import numpy as np
 
 from .. import modes
 from ..dtypes import OF_NUMPY
+from ..layout import laid_out
 from ..op import OPS, F, composite, op, plain, pointwise, refuse_gradient
 from ..promotion import floating
-from ..tensor import Tensor, wrap
+from ..strided import dense_strides
+from ..tensor import Tensor, strides_of, wrap
 from .arithmetic import conjugate, not_implemented, scaled
 from .loss import INTERNAL, MEAN, NONE, SUM, native, reduction_number, reduction_word
 
@@ -115,6 +117,8 @@ def likelihood_gradient(spatial: bool) -> Callable[..., np.ndarray]:
         grad_output: np.ndarray, self: np.ndarray, target: np.ndarray, weight: np.ndarray | None, reduction: int, ignore_index: int,
         total_weight: np.ndarray,
     ) -> np.ndarray:  # fmt: skip
+        if spatial and not laid_out(self, dense_strides(self.shape, strides_of(self))).flags.c_contiguous:
+            raise RuntimeError("grad_input must be contiguous")  # PyTorch differentiates contiguous images only
         if OF_NUMPY[self.dtype].category != 2:
             raise not_implemented(kernel, self)
         made = np.zeros(self.shape, grad_output.dtype)
@@ -209,7 +213,7 @@ op("mul.Scalar(Tensor self, Scalar other) -> Tensor",
    pointwise(np.multiply, node="MulBackward1", wide_numbers=True, jvp="linear", **OF_NUMBER),
    self=lambda g, other: g * conjugate(other))  # fmt: skip
 op("add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
-   pointwise(lambda self, other, alpha: np.add(self, scaled(other, alpha)), node="AddBackward1", jvp="linear", **OF_NUMBER),
+   pointwise(lambda self, other, alpha: np.add(self, scaled(other, alpha)), node="AddBackward1", **OF_NUMBER),
    self=lambda g: g)  # fmt: skip
 op("div.Scalar(Tensor self, Scalar other) -> Tensor",
    pointwise(np.true_divide, floating, node="DivBackward1", wide_numbers=True, jvp="linear", **OF_NUMBER),
