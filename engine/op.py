@@ -73,7 +73,7 @@ class Family:
     kernel: Callable[..., Any]
     promote: Promote | None = None
     promotes: tuple[str, ...] | None = None
-    out: bool | str = False
+    out: bool | str | Callable[..., Any] = False
     inplace: bool | Callable[..., Any] = False
     inplace_function: bool = True
     method: bool = True

@@ -11,7 +11,8 @@ import numpy as np
 from . import dtypes, modes
 from .dtypes import dtype
 from .registry import OPS
-from .tensor import CPP_NAMES, Tensor, store
+from .strided import new
+from .tensor import CPP_NAMES, Tensor, store, strides_of
 from .views import bump, check_cast, check_no_overlap, check_no_partial_overlap, node_of
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def _found(result: dtype, out: dtype) -> None:
         raise RuntimeError(f"Found dtype {out.scalar_name} but expected {result.scalar_name}")
 
 
-def _expected(result: dtype, out: dtype) -> None:
+def matching(result: dtype, out: dtype) -> None:
+    """Raises RuntimeError where the dtypes differ."""
     if result is not out:
         names = CPP_NAMES[result.scalar_name], CPP_NAMES[out.scalar_name]
         raise RuntimeError(f"Expected out tensor to have dtype {names[0]}, but got {names[1]} instead")
@@ -41,7 +43,8 @@ def _joined(result: dtype, out: dtype) -> None:
 
 
 # What a declaration's word `out=` says of the dtype: it must be one the result can be cast to, the very same (two texts), or any.
-CHECKS: dict[str, Callable[[dtype, dtype], None]] = {"cast": check_cast, "exact": _found, "matching": _expected, "joined": _joined, "any": lambda result, out: None}
+# A function in place of a word computes for the targets: called with the op, the arguments and the targets, it returns arrays or raises.
+CHECKS: dict[str, Callable[[dtype, dtype], None]] = {"cast": check_cast, "exact": _found, "matching": matching, "joined": _joined, "any": lambda result, out: None}
 
 
 def run_out(op: Op, values: list[Any], out: Any) -> Any:
@@ -52,24 +55,41 @@ def run_out(op: Op, values: list[Any], out: Any) -> Any:
     outs = out if isinstance(out, tuple | list) else (out,)
     form = OPS.get(op.family.out, op) if op.body is not None else op  # a composite's is that of the op it ends with
     if modes.is_grad_enabled() and (op.differentiable or op.body) and any(map(_needs, (*values, *outs))):
-        raise RuntimeError(f"{form.schema.name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
-    results = op.compute(values)[1] if op.body is None else [t._array for t in _as_tuple(op.body(*values))]
-    for result, t in zip(results, outs, strict=True):
-        check_dtype(form, dtypes.OF_NUMPY[result.dtype], t._dtype)
+        raise RuntimeError(f"{native(form)}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
+    computes = callable(form.family.out)
+    if computes:
+        results = form.family.out(form, values, outs)
+    else:
+        results = op.compute(values)[1] if op.body is None else [t._array for t in _as_tuple(op.body(*values))]
+    for result, t in zip(results, outs, strict=True):  # PyTorch looks at a target when those before it have been resized
+        if not computes:
+            check_dtype(form, dtypes.OF_NUMPY[result.dtype], t._dtype)
+        fit(t, result)
     for result, t in zip(results, outs, strict=True):
         put(form, values, result, t)
     return out
 
 
+def native(op: Op) -> str:
+    """The name PyTorch's own code has for an op: "linalg_vector_norm"."""
+    space = op.schema.namespace
+    return op.schema.name if space in ("", "nn.functional") else f"{space}_{op.schema.name}"
+
+
 def put(op: Op, values: list[Any], result: np.ndarray, t: Tensor) -> None:
     """Write one result into the tensor given for it."""
-    if t._array.shape != result.shape:
-        resize(t, result)
+    fit(t, result)
     check_no_overlap(t._array)
     if op.family.plan == "pointwise":
         check_no_partial_overlap(t, values)
     store(t, result)
     bump(t)
+
+
+def fit(t: Tensor, result: np.ndarray) -> None:
+    """Resize a target that has another shape than its result."""
+    if t._array.shape != result.shape:
+        resize(t, result)
 
 
 def check_dtype(op: Op, result: dtype, out: dtype) -> None:
@@ -95,4 +115,4 @@ def resize(t: Tensor, result: np.ndarray) -> None:
     """Give `out=` the result's shape and strides; warns (UserWarning) where it held elements."""
     if t._array.size:
         warnings.warn(RESIZED.format(old=list(t._array.shape), new=list(result.shape)), UserWarning, stacklevel=5)
-    t._array = np.empty_like(result, dtype=t._array.dtype, order="K")
+    t._array = new(result.shape, strides_of(result), t._array.dtype)

@@ -32,7 +32,8 @@ def cast(array: np.ndarray, to: np.dtype) -> np.ndarray:
         return array
     if array.dtype.kind == "c" and to.kind != "c":
         if to.kind != "b":
-            warn_once(DISCARDS)
+            if array.size:
+                warn_once(DISCARDS)
             array = array.real
     if to.itemsize == 2 and OF_NUMPY[to].low and array.dtype.itemsize > 4:
         array = array.astype(np.float32)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..dtypes import OF_NUMPY
-from ..op import F, composite, op, reduction
-from .reduce import axes, compact, counting, folded, left, nonempty, raised, refuse
+from ..op import F, Op, composite, op, reduction
+from ..out import matching
+from ..tensor import Tensor
+from .reduce import agreeing, axes, compact, counting, folded, left, nonempty, raised, refuse
 
 NEEDS_DIM = "{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
 
@@ -74,8 +76,11 @@ def amax_rule(g: Any, self: Any, self_dtype: Any, dim: Any, keepdim: bool, resul
     return scaled_by_count(g, result == self, dim, self_dtype)
 
 
-op("amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor", reduction(extreme_kernel("amax", np.maximum)), self=amax_rule)
-op("amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor", reduction(extreme_kernel("amin", np.minimum)), self=amax_rule)
+AGREES = agreeing("Expected the dtype for input and out to match, but got {self} for input's dtype and {out} for out's dtype.")
+op("amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor",
+   reduction(extreme_kernel("amax", np.maximum), out=AGREES), self=amax_rule)  # fmt: skip
+op("amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor",
+   reduction(extreme_kernel("amin", np.minimum), out=AGREES), self=amax_rule)  # fmt: skip
 
 
 # -- max, min: of everything, along a dimension, of two ------------------------------------------------------------------------
@@ -113,6 +118,15 @@ def whole(name: str, ufunc: np.ufunc) -> Callable[..., np.ndarray]:
     return kernel
 
 
+def whole_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    if values[0]._dtype.category > outs[0]._dtype.category:
+        raise RuntimeError(
+            "Expected canCast( typeMetaToScalarType(self.dtype()), typeMetaToScalarType(out.dtype())) to be true, but got false.  "
+            "(Could this error message be improved?  If so, please report an enhancement request to PyTorch.)"
+        )
+    return op.compute(values)[1]
+
+
 def dim_rule(g_values: Any, self_shape: Any, dim: int, keepdim: bool, indices: Any) -> Any:
     return selected(g_values, dim, indices, self_shape, keepdim)
 
@@ -122,19 +136,19 @@ def even_rule(g: Any, self: Any, self_dtype: Any, result: Any) -> Any:
 
 
 op("max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
-   reduction(along("max", np.argmax)), self=dim_rule)  # fmt: skip
-op("max(Tensor self) -> Tensor", reduction(whole("max", np.maximum)), self=even_rule)
+   reduction(along("max", np.argmax), out="matching"), self=dim_rule)  # fmt: skip
+op("max(Tensor self) -> Tensor", reduction(whole("max", np.maximum), out=whole_into), self=even_rule)
 op("min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
-   reduction(along("min", np.argmin)), self=dim_rule)  # fmt: skip
-op("min(Tensor self) -> Tensor", reduction(whole("min", np.minimum)), self=even_rule)
+   reduction(along("min", np.argmin), out="matching"), self=dim_rule)  # fmt: skip
+op("min(Tensor self) -> Tensor", reduction(whole("min", np.minimum), out=whole_into), self=even_rule)
 
 
-@composite("max.other(Tensor self, Tensor other) -> Tensor", out=True)
+@composite("max.other(Tensor self, Tensor other) -> Tensor", out="maximum")
 def max_other(self, other):
     return F.maximum(self, other)
 
 
-@composite("min.other(Tensor self, Tensor other) -> Tensor", out=True)
+@composite("min.other(Tensor self, Tensor other) -> Tensor", out="minimum")
 def min_other(self, other):
     return F.minimum(self, other)
 
@@ -156,8 +170,8 @@ def argument_kernel(name: str, argument: Callable[..., Any]) -> Callable[..., np
     return kernel
 
 
-op("argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor", reduction(argument_kernel("argmax", np.argmax)))
-op("argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor", reduction(argument_kernel("argmin", np.argmin)))
+op("argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor", reduction(argument_kernel("argmax", np.argmax), out="matching"))
+op("argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor", reduction(argument_kernel("argmin", np.argmin), out="matching"))
 
 
 # -- both at once ------------------------------------------------------------------------------------------------------------
@@ -174,6 +188,12 @@ def aminmax_kernel(self: np.ndarray, dim: int | None, keepdim: bool) -> tuple[np
     return low.astype(self.dtype, copy=False), high.astype(self.dtype, copy=False)
 
 
+def aminmax_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    for t in outs:
+        matching(values[0]._dtype, t._dtype)
+    return op.compute(values)[1]
+
+
 def aminmax_rule(g_min: Any, g_max: Any, self: Any, self_dtype: Any, dim: int | None, keepdim: bool, min: Any, max: Any) -> Any:
     parts = []
     for g, result in ((g_min, min), (g_max, max)):
@@ -181,4 +201,4 @@ def aminmax_rule(g_min: Any, g_max: Any, self: Any, self_dtype: Any, dim: int | 
     return parts[0] + parts[1]
 
 
-op("aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)", reduction(aminmax_kernel), self=aminmax_rule)
+op("aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)", reduction(aminmax_kernel, out=aminmax_into), self=aminmax_rule)

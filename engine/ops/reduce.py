@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..dtypes import OF_NUMPY, dtype, float32, get_default_dtype, int64, uint8
-from ..op import F, op, reduction
-from ..tensor import in_range
+from ..dtypes import OF_NUMPY, bool_, dtype, float32, get_default_dtype, int64, uint8
+from ..op import F, Op, op, reduction
+from ..out import matching
+from ..tensor import Tensor, in_range
+from ..views import check_cast
 from .convert import cast
 
 
@@ -111,6 +113,27 @@ def refuse_complex(self_dtype: dtype, to: dtype | None) -> None:
         )
 
 
+# -- out= ------------------------------------------------------------------------------------------------------------------
+def into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """Computes in the dtype of the target. Raises RuntimeError where the call asks for another."""
+    *others, to = values
+    if to is not None:
+        matching(to, outs[0]._dtype)
+    return op.compute([*others, outs[0]._dtype])[1]
+
+
+def agreeing(text: str, *dtypes: dtype) -> Callable[..., list[np.ndarray]]:
+    """An `out=` for which the targets must have the dtype of the operand (or those given), before anything else is looked at."""
+
+    def compute(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+        for t, wanted in zip(outs, dtypes or [values[0]._dtype] * len(outs), strict=True):
+            if t._dtype is not wanted:
+                raise RuntimeError(text.format(self=wanted.scalar_name, out=t._dtype.scalar_name))
+        return op.compute(values)[1]
+
+    return compute
+
+
 # -- sums ----------------------------------------------------------------------------------------------------------------
 def sum_kernel(self: np.ndarray, dim: Any, keepdim: bool, dtype: dtype | None) -> np.ndarray:
     return accumulated(np.add, self, dim, keepdim, summed_dtype(self, dtype))
@@ -130,7 +153,7 @@ op("sum(Tensor self, *, ScalarType? dtype=None) -> Tensor",
    reduction(lambda self, dtype: sum_kernel(self, None, False, dtype), out=False, jvp="linear"),
    self=sum_rule)  # fmt: skip
 op("sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-   reduction(sum_kernel, jvp="linear"),
+   reduction(sum_kernel, jvp="linear", out=into),
    self=sum_dim_rule)  # fmt: skip
 
 
@@ -146,28 +169,55 @@ def nansum_kernel(self: np.ndarray, dim: Any, keepdim: bool, dtype: dtype | None
     return accumulated(np.add, np.where(np.isnan(self), np.zeros((), self.dtype), self), dim, keepdim, to)
 
 
+def nansum_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    to, target = values[-1], outs[0]._dtype
+    if values[0]._dtype.category != 2:
+        return into(op, values, outs)
+    if to is not None and to is not target:
+        raise RuntimeError(f"nansum: provided dtype must match dtype of result. Got {target.scalar_name} and {to.scalar_name}.")
+    if to is None and target.category != 2 and values[0]._array.size:
+        raise NotImplementedError(f"\"nansum_cpu\" not implemented for '{target.scalar_name}'")
+    return into(op, values, outs)
+
+
 op("nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-   reduction(nansum_kernel),
+   reduction(nansum_kernel, out=nansum_into),
    self=lambda g, self, dim, keepdim: spread(g, dim, keepdim, self.shape) * (self == self))  # fmt: skip
 
 
-def mean_kernel(self: np.ndarray, dim: Any, keepdim: bool, dtype: dtype | None) -> np.ndarray:
-    to = dtype or OF_NUMPY[self.dtype]
-    if to.category < 2:
-        which = "Input" if dtype is None else "Optional"
+def averaged_dtype(mine: dtype, to: dtype | None) -> dtype:
+    """`to`, or the operand's dtype. Raises RuntimeError for an integral one."""
+    found = to or mine
+    if found.category < 2:
+        which = "Input" if to is None else "Optional"
         raise RuntimeError(
-            f"mean(): could not infer output dtype. {which} dtype must be either a floating point or complex dtype. Got: {to.scalar_name}"
+            f"mean(): could not infer output dtype. {which} dtype must be either a floating point or complex dtype. Got: {found.scalar_name}"
         )
+    return found
+
+
+def mean_kernel(self: np.ndarray, dim: Any, keepdim: bool, dtype: dtype | None) -> np.ndarray:
+    to = averaged_dtype(OF_NUMPY[self.dtype], dtype)
     count = counted(self.shape, dim)
     total = accumulated(np.add, self, dim, keepdim, to if not to.low else float32)
     return np.divide(total, np.asarray(count, total.real.dtype)).astype(to.np, copy=False)
 
 
+def mean_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    mine, to, target = values[0]._dtype, values[-1], outs[0]._dtype
+    if len(values) == 2 and mine.category > target.category:
+        raise RuntimeError(f"mean.dtype_out(): input types can't be cast to the desired output type {target.scalar_name}")
+    averaged_dtype(mine, to)
+    if to is None and target.category < 2:  # PyTorch sums in the target's dtype, then divides
+        check_cast(get_default_dtype(), target)
+    return into(op, values, outs)
+
+
 op("mean(Tensor self, *, ScalarType? dtype=None) -> Tensor",
-   reduction(lambda self, dtype: mean_kernel(self, None, False, dtype), jvp="linear"),
+   reduction(lambda self, dtype: mean_kernel(self, None, False, dtype), jvp="linear", out=mean_into),
    self=lambda g, self_shape, self_dtype, dtype: sum_rule(g, self_shape, self_dtype, dtype) / math.prod(self_shape))  # fmt: skip
 op("mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-   reduction(mean_kernel, jvp="linear"),
+   reduction(mean_kernel, jvp="linear", out=mean_into),
    self=lambda g, self_shape, self_dtype, dim, keepdim, dtype:
        sum_dim_rule(g, self_shape, self_dtype, dim, keepdim, dtype) / counted(self_shape, dim))  # fmt: skip
 
@@ -216,30 +266,39 @@ def prod_dim_rule(g: Any, self: Any, self_dtype: dtype, dim: int, keepdim: bool,
 op("prod(Tensor self, *, ScalarType? dtype=None) -> Tensor",
    reduction(lambda self, dtype: prod_kernel(self, None, False, dtype), out=False), self=prod_rule)  # fmt: skip
 op("prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-   reduction(prod_kernel), self=prod_dim_rule)  # fmt: skip
+   reduction(prod_kernel, out=into), self=prod_dim_rule)  # fmt: skip
 
 
 # -- logsumexp -------------------------------------------------------------------------------------------------------------
-def logsumexp_kernel(self: np.ndarray, dim: Any, keepdim: bool) -> np.ndarray:
+def logsumexp_kernel(self: np.ndarray, dim: Any, keepdim: bool, to: dtype | None = None) -> np.ndarray:
+    """Sums in dtype `to` where it is given, else in the operand's."""
     mine = OF_NUMPY[self.dtype]
-    to = mine if mine.category >= 2 else get_default_dtype()
+    mine = mine if mine.category >= 2 else get_default_dtype()
+    to = to or mine
     dims = axes(dim, self.ndim)
-    wide = self.astype(to.wide, copy=False)
-    if not self.size:
-        return folded(lambda a, d: np.log(np.add.reduce(np.exp(a), d)), wide, dims, keepdim).astype(to.np, copy=False)
-    if not keepdim and not dim and self.ndim:
+    wide = self.astype(mine.wide, copy=False)
+    if self.size and not keepdim and not dim and self.ndim:
         raise RuntimeError(f"output with shape [] doesn't match the broadcast shape {[1] * self.ndim}")
+    if not self.size:
+        return folded(lambda a, d: np.log(np.add.reduce(np.exp(a), d)), wide.astype(to.wide), dims, keepdim).astype(to.np, copy=False)
     top = np.maximum.reduce(wide.real, dims, keepdims=True)
     top = np.where(np.isinf(top), 0, top).astype(wide.real.dtype)
-    total = folded(np.add.reduce, np.exp(wide - top), dims, keepdim)
-    return (np.log(total) + top.reshape(total.shape)).astype(to.np, copy=False)
+    total = folded(np.add.reduce, cast(np.exp(wide - top), to.wide), dims, keepdim)
+    return (np.log(total) + top.reshape(total.shape).astype(to.to_real().wide)).astype(to.np, copy=False)
+
+
+def logsumexp_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    target = outs[0]._dtype
+    if target.category < 2:
+        raise RuntimeError(f"logsumexp(): Expected floating point type for result tensor, but got: {target.scalar_name}")
+    return [logsumexp_kernel(values[0]._array, *values[1:], target)]
 
 
 def logsumexp_rule(g: Any, self: Any, dim: Any, keepdim: bool, result: Any) -> Any:
     return raised(g, dim, keepdim, self.shape) * F.exp(self - raised(result, dim, keepdim, self.shape)).conj()
 
 
-op("logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", reduction(logsumexp_kernel), self=logsumexp_rule)
+op("logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", reduction(logsumexp_kernel, out=logsumexp_into), self=logsumexp_rule)
 
 
 # -- truth and counts ------------------------------------------------------------------------------------------------------
@@ -249,21 +308,28 @@ def truth(ufunc: np.ufunc, self: np.ndarray, dims: tuple[int, ...], keepdim: boo
     return found.astype(np.uint8) if OF_NUMPY[self.dtype] is uint8 else found
 
 
+def truth_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """bool, or uint8 whatever the operand is."""
+    if outs[0]._dtype not in (bool_, uint8):
+        raise RuntimeError(f"{op.schema.name} only supports bool tensor for result, got: {outs[0]._dtype.scalar_name}")
+    return op.compute(values)[1]
+
+
 def some_axes(dim: Any, ndim: int) -> tuple[int, ...]:
     """As `axes`, but an empty list means no dimension: the convention of `all` and `any`."""
     return () if dim == () or dim == [] else axes(dim, ndim)
 
 
 op("all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor",
-   reduction(lambda self, dim, keepdim: truth(np.logical_and, self, axes(dim, self.ndim), keepdim)))  # fmt: skip
+   reduction(lambda self, dim, keepdim: truth(np.logical_and, self, axes(dim, self.ndim), keepdim), out=truth_into))  # fmt: skip
 op("all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor",
-   reduction(lambda self, dim, keepdim: truth(np.logical_and, self, some_axes(dim, self.ndim), keepdim)))  # fmt: skip
-op("all(Tensor self) -> Tensor", reduction(lambda self: truth(np.logical_and, self, axes(None, self.ndim), False)))
+   reduction(lambda self, dim, keepdim: truth(np.logical_and, self, some_axes(dim, self.ndim), keepdim), out=truth_into))  # fmt: skip
+op("all(Tensor self) -> Tensor", reduction(lambda self: truth(np.logical_and, self, axes(None, self.ndim), False), out=truth_into))
 op("any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor",
-   reduction(lambda self, dim, keepdim: truth(np.logical_or, self, axes(dim, self.ndim), keepdim)))  # fmt: skip
+   reduction(lambda self, dim, keepdim: truth(np.logical_or, self, axes(dim, self.ndim), keepdim), out=truth_into))  # fmt: skip
 op("any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor",
-   reduction(lambda self, dim, keepdim: truth(np.logical_or, self, some_axes(dim, self.ndim), keepdim)))  # fmt: skip
-op("any(Tensor self) -> Tensor", reduction(lambda self: truth(np.logical_or, self, axes(None, self.ndim), False)))
+   reduction(lambda self, dim, keepdim: truth(np.logical_or, self, some_axes(dim, self.ndim), keepdim), out=truth_into))  # fmt: skip
+op("any(Tensor self) -> Tensor", reduction(lambda self: truth(np.logical_or, self, axes(None, self.ndim), False), out=truth_into))
 
 
 def count_kernel(self: np.ndarray, dim: Any) -> np.ndarray:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..dtypes import OF_NUMPY, dtype
-from ..op import F, op, reduction
-from ..tensor import in_range
+from ..dtypes import OF_NUMPY, dtype, int64
+from ..op import F, Op, op, reduction
+from ..tensor import Tensor, in_range
 from .convert import cast
 from .extremes import orderly
-from .reduce import refuse, refuse_complex, summed_dtype
+from .reduce import agreeing, into, refuse, refuse_complex, summed_dtype
 
 WIDER = {np.dtype(np.float32): np.float64, np.dtype(np.complex64): np.complex128}
 
@@ -86,10 +86,10 @@ def one_at_a_time(g: Any, self: Any, dim: int, k: int) -> Any:
 
 
 op("cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
-   reduction(scanned("cumsum", np.add), inplace=True, jvp="linear"),
+   reduction(scanned("cumsum", np.add), out=into, inplace=True, jvp="linear"),
    self=lambda g, dim: backwards_sum(g, dim))  # fmt: skip
 op("cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
-   reduction(scanned("cumprod", np.multiply), inplace=True), self=cumprod_rule)  # fmt: skip
+   reduction(scanned("cumprod", np.multiply), out=into, inplace=True), self=cumprod_rule)  # fmt: skip
 
 
 # -- extremes --------------------------------------------------------------------------------------------------------------
@@ -123,8 +123,14 @@ def cum_extreme_rule(g_values: Any, self: Any, dim: int, indices: Any) -> Any:
     return F.scatter_add(F.new_zeros(g_values, tuple(self.shape)), dim, indices, g_values)
 
 
-op("cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)", reduction(running("cummax", np.maximum)), self=cum_extreme_rule)
-op("cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)", reduction(running("cummin", np.minimum)), self=cum_extreme_rule)
+def running_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    return agreeing("expected scalar_type {self} but found {out}", values[0]._dtype, int64)(op, values, outs)
+
+
+op("cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)",
+   reduction(running("cummax", np.maximum), out=running_into), self=cum_extreme_rule)  # fmt: skip
+op("cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)",
+   reduction(running("cummin", np.minimum), out=running_into), self=cum_extreme_rule)  # fmt: skip
 
 
 # -- logcumsumexp ------------------------------------------------------------------------------------------------------------
@@ -180,4 +186,4 @@ def logcumsumexp_tangent(values: list[Any], tangents: list[Any], outs: list[Any]
 
 
 op("logcumsumexp(Tensor self, int dim) -> Tensor",
-   reduction(logcumsumexp_kernel, jvp=logcumsumexp_tangent), self=logcumsumexp_rule)  # fmt: skip
+   reduction(logcumsumexp_kernel, out=agreeing("expected scalar_type {self} but found {out}"), jvp=logcumsumexp_tangent), self=logcumsumexp_rule)  # fmt: skip

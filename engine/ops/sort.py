@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..op import F, composite, op, reduction
+from ..dtypes import int64
+from ..graph import type_name
+from ..op import F, Op, composite, op, reduction
+from ..out import fit
 from ..strided import dense_strides, new
-from ..tensor import in_range, strides_of
+from ..tensor import Tensor, in_range, strides_of
 from .extremes import even_rule, orderly, picked, selected
 from .reduce import axes, nonempty, refuse
 
@@ -43,16 +47,19 @@ def ranked_rule(g_values: Any, self_shape: Any, dim: int, indices: Any) -> Any:
     return selected(g_values, dim, indices, self_shape, True)
 
 
-op("sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)", reduction(sort_kernel), self=ranked_rule)
+op("sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)", reduction(sort_kernel, out="matching"), self=ranked_rule)
 op("sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)",
-   reduction(lambda self, stable, dim, descending: sort_kernel(self, dim, descending)), self=ranked_rule)  # fmt: skip
+   reduction(lambda self, stable, dim, descending: sort_kernel(self, dim, descending), out="matching"), self=ranked_rule)  # fmt: skip
 op("argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor",
    reduction(lambda self, dim, descending: sort_kernel(self, dim, descending)[1], out=False))  # fmt: skip
-op("argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor",
-   reduction(lambda self, stable, dim, descending: sort_kernel(self, dim, descending)[1]))  # fmt: skip
 
 
-@composite("msort(Tensor self) -> Tensor", out=True)
+@composite("argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor", out="sort.stable")
+def argsort_stable(self, stable, dim, descending):
+    return F.sort(self, stable=stable, dim=dim, descending=descending)[1]
+
+
+@composite("msort(Tensor self) -> Tensor", out="sort")
 def msort(self):
     return F.sort(self, 0)[0]
 
@@ -74,7 +81,7 @@ def topk_kernel(self: np.ndarray, k: int, dim: int, largest: bool, sorted: bool)
 
 
 op("topk(Tensor self, int k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)",
-   reduction(topk_kernel), self=ranked_rule)  # fmt: skip
+   reduction(topk_kernel, out="matching"), self=ranked_rule)  # fmt: skip
 
 
 def at_rank(self: np.ndarray, rank: Any, dims: tuple[int, ...], keepdim: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -99,8 +106,31 @@ def dim_rule(g_values: Any, self_shape: Any, dim: int, keepdim: bool, indices: A
     return selected(g_values, dim, indices, self_shape, keepdim)
 
 
+def kthvalue_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """Looks at a target when the one before it has been resized."""
+    if outs[0]._dtype is not values[0]._dtype:
+        raise RuntimeError("output values must be of same type as input")
+    results = op.compute(values)[1]
+    for i, (t, result) in enumerate(zip(outs, results, strict=True)):
+        if i and t._dtype is not int64:
+            raise RuntimeError("output indices must be of scalar type Long")
+        if values[0]._array.ndim and not values[3]:
+            fit_kept(t, result, in_range(values[2], values[0]._array.ndim))
+        else:
+            fit(t, result)
+    return results
+
+
+def fit_kept(t: Tensor, result: np.ndarray, dim: int) -> None:
+    """Resize a target as PyTorch's kthvalue does: with the reduced dimension, which then goes."""
+    if t._array.ndim == result.ndim:
+        t._array = np.expand_dims(t._array, dim)
+    fit(t, np.expand_dims(result, dim))
+    t._array = t._array.squeeze(dim)
+
+
 op("kthvalue(Tensor self, int k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)",
-   reduction(kthvalue_kernel), self=dim_rule)  # fmt: skip
+   reduction(kthvalue_kernel, out=kthvalue_into), self=dim_rule)  # fmt: skip
 
 
 # -- median ------------------------------------------------------------------------------------------------------------------
@@ -127,6 +157,19 @@ def median_dim(ignore: bool) -> Any:
     return kernel
 
 
+def median_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    mine, (first, second) = values[0]._dtype, (t._dtype for t in outs)
+    where = "(while checking arguments for median)"
+    if second is not int64:
+        raise RuntimeError(f"Expected tensor for argument #1 'indices' to have scalar type Long; but got {type_name(second)} instead {where}")
+    if first is not mine:
+        raise RuntimeError(
+            "Expected tensor for 'values' to have the same type as tensor for argument #2 'self'; "
+            f"but type {type_name(first)} does not equal {type_name(mine)} {where}"
+        )
+    return op.compute(values)[1]
+
+
 def median_whole(ignore: bool) -> Any:
     """The kernel of median or nanmedian of all elements; of none NaN, or the least integer."""
 
@@ -142,6 +185,6 @@ def median_whole(ignore: bool) -> Any:
 
 
 op("median(Tensor self) -> Tensor", reduction(median_whole(False), out=False), self=even_rule)
-op("median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", reduction(median_dim(False)), self=dim_rule)
+op("median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", reduction(median_dim(False), out=median_into), self=dim_rule)
 op("nanmedian(Tensor self) -> Tensor", reduction(median_whole(True), out=False), self=even_rule)
-op("nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", reduction(median_dim(True)), self=dim_rule)
+op("nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", reduction(median_dim(True), out=median_into), self=dim_rule)

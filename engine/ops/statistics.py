@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, dtype
-from ..op import OPS, F, composite, op, reduction
+from ..op import OPS, F, Op, composite, op, reduction
+from ..out import fit
 from ..tensor import Tensor, method
-from .reduce import axes, compact, counting, folded, raised
+from ..views import check_cast
+from .convert import cast
+from .reduce import axes, compact, counting, folded, left, raised
 
 NO_FREEDOM = (
     "{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
@@ -90,6 +93,28 @@ def std_mean_kernel(self: np.ndarray, dim: Any, correction: Any, keepdim: bool) 
     return narrowed(np.sqrt(var), self), narrowed(mean, self)
 
 
+def variance_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """Of var and std of real tensors: computes in the dtype of the target, except for a single element."""
+    (self, dim, *_), target = values, outs[0]
+    mine, to = self._dtype, target._dtype
+    if mine.is_complex:
+        results = op.compute(values)[1]
+        check_cast(OF_NUMPY[results[0].dtype], to)
+        return results
+    if mine.category < 2:
+        return op.compute(values)[1]
+    shape = left(self._array.shape, axes(dim, self._array.ndim), values[3])
+    fit(target, np.empty(shape, to.np))
+    check_cast(mine, to)
+    whole = math.prod(shape) == 1 and not to.low
+    found = op.compute([self._array if whole or to.is_complex else cast(self._array, to.np), *values[1:]])[1]
+    if whole and mine.low:
+        raise RuntimeError(f"std_var_all: Unsupported dtype {mine.scalar_name}")
+    if to.is_complex and not whole and self._array.size:
+        raise NotImplementedError(f"\"std_cpu\" not implemented for '{to.scalar_name}'")
+    return found
+
+
 def factor(shape: tuple[int, ...], dim: Any) -> int:
     """How many elements were reduced, 1 for an empty list of dimensions: PyTorch's gradient of variance counts so."""
     return math.prod(shape[d] for d in axes(dim, len(shape))) if dim not in ((), []) else 1
@@ -142,8 +167,8 @@ def std_mean_rule(g_result0: Any, g_result1: Any, self: Any, dim: Any, correctio
 
 ONE = "(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor"
 TWO = "(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)"
-op(f"var.correction{ONE}", reduction(var_kernel, jvp=var_tangent), self=var_rule)
-op(f"std.correction{ONE}", reduction(std_kernel, jvp=std_tangent), self=std_rule)
+op(f"var.correction{ONE}", reduction(var_kernel, out=variance_into, jvp=var_tangent), self=var_rule)
+op(f"std.correction{ONE}", reduction(std_kernel, out=variance_into, jvp=std_tangent), self=std_rule)
 op(f"var_mean.correction{TWO}", reduction(var_mean_kernel, jvp=var_tangent, method=False, out=False), self=var_mean_rule)
 op(f"std_mean.correction{TWO}", reduction(std_mean_kernel, jvp=std_tangent, method=False, out=False), self=std_mean_rule)
 
@@ -152,7 +177,11 @@ def unbiased_forms(name: str, returns: str, **words: Any) -> None:
     """The overloads of `name` that say `unbiased` instead of a correction."""
     general = OPS[f"{name}.correction"]
 
-    @composite(f"{name}.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> {returns}", out=not words, **words)
+    def into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+        self, dim, unbiased, keepdim = values
+        return variance_into(general, [self, dim, int(unbiased), keepdim], outs)
+
+    @composite(f"{name}.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> {returns}", out=into if not words else False, **words)
     def along(self: Any, dim: Any, unbiased: bool, keepdim: bool) -> Any:
         return general.run([self, dim, int(unbiased), keepdim])
 
@@ -249,7 +278,7 @@ def vector_norm_rule(g: Any, self: Any, self_dtype: Any, ord: Any, dim: Any, kee
 
 
 op("linalg.vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-   reduction(vector_norm_kernel, node="LinalgVectorNormBackward0"), self=vector_norm_rule)  # fmt: skip
+   reduction(vector_norm_kernel, out="matching", node="LinalgVectorNormBackward0"), self=vector_norm_rule)  # fmt: skip
 
 
 def norm(
