@@ -96,6 +96,7 @@ class _Off:
 
 def run(op: Any, values: list[Any]) -> Any:
     """Call `op` and give its results the tangents that follow from those of its arguments."""
+    _refuse_underived(op, "")
     with _Off():
         result = op.run(values)
         outs = list(result) if isinstance(result, tuple | list) else [result]
@@ -105,6 +106,12 @@ def run(op: Any, values: list[Any]) -> Any:
             (_set if op.schema.is_view else give)(t, tangent)
             _keep(t, tangent)
     return result
+
+
+def _refuse_underived(op: Any, suffix: str) -> None:
+    """Raises NotImplementedError for a call that PyTorch records without a formula."""
+    if op.family.underived:
+        raise NotImplementedError(f"Trying to use forward AD with aten::{op.schema.name}{suffix} that does not support it.")
 
 
 def _keep(t: Tensor, tangent: Tensor) -> None:
@@ -124,6 +131,7 @@ def carry(t: Tensor, tangent: Tensor) -> None:
 
 def run_inplace(op: Any, values: list[Any], needs: Any) -> Tensor:
     """The same for an op that writes into its first argument."""
+    _refuse_underived(op, "" if op.schema.is_inplace else "_")
     into: Tensor = values[0]
     before = wrap(into._array.copy(), into._dtype)
     before._node, before._nr = into._node, into._nr

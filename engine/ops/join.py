@@ -347,9 +347,19 @@ def triangle(self: np.ndarray, diagonal: int, name: str) -> np.ndarray:
     return made
 
 
+def clear_side(self: np.ndarray, diagonal: int, name: str) -> None:
+    """Write zeros on the other side."""
+    if self.ndim < 2:
+        raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
+    offset = np.arange(self.shape[-1]) - np.arange(self.shape[-2])[:, None]
+    np.copyto(self, np.zeros((), self.dtype), where=offset > diagonal if name == "tril" else offset < diagonal)
+
+
 op("tril(Tensor self, int diagonal=0) -> Tensor",
-   plain(lambda self, diagonal: triangle(self, diagonal, "tril"), inplace=True, inplace_function=False, out=True, jvp="linear"),
+   plain(lambda self, diagonal: triangle(self, diagonal, "tril"), inplace=True, inplace_function=False,
+         into=lambda self, diagonal: clear_side(self, diagonal, "tril"), out=True, jvp="linear"),
    self=lambda g, diagonal: F.tril(g, diagonal))  # fmt: skip
 op("triu(Tensor self, int diagonal=0) -> Tensor",
-   plain(lambda self, diagonal: triangle(self, diagonal, "triu"), inplace=True, inplace_function=False, out=True, jvp="linear"),
+   plain(lambda self, diagonal: triangle(self, diagonal, "triu"), inplace=True, inplace_function=False,
+         into=lambda self, diagonal: clear_side(self, diagonal, "triu"), out=True, jvp="linear"),
    self=lambda g, diagonal: F.triu(g, diagonal))  # fmt: skip

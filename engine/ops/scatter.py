@@ -131,9 +131,9 @@ def _wide(kernel: Callable[..., np.ndarray], self: np.ndarray, dim: int, index: 
 
 
 def scatter_reduced_kernel(self: np.ndarray, dim: int, index: np.ndarray, src: Any, reduce: str) -> np.ndarray:
-    check_scatter(self, in_range(dim, self.ndim), index, src if isinstance(src, np.ndarray) else None)
     if isinstance(src, np.ndarray):
         warn_once(DEPRECATED_REDUCE)
+    check_scatter(self, in_range(dim, self.ndim), index, src if isinstance(src, np.ndarray) else None)
     if reduce not in ("add", "multiply"):
         raise RuntimeError("reduce argument must be either add or multiply.")
     return _scattered(self, dim, index, src, _add if reduce == "add" else np.multiply.at)
@@ -193,7 +193,7 @@ def take_along_dim(self, indices, dim):
     sides = _joint(self._array.shape, indices._array.shape, dim)
     mine, theirs = list(sides), list(sides)
     mine[dim], theirs[dim] = self._array.shape[dim], indices._array.shape[dim]
-    return F.gather(F.expand(self, tuple(mine)), dim, F.expand(indices, tuple(theirs)))
+    return F.gather(F.expand(self, tuple(mine)), dim, F.remainder(F.expand(indices, tuple(theirs)), mine[dim]))
 
 
 def _joint(mine: Shape, theirs: Shape, dim: int) -> Shape:

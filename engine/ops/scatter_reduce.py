@@ -187,8 +187,24 @@ def _of_product(at: Elements, g: Any, self: Any, src: Any, result: Any, include_
     return mine, theirs
 
 
+def reduced_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
+    """PyTorch has none for products, and says nothing; of extremes each of those that are equal contributes alike."""
+    self, dim, index, src, reduce, include_self = values
+    if reduce == "prod":
+        return None
+    mine, theirs = (zeros(t, t.shape) if tangent is None else tangent for t, tangent in zip((self, src), tangents, strict=True))
+    if reduce in ("sum", "mean"):
+        return F.scatter_reduce(mine, dim, index, theirs, reduce, include_self=include_self)
+    here, there = self == outs[0], src == F.gather(outs[0], dim, index)
+    count = F.scatter_reduce(as_number(here, mine), dim, index, as_number(there, theirs), "sum", include_self=include_self)
+    total = F.scatter_reduce(
+        F.where(here, mine, zeros(mine, ())), dim, index, F.where(there, theirs, zeros(theirs, ())), "sum", include_self=include_self
+    )
+    return total / count
+
+
 op("scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor",
-   plain(scatter_reduce_kernel, inplace=True, inplace_function=False, apart=True, out=True, complex_gradient=False),
+   plain(scatter_reduce_kernel, inplace=True, inplace_function=False, apart=True, out=True, complex_gradient=False, jvp=reduced_tangent),
    {"self, src": lambda g, self, dim, index, src, reduce, include_self, result, needs:
         reduced_gradients(Elements(dim, index, "ScatterReduceBackward0"), g, self, src, result, reduce, include_self, needs)})  # fmt: skip
 op("index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor",

@@ -159,11 +159,18 @@ def selected(g: Any, dim: int, index: Any, shape: tuple[int, ...]) -> Any:
     return F.index_select(g, dim, index) if shape else F.index_select(g, dim, index.reshape((1,))).reshape(())
 
 
+def added_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
+    """The tangent of `index_add`: the source's is scaled before it is added."""
+    self, dim, index, source, alpha = values
+    mine, theirs = (zeros(t, t.shape) if tangent is None else tangent for t, tangent in zip((self, source), tangents, strict=True))
+    return F.index_add(mine, dim, index, theirs if alpha == 1 else theirs * alpha)
+
+
 op("index_select(Tensor self, int dim, Tensor index) -> Tensor",
    plain(index_select_kernel, out="index_select(): self and result must have the same scalar type", jvp="linear"),
    self=lambda g, self_shape, dim, index: F.index_add(zeros(g, self_shape), dim, index, g))  # fmt: skip
 op("index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor",
-   plain(index_add_kernel, inplace=True, inplace_function=False, apart=True, out=True, jvp="linear"),
+   plain(index_add_kernel, inplace=True, inplace_function=False, apart=True, out=True, jvp=added_tangent),
    self=lambda g: g,
    source=lambda g, dim, index, source, alpha: selected(g, dim, index, source.shape) * alpha)  # fmt: skip
 op("index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor",
