@@ -50,6 +50,7 @@ DETACHED = (
     "Trying to use a saved tensor that has been detached in-place, i.e. with .detach_().This is not supported, please use out-of-place `.detach()` instead"
 )
 RECORDING = modes.GRAD | modes.INFERENCE  # inference mode records nothing, whatever enable_grad says inside
+NUMBER = np.zeros(())
 MISFIT = "output with shape {} doesn't match the broadcast shape {}"
 
 
@@ -66,6 +67,7 @@ class Family:
     `into`: the kernel for the in-place form, which writes to the array it gets first. `complex_gradient`: False where a complex result may not require grad.
     `moves`: its rules only move elements of the gradient, so that one of 16 bits stays what it is.
     `apart`: what is written to in place may share no memory with another argument.
+    `first` looks at the arguments before anything else does. `unary`: numbers among the operands have no part in the layout of the result.
     `underived`: PyTorch records the call and has no formula: the rules say which arguments could require grad, and raise.
     """
 
@@ -88,6 +90,8 @@ class Family:
     into: Callable[..., Any] | None = None
     complex_gradient: bool = True
     underived: bool = False
+    first: Callable[..., None] | None = None
+    unary: bool = False
     apart: bool = False
     moves: bool = False
     jvp: str | Callable[..., Any] | None = "transpose"
@@ -184,6 +188,8 @@ class Op:
         self.fast_plans: dict[tuple[bool, ...], Plan] = {}  # those of specialised calls, whose rules are compiled
         self.changes_dtype = family.changes_dtype
         self.broadcasts = family.plan == "pointwise" or (family.plan == "write" and family.promote is not None)
+        read = ("src", "values") if family.plan == "write" and not self.broadcasts else ()  # a `value` is read before anything is written
+        self.copied = tuple(i for i, a in enumerate(arguments) if a.name in read)
         self.writes = self.schema.is_inplace and body is None
         # rules that only move elements compute nothing that could need more than 16 bits, and may share the memory of their gradient
         self.moves = family.plan in ("view", "restride") or (family.plan == "plain" and family.promote is None and family.jvp == "linear") or family.moves
@@ -261,7 +267,7 @@ class Op:
         if needs is not None:
             self._record(values, outs, needs)
         if self.schema.returns_list:
-            return tuple(outs) if self.schema.is_view else outs
+            return tuple(outs)
         return outs[0] if len(outs) == 1 and not self.schema.returns.startswith("(") else self.named(outs)
 
     def named(self, outs: list[Tensor]) -> Any:
@@ -289,11 +295,13 @@ class Op:
 
     def compute(self, values: Sequence[Any]) -> tuple[dtype | None, Any]:
         """(compute dtype or None, the kernel's results as a list of arrays) for Tensors, arrays and numbers."""
+        if self.family.first is not None:
+            self.family.first(*values)
         arrays = list(values)
         for i, is_list in self.tensors:
             v = arrays[i]
             arrays[i] = [_array(x) for x in v] if is_list and v is not None else _array(v)
-        operands = tuple(arrays)
+        operands = self.iterated(arrays) if self.family.plan == "pointwise" else ()
         token = quiet()
         try:
             dtype = self.promote(values, arrays) if self.family.promote is not None else None
@@ -309,6 +317,14 @@ class Op:
             return dtype, [_settle(r, low) for r in result]
         settled = _settle(result, low)
         return dtype, [laid_out(settled, operands) if self.family.plan == "pointwise" and settled.ndim else settled]
+
+    def iterated(self, arrays: list[Any]) -> list[Any]:
+        """The operands whose layout decides that of the result: the arrays, and numbers as PyTorch sees them, without dimensions."""
+        made = list(arrays)
+        for i in () if self.family.unary else self.promoted:
+            if made[i] is not None and type(made[i]) is not np.ndarray:
+                made[i] = NUMBER
+        return made
 
     def promote(self, values: Sequence[Any], arrays: list[Any]) -> dtype:
         """Cast the promoted arguments in `arrays` to the compute dtype; returns the dtype of the result."""
@@ -432,6 +448,8 @@ class Op:
         return self.write_into(into, values, needs)
 
     def write_into(self, into: Tensor, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:
+        if self.family.first is not None:
+            self.family.first(*values)
         if self.broadcasts:
             check_no_overlap(into._array)
         if self.family.into is not None and type(into) is not Lazy:
@@ -445,8 +463,8 @@ class Op:
             return self._become(into, result, values, needs)
         if not self.family.overlaps:
             check_no_overlap(into._array)
-        if self.broadcasts:
-            check_no_partial_overlap(into, values[1:])
+        if self.broadcasts or self.copied:
+            check_no_partial_overlap(into, [values[i] for i in self.copied] or values[1:])
         if self.family.apart and any(isinstance(v, Tensor) and overlaps(into._array, v._array) for v in values[1:]):
             raise RuntimeError(PARTIAL_OVERLAP)
         if result.shape != into._array.shape:

@@ -253,23 +253,26 @@ class Walk:
             shown = self.show(g)
             result = hook(shown)
             if result is not None:
-                if shown is not None:
-                    check_hook_result(hook, shown, result)
+                check_hook_result(hook, shown, result)
                 g = self.take(result)
         return g
 
     def _node_pre_hooks(self, hooks: Hooks, gs: list[Any]) -> list[Any]:
         for hook in list(hooks.values()):
-            result = hook(tuple(map(self.show, gs)))
+            shown = tuple(map(self.show, gs))
+            result = hook(shown)
             if result is not None:
-                gs = [self.take(r) for r in (result if isinstance(result, tuple) else (result,))]
+                check_hook_results(hook, shown, result)
+                gs = [self.take(r) for r in result]
         return gs
 
     def _node_post_hooks(self, hooks: Hooks, results: Sequence[Any], gs: list[Any]) -> Sequence[Any]:
         for hook in list(hooks.values()):
-            result = hook(tuple(map(self.show, results)), tuple(map(self.show, gs)))
+            shown = tuple(map(self.show, results))
+            result = hook(shown, tuple(map(self.show, gs)))
             if result is not None:
-                results = [self.take(r) for r in (result if isinstance(result, tuple) else (result,))]
+                check_hook_results(hook, shown, result)
+                results = [self.take(r) for r in result]
         return results
 
     def _capture(self, node: Any, gs: Any) -> None:
@@ -298,7 +301,10 @@ class Walk:
             accumulate(leaf, g, self.create_graph, self)
         if more is not None and more.post_hooks:
             for hook in list(more.post_hooks.values()):
-                hook(leaf)
+                result = hook(leaf)
+                if result is not None:
+                    check_hook_result(hook, leaf, result)
+                    raise RuntimeError("Tensor post accumulate grad hooks should return None.")
         if node and node.post:
             for hook in list(node.post.values()):
                 hook((), (self.show(g),))
@@ -312,9 +318,23 @@ def _owned(array: np.ndarray) -> bool:
     )
 
 
-def check_hook_result(hook: Any, before: Tensor, after: Any) -> None:
-    """Raises TypeError where a hook returned no tensor, RuntimeError where it changed dtype or shape."""
+def check_hook_results(hook: Any, before: tuple[Any, ...], after: Any) -> None:
+    """Raises TypeError where a hook of a node returned no tuple, RuntimeError where it has another length; see `check_hook_result`."""
+    if not isinstance(after, tuple):
+        raise TypeError(f"expected tuple, but hook returned '{type(after).__name__}'")
+    if len(after) != len(before):
+        name = getattr(hook, "__name__", type(hook).__name__)
+        raise RuntimeError(f"hook '{name}' has returned an incorrect number of values (got {len(after)}, but expected {len(before)})")
+    for b, a in zip(before, after, strict=True):
+        if a is not None:
+            check_hook_result(hook, b, a)
+
+
+def check_hook_result(hook: Any, before: Tensor | None, after: Any) -> None:
+    """Raises TypeError where a hook returned no tensor, RuntimeError where it changed dtype or shape, or stands for nothing."""
     name = getattr(hook, "__name__", type(hook).__name__)
+    if before is None:
+        raise RuntimeError("can't replace a None gradient with a non-None value")
     if not isinstance(after, Tensor):
         raise TypeError(f"expected Variable, but hook returned '{type(after).__name__}'")
     if after._dtype is not before._dtype:
