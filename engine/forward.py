@@ -157,6 +157,8 @@ def _jvp(op: Any, values: list[Any], outs: list[Tensor]) -> list[Tensor | None]:
         raise NotImplementedError(NO_FORMULA.format(name=op.schema.name))
     if callable(rule):
         got = rule(values, [_tangents_of(values[i]) for i in op.diff], outs)
+        if op.family.plan == "pointwise":
+            return [_spread(got, outs[0])]
         return list(got) if isinstance(got, tuple | list) else [got]
     got = {"linear": _linear, "multilinear": _multilinear, "pointwise": _pointwise, "transpose": _transpose}[rule](op, values, outs)
     return got if len(got) == len(outs) else [got[0], *[None] * (len(outs) - 1)]
@@ -210,7 +212,14 @@ def _pointwise(op: Any, values: list[Any], outs: list[Tensor]) -> list[Any]:
             continue
         part = node.apply_rule(tangent.conj(), position).conj()
         total = part if total is None else total + part
-    return [None if total is None else fit(F.expand(total, outs[0].shape) if total.shape != outs[0].shape else total, outs[0]._array.shape, outs[0]._dtype)]
+    return [_spread(total, outs[0])]
+
+
+def _spread(tangent: Tensor | None, out: Tensor) -> Tensor | None:
+    """The tangent of an elementwise result: of its shape and dtype."""
+    if tangent is None:
+        return None
+    return fit(F.expand(tangent, out.shape) if tangent.shape != out.shape else tangent, out._array.shape, out._dtype)
 
 
 def _node(op: Any, values: list[Any], outs: list[Tensor]) -> Any:

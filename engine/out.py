@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from .dtypes import dtype
 from .registry import OPS
 from .strided import new
 from .tensor import CPP_NAMES, Tensor, store, strides_of
-from .views import bump, check_cast, check_no_overlap, check_no_partial_overlap, node_of
+from .views import bump, check_cast, check_no_overlap, check_no_partial_overlap, node_of, rebase
 
 if TYPE_CHECKING:
     from .op import Op
@@ -54,8 +54,12 @@ def run_out(op: Op, values: list[Any], out: Any) -> Any:
     """
     outs = out if isinstance(out, tuple | list) else (out,)
     form = OPS.get(op.family.out, op) if op.body is not None else op  # a composite's is that of the op it ends with
-    if modes.is_grad_enabled() and (op.differentiable or op.body) and any(map(_needs, (*values, *outs))):
-        raise RuntimeError(f"{native(form)}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
+    recorded = modes.is_grad_enabled() and any(map(_needs, (*values, *outs)))
+    if op.family.underived:
+        recorded = recorded and any(t.requires_grad and t.is_leaf for t in outs)
+    if recorded and (op.differentiable or op.body):
+        name = f"aten::{op.schema.name}" if op.family.underived else native(form)
+        raise RuntimeError(f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
     computes = callable(form.family.out)
     if computes:
         results = form.family.out(form, values, outs)
@@ -67,7 +71,18 @@ def run_out(op: Op, values: list[Any], out: Any) -> Any:
         fit(t, result)
     for result, t in zip(results, outs, strict=True):
         put(form, values, result, t)
+    if op.family.underived and modes.is_grad_enabled():
+        record_underived(op, values, outs)
     return out
+
+
+def record_underived(op: Op, values: list[Any], outs: Sequence[Tensor]) -> None:
+    """Record what was written: PyTorch's fallback for ops without a formula does so for `out=`, too."""
+    needs = op.needs(values)
+    if needs is not None:
+        node = op.make_node(values, list(outs), needs)
+        for t in outs:
+            rebase(t, node)
 
 
 def native(op: Op) -> str:

@@ -211,7 +211,7 @@ def specialisable(op: Op) -> int:
     """How many leading Tensor arguments a specialised call of `op` takes; 0 where there can be none."""
     arguments = op.schema.arguments
     count = len([a for a in arguments if a.is_tensor])
-    fits = op.family.plan == "pointwise" and op.body is None and 1 <= count <= 2
+    fits = op.family.plan == "pointwise" and op.body is None and not op.family.underived and 1 <= count <= 2
     fits = fits and all(a.type == "Tensor" for a in arguments[:count]) and all(a.default is not REQUIRED for a in arguments[count:])
     return count if fits and op.promoted == tuple(range(count)) else 0
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import ml_dtypes
 import numpy as np
 
 from .. import dtypes
-from ..op import OPS, F, Family, alias, composite, op, pointwise, write
+from ..op import OPS, F, Family, Op, alias, composite, op, pointwise, write
 from ..promotion import Promote, common, floating, only
 from ..tensor import Tensor, method
+from ..views import check_cast
 
 NEGATED_BOOL = (
     "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` "
@@ -35,12 +36,49 @@ def binary(kernel: Callable[..., Any], promote: Promote = common, **words: Any) 
     return pointwise(kernel, promote, **{"inplace_function": False, **words})
 
 
+# -- tangents, where a missing one is left out ---------------------------------------------------------------------------
+def plus(a: Any, b: Any) -> Any:
+    """The sum of two tangents, either of which may be missing."""
+    return b if a is None else a if b is None else a + b
+
+
+def minus(a: Any, b: Any) -> Any:
+    return a if b is None else -b if a is None else a - b
+
+
+def by(tangent: Any, factor: Callable[[], Any]) -> Any:
+    """A tangent times a factor, made only where there is a tangent."""
+    return None if tangent is None else tangent * factor()
+
+
+def over(tangent: Any, divisor: Any) -> Any:
+    return None if tangent is None else tangent / divisor
+
+
+def along(formula: Callable[..., Any]) -> Callable[..., Any]:
+    """A formula of (arguments..., tangents..., result) as forward mode calls it: PyTorch's own, since they decide signs of zero and NaN."""
+    return lambda values, tangents, outs: formula(*values, *tangents, outs[0])
+
+
 # -- adding and multiplying ---------------------------------------------------------------------------------------------
 def negated(self: np.ndarray) -> np.ndarray:
     """`-self`. Raises RuntimeError for bools."""
     if self.dtype.kind == "b":
         raise RuntimeError(NEGATED_BOOL)
     return np.negative(self)
+
+
+def check_alpha(self: Any, other: Any, alpha: complex = 1) -> None:
+    """Raises RuntimeError where a 16-bit result has no such number; alpha itself is used in 32 bits."""
+    d = common([self, other])
+    if d.low and not isinstance(alpha, complex):
+        cast_number(alpha, d.np)
+
+
+def check_subtraction(self: Any, other: Any, alpha: complex = 1) -> None:
+    """Raises RuntimeError for bools, and as `check_alpha`."""
+    subtracting([self, other])
+    check_alpha(self, other, alpha)
 
 
 def scaled(other: np.ndarray, alpha: complex) -> np.ndarray:
@@ -104,20 +142,21 @@ def subtracting(operands: Any) -> dtypes.dtype:
 
 op("neg(Tensor self) -> Tensor", pointwise(negated, operator="neg", out="exact"), self=lambda g: -g)
 op("add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
-   binary(lambda self, other, alpha: np.add(self, scaled(other, alpha)), operator="add"),
+   binary(lambda self, other, alpha: np.add(self, scaled(other, alpha)), operator="add", first=check_alpha),
    self=lambda g: g,
    other=lambda g, alpha: g if alpha == 1 else g * conjugate(alpha))  # fmt: skip
 op("sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
-   binary(less_scaled, subtracting, operator="sub"),
+   binary(less_scaled, subtracting, operator="sub", first=check_subtraction),
    self=lambda g: g,
    other=lambda g, alpha: -g if alpha == 1 else -g * conjugate(alpha))  # fmt: skip
 op("rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
-   binary(lambda self, other, alpha: less_scaled(other, self, alpha), subtracting, operator="rsub", method=False, inplace=False, out=False),
+   binary(lambda self, other, alpha: less_scaled(other, self, alpha), subtracting, operator="rsub", first=check_subtraction,
+          method=False, inplace=False, out=False),
    self=lambda g, alpha: -g if alpha == 1 else -g * conjugate(alpha),
    other=lambda g: g)  # fmt: skip
 op("rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
    binary(lambda self, other, alpha: less_scaled(other, self, alpha), subtracting, promotes=("self", "other"),
-          operator="rsub", method=False, inplace=False, out=False),
+          operator="rsub", first=check_subtraction, method=False, inplace=False, out=False),
    self=lambda g, alpha: -g if alpha == 1 else -g * conjugate(alpha))  # fmt: skip
 op("mul.Tensor(Tensor self, Tensor other) -> Tensor",
    binary(np.multiply, operator="mul", wide_numbers=True, jvp="multilinear"),
@@ -158,11 +197,15 @@ def divided(self: np.ndarray, other: np.ndarray, rounding_mode: str | None) -> n
     """The quotient, rounded as asked. Raises RuntimeError for an unknown mode, NotImplementedError for a dtype it cannot round."""
     if rounding_mode is None:
         return np.divide(self, other) if self.dtype.kind not in "biu" else np.divide(self, other).astype(dtypes.get_default_dtype().np)
-    if rounding_mode not in ("trunc", "floor"):
-        raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
     if self.dtype.kind in "bc":
         raise not_implemented(f"div_{rounding_mode}_cpu", self)
     return whole(self, other) if rounding_mode == "floor" else truncated(self, other)
+
+
+def check_mode(self: Any, other: Any, rounding_mode: str | None) -> None:
+    """Raises RuntimeError for an unknown way of rounding."""
+    if rounding_mode not in (None, "trunc", "floor"):
+        raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
 
 
 def quotient_of(self: Any, other: Any) -> Any:
@@ -170,13 +213,16 @@ def quotient_of(self: Any, other: Any) -> Any:
     return -((self / other) / other).conj()
 
 
-def no_derivative(name: str) -> Callable[[Any], NoReturn]:
-    """The rule of an op PyTorch records and then refuses to differentiate."""
+def divided_along(self: Any, other: Any, rounding_mode: str | None, s: Any, o: Any, result: Any) -> Any:
+    """The tangent of a quotient, flat where it is rounded."""
+    if rounding_mode is not None:
+        return F.zeros_like(result)
+    return minus(over(s, other), over(by(o, lambda: self / other), other))
 
-    def refuse(g: Any) -> NoReturn:
-        raise RuntimeError(f"derivative for aten::{name} is not implemented")
 
-    return refuse
+def no_derivative(g: Any) -> NoReturn:
+    """The rule of an op PyTorch records and then refuses to differentiate: it says which arguments are recorded."""
+    raise RuntimeError("derivative is not implemented")
 
 
 def modulo(self: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -199,36 +245,38 @@ REMAINDER = only("integer real", "remainder_cpu")
 FMOD = only("integer real", "fmod_cpu")
 
 op("div.Tensor(Tensor self, Tensor other) -> Tensor",
-   binary(np.divide, floating, operator="truediv", wide_numbers=True),
+   binary(np.divide, floating, operator="truediv", wide_numbers=True,
+          jvp=along(lambda self, other, s, o, result: over(minus(s, by(o, lambda: result)), other))),
    self=lambda g, other: g / other.conj(),
    other=lambda g, self, other: g * quotient_of(self, other))  # fmt: skip
 op("div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor",
-   binary(divided, wide_numbers=True, node="DivBackward2"),
+   binary(divided, wide_numbers=True, node="DivBackward2", first=check_mode, jvp=along(divided_along)),
    self=lambda g, other, rounding_mode: g / other.conj() if rounding_mode is None else F.zeros_like(g),
    other=lambda g, self, other, rounding_mode: g * quotient_of(self, other) if rounding_mode is None else F.zeros_like(g))  # fmt: skip
 op("floor_divide(Tensor self, Tensor other) -> Tensor",
-   binary(whole, FLOORED, operator="floordiv", wide_numbers=True, node="torch::autograd::NotImplemented", jvp=None),
-   {"self, other": no_derivative("floor_divide")})  # fmt: skip
+   binary(whole, FLOORED, operator="floordiv", wide_numbers=True, underived=True, jvp=None),
+   {"self, other": no_derivative})  # fmt: skip
 op("remainder.Scalar(Tensor self, Scalar other) -> Tensor",
    binary(modulo, REMAINDER, promotes=("self", "other")),
    self=lambda g: g)  # fmt: skip
 op("remainder.Tensor(Tensor self, Tensor other) -> Tensor",
-   binary(modulo, REMAINDER, operator="mod"),
+   binary(modulo, REMAINDER, operator="mod",
+          jvp=along(lambda self, other, s, o, result: minus(s, by(o, lambda: F.div(self, other, rounding_mode="floor"))))),
    self=lambda g: g,
    other=lambda g, self, other: -g * F.div(self, other, rounding_mode="floor"))  # fmt: skip
 op("remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor",
    pointwise(modulo, REMAINDER, promotes=("self", "other"), method=False, inplace=False, out=False,
-             node="torch::autograd::NotImplemented", jvp=None),
-   other=no_derivative("remainder"))  # fmt: skip
+             underived=True, jvp=None),
+   other=no_derivative)  # fmt: skip
 op("fmod.Scalar(Tensor self, Scalar other) -> Tensor",
    binary(left_over, FMOD, promotes=("self", "other")),
    self=lambda g: g)  # fmt: skip
 op("fmod.Tensor(Tensor self, Tensor other) -> Tensor",
-   binary(left_over, FMOD),
+   binary(left_over, FMOD, jvp=along(lambda self, other, s, o, result: minus(s, by(o, lambda: F.div(self, other, rounding_mode="trunc"))))),
    self=lambda g: g,
    other=lambda g, self, other: -g * F.div(self, other, rounding_mode="trunc"))  # fmt: skip
 op("reciprocal(Tensor self) -> Tensor",
-   pointwise(np.reciprocal, floating),
+   pointwise(lambda self: np.divide(1, self), floating),
    self=lambda g, result: -g * (result * result).conj())  # fmt: skip
 
 
@@ -276,9 +324,14 @@ def raising(operands: Any) -> dtypes.dtype:
     return d
 
 
+def of_kind(of: Any, g: Any) -> Any:
+    """A gradient without its imaginary part where what it is of is real: forward mode sees that, too."""
+    return g.real if is_complex(g) and not is_complex(of) else g
+
+
 def from_base(g: Any, self: Any, exponent: Any) -> Any:
     """The gradient of `self ** exponent` in `self` for Tensors: none where the exponent is 0."""
-    return F.where(exponent == 0, 0.0, g * (exponent * F.pow(self, exponent - 1)).conj())
+    return of_kind(self, F.where(exponent == 0, 0.0, g * (exponent * F.pow(self, exponent - 1)).conj()))
 
 
 def from_number_exponent(g: Any, self: Any, exponent: complex) -> Any:
@@ -286,7 +339,7 @@ def from_number_exponent(g: Any, self: Any, exponent: complex) -> Any:
     if exponent == 0 and not isinstance(exponent, bool):
         return F.zeros_like(g)
     power = exponent if isinstance(exponent, complex) else float(exponent)
-    return g * (power * F.pow(self, power - 1)).conj()
+    return of_kind(self, g * (power * F.pow(self, power - 1)).conj())
 
 
 def not_negative(exponent: Any) -> Any:
@@ -297,18 +350,18 @@ def not_negative(exponent: Any) -> Any:
 def from_exponent(g: Any, self: Any, exponent: Any, result: Any) -> Any:
     """The gradient of `self ** exponent` in the exponent."""
     base = F.to(self, result.dtype) if isinstance(self, Tensor) else self.astype(result.dtype, copy=False)
-    return g * F.where(not_negative(exponent) & (self == 0), 0.0, (result * F.log(base)).conj())
+    return of_kind(exponent, g * F.where(not_negative(exponent) & (self == 0), 0.0, (result * F.log(base)).conj()))
 
 
 def from_exponent_of_number(g: Any, self: complex, exponent: Any, result: Any) -> Any:
     """The gradient of `self ** exponent` in the exponent, for a number `self`."""
     logarithm = np.log(complex(self) if isinstance(self, complex) or is_complex(exponent) else float(self)).item()
     steep = (result * logarithm).conj()
-    return g * (F.where(not_negative(exponent), 0.0, steep) if self == 0 else steep)
+    return of_kind(exponent, g * (F.where(not_negative(exponent), 0.0, steep) if self == 0 else steep))
 
 
 op("pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor",
-   binary(power_of_number, raising, promotes=("self", "exponent")),
+   binary(power_of_number, raising, unary=True, promotes=("self", "exponent")),
    self=from_number_exponent)  # fmt: skip
 op("pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor",
    binary(power, operator="pow"),
@@ -320,7 +373,7 @@ op("pow.Scalar(Scalar self, Tensor exponent) -> Tensor",
    exponent=from_exponent_of_number)  # fmt: skip
 
 
-@composite("square(Tensor self) -> Tensor", out=True, inplace=lambda self: self.pow_(2))
+@composite("square(Tensor self) -> Tensor", out="pow.Tensor_Scalar", inplace=lambda self: self.pow_(2))
 def square(self):
     return F.pow(self, 2)
 
@@ -333,11 +386,27 @@ def refuse_complex_abs(self: np.ndarray) -> np.ndarray:
     return np.abs(self)
 
 
+def abs_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """The absolute value for `out=`, which for complex numbers is cast, and for real ones must be of their dtype."""
+    dtype, results = op.compute(values)
+    found = dtypes.OF_NUMPY[results[0].dtype]
+    if values[0].dtype.is_complex and not outs[0].dtype.is_complex:
+        check_cast(found, outs[0].dtype)
+    elif values[0].dtype is not outs[0].dtype:
+        raise RuntimeError(f"Found dtype {outs[0].dtype.scalar_name} but expected {values[0].dtype.scalar_name}")
+    return results
+
+
 def from_angle(g: Any, self: Any, other: Any) -> tuple[Any, Any]:
     """The gradients of the angle of the point (other, self); none at the origin, by PyTorch's convention."""
     square = self * self + other * other
     inverse = F.where(square == 0, 0.0, F.reciprocal(square))
     return g * other * inverse, g * -self * inverse
+
+
+def copied_along(self: Any, other: Any, s: Any, o: Any, result: Any) -> Any:
+    """The tangent of `copysign`: nothing comes from the sign."""
+    return by(s, lambda: F.where(self == 0, 0.0, result / self))
 
 
 def log_sum_exp(self: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -356,32 +425,41 @@ def times_log(self: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(other), other, np.where(self == 0, np.zeros_like(self), self * np.log(other)))
 
 
+def times_log_along(self: Any, other: Any, s: Any, o: Any, result: Any) -> Any:
+    """The tangent of `xlogy`."""
+    first = None if s is None else F.where((self == 0) & (other <= 0), 0.0, F.xlogy(s, other))
+    return plus(first, over(by(o, lambda: self), other))
+
+
 ABS = only("integer real complex", "abs_cpu")
 COPYSIGN = only("real", "copysign_cpu", floating)
 XLOGY = only("real", "xlogy_cpu", floating)
 
-op("abs(Tensor self) -> Tensor", pointwise(np.abs, ABS, operator="abs", inplace=False, out="exact"), self=lambda g, self: g * F.sgn(self))
+op("abs(Tensor self) -> Tensor", pointwise(np.abs, ABS, operator="abs", inplace=False, out=abs_into), self=lambda g, self: g * F.sgn(self))
 op("abs_(Tensor(a!) self) -> Tensor(a!)", write(refuse_complex_abs, promote=ABS), self=lambda g, self: g * F.sgn(self))
 op("atan2(Tensor self, Tensor other) -> Tensor",
-   binary(np.arctan2, only("real", "atan2_cpu", floating)),
+   binary(np.arctan2, only("real", "atan2_cpu", floating),
+          jvp=along(lambda self, other, s, o, result: over(plus(by(o, lambda: -self), by(s, lambda: other)), self * self + other * other))),
    {"self, other": from_angle})  # fmt: skip
 op("hypot(Tensor self, Tensor other) -> Tensor",
-   binary(np.hypot, only("real", "hypot_cpu")),
+   binary(np.hypot, only("real", "hypot_cpu"),
+          jvp=along(lambda self, other, s, o, result: plus(by(s, lambda: self / result), by(o, lambda: other / result)))),
    self=lambda g, self, result: g * (self / result),
    other=lambda g, other, result: g * (other / result))  # fmt: skip
 op("copysign.Tensor(Tensor self, Tensor other) -> Tensor",
-   binary(np.copysign, COPYSIGN),
+   binary(np.copysign, COPYSIGN, jvp=along(copied_along)),
    self=lambda g, self, result: g * F.where(self == 0, 0.0, result / self),
    other=lambda g: F.zeros_like(g))  # fmt: skip
 op("copysign.Scalar(Tensor self, Scalar other) -> Tensor",
    binary(np.copysign, COPYSIGN, promotes=("self", "other")),
    self=lambda g, self, result: g * F.where(self == 0, 0.0, result / self))  # fmt: skip
 op("logaddexp(Tensor self, Tensor other) -> Tensor",
-   pointwise(log_sum_exp, only("real complex", "logaddexp_cpu"), inplace=False),
+   pointwise(log_sum_exp, only("real complex", "logaddexp_cpu"), inplace=False,
+             jvp=along(lambda self, other, s, o, result: plus(over(s, 1 + F.exp(other - self)), over(o, 1 + F.exp(self - other))))),
    self=lambda g, self, other: g / (1 + F.exp(other - self)).conj(),
    other=lambda g, self, other: g / (1 + F.exp(self - other)).conj())  # fmt: skip
 op("xlogy.Tensor(Tensor self, Tensor other) -> Tensor",
-   pointwise(times_log, XLOGY),
+   pointwise(times_log, XLOGY, jvp=along(times_log_along)),
    self=lambda g, self, other: F.where((self == 0) & (other <= 0), 0.0, F.xlogy(g, other)),
    other=lambda g, self, other: g * self / other)  # fmt: skip
 op("xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor",
@@ -399,7 +477,7 @@ for _new, _old in {
 
 @composite(
     "true_divide.Tensor(Tensor self, Tensor other) -> Tensor",
-    out=True,
+    out="div.Tensor",
     inplace_function=False,
     inplace=lambda self, other: self.div_(other),
 )

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..op import F, alias, composite, op, pointwise, write
+from ..op import F, Family, alias, composite, op, pointwise, write
 from ..promotion import common, only
 from ..tensor import Tensor, method
-from .arithmetic import binary, not_implemented
+from .arithmetic import along, binary, minus, not_implemented, plus
 
 
 # -- the larger and the smaller of two --------------------------------------------------------------------------------------
@@ -21,9 +21,17 @@ def of_reals(name: str, ufunc: Callable[..., Any]) -> Callable[..., Any]:
     def kernel(self: np.ndarray, other: np.ndarray) -> np.ndarray:
         if self.dtype.kind == "c":
             raise RuntimeError(f"{name} not implemented for complex tensors.")
-        return ufunc(self, other)
+        return first_of_zeros(ufunc(self, other), self, other)
 
     return kernel
+
+
+def first_of_zeros(result: np.ndarray, self: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """An extreme of two, whose choice between 0 and -0 is the first, as PyTorch's scalar loop has it."""
+    zero = result == 0 if result.dtype.kind not in "biu" else False
+    if not np.any(zero):
+        return result
+    return np.where(zero & (self == 0) & (other == 0), self, result)
 
 
 def shared(g: Any, mine: Any, other: Any, loses: Any) -> Any:
@@ -36,20 +44,33 @@ def first_wins(self: Any, other: Any, wins: Any) -> Any:
     return wins | (other != other)
 
 
+def extreme_along(s: Any, o: Any, tied: Any, wins: Any) -> Any:
+    """The tangent of an extreme: the other's and, by how much the first wins, the difference."""
+    difference = minus(s, o)
+    return plus(o, F.where(tied, 0.5, F.to(wins, difference.dtype)) * difference)
+
+
+def taken_along(s: Any, o: Any, wins: Any) -> Any:
+    """The tangent of `fmax` and `fmin`: that of the operand taken; a tie of `fmax` is the other's here, by PyTorch's convention."""
+    return F.where(wins, 0.0 if s is None else s, 0.0 if o is None else o)
+
+
 op("maximum(Tensor self, Tensor other) -> Tensor",
-   pointwise(of_reals("maximum", np.maximum), inplace=False),
+   pointwise(of_reals("maximum", np.maximum), inplace=False, jvp=along(lambda self, other, s, o, result: extreme_along(s, o, self == other, self > other))),
    self=lambda g, self, other: shared(g, self, other, self < other),
    other=lambda g, self, other: shared(g, self, other, self > other))  # fmt: skip
 op("minimum(Tensor self, Tensor other) -> Tensor",
-   pointwise(of_reals("minimum", np.minimum), inplace=False),
+   pointwise(of_reals("minimum", np.minimum), inplace=False, jvp=along(lambda self, other, s, o, result: extreme_along(s, o, self == other, self < other))),
    self=lambda g, self, other: shared(g, self, other, self > other),
    other=lambda g, self, other: shared(g, self, other, self < other))  # fmt: skip
 op("fmax(Tensor self, Tensor other) -> Tensor",
-   pointwise(of_reals("fmax", np.fmax), inplace=False),
+   pointwise(of_reals("fmax", np.fmax), inplace=False,
+             jvp=along(lambda self, other, s, o, result: taken_along(s, o, first_wins(self, other, self > other)))),
    self=lambda g, self, other: F.where(first_wins(self, other, self >= other), g, 0.0),
    other=lambda g, self, other: F.where(first_wins(self, other, self >= other), 0.0, g))  # fmt: skip
 op("fmin(Tensor self, Tensor other) -> Tensor",
-   pointwise(of_reals("fmin", np.fmin), inplace=False),
+   pointwise(of_reals("fmin", np.fmin), inplace=False,
+             jvp=along(lambda self, other, s, o, result: taken_along(s, o, first_wins(self, other, self <= other)))),
    self=lambda g, self, other: F.where(first_wins(self, other, self <= other), g, 0.0),
    other=lambda g, self, other: F.where(first_wins(self, other, self <= other), 0.0, g))  # fmt: skip
 
@@ -101,9 +122,9 @@ def truths(ufunc: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *operands: ufunc(*(o.astype(bool) for o in operands))
 
 
-op("logical_and(Tensor self, Tensor other) -> Tensor", binary(truths(np.logical_and), None))
-op("logical_or(Tensor self, Tensor other) -> Tensor", binary(truths(np.logical_or), None))
-op("logical_xor(Tensor self, Tensor other) -> Tensor", binary(truths(np.logical_xor), None))
+op("logical_and(Tensor self, Tensor other) -> Tensor", binary(truths(np.logical_and)))
+op("logical_or(Tensor self, Tensor other) -> Tensor", binary(truths(np.logical_or)))
+op("logical_xor(Tensor self, Tensor other) -> Tensor", binary(truths(np.logical_xor)))
 op("logical_not(Tensor self) -> Tensor", binary(truths(np.logical_not), None))
 
 
@@ -112,8 +133,8 @@ def bitwise(name: str, ufunc: Callable[..., Any], kernel: str, operator: str, na
     """Declare an op on bits: of two tensors, and of a tensor and a number on either side."""
     promote = only(names, f"{kernel}_cpu")
     both = ("self", "other")
-    op(f"{name}.Tensor(Tensor self, Tensor other) -> Tensor", binary(ufunc, promote, operator=operator))
-    op(f"{name}.{scalar}(Tensor self, Scalar other) -> Tensor", binary(ufunc, promote, promotes=both))
+    op(f"{name}.Tensor(Tensor self, Tensor other) -> Tensor", binary(ufunc, promote, operator=operator, underived=True, jvp=None), self=flat, other=flat)
+    op(f"{name}.{scalar}(Tensor self, Scalar other) -> Tensor", binary(ufunc, promote, promotes=both, underived=True, jvp=None), self=flat)
     op(
         f"{name}.Scalar_Tensor(Scalar self, Tensor other) -> Tensor",
         pointwise(ufunc, promote, promotes=both, method=False, inplace=False, out=False),
@@ -125,7 +146,9 @@ bitwise("bitwise_or", np.bitwise_or, "bitwise_or", "or", "bool integer", "Scalar
 bitwise("bitwise_xor", np.bitwise_xor, "bitwise_xor", "xor", "bool integer", "Scalar")
 bitwise("bitwise_left_shift", np.left_shift, "lshift", "lshift", "integer", "Tensor_Scalar")
 bitwise("bitwise_right_shift", np.right_shift, "rshift", "rshift", "integer", "Tensor_Scalar")
-op("bitwise_not(Tensor self) -> Tensor", binary(np.invert, only("bool integer", "bitwise_not_cpu"), operator="invert", out="exact"))
+op("bitwise_not(Tensor self) -> Tensor",
+   binary(np.invert, only("bool integer", "bitwise_not_cpu"), operator="invert", out="exact", underived=True, jvp=None),
+   self=flat)  # fmt: skip
 
 
 @method
@@ -148,18 +171,23 @@ def infinite_of(name: str, sign: int) -> Callable[..., Any]:
     return kernel
 
 
+def infinite(name: str, sign: int) -> Family:
+    return pointwise(infinite_of(name, sign), inplace=False, out=f"{name} does not support non-boolean outputs.")
+
+
 op("isnan(Tensor self) -> Tensor", pointwise(np.isnan, inplace=False, out=False))
 op("isinf(Tensor self) -> Tensor", pointwise(np.isinf, inplace=False, out=False))
 op("isfinite(Tensor self) -> Tensor", pointwise(np.isfinite, inplace=False, out=False))
-op("isposinf(Tensor self) -> Tensor", pointwise(infinite_of("isposinf", 1), inplace=False))
-op("isneginf(Tensor self) -> Tensor", pointwise(infinite_of("isneginf", -1), inplace=False))
+op("isposinf(Tensor self) -> Tensor", infinite("isposinf", 1))
+op("isneginf(Tensor self) -> Tensor", infinite("isneginf", -1))
 
 
 # -- being equal --------------------------------------------------------------------------------------------------------------------
-def check_close(self: np.ndarray, other: np.ndarray, rtol: float, atol: float) -> None:
+def check_close(self: Any, other: Any, rtol: float, atol: float, equal_nan: bool) -> None:
     """Raises RuntimeError for different dtypes or a negative tolerance."""
-    if self.dtype != other.dtype:
-        raise RuntimeError(f"{dtypes.OF_NUMPY[self.dtype].scalar_name} did not match {dtypes.OF_NUMPY[other.dtype].scalar_name}")
+    found = [common([v]).scalar_name for v in (self, other)]
+    if found[0] != found[1]:
+        raise RuntimeError(f"{found[0]} did not match {found[1]}")
     for name, value in (("rtol", rtol), ("atol", atol)):
         if not value >= 0:
             raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value:g}")
@@ -167,7 +195,6 @@ def check_close(self: np.ndarray, other: np.ndarray, rtol: float, atol: float) -
 
 def close(self: np.ndarray, other: np.ndarray, rtol: float, atol: float, equal_nan: bool) -> np.ndarray:
     """Where `self` is within `atol + rtol * |other|` of `other`; infinities only where they are equal."""
-    check_close(self, other, rtol, atol)
     same = self == other
     if equal_nan:
         same = same | ((self != self) & (other != other))
@@ -181,7 +208,7 @@ def close(self: np.ndarray, other: np.ndarray, rtol: float, atol: float, equal_n
 
 
 op("isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor",
-   pointwise(close, None, inplace=False, out=False))  # fmt: skip
+   pointwise(close, None, inplace=False, out=False, first=check_close))  # fmt: skip
 
 
 @composite("allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool")

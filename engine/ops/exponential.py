@@ -22,5 +22,5 @@ op("log1p(Tensor self) -> Tensor", pointwise(np.log1p, floating), self=lambda g,
 
 op("sqrt(Tensor self) -> Tensor", pointwise(np.sqrt, floating), self=lambda g, result: g / (2 * result.conj()))
 op("rsqrt(Tensor self) -> Tensor",
-   pointwise(lambda self: np.reciprocal(np.sqrt(self)), floating),
+   pointwise(lambda self: np.divide(1, np.sqrt(self)), floating),
    self=lambda g, result: -0.5 * g * (result * result * result).conj())  # fmt: skip

@@ -12,7 +12,7 @@ from ..promotion import only, without_complex
 def rounded(kernel: Any, name: str) -> Family:
     """A rounding of real numbers; integers are returned as they are."""
     promote = only("integer real", f"{name}_vml_cpu", without_complex(f"{name} is not supported for complex inputs"))
-    return pointwise(lambda self: self.copy(order="K") if self.dtype.kind in "iu" else kernel(self), promote)
+    return pointwise(lambda self: self.copy(order="K") if self.dtype.kind in "iu" else kernel(self), promote, out="exact")
 
 
 def flat(g: Any) -> Any:
@@ -23,8 +23,9 @@ op("floor(Tensor self) -> Tensor", rounded(np.floor, "floor"), self=flat)
 op("ceil(Tensor self) -> Tensor", rounded(np.ceil, "ceil"), self=flat)
 op("trunc(Tensor self) -> Tensor", rounded(np.trunc, "trunc"), self=flat)
 
+ROUND = only("integer real", "round_vml_cpu")
 op("round(Tensor self) -> Tensor",
-   pointwise(lambda self: self.copy(order="K") if self.dtype.kind in "iu" else np.rint(self), only("integer real", "round_vml_cpu")),
+   pointwise(lambda self: self.copy(order="K") if self.dtype.kind in "iu" else np.rint(self), ROUND, out="exact"),
    self=flat)  # fmt: skip
 
 
@@ -36,9 +37,16 @@ def round_decimals(self: np.ndarray, decimals: int) -> np.ndarray:
     return np.rint(self * ten) / ten if decimals > 0 else np.rint(self / ten) * ten
 
 
-op("round.decimals(Tensor self, *, int decimals) -> Tensor", pointwise(round_decimals, only("real", "round_cpu")), self=flat)
+def check_decimals(self: Any, decimals: int) -> None:
+    """Raises NotImplementedError for what PyTorch cannot round: without decimals as `round`, with some only floats."""
+    (only("real", "round_cpu") if decimals else only("real", "round_vml_cpu"))([self])
+
+
+op("round.decimals(Tensor self, *, int decimals) -> Tensor",
+   pointwise(round_decimals, first=check_decimals, out="exact"),
+   self=flat)  # fmt: skip
 op("frac(Tensor self) -> Tensor",
-   pointwise(lambda self: self - np.trunc(self), only("real", "frac_cpu")),
+   pointwise(lambda self: self - np.trunc(self), only("real", "frac_cpu"), out="exact"),
    self=lambda g: g)  # fmt: skip
 
 
@@ -67,5 +75,5 @@ def sgn_backward(g: Any, self: Any, result: Any) -> Any:
 
 
 SIGN_OF_COMPLEX = "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."
-op("sign(Tensor self) -> Tensor", pointwise(sign_kernel, without_complex(SIGN_OF_COMPLEX)), self=flat)
-op("sgn(Tensor self) -> Tensor", pointwise(sgn_kernel), self=sgn_backward)
+op("sign(Tensor self) -> Tensor", pointwise(sign_kernel, without_complex(SIGN_OF_COMPLEX), out="exact"), self=flat)
+op("sgn(Tensor self) -> Tensor", pointwise(sgn_kernel, out="exact"), self=sgn_backward)

@@ -13,7 +13,7 @@ from ..dtypes import dtype
 from ..op import OPS, F, alias, composite, op, pointwise
 from ..promotion import common
 from ..tensor import Tensor, wrap
-from .arithmetic import cast_number, conjugate, not_implemented
+from .arithmetic import along, by, cast_number, conjugate, not_implemented
 from .compare import ordered
 
 
@@ -217,17 +217,17 @@ op("clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor",
    pointwise(bounded_by_tensors, joint, promotes=("self", "min", "max")),
    {"self": lambda g, self, min, max: F.where(within(self, min, max), g, 0.0), "min, max": to_bounds})  # fmt: skip
 op("clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
-   pointwise(bounded_by_numbers, clamping, promotes=("self", "min", "max"), out="exact"),
+   pointwise(bounded_by_numbers, clamping, unary=True, promotes=("self", "min", "max"), out="exact"),
    self=lambda g, self, min, max: F.where(within(self, min, max), g, 0.0))  # fmt: skip
 op("clamp_min(Tensor self, Scalar min) -> Tensor",
-   pointwise(lambda self, min: bounded_by_numbers(self, min, None), bounding, promotes=("self", "min"), out="exact"),
+   pointwise(lambda self, min: bounded_by_numbers(self, min, None), bounding, unary=True, promotes=("self", "min"), out="exact"),
    self=lambda g, self, min: F.where(self >= min, g, 0.0))  # fmt: skip
 op("clamp_min.Tensor(Tensor self, Tensor min) -> Tensor",
    pointwise(ordered("maximum", np.maximum)),
    self=lambda g, self, min: F.where(self >= min, g, 0.0),
    min=lambda g, self, min: F.where(self < min, g, 0.0))  # fmt: skip
 op("clamp_max(Tensor self, Scalar max) -> Tensor",
-   pointwise(lambda self, max: bounded_by_numbers(self, None, max), bounding, promotes=("self", "max"), out="exact"),
+   pointwise(lambda self, max: bounded_by_numbers(self, None, max), bounding, unary=True, promotes=("self", "max"), out="exact"),
    self=lambda g, self, max: F.where(self <= max, g, 0.0))  # fmt: skip
 op("clamp_max.Tensor(Tensor self, Tensor max) -> Tensor",
    pointwise(ordered("minimum", np.minimum)),
