@@ -168,7 +168,7 @@ class Torch(Backend):
     def from_root(self, value: TensorValue, root: np.ndarray) -> Any:
         if value.dtype == "bfloat16":
             whole = torch.from_numpy(root.view(np.int16)).view(torch.bfloat16)
-        elif value.plain:
+        elif value.plain and root.size:  # of an array without elements PyTorch takes NumPy's steps, which are all 0
             return torch.from_numpy(root.reshape(value.shape))
         else:
             whole = torch.from_numpy(root)
@@ -315,9 +315,20 @@ def forms(op: Declaration) -> tuple[str, ...]:
     """The public forms PyTorch has of an op, or "internal"."""
     made = _forms(op.schema.namespace, op.schema.name) or ("internal",)
     first = op.schema.arguments[0] if op.schema.arguments else None
+    if "method" in made and _unrelated(op):
+        made = tuple(f for f in made if f != "method") or ("internal",)
     if first is None or first.type != "Tensor":
         made = tuple(f for f in made if f in ("function", "internal")) or ("internal",)
     return made
+
+
+def _unrelated(op: Declaration) -> bool:
+    """True where PyTorch's method of that name takes none of the op's arguments, as `Tensor.index(positions, dims)`."""
+    code = getattr(getattr(torch.Tensor, op.schema.name), "__code__", None)
+    rest = [a.name for a in op.schema.arguments[1:]]
+    if code is None or code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS) or not rest:
+        return False
+    return not set(rest) & set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 
 
 def clean(text: str) -> str:

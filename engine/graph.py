@@ -218,7 +218,7 @@ def fit_array(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> np.ndarray
         if g.shape != shape:
             g = np.broadcast_to(g, shape)
     if g.dtype != dtype.np:
-        g = (g.real if g.dtype.kind == "c" and not dtype.is_complex else g).astype(dtype.np)
+        g = (g.real if g.dtype.kind == "c" and not dtype.is_complex else g).astype(dtype.np, copy=False)
     return g
 
 

@@ -68,6 +68,7 @@ class Family:
     `moves`: its rules only move elements of the gradient, so that one of 16 bits stays what it is.
     `apart`: what is written to in place may share no memory with another argument.
     `first` looks at the arguments before anything else does. `unary`: numbers among the operands have no part in the layout of the result.
+    `scatters`: its first rule writes to zeros in place, so that PyTorch's gradient has version 1.
     `underived`: PyTorch records the call and has no formula: the rules say which arguments could require grad, and raise.
     """
 
@@ -93,6 +94,7 @@ class Family:
     first: Callable[..., None] | None = None
     unary: bool = False
     apart: bool = False
+    scatters: bool = False
     moves: bool = False
     jvp: str | Callable[..., Any] | None = "transpose"
 
@@ -371,7 +373,7 @@ class Op:
     def _record(self, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...]) -> None:
         live = [(i, t) for i, t in enumerate(outs) if t._dtype.differentiable]
         if not live:
-            if not self.changes_dtype:
+            if outs and not self.changes_dtype:
                 raise RuntimeError(f"Autograd not support dtype: {outs[0]._dtype.scalar_name}")
             return
         if not self.family.complex_gradient and outs[0]._dtype.is_complex:
@@ -461,7 +463,7 @@ class Op:
             raise
         if self.family.plan == "restride":
             return self._become(into, result, values, needs)
-        if not self.family.overlaps:
+        if not self.family.overlaps or type(into) is Lazy:
             check_no_overlap(into._array)
         if self.broadcasts or self.copied:
             check_no_partial_overlap(into, [values[i] for i in self.copied] or values[1:])

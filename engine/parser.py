@@ -124,7 +124,7 @@ class Parser:
         """A method that takes nothing is refused by Python itself, in its own words."""
         if not self.method or self.signatures[0].params or not (rest or kwargs):
             return
-        start = f"TensorBase.{self.name}() takes no "
+        start = f"{type(bound).__name__}.{self.name}() takes no "
         raise TypeError(start + ("keyword arguments" if kwargs else f"arguments ({len(rest)} given)"))
 
     def _error(self, rest: Sequence[Any], kwargs: Mapping[str, Any]) -> TypeError:

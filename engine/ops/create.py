@@ -18,6 +18,7 @@ from ..registry import OVERLOADS
 from ..schema import Schema, parse
 from ..strided import dense_strides, new, row_major, span
 from ..tensor import Tensor, strides_of
+from ..views import bump
 from .convert import element, steps_for
 
 OPTIONS = "ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None"
@@ -96,7 +97,9 @@ def into(out: Tensor, op: Any, values: list[Any], at: int) -> Tensor:
     values[at] = out._dtype
     made = op.run(values)
     if empty:
-        return out if out.shape == made.shape else resized(out, made.shape)
+        if out.shape != made.shape:
+            bump(resized(out, made.shape))
+        return out
     if op.schema.name in BY_COUNT:
         return _into_range(out, made, op.schema.name)
     return F.copy_(out if out.shape == made.shape else resized(out, made.shape), made)
@@ -186,12 +189,12 @@ def zeroed(size: tuple[int, ...], steps: Sequence[int], to: np.dtype) -> np.ndar
 
 @factory("empty_strided(int[] size, int[] stride, *, OPTIONS) -> Tensor")
 def empty_strided(size: Any, stride: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
+    size = checked(size)
     if len(size) != len(stride):
         raise RuntimeError(f"dimensionality of sizes ({len(size)}) must match dimensionality of strides ({len(stride)})")
     if any(s < 0 for s in stride):
         raise RuntimeError(f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}")
     to = default(dtype)
-    size = checked(size)
     return np.ndarray(size, to, np.zeros(span(size, stride), to), 0, tuple(s * to.itemsize for s in stride))
 
 

@@ -69,7 +69,7 @@ def expanded(self: np.ndarray, size: Shape) -> np.ndarray:
             steps[i] = shape[i + 1] * steps[i + 1] if i + 1 < len(shape) else 1
     if any(n < 0 for n in shape):
         raise RuntimeError("numel: integer multiplication overflow")
-    return strided(self, shape, steps)
+    return strided(self, shape, steps if self.ndim else [0] * len(shape))
 
 
 op("view(Tensor(a) self, SymInt[] size) -> Tensor(a)", view(viewed), self=lambda g, self_shape: g.reshape(self_shape))

@@ -1,0 +1,55 @@
+"""Questions about each element, answered with a bool: isin, signbit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import OF_NUMPY, complex128, dtype, of_number
+from ..op import op, plain, pointwise
+from ..promotion import common
+from ..tensor import Tensor
+from .shape import viewed
+
+
+# -- membership --------------------------------------------------------------------------------------------------------------
+def members(operands: Any) -> dtype:
+    """The common dtype. Raises RuntimeError where elements of one of them are not looked up."""
+    for v in operands:
+        d = v._dtype if isinstance(v, Tensor) else complex128 if isinstance(v, complex) else of_number(v)
+        if d.category in (0, 3):
+            raise RuntimeError(f"Unsupported input type encountered for isin(): {d.scalar_name}")
+    return common(operands)
+
+
+def is_member(elements: np.ndarray, test_elements: np.ndarray, assume_unique: bool, invert: bool) -> np.ndarray:
+    """True where an element is equal to one of the others; NaN is equal to none."""
+    if test_elements.size < 10 * elements.size**0.145:  # so few are compared with every element, and seen as one dimension
+        test_elements = viewed(test_elements, (-1,)) if test_elements.size else test_elements
+    found = np.isin(elements, test_elements)
+    found = np.array(found & (elements == elements))
+    return ~found if invert else found
+
+
+_ISIN = "bool assume_unique=False, bool invert=False) -> Tensor"
+for _name, _arguments in {
+    "Tensor_Tensor": "Tensor elements, Tensor test_elements",
+    "Tensor_Scalar": "Tensor elements, Scalar test_element",
+    "Scalar_Tensor": "Scalar element, Tensor test_elements",
+}.items():
+    _promoted = tuple(a.split(" ")[1] for a in _arguments.split(", "))
+    op(f"isin.{_name}({_arguments}, *, {_ISIN}", plain(is_member, members, promotes=_promoted, method=False, out="matching", jvp=None))
+
+
+# -- signs -------------------------------------------------------------------------------------------------------------------
+def sign_bit(self: np.ndarray) -> np.ndarray:
+    if self.dtype.kind == "c":
+        raise NotImplementedError("signbit is not implemented for complex tensors.")
+    if self.dtype.kind in "biu":
+        return self < 0
+    return np.signbit(self.astype(np.float32) if OF_NUMPY[self.dtype].low else self)
+
+
+op("signbit(Tensor self) -> Tensor",
+   pointwise(sign_bit, None, inplace=False, out="signbit does not support non-boolean outputs.", jvp=None))  # fmt: skip
