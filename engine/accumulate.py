@@ -31,7 +31,7 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
         # Taken as it is only where nobody else holds it: the argument here, the caller's variable, and ours.
         if getrefcount(g) <= 3 and _laid_out_as(g, leaf._array) and g.flags.writeable:
             leaf._gradient = wrap(g, leaf._dtype)
-            leaf._gradient._counter = [walk.sums.get(leaf, 0)] if g.base is None else _shared_count(g, walk)
+            leaf._gradient._counter = [walk.sums.get(leaf, 0)] if g.base is None else _shared_count(g, walk, walk.sums.get(leaf, 0))
         else:
             leaf._gradient = _copied_for(leaf, g)
         return
@@ -46,10 +46,10 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
         warnings.warn(CONTRACT.format(sizes, list(old.stride()), sizes, list(leaf.stride())), UserWarning, stacklevel=2)
 
 
-def _shared_count(g: np.ndarray, walk: Walk) -> list[int] | None:
+def _shared_count(g: np.ndarray, walk: Walk, start: int) -> list[int] | None:
     """The version count of the memory `g` is a part of: what is a part of a cotangent, or of one buffer, is written to together."""
     root = root_of(g)
-    return walk.counters.setdefault(id(root), ([0], root))[0]
+    return walk.counters.setdefault(id(root), ([start], root))[0]
 
 
 def retain(t: Tensor, g: Tensor) -> None:

@@ -220,6 +220,8 @@ class Walk:
             results: Sequence[Any] = (None,) * len(node.edges)
         else:
             results = node.apply(gs, self.recording)
+            if node.op is not None and node.op.family.scatters and isinstance(end_of(node.edges[0]), Tensor):
+                self.sums[end_of(node.edges[0])] = 1
         if more is not None and more.post:
             results = self._node_post_hooks(more.post, self._sent(node, results), gs)
         if not self.keep:

@@ -302,7 +302,7 @@ def real_stays_real(g: Any, dtype: dtype) -> Any:
 
 
 op("index.Tensor(Tensor self, Tensor?[] indices) -> Tensor",
-   plain(index_kernel, function=False, method=False, jvp="linear"),
+   plain(index_kernel, function=False, method=False, scatters=True, jvp="linear"),
    self=lambda g, self_shape, indices: F.index_put(zeros(g, self_shape), indices, g, True))  # fmt: skip
 op("index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor",
    plain(index_put_kernel, inplace=True, into=index_put_into, jvp="linear"),

@@ -115,7 +115,7 @@ op("masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor",
    self=lambda g, mask: F.masked_fill(g, mask, 0),
    value=lambda g, mask, value_dtype: real_stays_real(F.sum(F.where(mask, g, zeros(g, ()))), value_dtype))  # fmt: skip
 op("masked_select(Tensor self, Tensor mask) -> Tensor",
-   plain(masked_select_kernel, out="masked_select(): self and result must have the same scalar type", jvp="linear"),
+   plain(masked_select_kernel, out="masked_select(): self and result must have the same scalar type", scatters=True, jvp="linear"),
    self=lambda g, self, mask: F.masked_scatter(zeros(g, wide_as(self.shape, mask)), mask, g))  # fmt: skip
 op("masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor",
    plain(masked_scatter_kernel, inplace=True, inplace_function=False, into=masked_scatter_into, jvp="linear"),

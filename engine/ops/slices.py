@@ -167,7 +167,7 @@ def added_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> An
 
 
 op("index_select(Tensor self, int dim, Tensor index) -> Tensor",
-   plain(index_select_kernel, out="index_select(): self and result must have the same scalar type", jvp="linear"),
+   plain(index_select_kernel, out="index_select(): self and result must have the same scalar type", scatters=True, jvp="linear"),
    self=lambda g, self_shape, dim, index: F.index_add(zeros(g, self_shape), dim, index, g))  # fmt: skip
 op("index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor",
    plain(index_add_kernel, inplace=True, inplace_function=False, apart=True, out=True, jvp=added_tangent),
@@ -238,7 +238,7 @@ def put_kernel(self: np.ndarray, index: np.ndarray, source: np.ndarray, accumula
 
 OTHER_DTYPE = "take(): self and out expected to have the same dtype, but got self.dtype = {result} and out.dtype = {out}"
 op("take(Tensor self, Tensor index) -> Tensor",
-   plain(take_kernel, out=OTHER_DTYPE, jvp="linear"),
+   plain(take_kernel, out=OTHER_DTYPE, scatters=True, jvp="linear"),
    self=lambda g, self, index: F.put(zeros(g, self.shape), index, g, True))  # fmt: skip
 op("put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor",
    plain(put_kernel, inplace=True, inplace_function=False, apart=True, jvp="linear"),
