@@ -17,7 +17,8 @@ sequence = itertools.count(1).__next__
 
 FREED_TWICE = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). "
-    "Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
+    "Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
+    "retain_graph=True if you need to "
     "backward through the graph a second time or if you need to access saved tensors after calling backward."
 )
 HINT = (
@@ -239,7 +240,8 @@ def _fit_tensor(g: Tensor, shape: tuple[int, ...], dtype: dtypes.dtype) -> Tenso
 def broadcast_dims(wide: tuple[int, ...], narrow: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
     """How many leading dimensions broadcasting added, and every dimension to sum over."""
     lead = max(len(wide) - len(narrow), 0)
-    return lead, tuple(range(lead)) + tuple(i + lead for i, n in enumerate(narrow) if n == 1 and i + lead < len(wide) and wide[i + lead] != 1)
+    stretched = (i + lead for i, n in enumerate(narrow) if n == 1 and i + lead < len(wide) and wide[i + lead] != 1)
+    return lead, (*range(lead), *stretched)
 
 
 # -- edges and errors ----------------------------------------------------------------------------------------------------

@@ -16,12 +16,15 @@ Pair = tuple[Callable[[Tensor], Any], Callable[[Any], Tensor]]
 _hooks: ContextVar[tuple[Pair, ...]] = ContextVar("saved_tensors_hooks", default=())
 _disabled: ContextVar[str | None] = ContextVar("saved_tensors_hooks_disabled", default=None)
 PACKED_IN_PLACE = (
-    "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook cannot be modified by in-place operations "
-    "as this can lead to unexpected side-effects. Please open an issue if you need to perform in-place operations on the input to a pack hook."
+    "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook cannot be modified "
+    "by in-place operations "
+    "as this can lead to unexpected side-effects. Please open an issue if you need to perform in-place operations on the "
+    "input to a pack hook."
 )
 
 FREED_HERE = (
-    "Calling register_hooks on a saved tensor after it has been freed. Saved intermediate values of the graph are freed when you call .backward() "
+    "Calling register_hooks on a saved tensor after it has been freed. Saved intermediate values of the graph are freed "
+    "when you call .backward() "
     "or autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time or if you need to access saved "
     "variables after calling backward."
 )
@@ -66,7 +69,7 @@ class Packed:
         self.output = output
         self.node, self.nr = (None if node is LEAF else node), t._nr
         self.leaf = accumulator(t) if node is LEAF else None
-        before, version = modes.current(), t._counter and t._counter[0]
+        before, version = modes.current(), t._counter[0] if t._counter else None
         modes.switch(before & ~modes.GRAD)
         try:
             self.data = pack(shown)
@@ -121,7 +124,7 @@ class SavedTensor:
         node = self._node
         if node.saved is FREED:
             raise RuntimeError(FREED_HERE)
-        kept = None if self._at is None else node.saved[self._at]
+        kept: Any = None if self._at is None else node.saved[self._at]
         value = kept if self._within is None or kept is None else kept[self._within]
         if value is None or self._at is None:
             raise RuntimeError("Calling register_hooks on a saved tensor with value None is forbidden")

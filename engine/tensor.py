@@ -308,9 +308,8 @@ class Tensor:
 
     def __bool__(self) -> bool:
         if self._array.size != 1:
-            raise RuntimeError(
-                "Boolean value of Tensor with no values is ambiguous" if not self._array.size else "Boolean value of Tensor with more than one value is ambiguous"
-            )
+            values = "more than one value" if self._array.size else "no values"
+            raise RuntimeError(f"Boolean value of Tensor with {values} is ambiguous")
         return bool(self._array.item())
 
     __nonzero__ = __bool__
@@ -472,9 +471,12 @@ def check_grad(t: Tensor, value: Any) -> None:
         )
     if value._dtype is not t._dtype:
         raise RuntimeError(
-            f"attempting to assign a gradient with dtype '{CPP_NAMES.get(value._dtype.scalar_name, value._dtype.scalar_name)}' to a tensor with grad_dtype '{t._dtype.scalar_name}'. "
-            "The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). You can set the tensor's grad_dtype attribute with a "
-            "specific dtype, or None to allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its gradient may break "
+            f"attempting to assign a gradient with dtype '{CPP_NAMES.get(value._dtype.scalar_name, value._dtype.scalar_name)}' to a "
+            f"tensor with grad_dtype '{t._dtype.scalar_name}'. "
+            "The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). You can set the tensor's grad_dtype "
+            "attribute with a "
+            "specific dtype, or None to allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its "
+            "gradient may break "
             "downstream systems that assume they match."
         )
 

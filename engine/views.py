@@ -14,16 +14,21 @@ from .registry import OPS, F
 from .tensor import LEAF, Tensor, View, address, wrap
 
 BLOCK = (
-    " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace "
-    "either both inside the {0} block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
+    " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the "
+    "view and the inplace "
+    "either both inside the {0} block (if you don't want the inplace to be tracked) or both outside (if you want the "
+    "inplace to be tracked)."
 )
 WHY = {
     "no_grad": BLOCK.format("no_grad"),
     "inference": BLOCK.format("inference_mode"),
-    "multi_output": " This view is the output of a function that returns multiple views. Such functions do not allow the output views to be "
+    "multi_output": " This view is the output of a function that returns multiple views. Such functions do not allow the output views to "
+    "be "
     "modified inplace. You should replace the inplace operation by an out-of-place one.",
-    "custom": " This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to handle view+inplace "
-    "would override the custom backward associated with the custom Function, leading to incorrect gradients. This behavior is forbidden. You can fix "
+    "custom": " This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to "
+    "handle view+inplace "
+    "would override the custom backward associated with the custom Function, leading to incorrect gradients. This behavior "
+    "is forbidden. You can fix "
     "this by cloning the output of the custom Function.",
 }
 INFERENCE_WRITE = (

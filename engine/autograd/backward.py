@@ -19,14 +19,22 @@ from .attributes import retain_grad
 
 NO_GRAD = "element {i} of tensors does not require grad and does not have a grad_fn"
 CYCLE = (
-    "Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient which can cause a memory leak. "
-    "We recommend using autograd.grad when creating the graph to avoid this. If you have to use this function, make sure to reset the .grad fields "
+    "Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient which "
+    "can cause a memory leak. "
+    "We recommend using autograd.grad when creating the graph to avoid this. If you have to use this function, make sure "
+    "to reset the .grad fields "
     "of your parameters to None after use to break the cycle and avoid the leak."
 )
 BATCHED = (
-    "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch dimension. The sizes of the remaining dimensions "
-    "are expected to match the shape of corresponding output, but a mismatch was detected: grad_output[{i}] has a shape of {g} and output[{i}] has "
+    "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch dimension. The sizes of "
+    "the remaining dimensions "
+    "are expected to match the shape of corresponding output, but a mismatch was detected: grad_output[{i}] has a shape of "
+    "{g} and output[{i}] has "
     "a shape of {t}. If you only want some tensors in `grad_output` to be considered batched, consider using vmap."
+)
+ONLY_INPUTS = (
+    "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for other parts of the graph, please use "
+    "torch.autograd.backward."
 )
 NEITHER = "all inputs have to be Tensors or GradientEdges, but got {}"
 
@@ -40,7 +48,7 @@ class GradientEdge(NamedTuple):
 
 
 class End(NamedTuple):
-    """A root or an input of a walk: the node or leaf itself, which output, and its shape and dtype; `where` is None outside of any graph."""
+    """A root or an input of a walk: the node or leaf (None outside of any graph), which output, its shape and dtype."""
 
     where: Any
     nr: int
@@ -113,11 +121,13 @@ def grad(
     meets `allow_unused=False`.
     """
     if materialize_grads and allow_unused is False:
-        raise ValueError(f"Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused={allow_unused}.")
+        raise ValueError(
+            f"Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused={allow_unused}."
+        )
     unused = materialize_grads if allow_unused is None else allow_unused
     roots, ends = as_tuple(outputs), as_tuple(inputs)
     if not only_inputs:
-        warnings.warn("only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for other parts of the graph, please use torch.autograd.backward.", FutureWarning, stacklevel=2)
+        warnings.warn(ONLY_INPUTS, FutureWarning, stacklevel=2)
     given = given_for(roots, grad_outputs)
     keep = create_graph if retain_graph is None else retain_graph
     if is_grads_batched:
@@ -146,21 +156,26 @@ def gradients(
         g = captured.get(place)
         if g is None and not unused:
             raise RuntimeError(
-                f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior."
+                f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set allow_unused=True if this is "
+                f"the desired behavior."
             )
         g = given.get(id(g), g)
         results.append(g if g is None or isinstance(g, Tensor) else wrap(g, OF_NUMPY[g.dtype]))
     return tuple(results)
 
 
-def batched(roots: tuple[Any, ...], given: tuple[Any, ...], ends: tuple[Any, ...], keep: bool, recording: bool, unused: bool) -> tuple[Any, ...]:
+def batched(
+    roots: tuple[Any, ...], given: tuple[Any, ...], ends: tuple[Any, ...], keep: bool, recording: bool, unused: bool
+) -> tuple[Any, ...]:
     """One walk per entry of the cotangents' first dimension; results stacked."""
     for i, (t, g) in enumerate(zip(roots, given, strict=False)):
         if isinstance(g, Tensor) and g.shape[1:] != t.shape:
             raise RuntimeError(BATCHED.format(i=i, g=g[0].shape, t=t.shape))
     sizes = [g.shape[0] for g in given if g is not None]
     if len(set(sizes)) > 1:
-        raise ValueError(f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sizes} for the mapped dimension")
+        raise ValueError(
+            f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sizes} for the mapped dimension"
+        )
     rows = []
     for k in range(sizes[0] if sizes else 0):
         seeds = make_seeds(roots, tuple(None if g is None else F.select(g, 0, k) for g in given))
@@ -177,7 +192,7 @@ def given_for(roots: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
 
 
 def make_seeds(roots: tuple[Any, ...], given: tuple[Any, ...]) -> list[Tensor | None]:
-    """One cotangent per root: the given one, checked, or ones for a root of one real element. Those too many are ignored, as PyTorch does."""
+    """One cotangent per root: the given one, checked, or ones for a root of one real element. PyTorch ignores those too many."""
     seeds: list[Tensor | None] = []
     for i, (t, g) in enumerate(zip(roots, given, strict=False)):
         if not isinstance(t, Tensor | GradientEdge):

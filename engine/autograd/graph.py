@@ -17,8 +17,8 @@ from ..views import node_of
 from .backward import GradientEdge
 
 __all__ = [
-    "saved_tensors_hooks", "save_on_cpu", "disable_saved_tensors_hooks", "register_multi_grad_hook", "Node", "GradientEdge", "get_gradient_edge",
-    "increment_version",
+    "saved_tensors_hooks", "save_on_cpu", "disable_saved_tensors_hooks", "register_multi_grad_hook", "Node", "GradientEdge",
+    "get_gradient_edge", "increment_version",
 ]  # fmt: skip
 
 
@@ -56,7 +56,7 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
 
 def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
     """Count a write that the engine did not see. Inference tensors have no count and are left alone."""
-    tensors = (tensor,) if isinstance(tensor, Tensor) else tensor
+    tensors: Iterable[Tensor] = (tensor,) if isinstance(tensor, Tensor) else tensor
     if not isinstance(tensors, Iterable):
         raise RuntimeError("increment_version expect a Iterable[Tensor] as input")
     for t in tensors:
@@ -142,7 +142,7 @@ def _on_all(tensors: Sequence[Tensor], fn: Callable[[Sequence[Tensor | None]], A
 
         return hook
 
-    return _Handles(tuple(t.register_hook(watch(i)) for i, t in enumerate(tensors)))  # type: ignore[attr-defined]
+    return _Handles(tuple(t.register_hook(watch(i)) for i, t in enumerate(tensors)))
 
 
 def _on_any(tensors: Sequence[Tensor], fn: Callable[[Tensor], Any]) -> _Handles:
@@ -158,4 +158,4 @@ def _on_any(tensors: Sequence[Tensor], fn: Callable[[Tensor], Any]) -> _Handles:
             ran.add(run.id)
         fn(g)
 
-    return _Handles(tuple(t.register_hook(hook) for t in tensors if t.requires_grad))  # type: ignore[attr-defined]
+    return _Handles(tuple(t.register_hook(hook) for t in tensors if t.requires_grad))
