@@ -1,7 +1,7 @@
 """What is special about the inputs of new tensors."""
 
-from ..case import Named
-from ..kinds import any_size, between, one_of, tensor
+from ..case import OMITTED, Named
+from ..kinds import always, any_size, between, one_of, tensor
 from ..spec import spec
 
 _bound = one_of(0, 1, 5, -3, 2.5, -1.25, 7, 0.1, True, 12)
@@ -17,6 +17,12 @@ spec("arange", end=_bound)
 spec("arange.start", start=_bound, end=_bound)
 spec("arange.start_step", start=_bound, end=_bound, step=_step)
 spec("linspace", start=_bound, end=_bound, steps=between(0, 9))
+_absent = always(one_of(OMITTED))  # Python's `range` takes neither
+spec("range", start=_bound, end=_bound, layout=_absent, pin_memory=_absent)
+spec("range.step", start=_bound, end=_bound, step=_step, layout=_absent, pin_memory=_absent)
+_power = one_of(0, 1, 2, -1, 2.5, -1.25, 0.1)
+_base = one_of(10.0, 2.0, 0.5, 3.0)
+spec("logspace", start=_power, end=_power, steps=between(0, 9), base=_base)
 for _first in ("Tensor", "Scalar"):
     for _second in ("Tensor", "Scalar"):
         if (_first, _second) != ("Scalar", "Scalar"):
@@ -25,6 +31,13 @@ for _first in ("Tensor", "Scalar"):
                 start=_zero_dim if _first == "Tensor" else _bound,
                 end=_zero_dim if _second == "Tensor" else _bound,
                 steps=between(0, 9),
+            )
+            spec(
+                f"logspace.{_first}_{_second}",
+                start=_zero_dim if _first == "Tensor" else _power,
+                end=_zero_dim if _second == "Tensor" else _power,
+                steps=between(0, 9),
+                base=_base,
             )
 _FORMAT = one_of(Named("contiguous_format"), Named("preserve_format"), None)
 for _name in ("zeros_like", "ones_like", "full_like"):

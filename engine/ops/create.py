@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ from ..schema import Schema, parse
 from ..strided import dense_strides, new, row_major, span
 from ..tensor import Tensor, strides_of
 from ..views import bump
-from .convert import element, steps_for
+from .convert import cast, element, steps_for
 
 OPTIONS = "ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None"
 PINNED = "pin_memory=True requires a CUDA or other accelerator backend; no pinned memory allocator is available on this system."
@@ -76,8 +77,8 @@ def requiring(made: Tensor, flag: bool | None) -> Tensor:
 
 BY_COUNT = ("arange", "range", "linspace", "logspace")  # these keep the shape of an `out=` that has as many elements
 COUNTED = (
-    "The number of elements in the out tensor of shape {} is {} which does not match the computed number of elements {}. Note that this may occur as "
-    "a result of rounding error. The out tensor will be resized to a tensor of shape ({},)."
+    "The number of elements in the out tensor of shape {} is {} which does not match the computed number of elements {}. Note that this "
+    "may occur as a result of rounding error. The out tensor will be resized to a tensor of shape ({},)."
 )
 
 
@@ -280,6 +281,23 @@ def arange_step(start: Any, end: Any, step: Any, dtype: Any, layout: Any, device
     return counted(start, end, step, dtype)
 
 
+RANGE = (
+    "torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with Python's range builtin. "
+    "Instead, use torch.arange, which produces values in [start, end)."
+)
+
+
+@factory("range(Scalar start, Scalar end, *, OPTIONS) -> Tensor")
+def range_(start: Any, end: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
+    return range_step(start, end, 1, dtype, layout, device, pin_memory)
+
+
+@factory("range.step(Scalar start, Scalar end, Scalar step=1, *, OPTIONS) -> Tensor", out=True)
+def range_step(start: Any, end: Any, step: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
+    warnings.warn(RANGE, UserWarning, stacklevel=6)
+    return counted(start, end, step, dtype, closed=True)
+
+
 @factory("linspace(Scalar start, Scalar end, int steps, *, OPTIONS) -> Tensor", out=True)
 def linspace(start: Any, end: Any, steps: int, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
     if steps < 0:
@@ -313,6 +331,31 @@ def spaced(start: Any, end: Any, steps: int, dtype: dtype) -> np.ndarray:
     return np.where(at < steps // 2, lower, upper).astype(dtype.np)
 
 
+def powers(start: Any, end: Any, steps: int, base: float, dtype: dtype | None) -> np.ndarray:
+    """`base` to the power of evenly spaced values."""
+    if steps < 0:
+        raise RuntimeError("number of steps must be non-negative")
+    if dtype is None:
+        dtype = dtypes.get_default_dtype()
+        dtype = dtype.to_complex() if isinstance(start, complex) or isinstance(end, complex) else dtype
+    if dtype.category == 0 and steps > 1:
+        raise NotImplementedError("\"logspace_cpu\" not implemented for 'Bool'")
+    if steps <= 1:
+        return np.full(steps, cast(np.asarray(np.power(base, element(start, dtype.np).astype(np.float64))), dtype.np))
+    if dtype.category == 1:
+        step = np.float32((int(end) - int(start)) / (steps - 1))
+        at = np.arange(steps).astype(np.float32)
+        upward = np.float32(start) + step * at, np.float32(end) - step * (steps - 1 - at)
+        return cast(np.power(np.float32(base), np.where(at < steps // 2, *upward)), dtype.np)
+    exponents = spaced(start, end, steps, dtype).astype(dtype.wide)
+    return cast(np.power(exponents.dtype.type(base), exponents), dtype.np)
+
+
+@factory("logspace(Scalar start, Scalar end, int steps, float base=10., *, OPTIONS) -> Tensor", out=True)
+def logspace(start: Any, end: Any, steps: int, base: float, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
+    return powers(start, end, steps, base, dtype)
+
+
 def _end(value: Any, name: str, side: str) -> Any:
     """A Python number from a 0-dim tensor given for a bound."""
     if not isinstance(value, np.ndarray):
@@ -329,10 +372,17 @@ def _linspace_of(overload: str, start_type: str, end_type: str) -> None:
         return linspace(_end(start, "linspace", "start"), _end(end, "linspace", "end"), steps, dtype, layout, device, pin_memory)
 
 
+def _logspace_of(overload: str, start_type: str, end_type: str) -> None:
+    @factory(f"logspace.{overload}({start_type} start, {end_type} end, int steps, float base=10., *, OPTIONS) -> Tensor", out=True)
+    def of_tensors(start: Any, end: Any, steps: int, base: float, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
+        return powers(_end(start, "logspace", "start"), _end(end, "logspace", "end"), steps, base, dtype)
+
+
 for _first in ("Tensor", "Scalar"):
     for _second in ("Tensor", "Scalar"):
         if (_first, _second) != ("Scalar", "Scalar"):
             _linspace_of(f"{_first}_{_second}", _first, _second)
+            _logspace_of(f"{_first}_{_second}", _first, _second)
 
 
 # -- like another tensor -------------------------------------------------------------------------------------------------------------
