@@ -12,7 +12,7 @@ from ..op import F, op, plain
 from ..tensor import Tensor, in_range
 from .index import along, within, word, zeros
 from .scatter import Shape, check_scatter, places, whole_source
-from .slices import check_slices
+from .slices import check_slices, fill_nothing, first_slice
 
 BETA = "index_reduce() is in beta and the API may change at any time."
 COMBINE = {"sum": np.add, "mean": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
@@ -80,12 +80,20 @@ def index_reduce_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: n
     check_slices(self, dim, index, source, "index_reduce_")
     if not include_self and self.dtype.kind in "bc":
         raise NotImplementedError(f"\"index_reduce_func_exclude_input_init\" not implemented for '{word(self)}'")
-    _refuse_slices(self, reduce)
+    if self.ndim > 1 and index.size and include_self:
+        first_slice(self, dim)
     size = self.shape[dim] if self.ndim else 1
     if not include_self:
-        within(index.reshape(-1), dim, size, IndexError, negative=True)
+        if self.size:
+            within(index.reshape(-1), dim, size, IndexError, negative=True)
+        else:
+            fill_nothing(self, dim, index.size)
+    if self.ndim <= 1:
+        _refuse_slices(self, reduce)
     if index.size and (index.min() < 0 or index.max() >= size):
         raise IndexError("index out of range in self")
+    if index.size:
+        _refuse_slices(self, reduce)
     made = np.array(self, order="C", ndmin=1)
     return combined(made, along(dim, index.reshape(-1)), np.atleast_1d(source), reduce, include_self).reshape(self.shape)
 

@@ -46,6 +46,10 @@ def index_add_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: np.n
         if not scattered:
             raise IndexError("index out of range in self")
         within(index.reshape(-1), dim, self.shape[dim], RuntimeError)
+    if not self.size:
+        if self.ndim <= 1 and index.size:
+            raise IndexError("index out of range in self")
+        return np.array(self)
     wide = OF_NUMPY[self.dtype].wide if scattered else self.dtype
     made = np.array(self, wide, order="C", ndmin=1)
     parts = np.atleast_1d(source).astype(wide, copy=False)
@@ -56,6 +60,12 @@ def index_add_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: np.n
     else:
         add_at(made, key, parts if scale == 1 else parts * scale)
     return made.reshape(self.shape).astype(self.dtype, copy=False)
+
+
+def first_slice(self: np.ndarray, dim: int) -> None:
+    """Raises IndexError where there is none: PyTorch walks over the slices from the first."""
+    if not self.shape[dim]:
+        raise IndexError(f"select(): index 0 out of range for tensor of size {list(self.shape)} at dimension {dim}")
 
 
 def _add_scaled(made: np.ndarray, dim: int, index: np.ndarray, parts: np.ndarray, alpha: np.float32) -> None:
@@ -149,9 +159,25 @@ def fill_into(self: np.ndarray, dim: int, index: np.ndarray, value: Any) -> None
     if self.dtype.kind != "c" and np.iscomplexobj(value):
         raise RuntimeError("index_fill_(): Converting complex Scalar to non-complex type is not supported")
     dim = in_range(dim, self.ndim)
+    if not self.size:
+        fill_nothing(self, dim, index.size)
+        return
     target = self.reshape(1) if not self.ndim else self
     within(index.reshape(-1), dim, target.shape[dim], IndexError, negative=True)
     target[along(dim, index.reshape(-1))] = converted(value, self.dtype)
+
+
+def fill_nothing(self: np.ndarray, dim: int, count: int) -> None:
+    """Raises RuntimeError where PyTorch's view of the slices to fill would have elements that no memory holds."""
+    sizes = [*self.shape[:dim], count, *self.shape[dim + 1 :]]
+    if 0 in sizes:
+        return
+    steps = [*strides_of(self)[:dim], 0, *strides_of(self)[dim + 1 :]]
+    needed = self.itemsize * (1 + sum((n - 1) * s for n, s in zip(sizes, steps, strict=True)))
+    raise RuntimeError(
+        f"setStorage: sizes {sizes}, strides {steps}, storage offset 0, and itemsize {self.itemsize} "
+        f"requiring a storage size of {needed} are out of bounds for storage of size 0"
+    )
 
 
 def selected(g: Any, dim: int, index: Any, shape: tuple[int, ...]) -> Any:
