@@ -10,6 +10,7 @@ import ml_dtypes
 import numpy as np
 
 from .. import dtypes
+from ..errors import COMPLEX_OF_REAL
 from ..op import OPS, F, Family, Op, alias, composite, op, pointwise, write
 from ..promotion import Promote, common, floating, only
 from ..tensor import Tensor, method
@@ -149,6 +150,9 @@ op("sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
    binary(less_scaled, subtracting, operator="sub", first=check_subtraction),
    self=lambda g: g,
    other=lambda g, alpha: -g if alpha == 1 else -g * conjugate(alpha))  # fmt: skip
+op("subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
+   binary(less_scaled, subtracting, promotes=("self", "other"), first=check_subtraction, out=False, node="SubBackward1"),
+   self=lambda g: g)  # fmt: skip
 op("rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
    binary(lambda self, other, alpha: less_scaled(other, self, alpha), subtracting, operator="rsub", first=check_subtraction,
           method=False, inplace=False, out=False),
@@ -324,6 +328,13 @@ def raising(operands: Any) -> dtypes.dtype:
     return d
 
 
+def as_it_is(g: Any, of_complex: bool) -> Any:
+    """A gradient whose imaginary part PyTorch does not drop. Raises RuntimeError for a complex one of a real tensor."""
+    if is_complex(g) and not of_complex:
+        raise RuntimeError(COMPLEX_OF_REAL)
+    return g
+
+
 def of_kind(of: Any, g: Any) -> Any:
     """A gradient without its imaginary part where what it is of is real: forward mode sees that, too."""
     return g.real if is_complex(g) and not is_complex(of) else g
@@ -456,8 +467,8 @@ op("copysign.Scalar(Tensor self, Scalar other) -> Tensor",
 op("logaddexp(Tensor self, Tensor other) -> Tensor",
    pointwise(log_sum_exp, only("real complex", "logaddexp_cpu"), inplace=False,
              jvp=along(lambda self, other, s, o, result: plus(over(s, 1 + F.exp(other - self)), over(o, 1 + F.exp(self - other))))),
-   self=lambda g, self, other: g / (1 + F.exp(other - self)).conj(),
-   other=lambda g, self, other: g / (1 + F.exp(self - other)).conj())  # fmt: skip
+   self=lambda g, self, other: as_it_is(g / (1 + F.exp(other - self)).conj(), is_complex(self)),
+   other=lambda g, self, other: as_it_is(g / (1 + F.exp(self - other)).conj(), is_complex(other)))  # fmt: skip
 op("xlogy.Tensor(Tensor self, Tensor other) -> Tensor",
    pointwise(times_log, XLOGY, jvp=along(times_log_along)),
    self=lambda g, self, other: F.where((self == 0) & (other <= 0), 0.0, F.xlogy(g, other)),
@@ -498,7 +509,6 @@ def with_number(name: str, of: str, more: str = "") -> None:
 
 with_number("floor_divide.Scalar", "floor_divide")
 with_number("div.Scalar_mode", "div.Tensor_mode", ", *, str? rounding_mode")
-with_number("subtract.Scalar", "sub.Tensor", ", Scalar alpha=1")
 with_number("multiply.Scalar", "mul.Tensor")
 with_number("divide.Scalar", "div.Tensor")
 with_number("divide.Scalar_mode", "div.Tensor_mode", ", *, str? rounding_mode")

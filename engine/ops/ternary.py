@@ -13,7 +13,7 @@ from ..dtypes import dtype
 from ..op import OPS, F, alias, composite, op, pointwise
 from ..promotion import common
 from ..tensor import Tensor, wrap
-from .arithmetic import along, by, cast_number, conjugate, not_implemented
+from .arithmetic import along, as_it_is, by, cast_number, conjugate, minus, not_implemented, over, plus
 from .compare import ordered
 
 
@@ -32,9 +32,10 @@ def chosen(condition: np.ndarray, self: np.ndarray, other: np.ndarray) -> np.nda
 
 
 op("where.self(Tensor condition, Tensor self, Tensor other) -> Tensor",
-   pointwise(chosen, promotes=("self", "other"), inplace=False),
-   self=lambda g, condition: F.where(condition, g, 0.0),
-   other=lambda g, condition: F.where(condition, 0.0, g))  # fmt: skip
+   pointwise(chosen, promotes=("self", "other"), inplace=False, out="Expected out type to be {result} but got {out}",
+             jvp=along(lambda condition, self, other, s, o, result: F.where(condition, 0.0 if s is None else s, 0.0 if o is None else o))),
+   self=lambda g, condition, self_dtype: as_it_is(F.where(condition, g, 0.0), self_dtype.is_complex),
+   other=lambda g, condition, other_dtype: as_it_is(F.where(condition, 0.0, g), other_dtype.is_complex))  # fmt: skip
 
 
 def choose_numbers(condition: Any, self: Any, other: Any) -> Any:
@@ -59,13 +60,14 @@ def where(condition):
 
 
 # -- interpolating ------------------------------------------------------------------------------------------------------------------
-def check_lerp(kernel: str, self: np.ndarray, **others: np.ndarray) -> None:
-    """Raises RuntimeError for different dtypes, NotImplementedError for integers."""
+def check_lerp(self: Any, end: Any, weight: Any) -> None:
+    """Raises RuntimeError for different dtypes; a weight without dimensions may have its own."""
+    mine = common([self])
+    others = {"end": end} if isinstance(weight, int | float | complex) else {"end": end, "weight": weight}
     for name, other in others.items():
-        if other.dtype != self.dtype and not (name == "weight" and other.ndim == 0):
-            raise RuntimeError(f"expected dtype {CPP_NAMES[self.dtype.name]} for `{name}` but got dtype {CPP_NAMES[other.dtype.name]}")
-    if self.dtype.kind in "biu":
-        raise not_implemented(kernel, self)
+        theirs = common([other])
+        if theirs is not mine and not (name == "weight" and other.ndim == 0):
+            raise RuntimeError(f"expected dtype {CPP_NAMES[mine.name]} for `{name}` but got dtype {CPP_NAMES[theirs.name]}")
 
 
 def between(self: np.ndarray, end: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -78,14 +80,26 @@ def between(self: np.ndarray, end: np.ndarray, weight: np.ndarray) -> np.ndarray
 
 
 def between_by_number(self: np.ndarray, end: np.ndarray, weight: complex) -> np.ndarray:
-    check_lerp("lerp_kernel_scalar", self, end=end)
+    if self.dtype.kind in "biu":
+        raise not_implemented("lerp_kernel_scalar", self)
     return between(self, end, cast_number(weight, dtypes.OF_NUMPY[self.dtype].wide))
 
 
 def between_by_tensor(self: np.ndarray, end: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    check_lerp("lerp_kernel_tensor", self, end=end, weight=weight)
+    if self.dtype.kind in "biu":
+        raise not_implemented("lerp_kernel_tensor", self)
     d = common([self, end, weight]).np
     return between(self.astype(d, copy=False), end.astype(d, copy=False), weight.astype(d, copy=False))
+
+
+def or_zeros(tangent: Any, of: Any) -> Any:
+    return F.zeros_like(of) if tangent is None else tangent
+
+
+def between_along(self: Any, end: Any, weight: Any, s: Any, e: Any, w: Any, result: Any) -> Any:
+    """The tangent of `lerp` with a tensor of weights."""
+    moved = None if s is None and e is None else F.lerp(or_zeros(s, self), or_zeros(e, end), weight)
+    return plus(moved, by(w, lambda: end - self))
 
 
 CPP_NAMES = {
@@ -95,11 +109,12 @@ CPP_NAMES = {
 }  # fmt: skip
 
 op("lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor",
-   pointwise(between_by_number, None, inplace_function=False),
+   pointwise(between_by_number, None, inplace_function=False, first=check_lerp,
+             jvp=along(lambda self, end, weight, s, e, result: F.lerp(or_zeros(s, self), or_zeros(e, end), weight))),
    self=lambda g, weight: g * (1 - conjugate(weight)),
    end=lambda g, weight: g * conjugate(weight))  # fmt: skip
 op("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor",
-   pointwise(between_by_tensor, None, inplace_function=False, out="exact"),
+   pointwise(between_by_tensor, None, inplace_function=False, out="exact", first=check_lerp, jvp=along(between_along)),
    self=lambda g, weight: g * (1 - weight).conj(),
    end=lambda g, weight: g * weight.conj(),
    weight=lambda g, self, end: g * (end - self).conj())  # fmt: skip
@@ -126,20 +141,33 @@ def plus_quotient(self: np.ndarray, tensor1: np.ndarray, tensor2: np.ndarray, va
     return self + cast_number(value, self.dtype) * tensor1 / tensor2
 
 
-def dividing(operands: Sequence[Any]) -> dtype:
-    """The common dtype. Raises RuntimeError where an integer would be divided by an integer."""
-    if all(common([v]).category < 2 for v in operands[1:]):
+def check_integers(self: Any, tensor1: Any, tensor2: Any, value: complex) -> None:
+    """Raises RuntimeError where an integer would be divided by an integer."""
+    if common([tensor1]).category < 2 and common([tensor2]).category < 2:
         raise RuntimeError(DIVIDED_INTEGERS)
-    return common(operands)
+
+
+def product_along(self: Any, one: Any, two: Any, value: complex, s: Any, t1: Any, t2: Any, result: Any) -> Any:
+    """The tangent of `addcmul`."""
+    return plus(plus(s, scaled(by(t1, lambda: two), value)), scaled(by(t2, lambda: one), value))
+
+
+def quotient_along(self: Any, one: Any, two: Any, value: complex, s: Any, t1: Any, t2: Any, result: Any) -> Any:
+    """The tangent of `addcdiv`."""
+    return minus(plus(s, scaled(over(t1, two), value)), scaled(over(by(t2, lambda: one / two), two), value))
+
+
+def scaled(tangent: Any, value: complex) -> Any:
+    return tangent if tangent is None or value == 1 else tangent * value
 
 
 op("addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
-   pointwise(plus_product, inplace_function=False),
+   pointwise(plus_product, inplace_function=False, jvp=along(product_along)),
    self=lambda g: g,
    tensor1=lambda g, tensor2, value: g * (tensor2 * value).conj(),
    tensor2=lambda g, tensor1, value: g * (tensor1 * value).conj())  # fmt: skip
 op("addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
-   pointwise(plus_quotient, dividing, inplace_function=False),
+   pointwise(plus_quotient, inplace_function=False, first=check_integers, jvp=along(quotient_along)),
    self=lambda g: g,
    tensor1=lambda g, tensor2, value: g * (value / tensor2).conj(),
    tensor2=lambda g, tensor1, tensor2, value: -g * (value * tensor1 / (tensor2 * tensor2)).conj())  # fmt: skip
