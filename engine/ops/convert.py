@@ -208,6 +208,8 @@ def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
         if dtype not in TYPE_STRINGS:
             raise ValueError(f"invalid type: '{dtype}'")
         dtype = TYPE_STRINGS[dtype]
+    if isinstance(dtype, builtin_type):  # FloatTensor and its kin
+        dtype = getattr(dtype, "dtype", None)
     if not isinstance(dtype, dtypes.dtype):
         raise TypeError("dtype must be a type, str, or dtype object")
     return converted(self, dtype, False, None)

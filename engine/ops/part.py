@@ -392,7 +392,7 @@ def from_strided(g: Any, geometry: Geometry, size: Shape, stride: Shape, storage
     shape, steps, offset = geometry
     at = offset if storage_offset is None else storage_offset
     if 0 in size or 0 in shape:
-        return F.zeros(shape, dtype=g.dtype) if isinstance(g, Tensor) else np.zeros(shape, g.dtype)
+        return F.new_zeros(g, shape) if isinstance(g, Tensor) else np.zeros(shape, g.dtype)
     for d in reversed(range(len(size))):
         if size[d] == 1:
             g = F.squeeze(g, d)
