@@ -10,7 +10,7 @@ import numpy as np
 
 from .graph import dense
 from .registry import F
-from .tensor import Tensor, root_of, wrap
+from .tensor import Tensor, root_of, strides_of, wrap
 
 if TYPE_CHECKING:
     from .walk import Walk
@@ -72,9 +72,9 @@ def _empty_as(leaf: np.ndarray, g: np.ndarray) -> np.ndarray:
 
 def _laid_out_as(g: np.ndarray, leaf: np.ndarray) -> bool:
     """PyTorch's layout contract: strides of a dense leaf, row-major otherwise."""
-    if leaf.flags.c_contiguous or not dense(leaf):
+    if (leaf.flags.c_contiguous and leaf.size) or not dense(leaf):
         return g.flags.c_contiguous
-    return all(n == 1 or a == b for n, a, b in zip(g.shape, g.strides, leaf.strides, strict=True))
+    return all(n == 1 or a == b for n, a, b in zip(g.shape, strides_of(g), strides_of(leaf), strict=True))
 
 
 def _copied_for(leaf: Tensor, g: np.ndarray) -> Tensor:
