@@ -859,8 +859,8 @@ def _expands(narrow: tuple[int, ...], wide: tuple[int, ...]) -> bool:
 
 
 def _wrapped(v: Any) -> Any:
-    if isinstance(v, np.ndarray):
-        return wrap(v, OF_NUMPY[v.dtype])
+    if isinstance(v, np.ndarray | np.generic):
+        return wrap(np.asarray(v), OF_NUMPY[v.dtype])
     return [_wrapped(x) for x in v] if isinstance(v, list) else v
 
 
