@@ -96,7 +96,7 @@ class _Off:
 
 def run(op: Any, values: list[Any]) -> Any:
     """Call `op` and give its results the tangents that follow from those of its arguments."""
-    _refuse_underived(op, "")
+    _refuse(op, "")
     with _Off():
         result = op.run(values)
         outs = list(result) if isinstance(result, tuple | list) else [result]
@@ -108,8 +108,10 @@ def run(op: Any, values: list[Any]) -> Any:
     return result
 
 
-def _refuse_underived(op: Any, suffix: str) -> None:
-    """Raises NotImplementedError for a call that PyTorch records without a formula."""
+def _refuse(op: Any, suffix: str) -> None:
+    """Raises NotImplementedError where there is no formula, before anything else is looked at."""
+    if op.family.jvp is None and not op.family.underived:
+        raise NotImplementedError(NO_FORMULA.format(name=op.schema.name))
     if op.family.underived:
         raise NotImplementedError(f"Trying to use forward AD with aten::{op.schema.name}{suffix} that does not support it.")
 
@@ -131,7 +133,7 @@ def carry(t: Tensor, tangent: Tensor) -> None:
 
 def run_inplace(op: Any, values: list[Any], needs: Any) -> Tensor:
     """The same for an op that writes into its first argument."""
-    _refuse_underived(op, "" if op.schema.is_inplace else "_")
+    _refuse(op, "" if op.schema.is_inplace else "_")
     into: Tensor = values[0]
     before = wrap(into._array.copy(), into._dtype)
     before._node, before._nr = into._node, into._nr
@@ -153,8 +155,6 @@ def run_inplace(op: Any, values: list[Any], needs: Any) -> Tensor:
 def _jvp(op: Any, values: list[Any], outs: list[Tensor]) -> list[Tensor | None]:
     """One tangent (or None) per result."""
     rule = op.family.jvp
-    if rule is None:
-        raise NotImplementedError(NO_FORMULA.format(name=op.schema.name))
     if callable(rule):
         got = rule(values, [_tangents_of(values[i]) for i in op.diff], outs)
         if op.family.plan == "pointwise":

@@ -198,7 +198,7 @@ op("index_select(Tensor self, int dim, Tensor index) -> Tensor",
 op("index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor",
    plain(index_add_kernel, inplace=True, inplace_function=False, apart=True, out=True, jvp=added_tangent),
    self=lambda g: g,
-   source=lambda g, dim, index, source, alpha: selected(g, dim, index, source.shape) * alpha)  # fmt: skip
+   source=lambda g, dim, index, source, alpha, source_dtype: real_stays_real(selected(g, dim, index, source.shape) * alpha, source_dtype))  # fmt: skip
 op("index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor",
    plain(index_copy_kernel, inplace=True, inplace_function=False, apart=True, out=True, jvp="linear"),
    self=lambda g, dim, index: F.index_fill(g, dim, index, 0),
@@ -286,11 +286,12 @@ op(
 
 
 @method
-def nonzero(input: Tensor, *args: Any, as_tuple: bool = False, **kwargs: Any) -> Any:
+def nonzero(*args: Any, as_tuple: bool = False, **kwargs: Any) -> Any:
     """Positions of what is not zero: one row each, or with `as_tuple` one tensor per dimension."""
     if not as_tuple:
-        return _rows(input, *args, **kwargs)
-    return F.unbind(_rows(input if input.ndim else F.unsqueeze(input, 0), *args, **kwargs), 1)
+        return _rows(*args, **kwargs)
+    first, *rest = args or (kwargs.pop("input"),)
+    return F.unbind(_rows(first if first.ndim else F.unsqueeze(first, 0), *rest, **kwargs), 1)
 
 
 _rows = FUNCTIONS["nonzero"]
