@@ -52,6 +52,12 @@ def shared_evenly(g: Any, self: Any, result: Any, self_dtype: Any) -> Any:
     return F.where(mask, g / F.sum(mask, dtype=counting(self_dtype)), F.zeros_like(self))
 
 
+def even_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
+    """The mean of the tangents of all elements that equal the result; of NaN there are none."""
+    mask = values[0] == outs[0]
+    return F.sum(mask * (tangents[0] / F.sum(mask)))
+
+
 def scaled_by_count(g: Any, mask: Any, dim: Any, self_dtype: Any) -> Any:
     """`g` where `mask` holds, divided by how often it does along `dim`; NaN where it never does."""
     return (g * mask) / F.sum(mask, dim, True, dtype=counting(self_dtype))
@@ -78,9 +84,9 @@ def amax_rule(g: Any, self: Any, self_dtype: Any, dim: Any, keepdim: bool, resul
 
 AGREES = agreeing("Expected the dtype for input and out to match, but got {self} for input's dtype and {out} for out's dtype.")
 op("amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor",
-   reduction(extreme_kernel("amax", np.maximum), out=AGREES), self=amax_rule)  # fmt: skip
+   reduction(extreme_kernel("amax", np.maximum), out=AGREES, complex_gradient=False), self=amax_rule)  # fmt: skip
 op("amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor",
-   reduction(extreme_kernel("amin", np.minimum), out=AGREES), self=amax_rule)  # fmt: skip
+   reduction(extreme_kernel("amin", np.minimum), out=AGREES, complex_gradient=False), self=amax_rule)  # fmt: skip
 
 
 # -- max, min: of everything, along a dimension, of two ------------------------------------------------------------------------
@@ -137,10 +143,10 @@ def even_rule(g: Any, self: Any, self_dtype: Any, result: Any) -> Any:
 
 op("max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
    reduction(along("max", np.argmax), out="matching"), self=dim_rule)  # fmt: skip
-op("max(Tensor self) -> Tensor", reduction(whole("max", np.maximum), out=whole_into), self=even_rule)
+op("max(Tensor self) -> Tensor", reduction(whole("max", np.maximum), out=whole_into, jvp=even_tangent), self=even_rule)
 op("min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
    reduction(along("min", np.argmin), out="matching"), self=dim_rule)  # fmt: skip
-op("min(Tensor self) -> Tensor", reduction(whole("min", np.minimum), out=whole_into), self=even_rule)
+op("min(Tensor self) -> Tensor", reduction(whole("min", np.minimum), out=whole_into, jvp=even_tangent), self=even_rule)
 
 
 @composite("max.other(Tensor self, Tensor other) -> Tensor", out="maximum")
@@ -194,11 +200,12 @@ def aminmax_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.n
     return op.compute(values)[1]
 
 
-def aminmax_rule(g_min: Any, g_max: Any, self: Any, self_dtype: Any, dim: int | None, keepdim: bool, min: Any, max: Any) -> Any:
+def aminmax_rule(g_min: Any, g_max: Any, max: Any, min: Any, self: Any, self_dtype: Any, dim: int | None, keepdim: bool) -> Any:
     parts = []
     for g, result in ((g_min, min), (g_max, max)):
         parts.append(amax_rule(g, self, self_dtype, dim, keepdim, result))
     return parts[0] + parts[1]
 
 
-op("aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)", reduction(aminmax_kernel, out=aminmax_into), self=aminmax_rule)
+op("aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)",
+   reduction(aminmax_kernel, out=aminmax_into), self=aminmax_rule)  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import OF_NUMPY, bool_, dtype, float32, get_default_dtype, int64, uint8
+from ..modes import is_grad_enabled
 from ..op import F, Op, op, reduction
 from ..out import matching
 from ..tensor import Tensor, in_range
@@ -190,9 +191,8 @@ def averaged_dtype(mine: dtype, to: dtype | None) -> dtype:
     found = to or mine
     if found.category < 2:
         which = "Input" if to is None else "Optional"
-        raise RuntimeError(
-            f"mean(): could not infer output dtype. {which} dtype must be either a floating point or complex dtype. Got: {found.scalar_name}"
-        )
+        must = f"{which} dtype must be either a floating point or complex dtype"
+        raise RuntimeError(f"mean(): could not infer output dtype. {must}. Got: {found.scalar_name}")
     return found
 
 
@@ -224,7 +224,12 @@ op("mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=
 
 # -- products --------------------------------------------------------------------------------------------------------------
 def prod_kernel(self: np.ndarray, dim: Any, keepdim: bool, dtype: dtype | None) -> np.ndarray:
-    return accumulated(np.multiply, self, dim, keepdim, summed_dtype(self, dtype))
+    to = summed_dtype(self, dtype)
+    if not to.low or not self.size or not self.ndim:
+        return accumulated(np.multiply, self, dim, keepdim, to)
+    given = cast(self, to.np)
+    flat = given.reshape(-1, 1) if dim is None else np.moveaxis(given, dim, 0)  # PyTorch rounds every step to 16 bits
+    return compact(np.ascontiguousarray(np.multiply.accumulate(flat, 0)[-1]), left(self.shape, axes(dim, self.ndim), keepdim))
 
 
 def product_of_others(self: Any, dim: int) -> Any:
@@ -239,22 +244,29 @@ def product_of_others(self: Any, dim: int) -> Any:
 
 
 def prod_rule(g: Any, self: Any, self_dtype: dtype, dtype: dtype | None, result: Any) -> Any:
-    """Divides where nothing is zero. Two zeros leave nothing of a first derivative, but not of a second one."""
     refuse_complex(self_dtype, dtype)
-    self = in_dtype(self, dtype)
+    return shares_of_product(*(in_dtype(x, dtype) for x in (g, self, result)))
+
+
+def shares_of_product(g: Any, self: Any, result: Any) -> Any:
+    """Divides where nothing is zero. Two zeros leave nothing of a first derivative, but not of a second one."""
     if not self.shape:
         return F.clone(g)
     zeros = int(F.sum(self == 0))
     if not zeros:
         return g * (result / self).conj()
-    if zeros > 1 and isinstance(g, np.ndarray):
-        return np.zeros(self.shape, g.dtype)
+    if zeros > 1 and (isinstance(g, np.ndarray) or not is_grad_enabled()):
+        return F.zeros_like(self)
     return (g * product_of_others(self.reshape((math.prod(self.shape),)), 0).conj()).reshape(tuple(self.shape))
 
 
 def prod_dim_rule(g: Any, self: Any, self_dtype: dtype, dim: int, keepdim: bool, dtype: dtype | None, result: Any) -> Any:
     refuse_complex(self_dtype, dtype)
-    self = in_dtype(self, dtype)
+    g, self, result = (in_dtype(x, dtype) for x in (g, self, result))
+    return shares_of_products(g, self, dim, keepdim, result)
+
+
+def shares_of_products(g: Any, self: Any, dim: int, keepdim: bool, result: Any) -> Any:
     if not self.shape:
         return F.clone(g)
     g, result = raised(g, dim, keepdim, self.shape), raised(result, dim, keepdim, self.shape)
@@ -263,10 +275,22 @@ def prod_dim_rule(g: Any, self: Any, self_dtype: dtype, dim: int, keepdim: bool,
     return g * product_of_others(self, dim % len(self.shape)).conj()
 
 
+def prod_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
+    """The sum of every tangent times the product of the other elements."""
+    (self, *_), result, tangent = values, outs[0], tangents[0].conj()
+    one, given = F.ones_like(result), F.to(self, result.dtype)
+    if len(values) == 2:
+        made = F.sum(shares_of_product(one, given, result) * tangent)
+    else:
+        dim, keepdim = values[1:3]
+        made = F.sum(shares_of_products(one, given, dim, keepdim, result) * tangent, dim, keepdim)
+    return made.conj() if result.is_complex() or not made.is_complex() else F.real(made)
+
+
 op("prod(Tensor self, *, ScalarType? dtype=None) -> Tensor",
-   reduction(lambda self, dtype: prod_kernel(self, None, False, dtype), out=False), self=prod_rule)  # fmt: skip
+   reduction(lambda self, dtype: prod_kernel(self, None, False, dtype), out=False, jvp=prod_tangent), self=prod_rule)  # fmt: skip
 op("prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-   reduction(prod_kernel, out=into), self=prod_dim_rule)  # fmt: skip
+   reduction(prod_kernel, out=into, jvp=prod_tangent), self=prod_dim_rule)  # fmt: skip
 
 
 # -- logsumexp -------------------------------------------------------------------------------------------------------------
@@ -298,7 +322,15 @@ def logsumexp_rule(g: Any, self: Any, dim: Any, keepdim: bool, result: Any) -> A
     return raised(g, dim, keepdim, self.shape) * F.exp(self - raised(result, dim, keepdim, self.shape)).conj()
 
 
-op("logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", reduction(logsumexp_kernel, out=logsumexp_into), self=logsumexp_rule)
+def logsumexp_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
+    """The mean of the tangents weighted by exp(self), scaled by the largest."""
+    self, dim, keepdim = values
+    weights = F.exp(self - F.amax(F.real(self) if self.is_complex() else self, dim, True) if self.numel() else self)
+    return F.sum(weights * tangents[0], dim, keepdim) / F.sum(weights, dim, keepdim)
+
+
+op("logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor",
+   reduction(logsumexp_kernel, out=logsumexp_into, jvp=logsumexp_tangent), self=logsumexp_rule)  # fmt: skip
 
 
 # -- truth and counts ------------------------------------------------------------------------------------------------------

@@ -49,11 +49,13 @@ def cumprod_rule(g: Any, self: Any, self_dtype: Any, dim: int, dtype: dtype | No
     """Divides where nothing is zero; else without dividing, in one pass for a first and in n for further derivatives."""
     if math.prod(self.shape) <= 1 or self.shape[dim] == 1:
         return g
-    refuse_complex(self_dtype, dtype)
     if dtype is not None and not self_dtype.low:
         g = F.to(g, self_dtype)
     zero = self == 0
-    if not int(F.sum(zero)):
+    zeros = int(F.sum(zero))
+    if not zeros or isinstance(g, np.ndarray):
+        refuse_complex(self_dtype, dtype)
+    if not zeros:
         return backwards_sum(result.conj() * g, dim) / self.conj()
     if isinstance(g, np.ndarray):
         return before_and_at_zeros(g, self.conj(), result.conj(), zero, dim % g.ndim)
@@ -85,11 +87,25 @@ def one_at_a_time(g: Any, self: Any, dim: int, k: int) -> Any:
     return F.sum(F.narrow(g, dim, k, n - k) * F.cat(parts, dim), dim, True)
 
 
+def cumprod_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
+    """Divides up to the first zero; from there on it is the product with the tangent in the place of that zero."""
+    (self, dim, dtype), tangent = values, tangents[0]
+    divided = F.cumsum(tangent / self, dim) * outs[0]
+    zero = self == 0
+    if not self.shape:
+        made = F.where(zero, tangent, divided)
+    else:
+        passed = F.cumsum(zero, dim)
+        replaced = F.cumprod(F.where(zero & (passed == 1), tangent, self), dim)
+        made = F.where(passed == 0, divided, replaced)
+    return F.to(made, dtype or self.dtype)
+
+
 op("cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
    reduction(scanned("cumsum", np.add), out=into, inplace=True, jvp="linear"),
    self=lambda g, dim: backwards_sum(g, dim))  # fmt: skip
 op("cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
-   reduction(scanned("cumprod", np.multiply), out=into, inplace=True), self=cumprod_rule)  # fmt: skip
+   reduction(scanned("cumprod", np.multiply), out=into, inplace=True, jvp=cumprod_tangent), self=cumprod_rule)  # fmt: skip
 
 
 # -- extremes --------------------------------------------------------------------------------------------------------------
@@ -128,9 +144,9 @@ def running_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.n
 
 
 op("cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)",
-   reduction(running("cummax", np.maximum), out=running_into), self=cum_extreme_rule)  # fmt: skip
+   reduction(running("cummax", np.maximum), out=running_into, complex_gradient=False), self=cum_extreme_rule)  # fmt: skip
 op("cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)",
-   reduction(running("cummin", np.minimum), out=running_into), self=cum_extreme_rule)  # fmt: skip
+   reduction(running("cummin", np.minimum), out=running_into, complex_gradient=False), self=cum_extreme_rule)  # fmt: skip
 
 
 # -- logcumsumexp ------------------------------------------------------------------------------------------------------------
@@ -186,4 +202,5 @@ def logcumsumexp_tangent(values: list[Any], tangents: list[Any], outs: list[Any]
 
 
 op("logcumsumexp(Tensor self, int dim) -> Tensor",
-   reduction(logcumsumexp_kernel, out=agreeing("expected scalar_type {self} but found {out}"), jvp=logcumsumexp_tangent), self=logcumsumexp_rule)  # fmt: skip
+   reduction(logcumsumexp_kernel, out=agreeing("expected scalar_type {self} but found {out}"), jvp=logcumsumexp_tangent),
+   self=logcumsumexp_rule)  # fmt: skip

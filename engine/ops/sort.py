@@ -13,7 +13,7 @@ from ..op import F, Op, composite, op, reduction
 from ..out import fit
 from ..strided import dense_strides, new
 from ..tensor import Tensor, in_range, strides_of
-from .extremes import even_rule, orderly, picked, selected
+from .extremes import even_rule, even_tangent, orderly, picked, selected
 from .reduce import axes, nonempty, refuse
 
 
@@ -47,7 +47,8 @@ def ranked_rule(g_values: Any, self_shape: Any, dim: int, indices: Any) -> Any:
     return selected(g_values, dim, indices, self_shape, True)
 
 
-op("sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)", reduction(sort_kernel, out="matching"), self=ranked_rule)
+op("sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)",
+   reduction(sort_kernel, out="matching"), self=ranked_rule)  # fmt: skip
 op("sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)",
    reduction(lambda self, stable, dim, descending: sort_kernel(self, dim, descending), out="matching"), self=ranked_rule)  # fmt: skip
 op("argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor",
@@ -130,7 +131,7 @@ def fit_kept(t: Tensor, result: np.ndarray, dim: int) -> None:
 
 
 op("kthvalue(Tensor self, int k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)",
-   reduction(kthvalue_kernel, out=kthvalue_into), self=dim_rule)  # fmt: skip
+   reduction(kthvalue_kernel, out=kthvalue_into, complex_gradient=False), self=dim_rule)  # fmt: skip
 
 
 # -- median ------------------------------------------------------------------------------------------------------------------
@@ -161,7 +162,8 @@ def median_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.nd
     mine, (first, second) = values[0]._dtype, (t._dtype for t in outs)
     where = "(while checking arguments for median)"
     if second is not int64:
-        raise RuntimeError(f"Expected tensor for argument #1 'indices' to have scalar type Long; but got {type_name(second)} instead {where}")
+        found = f"but got {type_name(second)} instead"
+        raise RuntimeError(f"Expected tensor for argument #1 'indices' to have scalar type Long; {found} {where}")
     if first is not mine:
         raise RuntimeError(
             "Expected tensor for 'values' to have the same type as tensor for argument #2 'self'; "
@@ -184,7 +186,9 @@ def median_whole(ignore: bool) -> Any:
     return kernel
 
 
-op("median(Tensor self) -> Tensor", reduction(median_whole(False), out=False), self=even_rule)
-op("median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", reduction(median_dim(False), out=median_into), self=dim_rule)
-op("nanmedian(Tensor self) -> Tensor", reduction(median_whole(True), out=False), self=even_rule)
-op("nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", reduction(median_dim(True), out=median_into), self=dim_rule)
+op("median(Tensor self) -> Tensor", reduction(median_whole(False), out=False, complex_gradient=False, jvp=even_tangent), self=even_rule)
+op("median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
+   reduction(median_dim(False), out=median_into, complex_gradient=False), self=dim_rule)  # fmt: skip
+op("nanmedian(Tensor self) -> Tensor", reduction(median_whole(True), out=False, complex_gradient=False, jvp=even_tangent), self=even_rule)
+op("nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
+   reduction(median_dim(True), out=median_into, complex_gradient=False), self=dim_rule)  # fmt: skip

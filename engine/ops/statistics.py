@@ -181,7 +181,9 @@ def unbiased_forms(name: str, returns: str, **words: Any) -> None:
         self, dim, unbiased, keepdim = values
         return variance_into(general, [self, dim, int(unbiased), keepdim], outs)
 
-    @composite(f"{name}.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> {returns}", out=into if not words else False, **words)
+    signature = f"{name}.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> {returns}"
+
+    @composite(signature, out=into if not words else False, **words)
     def along(self: Any, dim: Any, unbiased: bool, keepdim: bool) -> Any:
         return general.run([self, dim, int(unbiased), keepdim])
 
@@ -277,8 +279,31 @@ def vector_norm_rule(g: Any, self: Any, self_dtype: Any, ord: Any, dim: Any, kee
     return F.sgn(self) * sizes ** (p - 1) * scale if p < 2 else self * sizes ** (p - 2) * scale
 
 
+def vector_norm_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
+    """Zero where the norm is zero, except for orders below 1; the infinity norms share evenly."""
+    (self, ord, dim, keepdim, _), result = values, outs[0]
+    p, tangent = float(ord), tangents[0].conj()
+    if p == 0:
+        return F.zeros_like(result)
+    if p == 2:
+        made = F.sum(F.real(self * tangent), dim, keepdim)
+        return F.masked_fill(F.to(made / result, made.dtype), result == 0, 0)
+    along, sizes = F.real(F.sgn(self) * tangent), F.abs(self)
+    if p == 1:
+        return F.sum(along, dim, keepdim)
+    if math.isinf(p):
+        top = raised(result, dim, keepdim, tuple(self.shape))
+        mask = (sizes == top) | ((self != self) & (top != top))
+        return F.sum(along * F.to(mask, result.dtype) / F.sum(mask, dim, True), dim, keepdim)
+    if p < 1:
+        return F.sum(F.masked_fill(sizes ** (p - 1), self == 0, 0) * along, dim, keepdim) * result ** (1 - p)
+    made = sizes ** (p - 1) * along if p < 2 else sizes ** (p - 2) * F.real(self * tangent)
+    return F.masked_fill(F.sum(made, dim, keepdim) / result ** (p - 1), result == 0, 0)
+
+
 op("linalg.vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-   reduction(vector_norm_kernel, out="matching", node="LinalgVectorNormBackward0"), self=vector_norm_rule)  # fmt: skip
+   reduction(vector_norm_kernel, out="matching", node="LinalgVectorNormBackward0", jvp=vector_norm_tangent),
+   self=vector_norm_rule)  # fmt: skip
 
 
 def norm(
