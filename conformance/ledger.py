@@ -22,6 +22,7 @@ from .badinput import BadInput, nearest
 PASS, GAP, VACUOUS, NONE = "pass", "gap", "vacuous", "-"
 STATES = (PASS, GAP, VACUOUS, NONE)
 UNEXPLAINED = "UNEXPLAINED"
+NOT_TRACED = "Not traced: "  # how a reason starts that says what differs and claims no cause
 LEDGER, GAPS = "ledger.csv", "gaps.toml"
 _REQUIRED = ("op", "property", "kind", "case", "why")
 _HEADER = """\
@@ -78,6 +79,11 @@ class Gap:
     @cached_property
     def explained(self) -> bool:
         return bool(self.why.strip()) and self.why.strip() != UNEXPLAINED
+
+    @cached_property
+    def traced(self) -> bool:
+        """Whether somebody found the cause."""
+        return self.explained and not self.why.startswith(NOT_TRACED)
 
     def block(self) -> str:
         """The entry as TOML."""
