@@ -177,10 +177,10 @@ def _ones(like: Any, one: bool) -> Any:
 
 def _of_extreme(at: Elements, g: Any, self: Any, src: Any, result: Any) -> tuple[Any, Any]:
     """Ties share evenly: PyTorch's convention."""
-    mine = as_number(self == result, g)
-    theirs = as_number(src == at.read(result, src.shape), g)
+    mine = as_number(F.eq(self, result), g)  # as ops, not operators: they lay their results out as PyTorch does
+    theirs = as_number(F.eq(src, at.read(result, src.shape)), g)
     shares = g / at.add(mine, theirs)
-    return mine * shares, theirs * at.read(shares, src.shape)
+    return F.mul(mine, shares), F.mul(theirs, at.read(shares, src.shape))
 
 
 def _of_product(at: Elements, g: Any, self: Any, src: Any, result: Any, include_self: bool) -> tuple[Any, Any]:
@@ -189,7 +189,7 @@ def _of_product(at: Elements, g: Any, self: Any, src: Any, result: Any, include_
     mine = g * at.reduce(masked, src, "prod", include_self) / masked
     is_zero = src == 0
     count = at.read(at.add(zeros(g, self.shape), as_number(is_zero, g)), src.shape)
-    single = as_number(is_zero, g) * as_number(count == 1, g) == 1
+    single = F.bitwise_and(is_zero, count == 1)
     others = at.reduce(self, F.masked_fill(src, single, 1), "prod", include_self)
     theirs = F.where(single, at.read(g * others, src.shape), at.read(g * result, src.shape) / F.masked_fill(src, is_zero, 1))
     return mine, theirs
