@@ -49,7 +49,7 @@ def selected(g: Any, dim: int, indices: Any, shape: tuple[int, ...], keepdim: bo
 def shared_evenly(g: Any, self: Any, result: Any, self_dtype: Any) -> Any:
     """`g` in equal parts to every element that equals `result`, NaN too: PyTorch's convention for a full reduction."""
     mask = (self == result) if bool(result == result) else (self != self)
-    return F.where(mask, g / F.sum(mask, dtype=counting(self_dtype)), F.zeros_like(self))
+    return F.masked_fill(F.new_zeros(self, tuple(self.shape)), mask, g / F.sum(mask, dtype=counting(self_dtype)))
 
 
 def even_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
@@ -60,7 +60,7 @@ def even_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any
 
 def scaled_by_count(g: Any, mask: Any, dim: Any, self_dtype: Any) -> Any:
     """`g` where `mask` holds, divided by how often it does along `dim`; NaN where it never does."""
-    return (g * mask) / F.sum(mask, dim, True, dtype=counting(self_dtype))
+    return F.div(F.mul(g, mask), F.sum(mask, dim, True, dtype=counting(self_dtype)))  # not `*`: this lays out as PyTorch does
 
 
 # -- amax, amin ------------------------------------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ def extreme_kernel(name: str, ufunc: np.ufunc) -> Callable[..., np.ndarray]:
 
 def amax_rule(g: Any, self: Any, self_dtype: Any, dim: Any, keepdim: bool, result: Any) -> Any:
     g, result = raised(g, dim, keepdim, self.shape), raised(result, dim, keepdim, self.shape)
-    return scaled_by_count(g, result == self, dim, self_dtype)
+    return scaled_by_count(g, F.eq(result, self), dim, self_dtype)
 
 
 AGREES = agreeing("Expected the dtype for input and out to match, but got {self} for input's dtype and {out} for out's dtype.")
@@ -204,7 +204,7 @@ def aminmax_rule(g_min: Any, g_max: Any, max: Any, min: Any, self: Any, self_dty
     parts = []
     for g, result in ((g_min, min), (g_max, max)):
         parts.append(amax_rule(g, self, self_dtype, dim, keepdim, result))
-    return parts[0] + parts[1]
+    return F.add(parts[0], parts[1])
 
 
 op("aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)",

@@ -151,10 +151,10 @@ def sum_dim_rule(g: Any, self_shape: tuple[int, ...], self_dtype: dtype, dim: An
 
 
 op("sum(Tensor self, *, ScalarType? dtype=None) -> Tensor",
-   reduction(lambda self, dtype: sum_kernel(self, None, False, dtype), out=False, jvp="linear"),
+   reduction(lambda self, dtype: sum_kernel(self, None, False, dtype), out=False, jvp="linear", moves=True),
    self=sum_rule)  # fmt: skip
 op("sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-   reduction(sum_kernel, jvp="linear", out=into),
+   reduction(sum_kernel, jvp="linear", out=into, moves=True),
    self=sum_dim_rule)  # fmt: skip
 
 
@@ -251,10 +251,10 @@ def prod_rule(g: Any, self: Any, self_dtype: dtype, dtype: dtype | None, result:
 def shares_of_product(g: Any, self: Any, result: Any) -> Any:
     """Divides where nothing is zero. Two zeros leave nothing of a first derivative, but not of a second one."""
     if not self.shape:
-        return F.clone(g)
+        return g
     zeros = int(F.sum(self == 0))
     if not zeros:
-        return g * (result / self).conj()
+        return F.mul(g, F.div(result, self).conj())
     if zeros > 1 and (isinstance(g, np.ndarray) or not is_grad_enabled()):
         return F.zeros_like(self)
     return (g * product_of_others(self.reshape((math.prod(self.shape),)), 0).conj()).reshape(tuple(self.shape))
@@ -268,11 +268,11 @@ def prod_dim_rule(g: Any, self: Any, self_dtype: dtype, dim: int, keepdim: bool,
 
 def shares_of_products(g: Any, self: Any, dim: int, keepdim: bool, result: Any) -> Any:
     if not self.shape:
-        return F.clone(g)
+        return g
     g, result = raised(g, dim, keepdim, self.shape), raised(result, dim, keepdim, self.shape)
     if not int(F.sum(self == 0)):
-        return g * (result / self).conj()
-    return g * product_of_others(self, dim % len(self.shape)).conj()
+        return F.mul(g, F.div(result, self).conj())
+    return F.mul(g, product_of_others(self, dim % len(self.shape)).conj())
 
 
 def prod_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:

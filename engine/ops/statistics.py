@@ -126,10 +126,10 @@ def var_rule(g: Any, self: Any, dim: Any, correction: Any, keepdim: bool) -> Any
         freedom = math.prod(shape) - by
         if freedom <= 0:
             return g * F.where(self == F.mean(self), math.nan, math.inf)
-        return (2.0 / freedom) * g * (self - F.mean(self))
+        return F.mul((2.0 / freedom) * g, F.sub(self, F.mean(self)))
     freedom = factor(shape, dim) - by
     scale = 2.0 / freedom if freedom else math.inf
-    return scale * raised(g, dim, keepdim, shape) * (self - F.mean(self, dim, True))
+    return F.mul(scale * raised(g, dim, keepdim, shape), F.sub(self, F.mean(self, dim, True)))
 
 
 def std_rule(g: Any, self: Any, dim: Any, correction: Any, keepdim: bool, result: Any) -> Any:
@@ -153,16 +153,16 @@ def std_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> list
 def mean_part(g: Any, self: Any, dim: Any, keepdim: bool) -> Any:
     shape = tuple(self.shape)
     if dim is None:
-        return F.expand(g.reshape((1,) * len(shape)), shape) / math.prod(shape)
-    return F.expand(raised(g, dim, keepdim, shape), shape) / math.prod(shape[d] for d in axes(dim, len(shape)))
+        return F.div(F.expand(g.reshape((1,) * len(shape)), shape), math.prod(shape))
+    return F.div(F.expand(raised(g, dim, keepdim, shape), shape), math.prod(shape[d] for d in axes(dim, len(shape))))
 
 
 def var_mean_rule(g_result0: Any, g_result1: Any, self: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
-    return var_rule(g_result0, self, dim, correction, keepdim) + mean_part(g_result1, self, dim, keepdim)
+    return F.add(var_rule(g_result0, self, dim, correction, keepdim), mean_part(g_result1, self, dim, keepdim))
 
 
 def std_mean_rule(g_result0: Any, g_result1: Any, self: Any, dim: Any, correction: Any, keepdim: bool, result0: Any) -> Any:
-    return std_rule(g_result0, self, dim, correction, keepdim, result0) + mean_part(g_result1, self, dim, keepdim)
+    return F.add(std_rule(g_result0, self, dim, correction, keepdim, result0), mean_part(g_result1, self, dim, keepdim))
 
 
 ONE = "(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor"
@@ -260,23 +260,26 @@ def vector_norm_kernel(self: np.ndarray, ord: Any, dim: Any, keepdim: bool, dtyp
 
 
 def vector_norm_rule(g: Any, self: Any, self_dtype: Any, ord: Any, dim: Any, keepdim: bool, result: Any) -> Any:
-    """Zero at zero, equal shares to the largest elements of the infinity norms: PyTorch's subgradients."""
+    """Zero at zero, equal shares to the largest elements of the infinity norms: PyTorch's subgradients.
+
+    Written with `F.mul` where the layout of a product shows: NumPy's operators choose other strides.
+    """
     p = float(ord)
     if p == 0:
         return None
     g, result = raised(g, dim, keepdim, self.shape), raised(result, dim, keepdim, self.shape)
     if p == 1:
-        return F.sgn(self) * g
+        return F.mul(F.sgn(self), g)
     if p == 2:
-        return g * F.masked_fill(self / result, result == 0, 0)
+        return F.mul(g, F.masked_fill(F.div(self, result), result == 0, 0))
     sizes = F.abs(self)
     if math.isinf(p):
         mask = (sizes == result) | (sizes != sizes)
-        return F.sgn(self) * ((g / F.sum(mask, dim, True, dtype=counting(self_dtype))) * mask)
+        return F.mul(F.sgn(self), F.mul(g / F.sum(mask, dim, True, dtype=counting(self_dtype)), mask))
     if p < 1:
-        return F.sgn(self) * F.masked_fill(sizes ** (p - 1), self == 0, 0) * g * result ** (1 - p)
+        return F.mul(F.mul(F.mul(F.sgn(self), F.masked_fill(sizes ** (p - 1), self == 0, 0)), g), result ** (1 - p))
     scale = F.masked_fill(g / result ** (p - 1), result == 0, 0)
-    return F.sgn(self) * sizes ** (p - 1) * scale if p < 2 else self * sizes ** (p - 2) * scale
+    return F.mul(F.mul(F.sgn(self), sizes ** (p - 1)) if p < 2 else F.mul(self, sizes ** (p - 2)), scale)
 
 
 def vector_norm_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
