@@ -70,7 +70,7 @@ class Overloads:
         if kind.startswith("inplace"):
             return Form(self.name + "_", [o for o in self.ops if o.family.inplace], "method" if kind == "inplace" else "function", True)
         having = [o for o in self.ops if (o.family.function if kind == "function" else o.family.method)]
-        return Form(self.name, having or self.ops, kind, False)
+        return Form(self.path.replace(".", "_"), having or self.ops, kind, False)  # as PyTorch's parser calls it: linalg_vector_norm
 
     def _python_call(self, *args: Any, **kwargs: Any) -> Any:
         """PyTorch's `nn.functional` is Python: errors of arguments are Python's own."""

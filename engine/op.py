@@ -61,7 +61,7 @@ class Family:
 
     `promotes` names the arguments that take part in promotion (None: every Tensor argument); `function` and `method`
     say which forms exist, `operator` the Python operator ("mul" for `*`), `jvp` the rule of forward mode. In a composite
-    `inplace` is the body of its in-place form. `wide_numbers`: in 16-bit arithmetic a number is not rounded to 16 bits first.
+    `inplace` is the body of its in-place form; elsewhere it may be a function that looks at the arguments of that form first. `wide_numbers`: in 16-bit arithmetic a number is not rounded to 16 bits first.
     `out` may say what dtype the target must have, as a word or a text of `engine.out`; in a composite it may name the op whose form it is. `inplace_function`: the in-place form is a function, too.
     `overlaps`: a write may go to a tensor whose elements share memory. `flips`: the view reads as the "conj" or the "neg" of its source. `constants` names arguments that may not require grad.
     `into`: the kernel for the in-place form, which writes to the array it gets first. `complex_gradient`: False where a complex result may not require grad.
@@ -452,6 +452,8 @@ class Op:
     def write_into(self, into: Tensor, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:
         if self.family.first is not None:
             self.family.first(*values)
+        if callable(self.family.inplace):
+            self.family.inplace(*values)
         if self.broadcasts:
             check_no_overlap(into._array)
         if self.family.into is not None and type(into) is not Lazy:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import OF_NUMPY, dtype, int64
+from ..dtypes import OF_NUMPY, PROMOTED, dtype, int64
 from ..op import F, Op, op, reduction
-from ..tensor import Tensor, in_range
+from ..tensor import CPP_NAMES, Tensor, in_range
+from ..views import check_cast
 from .convert import cast
 from .extremes import orderly
 from .reduce import agreeing, into, refuse, refuse_complex, summed_dtype
@@ -38,6 +39,13 @@ def scanned(name: str, ufunc: np.ufunc) -> Callable[..., np.ndarray]:
     return kernel
 
 
+def same_dtype(self: Tensor, dim: int, dtype: dtype | None) -> None:
+    """What the in-place forms ask first. Raises RuntimeError where the result would have another dtype."""
+    if dtype is not None and dtype is not self._dtype:
+        names = CPP_NAMES[self._dtype.scalar_name], CPP_NAMES[dtype.scalar_name]
+        raise RuntimeError(f"Bad in-place call: input tensor dtype {names[0]} and output tensor dtype {names[1]} should match")
+
+
 def backwards_sum(g: Any, dim: int) -> Any:
     """For every element the sum of it and all later ones."""
     if math.prod(g.shape) <= 1 or g.shape[dim] == 1:
@@ -45,17 +53,22 @@ def backwards_sum(g: Any, dim: int) -> Any:
     return F.flip(F.cumsum(F.flip(g, (dim,)), dim), (dim,))
 
 
+def in_operand_dtype(g: Any, self_dtype: dtype, dtype: dtype | None) -> Any:
+    """The gradient in the operand's dtype, where the result has another."""
+    return g if dtype is None or (self_dtype.low and not dtype.is_complex) else F.to(g, self_dtype)
+
+
 def cumprod_rule(g: Any, self: Any, self_dtype: Any, dim: int, dtype: dtype | None, result: Any) -> Any:
     """Divides where nothing is zero; else without dividing, in one pass for a first and in n for further derivatives."""
+    g = in_operand_dtype(g, self_dtype, dtype)
     if math.prod(self.shape) <= 1 or self.shape[dim] == 1:
         return g
-    if dtype is not None and not self_dtype.low:
-        g = F.to(g, self_dtype)
     zero = self == 0
     zeros = int(F.sum(zero))
-    if not zeros or isinstance(g, np.ndarray):
-        refuse_complex(self_dtype, dtype)
+    if zeros and isinstance(g, np.ndarray) and dtype is not None:  # PyTorch multiplies a gradient of the operand's dtype in place
+        check_cast(PROMOTED[self_dtype, dtype], self_dtype)
     if not zeros:
+        refuse_complex(self_dtype, dtype)
         return backwards_sum(result.conj() * g, dim) / self.conj()
     if isinstance(g, np.ndarray):
         return before_and_at_zeros(g, self.conj(), result.conj(), zero, dim % g.ndim)
@@ -102,10 +115,10 @@ def cumprod_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> 
 
 
 op("cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
-   reduction(scanned("cumsum", np.add), out=into, inplace=True, jvp="linear"),
-   self=lambda g, dim: backwards_sum(g, dim))  # fmt: skip
+   reduction(scanned("cumsum", np.add), out=into, inplace=same_dtype, jvp="linear"),
+   self=lambda g, self_dtype, dim, dtype: backwards_sum(in_operand_dtype(g, self_dtype, dtype), dim))  # fmt: skip
 op("cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
-   reduction(scanned("cumprod", np.multiply), out=into, inplace=True, jvp=cumprod_tangent), self=cumprod_rule)  # fmt: skip
+   reduction(scanned("cumprod", np.multiply), out=into, inplace=same_dtype, jvp=cumprod_tangent), self=cumprod_rule)  # fmt: skip
 
 
 # -- extremes --------------------------------------------------------------------------------------------------------------

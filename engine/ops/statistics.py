@@ -230,7 +230,7 @@ def check_order(self: np.ndarray, ord: Any, dim: Any) -> None:
     if dim is None or len(dim) == 0:
         raise RuntimeError(f"{shown} an empty tensor because the operation does not have an identity")
     for d in dim:
-        if not self.shape[d]:
+        if -self.ndim <= d < self.ndim and not self.shape[d]:
             raise RuntimeError(f"{shown} the dimension {d}because this dimension is empty and the operation does not have an identity")
 
 
@@ -309,6 +309,20 @@ op("linalg.vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim
    self=vector_norm_rule)  # fmt: skip
 
 
+def matrix_norm_missing(input: Tensor, p: str, dims: Sequence[int]) -> Exception:
+    """PyTorch's refusal of a matrix norm, or that there are none here."""
+    name = "linalg.matrix_norm"
+    if p not in ("fro", "nuc"):
+        return RuntimeError(f"{name}: Order {p} not supported.")
+    if input._dtype.category < 2:
+        return RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {input._dtype.scalar_name}")
+    if input.ndim < 2:
+        return RuntimeError(f"{name}: The input tensor A must have at least 2 dimensions.")
+    if len(dims) != 2:
+        return RuntimeError(f"{name}: dim must be a 2-tuple. Got {' '.join(map(str, dims))}")
+    return NotImplementedError("norm: the nuclear norm of a matrix is not implemented")
+
+
 def norm(
     input: Tensor,
     p: float | str | None = "fro",
@@ -318,10 +332,12 @@ def norm(
     dtype: dtype | None = None,
 ) -> Tensor:
     """The vector norm of order `p` over `dim`; a matrix norm where `p` is "nuc", or "fro" of more than two dimensions."""
+    if not isinstance(input, Tensor):  # PyTorch asks for the layout before it parses anything
+        raise AttributeError(f"'{type(input).__name__}' object has no attribute 'layout'")
     dims = [dim] if isinstance(dim, int) else dim
     more = {"dtype": dtype} if out is None else {"dtype": dtype, "out": out}
     if isinstance(p, str) and (p != "fro" or (dims is not None and len(dims) > 2)):
-        return FUNCTIONS["linalg.matrix_norm"](input, p, list(range(input.ndim)) if dims is None else dims, keepdim, **more)
+        raise matrix_norm_missing(input, p, list(range(input.ndim)) if dims is None else dims)
     return FUNCTIONS["linalg.vector_norm"](input, 2 if p == "fro" else 2.0 if p is None else p, dims, keepdim, **more)
 
 
