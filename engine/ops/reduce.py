@@ -319,7 +319,7 @@ def logsumexp_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np
 
 
 def logsumexp_rule(g: Any, self: Any, dim: Any, keepdim: bool, result: Any) -> Any:
-    return raised(g, dim, keepdim, self.shape) * F.exp(self - raised(result, dim, keepdim, self.shape)).conj()
+    return F.mul(raised(g, dim, keepdim, self.shape), F.exp(F.sub(self, raised(result, dim, keepdim, self.shape))).conj())
 
 
 def logsumexp_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
