@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 TYPES = (
     "cpu", "cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve", "fpga", "maia", "xla", "lazy", "vulkan", "mps", "meta", "hpu", "mtia",
     "privateuseone",

@@ -10,14 +10,13 @@ from . import dtypes
 from .tensor import Tensor, address, root_of, wrap
 
 
-
 def negative(array: np.ndarray) -> np.ndarray:
     if array.dtype == np.bool_:
         raise NotImplementedError("\"neg_cpu\" not implemented for 'Bool'")
     return np.negative(array)
 
 
-FLIPS = {"conj": np.conj, "neg": negative}
+FLIPS: dict[str, Any] = {"conj": np.conj, "neg": negative}
 
 
 class Lazy(Tensor):
@@ -33,7 +32,7 @@ class Lazy(Tensor):
     __class__ = Tensor  # type: ignore[assignment]  # it is one to every question but `type`
 
     @property
-    def _array(self) -> np.ndarray:  # type: ignore[override]
+    def _array(self) -> np.ndarray:
         return flipped(self._stored, self._flips)
 
     @_array.setter

@@ -76,7 +76,7 @@ class Family:
     kernel: Callable[..., Any]
     promote: Promote | None = None
     promotes: tuple[str, ...] | None = None
-    out: bool | str | Callable[..., Any] = False
+    out: Any = False
     inplace: bool | Callable[..., Any] = False
     inplace_function: bool = True
     method: bool = True
@@ -99,7 +99,7 @@ class Family:
     jvp: str | Callable[..., Any] | None = "transpose"
 
 
-def pointwise(kernel: Callable[..., Any], promote: Promote = common, **words: Any) -> Family:
+def pointwise(kernel: Callable[..., Any], promote: Promote | None = common, **words: Any) -> Family:
     """Elementwise with broadcasting; has in-place and `out=` forms."""
     return Family("pointwise", kernel, promote, **{"out": True, "inplace": True, "jvp": "pointwise", **words})
 
@@ -382,7 +382,7 @@ class Op:
         for i, t in live:
             t._node, t._nr = node, i
 
-    def make_node(self, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...]) -> OpNode:
+    def make_node(self, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...]) -> Any:
         """The node of this call; `outs` are read for what rules want of them."""
         if self.family.underived:
             return Underived(self, values, outs, needs)
@@ -421,7 +421,7 @@ class Op:
             kept.nr = i
             return kept
         v = values[i]
-        if kind == TENSOR or kind == TENSORS:
+        if kind in (TENSOR, TENSORS):
             for t in v if kind == TENSORS else (v,):
                 if isinstance(t, Tensor) and t._counter is None:
                     raise RuntimeError(INFERENCE_SAVED)
@@ -459,7 +459,7 @@ class Op:
         if self.family.into is not None and type(into) is not Lazy:
             return self._written(into, values, needs)
         try:
-            dtype, [result] = self.compute(values)
+            _, [result] = self.compute(values)
         except RuntimeError as error:  # PyTorch looks at the target before it looks for a kernel
             self.check_target(into, values, isinstance(error, NotImplementedError))
             raise

@@ -91,6 +91,7 @@ class Tensor:
         __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __floordiv__ = __mod__ = __pow__ = _operator
         __matmul__ = __and__ = __or__ = __xor__ = __lt__ = __le__ = __gt__ = __ge__ = __getitem__ = _operator
         def __neg__(self) -> Any: ...
+        def __eq__(self, other: Any) -> Any: ...
 
     # -- geometry ---------------------------------------------------------------------------------------------------
     @readonly

@@ -44,7 +44,8 @@ def _other_dim(src, draft):
 
 def _parts(src, draft):
     """Sizes that sum up to the length of the dimension drawn first."""
-    left, parts = draft._sides["split"], []
+    left = draft._sides["split"]
+    parts: list[int] = []
     while left and len(parts) < 4:
         parts.append(src.u8() % (left + 1))
         left -= parts[-1]

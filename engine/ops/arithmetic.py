@@ -32,7 +32,7 @@ def not_implemented(kernel: str, array: np.ndarray) -> NotImplementedError:
     return NotImplementedError(f"\"{kernel}\" not implemented for '{dtypes.OF_NUMPY[array.dtype].scalar_name}'")
 
 
-def binary(kernel: Callable[..., Any], promote: Promote = common, **words: Any) -> Family:
+def binary(kernel: Callable[..., Any], promote: Promote | None = common, **words: Any) -> Family:
     """An elementwise op of two tensors: its in-place form is a method alone."""
     return pointwise(kernel, promote, **{"inplace_function": False, **words})
 
@@ -112,7 +112,7 @@ def cast_number(value: complex, dtype: np.dtype) -> np.ndarray:
     return np.asarray(value).astype(dtype)
 
 
-def _holds(dtype: np.dtype, value: float) -> bool:
+def _holds(dtype: np.dtype, value: Any) -> bool:
     """True where a real number is in the dtype's range; unsigned integers take negative numbers as far down."""
     if dtype.kind not in "iu":
         return not math.isfinite(value) or abs(value) <= float(ml_dtypes.finfo(dtype).max)
@@ -399,7 +399,7 @@ def refuse_complex_abs(self: np.ndarray) -> np.ndarray:
 
 def abs_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
     """The absolute value for `out=`, which for complex numbers is cast, and for real ones must be of their dtype."""
-    dtype, results = op.compute(values)
+    _, results = op.compute(values)
     found = dtypes.OF_NUMPY[results[0].dtype]
     if values[0].dtype.is_complex and not outs[0].dtype.is_complex:
         check_cast(found, outs[0].dtype)

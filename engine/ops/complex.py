@@ -13,7 +13,7 @@ from ..op import F, composite, op, plain, view, write
 from ..strided import copied, laid_out, strided
 from ..tensor import Tensor, address, method, root_of, strides_of
 
-PAIRS = {np.dtype(np.float32): np.dtype(np.complex64), np.dtype(np.float64): np.dtype(np.complex128)}
+PAIRS: dict[np.dtype, np.dtype] = {np.dtype(np.float32): np.dtype(np.complex64), np.dtype(np.float64): np.dtype(np.complex128)}
 
 
 def as_real(self: np.ndarray) -> np.ndarray:

@@ -323,11 +323,11 @@ def spaced(start: Any, end: Any, steps: int, dtype: dtype) -> np.ndarray:
         upper = (last - step * (steps - at - 1).astype(np.float32)).astype(np.int64)
         return np.where(at < steps // 2, lower, upper).astype(dtype.np)
     kind = dtype.np.type
-    first, last = element(start, dtype.np)[()], element(end, dtype.np)[()]
+    low, high = element(start, dtype.np)[()], element(end, dtype.np)[()]
     real = dtype.to_real().np.type  # 16-bit floats are rounded after every operation
-    step = kind((last - first) / real(max(steps - 1, 1)))
+    step = kind((high - low) / real(max(steps - 1, 1)))
     at = np.arange(steps)
-    lower, upper = first + step * at.astype(real), last - step * (steps - at - 1).astype(real)
+    lower, upper = low + step * at.astype(real), high - step * (steps - at - 1).astype(real)
     return np.where(at < steps // 2, lower, upper).astype(dtype.np)
 
 

@@ -324,7 +324,7 @@ def __repr__(self: Tensor, *, tensor_contents: str | None = None) -> str:
     return printing.tensor_text(self._array, self._dtype, requires_grad=self.requires_grad, grad_fn_name=name)
 
 
-Tensor.__str__ = __repr__  # type: ignore[method-assign,assignment]
+Tensor.__str__ = __repr__  # type: ignore[method-assign]
 
 NOT_A_LEAF = (
     "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you were attempting "

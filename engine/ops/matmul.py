@@ -15,7 +15,6 @@ from ..promotion import Promote
 from ..tensor import CPP_NAMES, Tensor
 from .arithmetic import cast_number, not_implemented
 
-
 # -- what dtypes and shapes go together ----------------------------------------------------------------------------------
 Check = Callable[[Sequence[Any]], None]
 

@@ -315,7 +315,7 @@ def logsumexp_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np
     target = outs[0]._dtype
     if target.category < 2:
         raise RuntimeError(f"logsumexp(): Expected floating point type for result tensor, but got: {target.scalar_name}")
-    return [logsumexp_kernel(values[0]._array, *values[1:], target)]
+    return [logsumexp_kernel(values[0]._array, values[1], values[2], target)]
 
 
 def logsumexp_rule(g: Any, self: Any, dim: Any, keepdim: bool, result: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 from ..op import F, Family, op, pointwise
 from ..promotion import only, without_complex
 
+
 def rounded(kernel: Any, name: str) -> Family:
     """A rounding of real numbers; integers are returned as they are."""
     promote = only("integer real", f"{name}_vml_cpu", without_complex(f"{name} is not supported for complex inputs"))

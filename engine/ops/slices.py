@@ -12,7 +12,7 @@ from ..layout import laid_out, walk_order
 from ..number import converted
 from ..op import F, op, plain
 from ..strided import dense_strides
-from ..tensor import Tensor, in_range, method, strides_of, wrap
+from ..tensor import in_range, method, strides_of, wrap
 from .index import add_at, along, expanded, kept, real_stays_real, within, word, zeros
 
 # -- whole slices along a dimension ------------------------------------------------------------------------------------
