@@ -126,6 +126,9 @@ class Trial:
         )
 
 
+PATIENCE = 20  # how many times the asked number of cases a cell may draw while nothing was compared yet
+
+
 def run_cell(
     op: str | Declaration,
     property: str,
@@ -147,7 +150,7 @@ def run_cell(
             result.failures, result.status = [broken], "fail"
             return result
         cases = stream(trial.build, zlib.crc32(f"{trial.op.key}::{property}".encode()) + seed)
-        for _ in range(examples):
+        for result.examples in range(1, 1 + PATIENCE * examples):
             case, raw = next(cases)
             made = trial.run(case)
             result.comparisons += made.observed
@@ -157,10 +160,12 @@ def run_cell(
             for found in made.differences:
                 if found.kind not in worst or len(raw) < len(worst[found.kind][0]):
                     worst[found.kind] = (raw, case, found)
+            if result.examples >= examples and (result.comparisons or worst):
+                break
         for kind, (raw, case, found) in worst.items():
             case, found = _shrunk(trial, kind, raw, case, found) if shrink else (case, found)
             result.failures.append(trial.failure(case, found))
-    result.examples, result.verdicts, result.census = examples, dict(verdicts), dict(census)
+    result.verdicts, result.census = dict(verdicts), dict(census)
     result.status = "fail" if worst else "pass" if result.comparisons else "vacuous"
     result.seconds = time.process_time() - started
     return result

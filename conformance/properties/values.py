@@ -75,7 +75,7 @@ def _start(B: Backend, x: Any, t: Any) -> int | None:
     return start if reach and 0 <= start < reach * x.element_size() else None
 
 
-@prop(lambda op: op.spec.contents, script="print(repr(result))")
+@prop(lambda op: op.spec.contents and "Tensor" in op.schema.returns, script="print(repr(result))")
 def repr(B: Backend, op: Declaration, case: Case) -> See:
     """The printed text of results is PyTorch's, with dtype, requires_grad and grad_fn."""
     for i, t in enumerate(_printable(B, op, case, True)):
