@@ -20,7 +20,7 @@ from ..schema import Schema, parse
 from ..strided import dense_strides, new, row_major, span
 from ..tensor import Tensor, strides_of
 from ..views import bump
-from .convert import cast, element, steps_for
+from .convert import C_NAMES, cast, element, steps_for
 
 OPTIONS = "ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None"
 PINNED = "pin_memory=True requires a CUDA or other accelerator backend; no pinned memory allocator is available on this system."
@@ -302,12 +302,21 @@ def range_step(start: Any, end: Any, step: Any, dtype: Any, layout: Any, device:
 def linspace(start: Any, end: Any, steps: int, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
-    if dtype is None:
-        dtype = dtypes.get_default_dtype()
-        dtype = dtype.to_complex() if isinstance(start, complex) or isinstance(end, complex) else dtype
+    dtype = spaced_dtype(start, end, dtype, "linspace")
     if dtype.category == 0 and steps > 1:
         raise NotImplementedError("\"linspace_cpu\" not implemented for 'Bool'")
     return spaced(start, end, steps, dtype)
+
+
+def spaced_dtype(start: Any, end: Any, given: dtype | None, name: str) -> dtype:
+    """The dtype given, or the default one that holds both bounds. Raises RuntimeError where complex bounds are to become real."""
+    default = dtypes.get_default_dtype()
+    if not isinstance(start, complex) and not isinstance(end, complex):
+        return given or default
+    found = default.to_complex()
+    if given is not None and not given.is_complex:
+        raise RuntimeError(f"torch.{name}(): inferred dtype {C_NAMES[found.name]} can't be safely cast to passed dtype {given.scalar_name}")
+    return given or found
 
 
 def spaced(start: Any, end: Any, steps: int, dtype: dtype) -> np.ndarray:
@@ -335,18 +344,19 @@ def powers(start: Any, end: Any, steps: int, base: float, dtype: dtype | None) -
     """`base` to the power of evenly spaced values."""
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
-    if dtype is None:
-        dtype = dtypes.get_default_dtype()
-        dtype = dtype.to_complex() if isinstance(start, complex) or isinstance(end, complex) else dtype
+    dtype = spaced_dtype(start, end, dtype, "logspace")
     if dtype.category == 0 and steps > 1:
         raise NotImplementedError("\"logspace_cpu\" not implemented for 'Bool'")
-    if steps <= 1:
-        return np.full(steps, cast(np.asarray(np.power(base, element(start, dtype.np).astype(np.float64))), dtype.np))
+    if steps == 0:
+        return np.empty(0, dtype.np)
+    if steps == 1:
+        return np.full(1, element((np.complex128 if dtype.category == 3 else np.float64)(base) ** start, dtype.np))
     if dtype.category == 1:
-        step = np.float32((int(end) - int(start)) / (steps - 1))
+        first, last = int(element(start, dtype.np)), int(element(end, dtype.np))
+        step = np.float32(last - first) / np.float32(steps - 1)
         at = np.arange(steps).astype(np.float32)
-        upward = np.float32(start) + step * at, np.float32(end) - step * (steps - 1 - at)
-        return cast(np.power(np.float32(base), np.where(at < steps // 2, *upward)), dtype.np)
+        exponents = np.where(at < steps // 2, np.float32(first) + step * at, np.float32(last) - step * (steps - 1 - at))
+        return cast(np.power(np.float64(base), exponents.astype(np.float64)), dtype.np)
     exponents = spaced(start, end, steps, dtype).astype(dtype.wide)
     return cast(np.power(exponents.dtype.type(base), exponents), dtype.np)
 
@@ -356,26 +366,26 @@ def logspace(start: Any, end: Any, steps: int, base: float, dtype: Any, layout: 
     return powers(start, end, steps, base, dtype)
 
 
-def _end(value: Any, name: str, side: str) -> Any:
-    """A Python number from a 0-dim tensor given for a bound."""
-    if not isinstance(value, np.ndarray):
-        return value
-    if value.ndim:
-        dims = {"start": 0, "end": 0} | {side: value.ndim}
-        raise RuntimeError(f"{name} only supports 0-dimensional start and end tensors, but got {side} with {dims[side]} dimension(s).")
-    return value.item()
+def _ends(start: Any, end: Any, name: str) -> tuple[Any, Any]:
+    """Python numbers from 0-dim tensors given for bounds. Raises RuntimeError where one has dimensions."""
+    tensors = {n: v for n, v in (("start", start), ("end", end)) if isinstance(v, np.ndarray)}
+    if any(v.ndim for v in tensors.values()):
+        got = " and ".join(f"{n} with {v.ndim} dimension(s)" for n, v in tensors.items())
+        raise RuntimeError(f"{name} only supports 0-dimensional start and end tensors, but got {got}.")
+    first, last = (v.item() if isinstance(v, np.ndarray) else v for v in (start, end))
+    return first, last
 
 
 def _linspace_of(overload: str, start_type: str, end_type: str) -> None:
     @factory(f"linspace.{overload}({start_type} start, {end_type} end, int steps, *, OPTIONS) -> Tensor", out=True)
     def of_tensors(start: Any, end: Any, steps: int, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
-        return linspace(_end(start, "linspace", "start"), _end(end, "linspace", "end"), steps, dtype, layout, device, pin_memory)
+        return linspace(*_ends(start, end, "linspace"), steps, dtype, layout, device, pin_memory)
 
 
 def _logspace_of(overload: str, start_type: str, end_type: str) -> None:
     @factory(f"logspace.{overload}({start_type} start, {end_type} end, int steps, float base=10., *, OPTIONS) -> Tensor", out=True)
     def of_tensors(start: Any, end: Any, steps: int, base: float, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
-        return powers(_end(start, "logspace", "start"), _end(end, "logspace", "end"), steps, base, dtype)
+        return powers(*_ends(start, end, "logspace"), steps, base, dtype)
 
 
 for _first in ("Tensor", "Scalar"):
