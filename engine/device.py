@@ -21,7 +21,7 @@ class device:
         if isinstance(type, device):
             type, index = type.type, type.index
         name, _, number = str(type).partition(":")
-        if name not in TYPES:
+        if name not in TYPES and not isinstance(type, int):  # a number is an accelerator
             raise RuntimeError(f"Expected one of {', '.join(TYPES)} device type at start of device string: {name}")
         if name != "cpu":
             raise RuntimeError(f"this engine has no device '{type}': the only one is 'cpu'")

@@ -72,7 +72,7 @@ class Parameter:
 
     def __init__(self, argument: schema.Argument, name: str, default_text: str, *, numbers: bool = False) -> None:
         self.name, self.type_text = name, argument.type.replace("int", "SymInt") if argument.symbolic else argument.type
-        self.kind, self.size = _kind_and_size(argument.type)
+        self.kind, self.size = _kind_and_size(self.type_text)
         self.optional = argument.default is not schema.REQUIRED
         self.default_text = _default_text(default_text, argument)
         self.allow_none = argument.optional or self.default_text == "None"
