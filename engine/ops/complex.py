@@ -9,7 +9,7 @@ import numpy as np
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY
 from ..lazy import parts
-from ..op import F, composite, op, plain, view, write
+from ..op import F, check_broadcast, composite, op, plain, view, write
 from ..strided import copied, laid_out, strided
 from ..tensor import Tensor, address, method, root_of, strides_of
 
@@ -49,10 +49,13 @@ def conjugated(self: np.ndarray) -> np.ndarray:
 def complex_of(real: np.ndarray, imag: np.ndarray) -> np.ndarray:
     """`real + i imag`. Raises RuntimeError unless both are of one floating dtype."""
     a, b = OF_NUMPY[real.dtype].scalar_name, OF_NUMPY[imag.dtype].scalar_name
-    if real.dtype not in PAIRS or imag.dtype not in PAIRS:
+    if any(v.dtype not in PAIRS and v.dtype != np.float16 for v in (real, imag)):
         raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {a} and {b}")
     if real.dtype != imag.dtype:
         raise RuntimeError(f"Expected object of scalar type {a} but got scalar type {b} for second argument")
+    if real.dtype == np.float16:
+        raise NotImplementedError("NumPy has no complex numbers of two 16-bit floats (complex32)")
+    check_broadcast([real.shape, imag.shape])
     made = np.empty(np.broadcast_shapes(real.shape, imag.shape), PAIRS[real.dtype])
     made.real, made.imag = real, imag
     return laid_out(made, (real, imag))

@@ -9,26 +9,31 @@ import numpy as np
 from ..dtypes import OF_NUMPY, complex128, dtype, of_number
 from ..op import op, plain, pointwise
 from ..promotion import common
-from ..tensor import Tensor
+from ..strided import copied
+from .convert import cast
 from .shape import viewed
 
 
 # -- membership --------------------------------------------------------------------------------------------------------------
-def members(operands: Any) -> dtype:
+def members(operands: list[Any]) -> dtype:
     """The common dtype. Raises RuntimeError where elements of one of them are not looked up."""
     for v in operands:
-        d = v._dtype if isinstance(v, Tensor) else complex128 if isinstance(v, complex) else of_number(v)
+        d = OF_NUMPY[v.dtype] if isinstance(v, np.ndarray) else complex128 if isinstance(v, complex) else of_number(v)
         if d.category in (0, 3):
             raise RuntimeError(f"Unsupported input type encountered for isin(): {d.scalar_name}")
     return common(operands)
 
 
-def is_member(elements: np.ndarray, test_elements: np.ndarray, assume_unique: bool, invert: bool) -> np.ndarray:
+def is_member(elements: Any, test_elements: Any, assume_unique: bool, invert: bool) -> np.ndarray:
     """True where an element is equal to one of the others; NaN is equal to none."""
-    if test_elements.size < 10 * elements.size**0.145:  # so few are compared with every element, and seen as one dimension
-        test_elements = viewed(test_elements, (-1,)) if test_elements.size else test_elements
-    found = np.isin(elements, test_elements)
-    found = np.array(found & (elements == elements))
+    d = members([elements, test_elements])
+    found_in, others = (v if isinstance(v, np.ndarray) else np.asarray(v).astype(d.np) for v in (elements, test_elements))
+    if others.dtype != d.np:
+        others = copied(others, None, d.np, cast)
+    if others.size < int(10 * found_in.size**0.145):  # so few are compared with every element, and seen as one dimension
+        others = viewed(others, (-1,)) if others.size else others
+    wide = found_in.astype(d.wide)
+    found = np.array(np.isin(wide, others.astype(d.wide)) & (wide == wide))
     return ~found if invert else found
 
 
@@ -38,8 +43,7 @@ for _name, _arguments in {
     "Tensor_Scalar": "Tensor elements, Scalar test_element",
     "Scalar_Tensor": "Scalar element, Tensor test_elements",
 }.items():
-    _promoted = tuple(a.split(" ")[1] for a in _arguments.split(", "))
-    op(f"isin.{_name}({_arguments}, *, {_ISIN}", plain(is_member, members, promotes=_promoted, method=False, out="matching", jvp=None))
+    op(f"isin.{_name}({_arguments}, *, {_ISIN}", plain(is_member, method=False, out="matching", jvp=None))
 
 
 # -- signs -------------------------------------------------------------------------------------------------------------------
