@@ -62,5 +62,5 @@ def run_cell(op: str, prop: str, **options: Any) -> Any:
 
 
 def replay(case: dict[str, Any], op: str, prop: str, subject: str = "engine") -> Any:
-    """What still fails in a stored case: a Failure, a list of them, or nothing."""
+    """What still fails in a stored case: a list of Failures, empty where it passes now."""
     return (programs if prop == PROGRAM else sweep).replay(case, op, prop, subject)

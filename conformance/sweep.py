@@ -6,7 +6,7 @@ import time
 import warnings
 import zlib
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -193,12 +193,14 @@ def _shrunk(trial: Trial, kind: str, raw: bytes, case: Case, found: Difference) 
     return (case, found) if simplest is None or again is None else (simplest, again)
 
 
-def replay(case: dict[str, Any], op: str | Declaration, property: str, subject: str | backends.Backend = "engine") -> Failure | None:
-    """Run one stored case again: its first failure, or None where it passes now."""
-    trial, rebuilt = Trial(find(op), PROPERTIES[property], subject), Case.from_json(case)
+def replay(case: dict[str, Any], op: str | Declaration, property: str, subject: str | backends.Backend = "engine") -> list[Failure]:
+    """Run one stored case again: every failure it shows now."""
+    trial, stored = Trial(find(op), PROPERTIES[property], subject), Case.from_json(case)
+    names = [*trial.op.schema.names, *stored.args]  # a file keeps no order; a spoiled call may have arguments of its own
+    rebuilt = replace(stored, args={n: stored.args[n] for n in names if n in stored.args})
     with quiet():
         made = trial.run(rebuilt)
-    return trial.failure(rebuilt, made.differences[0]) if made.differences else None
+    return [trial.failure(rebuilt, found) for found in made.differences]
 
 
 class quiet:

@@ -64,9 +64,7 @@ def _replay(suite: Any, job: Job, kind: str, case: dict[str, Any], result: dict[
     if kind in ("crash", "timeout", "suite"):  # there is no case to replay: the cell having ended is the evidence
         return STALE if all(f["kind"] != kind for f in result["failures"]) else OPEN
     failures = suite.replay(case, job.op, job.property, subject=job.subject)
-    if isinstance(failures, list):
-        return OPEN if any(failure.kind == kind for failure in failures) else STALE
-    return STALE if failures is None else OPEN
+    return OPEN if any(failure.kind == kind for failure in failures) else STALE
 
 
 def plain(result: Any) -> dict[str, Any]:

@@ -74,6 +74,6 @@ def run_cell(op: str, prop: str, *, examples: int, seed: int, subject: str, shri
     return result
 
 
-def replay(case: dict[str, Any], op: str, prop: str, subject: str) -> Failure | None:
+def replay(case: dict[str, Any], op: str, prop: str, subject: str) -> list[Failure]:
     fails = behaviour(op, prop)
-    return Failure(op, prop, "value", "again", case) if fails.startswith(("fail", "hidden")) else None
+    return [Failure(op, prop, "value", "again", case)] if fails.startswith(("fail", "hidden")) else []

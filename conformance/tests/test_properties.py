@@ -46,9 +46,9 @@ def test_a_failure_is_small_readable_and_repeatable():
     sizes = [len(a["tensor"]["values"]) for a in failure.case["args"].values() if "tensor" in a]
     assert max(sizes) <= 2, failure.message
     assert "instead of" in failure.message and failure.command == "python -m conformance run 'mul.Tensor::gradient'"
-    again = replay(failure.case, MUL, "gradient", subject=PLANTED["gradient"])
-    assert again is not None
-    assert replay(failure.case, MUL, "gradient", subject="torch") is None
+    stored = {**failure.case, "args": dict(sorted(failure.case["args"].items()))}  # as a file keeps it: in any order
+    assert failure.kind in [again.kind for again in replay(stored, MUL, "gradient", subject=PLANTED["gradient"])]
+    assert replay(stored, MUL, "gradient", subject="torch") == []
 
 
 @pytest.mark.parametrize("name", PROPERTIES)
