@@ -80,7 +80,14 @@ def table(rows: dict[str, dict[str, float]]) -> Table:
         shown.add_column(title, justify="left" if title in ("workload", "what") else "right")
     for name, r in rows.items():
         what = (WORKLOADS[name].__doc__ or "").strip()
-        shown.add_row(name, f"{r['engine_us']:,.1f}", f"{r['torch_us']:,.1f}", f"{r['ratio']:.2f}", f"{r['ratio_low']:.2f}-{r['ratio_high']:.2f}", what)
+        shown.add_row(
+            name,
+            f"{r['engine_us']:,.1f}",
+            f"{r['torch_us']:,.1f}",
+            f"{r['ratio']:.2f}",
+            f"{r['ratio_low']:.2f}-{r['ratio_high']:.2f}",
+            what,
+        )
     return shown
 
 

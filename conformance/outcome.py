@@ -42,7 +42,9 @@ class Raised:
     @property
     def refuses(self) -> bool:
         """True where PyTorch says that it has no such derivative or kernel: then that is what there is to compare."""
-        return re.search(r"derivative for .*not implemented|use forward AD with .* does not support|^Could not run '", self.text) is not None
+        return (
+            re.search(r"derivative for .*not implemented|use forward AD with .* does not support|^Could not run '", self.text) is not None
+        )
 
     def template(self) -> str:
         """The text with numbers, shapes and quoted words taken out."""

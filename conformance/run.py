@@ -86,7 +86,9 @@ def run(options: Options) -> int:
                 chosen = _check(options, suite, known)
                 record = _start(options, suite, chosen)
                 folder = _folder(options, record)
-                jobs = _jobs(record, chosen, known, options.shrinks if options.shrinks is not None else math.inf if options.accept else SHRINKS)
+                jobs = _jobs(
+                    record, chosen, known, options.shrinks if options.shrinks is not None else math.inf if options.accept else SHRINKS
+                )
                 _run_cells(pool, jobs, record, folder, known)
         except KeyboardInterrupt:
             say("interrupted before the first cell: nothing was written")

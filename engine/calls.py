@@ -192,7 +192,9 @@ def bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         raise TypeError(f"{name}() missing {len(missing)} required positional argument{'s' * (len(missing) > 1)}: {listed}")
     for word in left:
         taken = word in op.schema.names
-        raise TypeError(f"{name}() got multiple values for argument '{word}'" if taken else f"{name}() got an unexpected keyword argument '{word}'")
+        raise TypeError(
+            f"{name}() got multiple values for argument '{word}'" if taken else f"{name}() got an unexpected keyword argument '{word}'"
+        )
     for i, a in enumerate(arguments):
         if type(values[i]) is int and a.type.startswith("int["):
             values[i] = (values[i],)

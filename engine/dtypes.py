@@ -20,7 +20,22 @@ class dtype:
     done in float32 and rounded once.
     """
 
-    __slots__ = ("name", "np", "category", "scalar_name", "is_floating_point", "is_complex", "is_signed", "itemsize", "low", "differentiable", "wide", "order", "_real", "_complex")
+    __slots__ = (
+        "name",
+        "np",
+        "category",
+        "scalar_name",
+        "is_floating_point",
+        "is_complex",
+        "is_signed",
+        "itemsize",
+        "low",
+        "differentiable",
+        "wide",
+        "order",
+        "_real",
+        "_complex",
+    )
 
     def __init__(self, name: str, storage: Any, category: int, scalar_name: str, order: int):
         self.name, self.np, self.category, self.scalar_name, self.order = name, np.dtype(storage), category, scalar_name, order
@@ -60,7 +75,16 @@ complex128 = dtype("complex128", np.complex128, 3, "ComplexDouble", 11)
 ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64, complex64, complex128)
 OF_NUMPY = {d.np: d for d in ALL}
 OF_NAME = {d.name: d for d in ALL}
-SYNONYMS = {"float": float32, "double": float64, "half": float16, "int": int32, "long": int64, "short": int16, "cfloat": complex64, "cdouble": complex128}
+SYNONYMS = {
+    "float": float32,
+    "double": float64,
+    "half": float16,
+    "int": int32,
+    "long": int64,
+    "short": int16,
+    "cfloat": complex64,
+    "cdouble": complex128,
+}
 
 _default = [float32]
 

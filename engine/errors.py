@@ -6,6 +6,7 @@ from __future__ import annotations
 class OutOfMemoryError(RuntimeError):
     """Memory for a result could not be had."""
 
+
 COMPLEX_OF_REAL = (
     "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == grad_is_complex) to be true, but got false.  "
     "(Could this error message be improved?  If so, please report an enhancement request to PyTorch.)"

@@ -46,9 +46,7 @@ INFERENCE_SAVED = (
     "`torch.inference_mode()`."
 )
 
-DETACHED = (
-    "Trying to use a saved tensor that has been detached in-place, i.e. with .detach_().This is not supported, please use out-of-place `.detach()` instead"
-)
+DETACHED = "Trying to use a saved tensor that has been detached in-place, i.e. with .detach_().This is not supported, please use out-of-place `.detach()` instead"
 RECORDING = modes.GRAD | modes.INFERENCE  # inference mode records nothing, whatever enable_grad says inside
 NUMBER = np.zeros(())
 MISFIT = "output with shape {} doesn't match the broadcast shape {}"
@@ -194,7 +192,11 @@ class Op:
         self.copied = tuple(i for i, a in enumerate(arguments) if a.name in read)
         self.writes = self.schema.is_inplace and body is None
         # rules that only move elements compute nothing that could need more than 16 bits, and may share the memory of their gradient
-        self.moves = family.plan in ("view", "restride") or (family.plan == "plain" and family.promote is None and family.jvp == "linear") or family.moves
+        self.moves = (
+            family.plan in ("view", "restride")
+            or (family.plan == "plain" and family.promote is None and family.jvp == "linear")
+            or family.moves
+        )
         self.node_name = self._node_name()
         named = self.node_name.rpartition("::")[2]
         self.Node = type(named, (OpNode,), {"__slots__": (), "op": self})
@@ -441,7 +443,11 @@ class Op:
             return self.family.inplace(*values)  # type: ignore[operator]  # the body of a composite's in-place form
         into: Tensor = values[0]
         mode = modes.current()
-        needs = self.needs(values) if mode & RECORDING == modes.GRAD and self.diff and (into._dtype.differentiable or self.family.into) else None
+        needs = (
+            self.needs(values)
+            if mode & RECORDING == modes.GRAD and self.diff and (into._dtype.differentiable or self.family.into)
+            else None
+        )
         check_inplace(into, needs is not None)
         if needs is not None:
             self.bring_up_to_date(values)
@@ -602,7 +608,11 @@ class OpNode(Node):
         if len(parts) != len(self.edges):
             flat: list[Any] = []
             for i, p in zip(self.op.diff, parts, strict=True):
-                flat += (p if p is not None else [None] * (len(self.edges) - len(parts) + 1)) if "[" in self.op.schema.arguments[i].type else [p]
+                flat += (
+                    (p if p is not None else [None] * (len(self.edges) - len(parts) + 1))
+                    if "[" in self.op.schema.arguments[i].type
+                    else [p]
+                )
             parts = flat
         elif len(parts) == 1 and isinstance(parts[0], list | tuple):
             parts = list(parts[0])
@@ -852,7 +862,9 @@ def check_broadcast(shapes: Sequence[tuple[int, ...]]) -> None:
         for dim in range(1, min(len(seen), len(shape)) + 1):
             a, b = seen[-dim], shape[-dim]
             if a != b and 1 not in (a, b):
-                raise RuntimeError(f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension {rank - dim}")
+                raise RuntimeError(
+                    f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension {rank - dim}"
+                )
         seen = np.broadcast_shapes(seen, shape)
 
 
@@ -908,4 +920,20 @@ def _declare(made: Op) -> Op:
     return made
 
 
-__all__ = ["F", "Family", "OPS", "Op", "REGISTRY", "alias", "composite", "dtypes", "op", "plain", "pointwise", "reduction", "restride", "view", "write"]
+__all__ = [
+    "F",
+    "Family",
+    "OPS",
+    "Op",
+    "REGISTRY",
+    "alias",
+    "composite",
+    "dtypes",
+    "op",
+    "plain",
+    "pointwise",
+    "reduction",
+    "restride",
+    "view",
+    "write",
+]

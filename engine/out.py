@@ -44,7 +44,13 @@ def _joined(result: dtype, out: dtype) -> None:
 
 # What a declaration's word `out=` says of the dtype: it must be one the result can be cast to, the very same (two texts), or any.
 # A function in place of a word computes for the targets: called with the op, the arguments and the targets, it returns arrays or raises.
-CHECKS: dict[str, Callable[[dtype, dtype], None]] = {"cast": check_cast, "exact": _found, "matching": matching, "joined": _joined, "any": lambda result, out: None}
+CHECKS: dict[str, Callable[[dtype, dtype], None]] = {
+    "cast": check_cast,
+    "exact": _found,
+    "matching": matching,
+    "joined": _joined,
+    "any": lambda result, out: None,
+}
 
 
 def run_out(op: Op, values: list[Any], out: Any) -> Any:
@@ -59,7 +65,9 @@ def run_out(op: Op, values: list[Any], out: Any) -> Any:
         recorded = recorded and any(t.requires_grad and t.is_leaf for t in outs)
     if recorded and (op.differentiable or op.body):
         name = f"aten::{op.schema.name}" if op.family.underived else native(form)
-        raise RuntimeError(f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
+        raise RuntimeError(
+            f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."
+        )
     computes = callable(form.family.out)
     if computes:
         results = form.family.out(form, values, outs)

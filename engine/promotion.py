@@ -62,7 +62,7 @@ def only(names: str, kernel: str, promote: Promote = common) -> Promote:
     def refusing(operands: Sequence[Any]) -> dtype:
         d = promote(operands)
         if d.category not in allowed:
-            raise NotImplementedError(f'"{kernel}" not implemented for \'{d.scalar_name}\'')
+            raise NotImplementedError(f"\"{kernel}\" not implemented for '{d.scalar_name}'")
         return d
 
     return refusing

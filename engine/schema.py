@@ -86,7 +86,7 @@ class Schema:
 def parse(text: str) -> Schema:
     """Read one signature line. Raises ValueError naming the part that does not parse."""
     namespace = next((n for n in _NAMESPACES if text.startswith(n)), "")
-    head = _HEAD.match(text[len(namespace):])
+    head = _HEAD.match(text[len(namespace) :])
     if head is None:
         raise ValueError(f"not a signature: {text!r}")
     _, name, overload, inside, returns = head.groups()

@@ -235,9 +235,16 @@ def specialise(op: Op, slow: Any, numbers: bool) -> Any:
         return None
     space: dict[str, Any] = {f"d{i}": a.default for i, a in enumerate(op.schema.arguments) if i >= count}
     space |= {f"plan_{_mask_name(m)}": fast_plan(op, m) for m in (_masks(len(op.diff)) if op.diff else ())}
-    space |= {"Tensor": Tensor, "FAST": fast_dtypes(op, count), "current": modes.current, "slow": slow, "quiet": quiet, "loud": loud, "kernel": op.kernel}
+    space |= {
+        "Tensor": Tensor,
+        "FAST": fast_dtypes(op, count),
+        "current": modes.current,
+        "slow": slow,
+        "quiet": quiet,
+        "loud": loud,
+        "kernel": op.kernel,
+    }
     space |= {"ndarray": np.ndarray, "asarray": np.asarray, "OF_NUMPY": dtypes.OF_NUMPY, "Saved": Saved, "LEAF": LEAF, "edge_of": edge_of}
     space |= {"Node": op.Node, "laid_out": laid_out, "sequence": sequence, "constant": constant, "NUMBERS": numbers}
     exec(compile(source_of(op, count), f"<{op.key}>", "exec"), space)
     return space["call"]
-

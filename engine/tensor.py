@@ -88,8 +88,12 @@ class Tensor:
 
         def __getattr__(self, name: str) -> Any: ...
         def _operator(self, other: Any) -> Any: ...
-        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __floordiv__ = __mod__ = __pow__ = _operator
+
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __floordiv__ = __mod__ = __pow__ = (
+            _operator
+        )
         __matmul__ = __and__ = __or__ = __xor__ = __lt__ = __le__ = __gt__ = __ge__ = __getitem__ = _operator
+
         def __neg__(self) -> Any: ...
         def __eq__(self, other: Any) -> Any: ...
 
@@ -358,7 +362,9 @@ class WrappedNumber(Tensor):
 for _name in ("is_cuda", "is_sparse", "is_mkldnn", "is_quantized", "is_meta", "is_nested"):
     setattr(Tensor, _name, readonly(lambda self: False, _name))
 
-TO_SCALAR = "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\nConsider using tensor.detach() first."
+TO_SCALAR = (
+    "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\nConsider using tensor.detach() first."
+)
 NON_LEAF_GRAD = (
     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated during "
     "autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf "

@@ -313,5 +313,3 @@ def _same_geometry(like: np.ndarray, dtype: np.dtype) -> np.ndarray:
 def view_creation(op: Any) -> str | None:
     """Why writing through a result of `op` would be refused."""
     return "multi_output" if op.schema.returns_list else None
-
-

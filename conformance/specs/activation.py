@@ -14,7 +14,6 @@ def own_dtype(src: Source, draft: Draft) -> Named:
     return Named(first_dtype(src, draft))
 
 
-
 for _key in (
     "softmax.int", "log_softmax.int", "relu", "log_sigmoid", "nn.functional.sigmoid", "nn.functional.tanh", "nn.functional.softsign",
 ):  # fmt: skip

@@ -9,7 +9,9 @@ from ..spec import spec
 def along_any(src: Source, draft: Draft) -> TensorValue:
     """Positions from either end along whichever dimension will be drawn, now and then past it."""
     shape = draft.tensor("self").shape
-    return integer_values(-min(shape, default=1), min(shape, default=1) + 1, lambda s, d: tuple(1 if s.u8() > 200 and n else n for n in shape))(src, draft)
+    return integer_values(
+        -min(shape, default=1), min(shape, default=1) + 1, lambda s, d: tuple(1 if s.u8() > 200 and n else n for n in shape)
+    )(src, draft)
 
 
 spec("gather", sparse_grad=False)

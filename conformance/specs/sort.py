@@ -13,7 +13,6 @@ from ..spec import spec
 _dense = tensor(dense=True)
 
 
-
 def distinct(src: Source, draft: Draft) -> TensorValue:
     """A tensor without ties (nor NaN), none of whose elements is shown twice."""
     made = _dense(src, draft)

@@ -183,13 +183,11 @@ def spoil(args: list[Any], kwargs: dict[str, Any], t: list[torch.Tensor], rng: r
 
 
 OF_THE_PARSER = re.compile(r"^\w+\(\)|^\w+\(\): |^expected Tensor as element|^expected tuple of|^\w+\.\w+\(\) takes no")
-OF_A_VALUE = re.compile(
-    r"^Overflow when unpacking|^int too big to convert|^can't convert negative int|isIntegral"
-)
+OF_A_VALUE = re.compile(r"^Overflow when unpacking|^int too big to convert|^can't convert negative int|isIntegral")
 
 
 def of_torch(entry: Entry, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    """"accepted", or the parser's refusal; what the function itself then raises is no matter here."""
+    """ "accepted", or the parser's refusal; what the function itself then raises is no matter here."""
     try:
         if entry.method:
             getattr(args[0], entry.name)(*args[1:], **kwargs)

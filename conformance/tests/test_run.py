@@ -70,7 +70,7 @@ def test_a_gap_lives_until_its_case_passes(accepted):
     failing = {"mul.Tensor::gradient": "fail"}
     assert run(accepted, "run", "mul.Tensor", "--accept", "--jobs", "0", cells=failing)[0] == 0
     gaps = accepted / "reports" / "gaps.toml"
-    assert 'case = \'{"shrunk":true}\'' in gaps.read_text()
+    assert "case = '{\"shrunk\":true}'" in gaps.read_text()
     code, out, _ = run(accepted, "gate", "--jobs", "0", cells=failing)
     assert code == 1
     assert "UNEXPLAINED" in out

@@ -133,7 +133,12 @@ def bitwise(name: str, ufunc: Callable[..., Any], kernel: str, operator: str, na
     """Declare an op on bits: of two tensors, and of a tensor and a number on either side."""
     promote = only(names, f"{kernel}_cpu")
     both = ("self", "other")
-    op(f"{name}.Tensor(Tensor self, Tensor other) -> Tensor", binary(ufunc, promote, operator=operator, underived=True, jvp=None), self=flat, other=flat)
+    op(
+        f"{name}.Tensor(Tensor self, Tensor other) -> Tensor",
+        binary(ufunc, promote, operator=operator, underived=True, jvp=None),
+        self=flat,
+        other=flat,
+    )
     op(f"{name}.{scalar}(Tensor self, Scalar other) -> Tensor", binary(ufunc, promote, promotes=both, underived=True, jvp=None), self=flat)
     op(
         f"{name}.Scalar_Tensor(Scalar self, Tensor other) -> Tensor",

@@ -445,5 +445,3 @@ def new_empty(self: np.ndarray, size: Any, dtype: Any, layout: Any, device: Any,
 @factory("new_empty_strided(Tensor self, int[] size, int[] stride, *, OPTIONS) -> Tensor")
 def new_empty_strided(self: np.ndarray, size: Any, stride: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
     return empty_strided(size, stride, dtype or OF_NUMPY[self.dtype], layout, device, pin_memory)
-
-

@@ -179,9 +179,7 @@ def weigh(loss: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
         return loss
     shape = common_size(loss.shape, weight.shape)
     if shape != loss.shape:
-        raise RuntimeError(
-            f"output with shape {list(loss.shape)} doesn't match the broadcast shape {list(shape)}"
-        )
+        raise RuntimeError(f"output with shape {list(loss.shape)} doesn't match the broadcast shape {list(shape)}")
     return (loss * weight).astype(loss.dtype)
 
 

@@ -77,4 +77,8 @@ def sgn_backward(g: Any, self: Any, result: Any) -> Any:
 
 SIGN_OF_COMPLEX = "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."
 op("sign(Tensor self) -> Tensor", pointwise(sign_kernel, without_complex(SIGN_OF_COMPLEX), out="exact"), self=flat)
-op("sgn(Tensor self) -> Tensor", pointwise(sgn_kernel, out="exact", jvp=lambda values, tangents, outs: sgn_backward(tangents[0], values[0], outs[0])), self=sgn_backward)
+op(
+    "sgn(Tensor self) -> Tensor",
+    pointwise(sgn_kernel, out="exact", jvp=lambda values, tangents, outs: sgn_backward(tangents[0], values[0], outs[0])),
+    self=sgn_backward,
+)
