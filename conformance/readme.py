@@ -80,7 +80,8 @@ def _traced(gaps: list[Gap]) -> str:
     traced = sum(gap.traced for gap in gaps)
     return (
         f"{len(gaps):,} recorded differences, each with its smallest known case in `gaps.toml`. Somebody found the cause of {traced:,};"
-        f' the other {len(gaps) - traced:,} start with "Not traced" and say only what differs. They are work to do, not findings about PyTorch.'
+        f' the other {len(gaps) - traced:,} start with "Not traced" and say only what differs. '
+        "They are work to do, not findings about PyTorch."
     )
 
 

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import dtypes, modes
+from .declaration import OUTPUT, TENSOR, Plan
 from .graph import FREED, FREED_TWICE, Saved, edge_of, fit_array, sequence
+from .kept import check_version
 from .schema import REQUIRED
 from .silence import loud, quiet
 from .strided import laid_out
 from .tensor import LEAF, Tensor, wrap
 
 if TYPE_CHECKING:
-    from .op import Op, Plan
+    from .op import Op
 
 FAST = frozenset((dtypes.float32, dtypes.float64, dtypes.complex64, dtypes.complex128))
 _constants: dict[tuple[Any, Any, type], np.ndarray] = {}
@@ -107,7 +109,8 @@ SAVE = """
 
 
 def edge_text(n: str) -> str:
-    return f"(({n} if {n}._rare is None and {n}._view is None else edge_of({n})) if n{n} is LEAF else n{n} if n{n} is None or not {n}._nr else (n{n}, {n}._nr))"
+    leaf = f"({n} if {n}._rare is None and {n}._view is None else edge_of({n}))"
+    return f"({leaf} if n{n} is LEAF else n{n} if n{n} is None or not {n}._nr else (n{n}, {n}._nr))"
 
 
 def source_of(op: Op, count: int) -> str:
@@ -142,9 +145,9 @@ def _mask_name(mask: tuple[bool, ...]) -> str:
 def _save_text(op: Op, live: list[str], mask: tuple[bool, ...]) -> str:
     saved = []
     for kind, i, _ in fast_plan(op, mask).save:
-        if kind == 2:  # an output
+        if kind == OUTPUT:
             saved.append("Saved(t), 0")
-        elif kind == 0:
+        elif kind == TENSOR:
             saved.append("a, version[0]" if i == 0 else "b, (other_version[0] if kind is Tensor else 0)")
         else:
             saved.append(f"d{i}, 0")
@@ -168,9 +171,9 @@ def backward_source(op: Op, mask: tuple[bool, ...], plan: Plan) -> str:
     """The text of the rules of one plan, on arrays: unpack, check versions, compute, fit."""
     unpack = ["    " + ", ".join(f"s{i}, v{i}" for i in range(len(plan.save))) + ", = saved"] if plan.save else []
     for i, (kind, at, _) in enumerate(plan.save):
-        if kind == 2:
+        if kind == OUTPUT:
             unpack += [f"    if s{i}.counter[0] != v{i}: check(s{i}, v{i}, node)", f"    s{i} = s{i}.array"]
-        elif kind == 0:
+        elif kind == TENSOR:
             gone = f" or s{i}._node is None" if at in op.diff and mask[op.diff.index(at)] else ""  # detached since
             unpack += [
                 f"    if type(s{i}) is Tensor:",
@@ -186,7 +189,8 @@ def backward_source(op: Op, mask: tuple[bool, ...], plan: Plan) -> str:
             rules += [
                 f"    if r{p} is None: pass",
                 f"    elif fits is not None: r{p} = fit_array(r{p}, *fits[{p}])",
-                f"    elif type(r{p}) is not ndarray or r{p}.dtype is not g.dtype or r{p}.shape != g.shape: r{p} = fit_array(r{p}, g.shape, OF_NUMPY[g.dtype])",
+                f"    elif type(r{p}) is not ndarray or r{p}.dtype is not g.dtype or r{p}.shape != g.shape:",
+                f"        r{p} = fit_array(r{p}, g.shape, OF_NUMPY[g.dtype])",
             ]
     results = ", ".join(f"r{p}" if m else "None" for p, m in enumerate(mask))
     return BACK.format(unpack="\n".join(unpack), rules="\n".join(rules), results=results)
@@ -194,13 +198,11 @@ def backward_source(op: Op, mask: tuple[bool, ...], plan: Plan) -> str:
 
 def fast_plan(op: Op, mask: tuple[bool, ...]) -> Plan:
     """The plan of `op` for `mask` whose rules are compiled; the generic call has plans of its own."""
-    from .op import Plan, _check_version
-
     plan = op.fast_plans.get(mask)
     if plan is None:
         plan = op.fast_plans[mask] = Plan(op, mask)
         space: dict[str, Any] = {f"rule{k}": rule for k, (rule, _, _) in enumerate(plan.rules)}
-        space |= {"FREED": FREED, "FREED_TWICE": FREED_TWICE, "check": _check_version, "Tensor": Tensor, "constant": constant}
+        space |= {"FREED": FREED, "FREED_TWICE": FREED_TWICE, "check": check_version, "Tensor": Tensor, "constant": constant}
         space |= {"OF_NUMPY": dtypes.OF_NUMPY, "fit_array": fit_array, "ndarray": np.ndarray}
         exec(compile(backward_source(op, mask, plan), f"<{op.node_name} of {op.key}>", "exec"), space)
         plan.fast = space["fast"]

@@ -490,7 +490,8 @@ def check_grad(t: Tensor, value: Any) -> None:
 
 CPP_NAMES = {
     "Double": "double", "Float": "float", "Half": "c10::Half", "BFloat16": "c10::BFloat16", "ComplexFloat": "c10::complex<float>",
-    "ComplexDouble": "c10::complex<double>", "Long": "long int", "Int": "int", "Short": "short int", "Char": "signed char", "Byte": "unsigned char", "Bool": "bool",
+    "ComplexDouble": "c10::complex<double>", "Long": "long int", "Int": "int", "Short": "short int", "Char": "signed char",
+    "Byte": "unsigned char", "Bool": "bool",
 }  # fmt: skip
 
 

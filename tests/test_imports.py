@@ -11,7 +11,7 @@ FILES_ONLY = ("badinput", "ledger", "record", "gate", "choose", "opdb", "readme"
 
 
 def imported(path: Path, *, anywhere: bool = True) -> set[str]:
-    """Dotted names a file imports, relative ones made absolute; `anywhere=False` leaves out those inside functions."""
+    """Dotted names a file imports, relative ones made absolute; `anywhere=False` leaves out those inside functions and for types."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     package = list(path.relative_to(ROOT).with_suffix("").parts[:-1])
     nodes = ast.walk(tree) if anywhere else _outside_functions(tree)
@@ -28,7 +28,8 @@ def imported(path: Path, *, anywhere: bool = True) -> set[str]:
 
 def _outside_functions(tree):
     for node in ast.iter_child_nodes(tree):
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        for_types = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        if not for_types and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             yield node
             yield from _outside_functions(node)
 
@@ -60,7 +61,12 @@ LAYERS = [
     ({"tensor"}, "tensors"),
     ({"graph"}, "the graph"),
     ({"views", "forward"}, "views and forward mode"),
-    ({"op"}, "declarations"),
+    ({"family", "operands"}, "what a call is made of"),
+    ({"declaration"}, "what is declared"),
+    ({"kept", "node"}, "nodes of declared ops"),
+    ({"inplace", "specialise", "out"}, "forms of a call"),
+    ({"calls"}, "every form of a name"),
+    ({"op"}, "declaring ops"),
     ({"ops"}, "the op table"),
     ({"autograd", "func"}, "the autograd namespace"),
     ({"nn"}, "modules"),

@@ -33,8 +33,8 @@ BATCHED = (
     "a shape of {t}. If you only want some tensors in `grad_output` to be considered batched, consider using vmap."
 )
 ONLY_INPUTS = (
-    "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for other parts of the graph, please use "
-    "torch.autograd.backward."
+    "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for other parts of the graph, "
+    "please use torch.autograd.backward."
 )
 NEITHER = "all inputs have to be Tensors or GradientEdges, but got {}"
 

@@ -56,11 +56,13 @@ def taken_along(s: Any, o: Any, wins: Any) -> Any:
 
 
 op("maximum(Tensor self, Tensor other) -> Tensor",
-   pointwise(of_reals("maximum", np.maximum), inplace=False, jvp=along(lambda self, other, s, o, result: extreme_along(s, o, self == other, self > other))),
+   pointwise(of_reals("maximum", np.maximum), inplace=False,
+             jvp=along(lambda self, other, s, o, result: extreme_along(s, o, self == other, self > other))),
    self=lambda g, self, other: shared(g, self, other, self < other),
    other=lambda g, self, other: shared(g, self, other, self > other))  # fmt: skip
 op("minimum(Tensor self, Tensor other) -> Tensor",
-   pointwise(of_reals("minimum", np.minimum), inplace=False, jvp=along(lambda self, other, s, o, result: extreme_along(s, o, self == other, self < other))),
+   pointwise(of_reals("minimum", np.minimum), inplace=False,
+             jvp=along(lambda self, other, s, o, result: extreme_along(s, o, self == other, self < other))),
    self=lambda g, self, other: shared(g, self, other, self > other),
    other=lambda g, self, other: shared(g, self, other, self < other))  # fmt: skip
 op("fmax(Tensor self, Tensor other) -> Tensor",

@@ -90,7 +90,8 @@ op("complex(Tensor real, Tensor imag) -> Tensor",
    plain(complex_of, method=False, out="Expected object of scalar type {result} but got scalar type {out} for argument 'out'"),
    real=lambda g, real: g.real, imag=lambda g, imag: g.imag)  # fmt: skip
 op("polar(Tensor abs, Tensor angle) -> Tensor",
-   plain(polar_of, method=False, jvp=polar_tangent, out="Expected object of scalar type {result} but got scalar type {out} for argument 'out'"),
+   plain(polar_of, method=False, jvp=polar_tangent,
+         out="Expected object of scalar type {result} but got scalar type {out} for argument 'out'"),
    {"abs, angle": polar_gradients})  # fmt: skip
 op("view_as_real(Tensor(a) self) -> Tensor(a)",
    view(as_real, method=False, changes_dtype=True),

@@ -65,8 +65,8 @@ def check_expands(self: Any, shape: tuple[int, ...]) -> None:
     sizes = tuple(self.shape)
     if len(sizes) > len(shape):
         raise RuntimeError(
-            f"expand({type_name(dtype_of(self))}{{{list(sizes)}}}, size={list(shape)}): the number of sizes provided ({len(shape)}) must be "
-            f"greater or equal to the number of dimensions in the tensor ({len(sizes)})"
+            f"expand({type_name(dtype_of(self))}{{{list(sizes)}}}, size={list(shape)}): the number of sizes provided ({len(shape)}) must "
+            f"be greater or equal to the number of dimensions in the tensor ({len(sizes)})"
         )
     for i in range(1, len(sizes) + 1):
         if sizes[-i] not in (1, shape[-i]):
@@ -114,7 +114,7 @@ def check_batches(operands: Sequence[Any]) -> None:
 
 
 def check_batch_dtypes(operands: Sequence[Any]) -> None:
-    """Raises RuntimeError where the batches have two dtypes, NotImplementedError where the first is bool; not where nothing is multiplied."""
+    """Raises RuntimeError where the batches have two dtypes, NotImplementedError where the first is bool; neither for nothing."""
     first, second = map(dtype_of, operands[-2:])
     if 0 in operands[-2].shape or 0 in operands[-1].shape or first is second:
         return

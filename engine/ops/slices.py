@@ -198,7 +198,8 @@ op("index_select(Tensor self, int dim, Tensor index) -> Tensor",
 op("index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor",
    plain(index_add_kernel, inplace=True, inplace_function=False, apart=True, out=True, jvp=added_tangent),
    self=lambda g: g,
-   source=lambda g, dim, index, source, alpha, source_dtype: real_stays_real(selected(g, dim, index, source.shape) * alpha, source_dtype))  # fmt: skip
+   source=lambda g, dim, index, source, alpha, source_dtype:
+       real_stays_real(selected(g, dim, index, source.shape) * alpha, source_dtype))  # fmt: skip
 op("index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor",
    plain(index_copy_kernel, inplace=True, inplace_function=False, apart=True, out=True, jvp="linear"),
    self=lambda g, dim, index: F.index_fill(g, dim, index, 0),

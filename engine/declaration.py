@@ -1,0 +1,133 @@
+"""What a declaration says, read once: its arguments, its rules, and for each set of inputs that need a gradient what is kept."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from . import modes
+from . import schema as schemas
+from .family import Family
+from .graph import Node
+from .registry import OPS
+
+TENSOR, TENSORS, OUTPUT, VALUE, SHAPE, DTYPE, NEEDS, GEOMETRY = range(8)
+RECORDING = modes.GRAD | modes.INFERENCE  # inference mode records nothing, whatever enable_grad says inside
+KINDS_ABOUT = {"shape": SHAPE, "dtype": DTYPE, "geometry": GEOMETRY}  # what `<argument>_<word>` is kept as
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One derivative formula: `positions` are the differentiable arguments it answers for."""
+
+    function: Callable[..., Any]
+    wants: tuple[str, ...]
+    positions: tuple[int, ...]
+    names: tuple[str, ...]
+
+
+class Plan:
+    """For one set of arguments that need a gradient: what is kept, which rules run, and on which of the kept values."""
+
+    __slots__ = ("save", "rules", "keeps_tensors", "fast")
+
+    def __init__(self, op: Declaration, needs: tuple[bool, ...]) -> None:
+        run = [r for r in op.rules_in_order if any(needs[p] for p in r.positions)]
+        wanted = list(dict.fromkeys(w for r in run for w in r.wants if not op.is_gradient(w)))
+        kept = [*op.shared, *(w for r in op.rules_in_order for w in r.wants if w in op.schema.outputs)]  # PyTorch keeps results always
+        wanted += [w for w in dict.fromkeys(kept) if w not in wanted]
+        self.save = [op.source(w) for w in wanted]
+        index = {w: i for i, w in enumerate(wanted)}
+        self.rules = [(r.function, [op.gradient_index(w) if op.is_gradient(w) else index[w] for w in r.wants], r.positions) for r in run]
+        self.keeps_tensors = any(kind in (TENSOR, TENSORS, OUTPUT) for kind, _, _ in self.save)
+        self.fast: Callable[[Node, Any], Any] | None = None  # the rules compiled, for calls whose operands agree
+
+
+class Declaration:
+    """One overload as declared: a signature, a family, and one rule per differentiable argument.
+
+    What a rule names is what is saved: `g` or `g_<output>`, `result` or an output's name, an argument,
+    `<argument>_shape`, `<argument>_dtype`, `<argument>_geometry` (shape, strides, offset), `needs`.
+    """
+
+    def __init__(self, text: str, family: Family, rules: dict[str, Callable[..., Any]], body: Callable[..., Any] | None = None) -> None:
+        self.schema = schemas.parse(text)
+        self.key, self.family, self.kernel, self.body = self.schema.key, family, family.kernel, body
+        self.rules = rules
+        arguments = self.schema.arguments
+        self.tensors = tuple((i, a.type.startswith("Tensor") and "[" in a.type) for i, a in enumerate(arguments) if a.is_tensor)
+        promotes = family.promotes or tuple(a.name for a in arguments if a.type == "Tensor")
+        operands = [i for i, a in enumerate(arguments) if (a.is_tensor or a.type.startswith("Scalar")) and a.name in promotes]
+        self.promoted = tuple(operands) if family.promote else ()
+        self.promotes_list = tuple(i for i, a in enumerate(arguments) if a.type == "Tensor[]") if family.promote else ()
+        self.differentiable = tuple(a.name for a in arguments if any(a.name in names.split(", ") for names in rules))
+        self.diff = tuple(self.schema.names.index(n) for n in self.differentiable)
+        self.rules_in_order = [self._rule(names.split(", "), r) for names, r in rules.items()]
+        mentioned = [w for r in self.rules_in_order for w in set(r.wants)]
+        self.shared = sorted({w for w in mentioned if mentioned.count(w) > 1 and not self.is_gradient(w)})
+        self.takes_lists = any("[" in arguments[i].type for i in self.diff)
+        self.plans: dict[tuple[bool, ...], Plan] = {}
+        self.fast_plans: dict[tuple[bool, ...], Plan] = {}  # those of specialised calls, whose rules are compiled
+        self.changes_dtype = family.changes_dtype
+        self.broadcasts = family.plan == "pointwise" or (family.plan == "write" and family.promote is not None)
+        read = ("src", "values") if family.plan == "write" and not self.broadcasts else ()  # a `value` is read before anything is written
+        self.copied = tuple(i for i, a in enumerate(arguments) if a.name in read)
+        self.writes = self.schema.is_inplace and body is None
+        # rules that only move elements compute nothing that could need more than 16 bits, and may share the memory of their gradient
+        self.moves = (
+            family.plan in ("view", "restride")
+            or (family.plan == "plain" and family.promote is None and family.jvp == "linear")
+            or family.moves
+        )
+        self.node_name = self._node_name()
+
+    def __repr__(self) -> str:
+        return f"<op {self.schema.text}>"
+
+    def _rule(self, names: list[str], function: Callable[..., Any]) -> Rule:
+        known = self.schema.names
+        for name in names:
+            if name not in known:
+                raise TypeError(f"{self.key}: a rule for '{name}', which is not one of its arguments {list(known)}")
+        wants = tuple(inspect.signature(function).parameters)
+        allowed = {"g", "needs", *self.schema.outputs, *(f"g_{o}" for o in self.schema.outputs), *known}
+        allowed |= {f"{n}_{what}" for n in known for what in KINDS_ABOUT}
+        for want in wants:
+            if want not in allowed:
+                raise TypeError(f"{self.key}: the rule for '{', '.join(names)}' asks for '{want}'; it may ask for {sorted(allowed)}")
+        return Rule(function, wants, tuple(self.differentiable.index(n) for n in names), tuple(names))
+
+    def _node_name(self) -> str:
+        if self.family.node:
+            return self.family.node
+        earlier = sum(1 for o in OPS.values() if o.schema.name == self.schema.name and o.rules)
+        return "".join(p.title() for p in self.schema.name.split("_")) + f"Backward{earlier}"
+
+    def is_gradient(self, want: str) -> bool:
+        return want == "g" or (want.startswith("g_") and want[2:] in self.schema.outputs)
+
+    def gradient_index(self, want: str) -> int:
+        """Negative: -1 for the first output's gradient, -2 for the second's, ..."""
+        return -1 if want == "g" else -1 - self.schema.outputs.index(want[2:])
+
+    def source(self, want: str) -> tuple[int, int, bool]:
+        """Where a wanted value comes from: (kind, index, whether it was promoted)."""
+        names = self.schema.names
+        if want in names:
+            i = names.index(want)
+            kind = self.schema.arguments[i]
+            return (TENSORS if "[" in kind.type else TENSOR) if kind.is_tensor else VALUE, i, i in self.promoted or i in self.promotes_list
+        if want == "needs":
+            return NEEDS, 0, False
+        if want in self.schema.outputs:
+            return OUTPUT, self.schema.outputs.index(want), False
+        name, _, what = want.rpartition("_")
+        return KINDS_ABOUT[what], names.index(name), False
+
+    def kept_for(self, needs: tuple[bool, ...]) -> Plan:
+        """The plan of a call in which these differentiable arguments need a gradient."""
+        if needs not in self.plans:
+            self.plans[needs] = Plan(self, needs)
+        return self.plans[needs]

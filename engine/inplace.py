@@ -1,0 +1,140 @@
+"""The in-place form of an op: compute, write to the first argument, count the write, and go on from there in history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import forward, modes
+from .declaration import RECORDING, TENSOR
+from .dtypes import OF_NUMPY
+from .lazy import Lazy
+from .node import OpNode
+from .operands import array_of, check_broadcast, expands
+from .promotion import common
+from .silence import loud, quiet
+from .tensor import Tensor, store, wrap
+from .views import (
+    PARTIAL_OVERLAP,
+    bump,
+    check_cast,
+    check_inplace,
+    check_no_overlap,
+    check_no_partial_overlap,
+    overlaps,
+    rebase,
+    restrided,
+)
+
+if TYPE_CHECKING:
+    from .op import Op
+
+MISFIT = "output with shape {} doesn't match the broadcast shape {}"
+
+
+def run(op: Op, values: list[Any]) -> Tensor:
+    """Compute, write the result into the first argument, and rebase its history."""
+    if op.body is not None:
+        return op.family.inplace(*values)  # type: ignore[operator]  # the body of a composite's in-place form
+    into: Tensor = values[0]
+    mode = modes.current()
+    needs = op.needs(values) if mode & RECORDING == modes.GRAD and op.diff and (into._dtype.differentiable or op.family.into) else None
+    check_inplace(into, needs is not None)
+    if needs is not None:
+        op.bring_up_to_date(values)
+    if mode & modes.FORWARD and op.diff and forward.tangents(op, values):
+        return forward.run_inplace(op, values, needs)
+    return write_into(op, into, values, needs)
+
+
+def write_into(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:
+    if op.family.first is not None:
+        op.family.first(*values)
+    if callable(op.family.inplace):
+        op.family.inplace(*values)
+    if op.broadcasts:
+        check_no_overlap(into._array)
+    if op.family.into is not None and type(into) is not Lazy:
+        return _written(op, into, values, needs)
+    try:
+        _, [result] = op.compute(values)
+    except RuntimeError as error:  # PyTorch looks at the target before it looks for a kernel
+        check_target(op, into, values, isinstance(error, NotImplementedError))
+        raise
+    if op.family.plan == "restride":
+        return _become(op, into, result, values, needs)
+    if not op.family.overlaps or type(into) is Lazy:
+        check_no_overlap(into._array)
+    if op.broadcasts or op.copied:
+        check_no_partial_overlap(into, [values[i] for i in op.copied] or values[1:])
+    if op.family.apart and any(isinstance(v, Tensor) and overlaps(into._array, v._array) for v in values[1:]):
+        raise RuntimeError(PARTIAL_OVERLAP)
+    if result.shape != into._array.shape:
+        if op.family.plan != "write" or not expands(result.shape, into._array.shape):
+            raise RuntimeError(MISFIT.format(list(into._array.shape), list(result.shape)))
+    check_cast(OF_NUMPY[result.dtype], into._dtype)
+    if needs is not None and any(kind == TENSOR and i == 0 for kind, i, _ in op.kept_for(needs).save):
+        values = [_copy_of(into), *values[1:]]
+    store(into, result)
+    return _after_write(op, into, values, needs)
+
+
+def _written(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:
+    """Have the family's own kernel write to the memory of `into`."""
+    if needs is not None and any(kind == TENSOR and i == 0 for kind, i, _ in op.kept_for(needs).save):
+        values = [_copy_of(into), *values[1:]]
+    arrays = [[array_of(x) for x in v] if isinstance(v, list | tuple) else array_of(v) for v in values[1:]]
+    token = quiet()
+    try:
+        op.family.into(into._array, *arrays)  # type: ignore[misc]
+    finally:
+        loud(token)
+    return _after_write(op, into, values, needs)
+
+
+def _after_write(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:
+    bump(into)
+    if needs is not None:
+        node = op.make_node(values, [into], needs)
+        _saved_before(node, into)
+        rebase(into, node)
+    return into
+
+
+def _saved_before(node: OpNode, into: Tensor) -> None:
+    """What is kept of the memory just written to was meant as it was before, so it is stale at once."""
+    for k, (kind, _, _) in enumerate(node.plan.save):
+        kept = node.saved[2 * k]
+        if kind == TENSOR and isinstance(kept, Tensor) and kept._counter is into._counter:
+            node.saved[2 * k + 1] -= 1
+
+
+def _become(op: Op, into: Tensor, result: np.ndarray, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:
+    """Give the tensor another geometry; its history goes on from its own, not through its base."""
+    node = op.make_node(values, [into], needs) if needs is not None else None
+    into._array = result
+    bump(into)
+    if node is not None:
+        restrided(into, node, op, values)
+    return into
+
+
+def check_target(op: Op, into: Tensor, values: list[Any], dtype_too: bool) -> None:
+    """Raises RuntimeError where a broadcast result would not fit `into`, or not its dtype."""
+    if not op.broadcasts:
+        return
+    shapes = [v._array.shape for v in values if isinstance(v, Tensor)]
+    check_broadcast(shapes)
+    shape = np.broadcast_shapes(*shapes)
+    if shape != into._array.shape:
+        raise RuntimeError(MISFIT.format(list(into._array.shape), list(shape)))
+    if dtype_too and op.family.plan == "pointwise" and op.promoted:
+        check_cast(common([values[i] for i in op.promoted if values[i] is not None]), into._dtype)
+
+
+def _copy_of(t: Tensor) -> Tensor:
+    """The tensor as it is before a write: same place in the graph, its own memory."""
+    made = wrap(t._array.copy(order="K"), t._dtype)
+    made._node, made._nr = t._node, t._nr
+    return made

@@ -1,0 +1,140 @@
+"""What a node keeps for its rules: values with their versions, checked when they are read, freed or packed."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from .declaration import DTYPE, GEOMETRY, NEEDS, OUTPUT, SHAPE, TENSOR, TENSORS
+from .graph import FREED, FREED_TWICE, Node, Saved, modified
+from .operands import shape_of
+from .saved import Packed, SavedTensor
+from .tensor import LEAF, Tensor
+from .views import node_of
+
+if TYPE_CHECKING:
+    from .node import OpNode
+    from .op import Op
+
+INFERENCE_SAVED = (
+    "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in computation tracked by "
+    "autograd. To work around this, you can make a clone to get a normal tensor and use it in autograd, or use `torch.no_grad()` "
+    "instead of `torch.inference_mode()`."
+)
+DETACHED = (
+    "Trying to use a saved tensor that has been detached in-place, i.e. with .detach_()."
+    "This is not supported, please use out-of-place `.detach()` instead"
+)
+
+
+def keep(op: Op, kind: int, i: int, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...]) -> Any:
+    """What is kept for one thing the rules want."""
+    if kind == OUTPUT:
+        t = outs[i]
+        made = Saved(t)
+        made.nr = i
+        return made
+    v = values[i]
+    if kind in (TENSOR, TENSORS):
+        for t in v if kind == TENSORS else (v,):
+            if isinstance(t, Tensor) and t._counter is None:
+                raise RuntimeError(INFERENCE_SAVED)
+        return list(v) if kind == TENSORS else v
+    if kind == SHAPE:
+        return [shape_of(t) for t in v] if isinstance(v, list | tuple) else shape_of(v)
+    if kind == GEOMETRY:
+        return v._array.shape, v.stride(), v.storage_offset()
+    if kind == DTYPE:
+        return [t._dtype for t in v] if isinstance(v, list | tuple) else v._dtype
+    return {n for n, need in zip(op.differentiable, needs, strict=True) if need} if kind == NEEDS else v
+
+
+def value_of(value: Any, node: OpNode) -> Any:
+    return value.tensor(node) if type(value) is Packed else value
+
+
+def version_of(value: Any) -> Any:
+    if type(value) is Saved:
+        return value.counter[0] if value.counter is not None else 0
+    if isinstance(value, Tensor):
+        return value._counter[0]  # type: ignore[index]  # an inference tensor was refused
+    return [version_of(v) for v in value] if isinstance(value, list) else 0
+
+
+def check_version(value: Any, then: Any, node: OpNode, reading: bool = False) -> None:
+    if type(value) is Saved:
+        if value.counter is not None and value.counter[0] != then:
+            by = node if value.dtype.differentiable else None
+            raise modified(value.dtype, value.array.shape, by, value.nr, value.counter[0], then)
+    elif isinstance(value, Tensor):
+        now = value._counter[0]  # type: ignore[index]
+        if now != then:
+            by = node_of(value)
+            raise modified(value._dtype, value._array.shape, None if by is LEAF else by, value._nr, now, then)
+        if not reading and (value._node is None or value._node is LEAF):
+            check_attached(value, node)
+    elif isinstance(value, list):
+        for t, v in zip(value, then, strict=True):
+            check_version(t, v, node, reading)
+
+
+def check_attached(t: Tensor, node: OpNode) -> None:
+    """Raises RuntimeError where a kept tensor was part of the graph when `node` was recorded and is no longer."""
+    for (_, i, _), value in zip(node.plan.save, node.saved[::2], strict=True):
+        if value is t and i in node.op.diff and len(node.edges) == len(node.op.diff):
+            edge = node.edges[node.op.diff.index(i)]
+            if isinstance(edge, Node | tuple):
+                raise RuntimeError(DETACHED)
+
+
+def as_made_by(node: OpNode, t: Tensor, nr: int) -> Tensor:
+    """A result as hooks see it: with its node, which it is about to get."""
+    made = t._alias()
+    made._counter = t._counter
+    if t._dtype.differentiable:
+        made._node, made._nr = node, nr
+    return made
+
+
+def _wanted(node: OpNode, name: str) -> tuple[int, int, bool] | None:
+    """Where the value a rule of `node` calls `name` comes from; None where no rule asks for it."""
+    op = node.op
+    known = any(name in r.wants for r in op.rules_in_order) and not op.is_gradient(name)
+    return op.source(name) if known else None
+
+
+def saved_value(node: OpNode, name: str) -> Any:
+    """What `node` kept under `name`, None where this call had no need to.
+
+    Raises AttributeError where no rule asks for such a thing, RuntimeError once it is freed, or was written to.
+    """
+    for ending in ("_sym_sizes", "_sym_numel"):
+        if name.endswith(ending):
+            shape = saved_value(node, name.removesuffix(ending) + "_shape")
+            return shape if ending == "_sym_sizes" else math.prod(shape)
+    source = _wanted(node, name)
+    if source is None:
+        raise AttributeError(f"'{type(node).__name__}' object has no attribute '_saved_{name}'")
+    if source not in node.plan.save:
+        return None
+    if node.saved is FREED:
+        raise RuntimeError(FREED_TWICE)
+    at = 2 * node.plan.save.index(source)
+    if source[0] > OUTPUT:
+        return node.saved[at]
+    check_version(node.saved[at], node.saved[at + 1], node, reading=True)
+    return node._as_tensor(node.saved[at])
+
+
+def raw_saved_value(node: OpNode, name: str) -> Any:
+    """What `node` kept under `name`, as an object to give hooks to; a tuple of those for a list of tensors."""
+    source = _wanted(node, name)
+    if source is None or source[0] > OUTPUT:
+        raise AttributeError(f"'{type(node).__name__}' object has no attribute '_raw_saved_{name}'")
+    if source not in node.plan.save:
+        return SavedTensor(node, None, None, None)
+    kind, i, _ = source
+    at = 2 * node.plan.save.index(source)
+    if kind == TENSORS and node.saved is not FREED:
+        return tuple(SavedTensor(node, at, k, None) for k in range(len(node.saved[at])))
+    return SavedTensor(node, at, None, i if kind == OUTPUT else None)

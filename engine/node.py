@@ -1,0 +1,197 @@
+"""The node of a declared op: made when a call is recorded, it runs the rules on what it kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import forward, modes, saved
+from .declaration import OUTPUT, TENSOR, TENSORS
+from .dtypes import OF_NUMPY
+from .graph import FREED, FREED_TWICE, Node, Saved, edge_of, fit_array, sequence
+from .graph import fit as fit_any
+from .kept import as_made_by, check_version, keep, raw_saved_value, saved_value, value_of, version_of
+from .operands import array_of, cast_like, widened
+from .saved import Packed
+from .tensor import Tensor, wrap, wrap_number
+from .views import NO_PLAN
+
+if TYPE_CHECKING:
+    from .op import Op
+
+
+def new_node(op: Op, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...]) -> Any:
+    """The node of this call; `outs` are read for what rules want of them."""
+    if op.family.underived:
+        return Underived(op, values, outs, needs)
+    plan = op.kept_for(needs)
+    live = [t for t in outs if t._dtype.differentiable]  # indices come after the values, and are no outputs of the node
+    several = len(live) > 1 or op.schema.returns_list
+    node = op.NodeOfSeveral() if several else op.Node()
+    if several:
+        node.outputs = [(t._array.shape, t._dtype) for t in live]
+    node.plan, node.extras = plan, None
+    edges, fits = [], []
+    for need, i in zip(needs, op.diff, strict=True):
+        v = values[i]
+        for t in v if isinstance(v, list | tuple) else (v,):
+            is_tensor = isinstance(t, Tensor)
+            edges.append(edge_of(t) if need and is_tensor else None)
+            fits.append((t._array.shape, t._dtype) if is_tensor else None)
+    node.edges, node.fits = tuple(edges), fits
+    held: list[Any] = []
+    hooked = bool(modes.current() & modes.SAVED_HOOKS)
+    for kind, i, _ in plan.save:
+        if hooked and kind == OUTPUT:
+            value = saved.packed(as_made_by(node, outs[i], i), i)
+        else:
+            value = keep(op, kind, i, values, outs, needs)
+            value = saved.packed(value) if hooked and kind in (TENSOR, TENSORS) else value
+        held += (value, version_of(value))
+    node.saved = held
+    node.seq = sequence()
+    return node
+
+
+class OpNode(Node):
+    """The node of a declared op."""
+
+    __slots__ = ()
+
+    def name(self) -> str:
+        return self.op.node_name
+
+    def free(self) -> None:
+        if self.plan.keeps_tensors:
+            self.saved = FREED
+
+    def __getattr__(self, name: str) -> Any:
+        """`_saved_<name>`: what was kept for backward, by the name the rule asked with."""
+        if name.startswith("_raw_saved_"):
+            return raw_saved_value(self, name[11:])
+        if not name.startswith("_saved_"):
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        return saved_value(self, name[7:])
+
+    def force_edges(self, values: list[Any]) -> None:
+        """Give every differentiable input an edge, so that `apply` computes its gradient whoever wants it."""
+        flat = [t for i in self.op.diff for t in (values[i] if isinstance(values[i], list | tuple) else [values[i]])]
+        self.edges = tuple(t if isinstance(t, Tensor) else None for t in flat)
+
+    def apply_rule(self, g: Any, position: int) -> Any:
+        """The gradient of one argument, on Tensors, with nothing fitted."""
+        saved = self._unpack(True, [g])
+        for function, sources, positions in self.plan.rules:
+            if position in positions:
+                result = function(*[g if s < 0 else saved[s] for s in sources])
+                return result if len(positions) == 1 else result[positions.index(position)]
+        return None
+
+    def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
+        if self.outputs is not None:
+            gs = self._materialised(gs, recording)
+        saved = self._unpack(recording, gs)
+        parts: list[Any] = [None] * len(self.op.diff)
+        if self.op.schema.returns_list:
+            gs = [gs]
+        given = gs
+        if not recording and not self.op.moves:
+            gs = [widened(g) for g in gs]
+        for function, sources, positions in self.plan.rules:
+            result = function(*[gs[-1 - s] if s < 0 else saved[s] for s in sources])
+            if len(positions) == 1:
+                parts[positions[0]] = result
+            else:
+                for p, r in zip(positions, result, strict=True):
+                    parts[p] = r
+        if gs[0] is not given[0]:  # a rule that hands its gradient on does not round it
+            parts = [given[0] if p is gs[0] else p for p in parts]
+        return self._fitted(parts, gs[0])
+
+    def _fitted(self, parts: list[Any], g: Any) -> list[Any]:
+        """One gradient per edge, each of its input's shape and dtype."""
+        if len(parts) != len(self.edges):
+            flat: list[Any] = []
+            for i, p in zip(self.op.diff, parts, strict=True):
+                flat += (
+                    (p if p is not None else [None] * (len(self.edges) - len(parts) + 1))
+                    if "[" in self.op.schema.arguments[i].type
+                    else [p]
+                )
+            parts = flat
+        elif len(parts) == 1 and isinstance(parts[0], list | tuple):
+            parts = list(parts[0])
+        fits = self.fits
+        if fits is None:  # a specialised call whose operands were all as its result
+            fits = [(g.shape, g._dtype if isinstance(g, Tensor) else OF_NUMPY[g.dtype])] * len(parts)
+        lists = self.op.takes_lists  # of a list PyTorch computes every gradient or none
+        return [
+            None if p is None or (e is None and not lists) else fit_any(p, *f) if isinstance(p, Tensor) else fit_array(p, *f)
+            for p, e, f in zip(parts, self.edges, fits, strict=True)
+        ]
+
+    def _materialised(self, gs: list[Any], recording: bool) -> list[Any]:
+        zeros = [np.zeros(shape, d.np) if g is None else g for g, (shape, d) in zip(gs, self.outputs, strict=True)]
+        return [wrap(z, OF_NUMPY[z.dtype]) if recording and type(z) is np.ndarray else z for z in zeros]
+
+    def _unpack(self, recording: bool, gs: Sequence[Any]) -> list[Any]:
+        if self.saved is FREED:
+            raise RuntimeError(FREED_TWICE)
+        values = []
+        for value, version, (kind, _, promoted) in zip(self.saved[::2], self.saved[1::2], self.plan.save, strict=True):
+            if kind > OUTPUT:
+                values.append(value)
+                continue
+            check_version(value, version, self)
+            if recording:
+                values.append(self._as_tensor(value))
+            elif kind == TENSORS:
+                values.append([cast_like(array_of(value_of(t, self)), gs[0], promoted) for t in value])
+            else:
+                value = value_of(value, self)
+                values.append(cast_like(value.array if type(value) is Saved else array_of(value), gs[0], promoted))
+        return values
+
+    def use_generic_plan(self) -> None:
+        """From now on run as a node whose saved values may be packed."""
+        for needs, plan in self.op.fast_plans.items():
+            if plan is self.plan:
+                self.plan = self.op.kept_for(needs)
+
+    def _as_tensor(self, value: Any) -> Any:
+        if type(value) is Packed:
+            return value.tensor(self)
+        if type(value) is list:
+            return [self._as_tensor(v) for v in value]
+        if type(value) is not Saved:
+            return wrap_number(value) if isinstance(value, int | float | complex) else value
+        t = wrap(value.array, value.dtype)
+        t._counter = value.counter
+        if value.dtype.differentiable:
+            t._node, t._nr = self, value.nr
+        if value.tangent is not None:
+            forward.carry(t, value.tangent)
+        return t
+
+
+class Underived(Node):
+    """The node of a call PyTorch records without a derivative formula: it has edges to what requires grad, and refuses to run."""
+
+    __slots__ = ("refuse",)
+    plan: Any = NO_PLAN
+
+    def __init__(self, op: Op, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...]) -> None:
+        self.edges = tuple(edge_of(values[i]) for i, need in zip(op.diff, needs, strict=True) if need)
+        self.saved, self.extras, self.fits, self.seq = (), None, None, sequence()
+        self.refuse = op.schema.name + "_" * (outs[0] is values[0] and not op.schema.is_inplace)
+
+    def name(self) -> str:
+        return "torch::autograd::NotImplemented"
+
+    def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
+        raise RuntimeError(f"derivative for aten::{self.refuse} is not implemented")
+
+
+Underived.__name__ = "NotImplemented"  # as PyTorch prints it
