@@ -282,20 +282,26 @@ def space(module: Any, namespace: str) -> Any:
     return module
 
 
+MISSING = object()
+
+
 def spread(schema: Schema, args: dict[str, Any], keywords: bool = False, skip: int = 0) -> tuple[list[Any], dict[str, Any]]:
     """Positional and named arguments of a call: by name after the first one left out."""
     positional: list[Any] = []
     named: dict[str, Any] = {}
-    for argument in schema.arguments[skip:]:
-        value = args.get(argument.name, OMITTED)
-        if value is OMITTED:
+    seen = 0
+    for argument in schema.arguments[skip:] if skip else schema.arguments:
+        value = args.get(argument.name, MISSING)
+        seen += value is not MISSING
+        if value is OMITTED or value is MISSING:
             keywords = True
         elif argument.kwarg_only or keywords:
             named[argument.name] = value
         else:
             positional.append(value)
-    known = schema.names
-    named.update({n: v for n, v in args.items() if n not in known})
+    if len(args) > seen:  # a spoiled call has arguments of its own
+        known = schema.names
+        named.update({n: v for n, v in args.items() if n not in known})
     return positional, named
 
 
@@ -311,8 +317,16 @@ def _forms(namespace: str, name: str) -> tuple[str, ...]:
     return tuple(made)
 
 
+_FORMS: dict[str, tuple[str, ...]] = {}  # by signature: asked for at every call
+
+
 def forms(op: Declaration) -> tuple[str, ...]:
     """The public forms PyTorch has of an op, or "internal"."""
+    found = _FORMS.get(op.schema.text)
+    return found if found is not None else _FORMS.setdefault(op.schema.text, _forms_of(op))
+
+
+def _forms_of(op: Declaration) -> tuple[str, ...]:
     made = _forms(op.schema.namespace, op.schema.name) or ("internal",)
     first = op.schema.arguments[0] if op.schema.arguments else None
     if "method" in made and _unrelated(op):

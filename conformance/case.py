@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from math import prod
+from functools import cache, cached_property, lru_cache
+from math import copysign, inf, prod
 from typing import Any
 
 import ml_dtypes
@@ -70,7 +71,7 @@ class TensorValue:
     def ndim(self) -> int:
         return len(self.shape)
 
-    @property
+    @cached_property
     def size(self) -> int:
         return prod(self.shape)
 
@@ -80,7 +81,7 @@ class TensorValue:
         item = root.itemsize
         return np.ndarray(self.shape, root.dtype, root, self.offset * item, tuple(s * item for s in self.strides))
 
-    @property
+    @cached_property
     def plain(self) -> bool:
         """True for a contiguous tensor that fills its buffer."""
         return self.offset == 0 and self.root.size == self.size and self.strides == row_major(self.shape)
@@ -111,6 +112,7 @@ class TensorValue:
         return f"tensor({values}, {self.dtype}, shape={self.shape}{layout}{', requires_grad' if self.requires_grad else ''})"
 
 
+@lru_cache(1 << 14)
 def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Strides, in elements, of a contiguous tensor: PyTorch counts a side of 0 as 1."""
     strides, step = [], 1
@@ -136,6 +138,13 @@ def _cotangents() -> np.ndarray:
 COTANGENTS = _cotangents()
 
 
+@cache
+def _cotangents_of(dtype: str) -> np.ndarray:
+    """The pool in `dtype`, complex numbers with another member as their imaginary part."""
+    values = COTANGENTS + 1j * np.roll(COTANGENTS, -3) if dtype in COMPLEX else COTANGENTS
+    return values.astype(NUMPY.get(dtype, NUMPY["float32"]))
+
+
 @dataclass(frozen=True)
 class Case:
     """One call: the op's key, its arguments in order of the signature, and bytes for whatever a property must choose.
@@ -149,6 +158,7 @@ class Case:
     spoiled: str = ""
     unit: float = 0.0
     jitter: np.random.Generator | None = field(default=None, compare=False, repr=False)
+    _made: dict[Any, TensorValue] = field(default_factory=dict, init=False, compare=False, repr=False)  # both sides ask for the same
 
     def choice(self, slot: int, options: int) -> int:
         """The choice of `slot` among `options`, 0 the simplest."""
@@ -156,15 +166,18 @@ class Case:
 
     def cotangent(self, shape: tuple[int, ...], dtype: str, slot: int = 0) -> TensorValue:
         """A random sign-mixed tensor; each `slot` gives another one."""
+        key = (shape, dtype, slot)
+        value = self._made.get(key)
+        if value is None:
+            value = self._made[key] = self._cotangent(shape, dtype, slot)
+        return value.perturbed(self.jitter, self.unit) if self.jitter is not None else value
+
+    def _cotangent(self, shape: tuple[int, ...], dtype: str, slot: int) -> TensorValue:
         count = prod(shape)
         repeats = -(-count // 12)
         index = (np.frombuffer(self.noise[8:] * repeats, np.uint8)[:count] + np.arange(7 * slot, 7 * slot + count)) & 255
-        values = COTANGENTS[index]
-        if dtype in COMPLEX:
-            values = values + 1j * COTANGENTS[(index + 3) & 255]
-        array = values.astype(NUMPY.get(dtype, NUMPY["float32"]))
-        value = tensor_value(array.reshape(shape))
-        return value.perturbed(self.jitter, self.unit) if self.jitter is not None else value
+        root = _cotangents_of(dtype)[index]
+        return TensorValue(NAME[root.dtype], root, shape, row_major(shape))
 
     def tensors(self) -> dict[str, TensorValue]:
         """Every tensor argument by name; those in a list as `name[i]`."""
@@ -230,15 +243,20 @@ class Case:
 
 
 def _special(root: np.ndarray) -> list[str]:
-    wide = root.astype(np.complex128)
-    parts = (wide.real, wide.imag) if root.dtype.kind == "c" else (wide.real,)
-    tests: dict[str, Any] = {
-        "nan": np.isnan,
-        "inf": np.isinf,
-        "negative zero": lambda v: (v == 0) & np.signbit(v),
-        "subnormal": lambda v: (v != 0) & (np.abs(v) < 1.18e-38),
-    }
-    return [word for word, test in tests.items() if any(test(p).any() for p in parts)]
+    """Which special numbers are among the elements. Plain Python: for a few dozen numbers it is faster than NumPy."""
+    wide = root if root.dtype.kind in "cf" else root.astype(np.float32)
+    values = [*wide.real.tolist(), *wide.imag.tolist()] if root.dtype.kind == "c" else wide.tolist()
+    numbers = set(values)
+    words = []
+    if any(x != x for x in numbers):
+        words.append("nan")
+    if inf in numbers or -inf in numbers:
+        words.append("inf")
+    if 0.0 in numbers and any(x == 0 and copysign(1, x) < 0 for x in values):  # a set keeps one zero of the two
+        words.append("negative zero")
+    if any(x != 0 and -1.18e-38 < x < 1.18e-38 for x in numbers):
+        words.append("subnormal")
+    return words
 
 
 def _encode(value: Any) -> Any:

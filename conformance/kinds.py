@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -38,8 +39,9 @@ def build(op: Declaration, src: Source, draws: frozenset[str] = frozenset()) -> 
         draft.args[argument.name] = _draw(src, draft, argument)
     spoiled = spoil(src, draft.args, op.schema) if "spoiled" in draws else ""
     made = Case(op.key, draft.args, src.bytes(20), spoiled)
-    if any(t.dtype == "float16" for t in made.tensors().values()):  # with a complex number it would give complex32, which NumPy has not
-        draft.args.update({name: 2 for name, value in draft.args.items() if isinstance(value, complex)})
+    numbers = [name for name, value in draft.args.items() if isinstance(value, complex)]
+    if numbers and any(t.dtype == "float16" for t in made.tensors().values()):  # it would give complex32, which NumPy has not
+        draft.args.update(dict.fromkeys(numbers, 2))
     return made
 
 
@@ -58,11 +60,16 @@ def _draw(src: Source, draft: Draft, argument: Argument) -> Any:
 
 def kind_for(plan: str, argument: Argument) -> Kind:
     """The builder of an argument without a domain. Raises LookupError where none is known."""
-    kind = re.sub(r"\[\d*\]", "[]", argument.type).replace("?", "")
+    kind = _bare(argument.type)
     for key in ((plan, kind, argument.name), (kind, argument.name), kind):
         if key in KINDS:
             return KINDS[key]
     raise LookupError(f"no kind for {argument.type} {argument.name}: give it a domain in the spec")
+
+
+@cache
+def _bare(type: str) -> str:
+    return re.sub(r"\[\d*\]", "[]", type).replace("?", "")
 
 
 # -- tensors ---------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from engine.schema import Schema, parse
@@ -75,7 +76,7 @@ class Declaration:
     promotes: bool = False
     spec: Spec = field(default_factory=lambda: Spec(""))
 
-    @property
+    @cached_property
     def tensors(self) -> tuple[str, ...]:
         """Names of the arguments that are tensors or lists of them."""
         return tuple(a.name for a in self.schema.arguments if a.is_tensor)

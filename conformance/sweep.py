@@ -8,7 +8,6 @@ import zlib
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -146,12 +145,14 @@ def run_cell(
     census: Counter[str] = Counter()
     worst: dict[str, tuple[bytes, Case, Difference]] = {}
     with quiet():
-        if (broken := _unbuildable(trial)) is not None:
-            result.failures, result.status = [broken], "fail"
-            return result
         cases = stream(trial.build, zlib.crc32(f"{trial.op.key}::{property}".encode()) + seed)
         for result.examples in range(1, 1 + PATIENCE * examples):
-            case, raw = next(cases)
+            try:
+                case, raw = next(cases)
+                for t in case.tensors().values():
+                    t.view()  # raises where a domain made strides that leave the buffer
+            except Exception as error:
+                return _undrawn(result, error)
             made = trial.run(case)
             result.comparisons += made.observed
             verdicts.update(made.verdicts)
@@ -171,17 +172,12 @@ def run_cell(
     return result
 
 
-def _unbuildable(trial: Trial) -> Failure | None:
-    """The failure of a cell whose cases cannot be drawn: a missing kind, or a domain that raises."""
-    try:
-        for case, _ in islice(stream(trial.build, 0), 20):
-            for t in case.tensors().values():
-                t.view()  # raises where a domain made strides that leave the buffer
-    except Exception as error:
-        op, name = trial.op.key, trial.property.name
-        words = f"no case can be drawn: {type(error).__name__}: {error}"
-        return Failure(op, name, "spec", words, {}, words, "", "", f"python -m conformance run '{op}::{name}'")
-    return None
+def _undrawn(result: CellResult, error: Exception) -> CellResult:
+    """The result of a cell whose cases cannot be drawn: a missing kind, or a domain that raises."""
+    words, cell = f"no case can be drawn: {type(error).__name__}: {error}", (result.op, result.property)
+    result.failures = [Failure(*cell, "spec", words, {}, words, "", "", f"python -m conformance run '{'::'.join(cell)}'")]
+    result.status = "fail"
+    return result
 
 
 def _shrunk(trial: Trial, kind: str, raw: bytes, case: Case, found: Difference) -> tuple[Case, Difference]:

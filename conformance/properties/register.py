@@ -60,11 +60,16 @@ def observe(made: Property, B: Backend, op: Declaration, case: Case) -> Observat
     return seen
 
 
+_PLAIN = frozenset((bool, int, float, str, type(None)))
+
+
 def _record(B: Backend, seen: Observations, label: str, thing: Any, contents: bool) -> None:
     """Tensors are copied at once: a later write must not change what was seen. Without `contents` only dtype and shape count."""
-    if B.is_tensor(thing):
+    if type(thing) in _PLAIN:
+        seen[label] = thing
+    elif isinstance(thing, B.m.Tensor):
         seen[label] = B.read(thing) if contents else np.zeros_like(B.read(thing))
-    elif isinstance(thing, (list, tuple)) and any(B.is_tensor(x) or isinstance(x, (list, tuple, BaseException)) for x in thing):
+    elif isinstance(thing, (list, tuple)) and any(isinstance(x, (B.m.Tensor, list, tuple, BaseException)) for x in thing):
         seen[label] = f"{'list' if isinstance(thing, list) else 'tuple'} of {len(thing)}"
         for i, part in enumerate(thing):
             _record(B, seen, f"{label}[{i}]", part, contents)
