@@ -48,12 +48,14 @@ def operands(src: Source, draft: Draft) -> list[Any]:
 
 spec(
     "einsum", equation=always(equation), tensors=always(operands), path=None,
-    call=lambda m, equation, tensors, path=None: m.einsum(equation, tensors), why="the public einsum is a Python function without path",
+    call=lambda m, equation, tensors, path=None: m.einsum(equation, tensors), sums=True,
+    why="the public einsum is a Python function without path; a BLAS adds in an order of its own, which decides the sign of a zero",
 )  # fmt: skip
 spec(
     "tensordot", self=shaped("a", "b", "c"), other=shaped("c", "b", "d", dtype=first_dtype), dims_self=(2, 1), dims_other=(0, 1),
     call=lambda m, self, other, dims_self, dims_other: m.tensordot(self, other, (dims_self, dims_other)),
-    why="the public tensordot is a Python function that takes both lists as one",
+    sums=True,
+    why="the public tensordot is a Python function that takes both lists as one; a BLAS adds in an order of its own",
 )  # fmt: skip
 spec("addr", self=shaped("n", "m"), vec1=shaped("n"), vec2=shaped("m"))
 spec("addr[row]", self=shaped("m"), vec1=shaped("n"), vec2=shaped("m"))

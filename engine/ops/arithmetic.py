@@ -113,11 +113,11 @@ def cast_number(value: complex, dtype: np.dtype) -> np.ndarray:
 
 
 def _holds(dtype: np.dtype, value: Any) -> bool:
-    """True where a real number is in the dtype's range; unsigned integers take negative numbers as far down."""
+    """True where a real number is in the dtype's range; unsigned integers take negative integers as far down."""
     if dtype.kind not in "iu":
         return not math.isfinite(value) or abs(value) <= float(ml_dtypes.finfo(dtype).max)
     most = int(np.iinfo(dtype).max)
-    return (-most if dtype.kind == "u" else -most - 1) <= value <= most
+    return ((-most if isinstance(value, int) else 0) if dtype.kind == "u" else -most - 1) <= value <= most
 
 
 CPP_NAMES = {

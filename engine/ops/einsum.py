@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..calls import FUNCTIONS
-from ..layout import iterated, laid_out
 from ..op import F, composite, op, plain
 from ..promotion import common
 from ..registry import OVERLOADS
-from ..tensor import Tensor, in_range, strides_of
+from ..strided import laid_out
+from ..tensor import Tensor, in_range
+from ..views import check_no_overlap
 from .arithmetic import cast_number
 from .matmul import check_expands, scaled
 
@@ -299,7 +300,7 @@ FUNCTIONS["einsum"] = einsum_of
 # -- tensordot ---------------------------------------------------------------------------------------------------------------
 @composite("tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor", method=False, out=True)
 def tensordot(self: Tensor, other: Tensor, dims_self: Sequence[int], dims_other: Sequence[int]) -> Tensor:
-    """The product summed over pairs of dimensions, as one product of matrices."""
+    """The product summed over pairs of dimensions, as one product of matrices or of vectors."""
     if len(dims_self) != len(dims_other):
         raise RuntimeError("both dimension lists should have same length")
     if self.dtype is not other.dtype:
@@ -309,10 +310,17 @@ def tensordot(self: Tensor, other: Tensor, dims_self: Sequence[int], dims_other:
     kept = [d for d in range(self.dim()) if d not in first], [d for d in range(other.dim()) if d not in second]
     shape = [*(left.shape[d] for d in kept[0]), *(right.shape[d] for d in kept[1])]
     left, right = F.permute(left, [*kept[0], *dims_self]), F.permute(right, [*dims_other, *kept[1]])
-    if not shape:
-        return F.reshape(F.dot(F.reshape(left, (size,)), F.reshape(right, (size,))), ())
     rows, columns = count(self, kept[0]), count(other, kept[1])
+    if rows == columns == 1:
+        return F.reshape(single(left, right, size), shape)
     return F.reshape(F.mm(F.reshape(left, (rows, size)), F.reshape(right, (size, columns))), shape)
+
+
+def single(left: Tensor, right: Tensor, size: int) -> Tensor:
+    """The sum of all products, without a copy where the operands would have to be copied to be vectors."""
+    if left.is_contiguous() and right.is_contiguous():
+        return F.dot(F.reshape(left, (size,)), F.reshape(right, (size,)))
+    return F.sum(F.squeeze(left) * F.squeeze(right), dtype=left.dtype)
 
 
 def paired(self: Tensor, other: Tensor, dims_self: Sequence[int], dims_other: Sequence[int]) -> tuple[Tensor, Tensor, int]:
@@ -382,17 +390,29 @@ FUNCTIONS["tensordot"] = tensordot_of
 # -- addr --------------------------------------------------------------------------------------------------------------------
 def addr_kernel(self: np.ndarray, vec1: np.ndarray, vec2: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
     """`beta * self + alpha * outer(vec1, vec2)`; with `beta` 0 NaN and infinities of `self` do not count."""
-    for name, t in (("vec1", vec1), ("vec2", vec2)):
-        if t.ndim != 1:
-            raise RuntimeError(f"addr: Expected 1-D argument {name}, but got {t.ndim}-D")
+    check_vectors(vec1, vec2)
     check_expands(self, (vec1.size, vec2.size))
     d = common([self, vec1, vec2])
     for name, value in (("beta", beta), ("alpha", alpha)):
         check_factor(value, name, d.np)
     b, a = (cast_number(value, d.np).astype(d.wide) for value in (beta, alpha))
     operands = [t.astype(d.np, copy=False).astype(d.wide, copy=False) for t in (self, vec1[:, None], vec2)]
-    product = added(b, operands[0], a, *operands[1:]).astype(d.np, copy=False)
-    return laid_out(product, iterated(product.shape, [strides_of(np.broadcast_to(t, product.shape)) for t in operands]))
+    return laid_out(added(b, operands[0], a, *operands[1:]).astype(d.np, copy=False), operands)
+
+
+def check_vectors(vec1: Any, vec2: Any) -> None:
+    for name, t in (("vec1", vec1), ("vec2", vec2)):
+        if t.ndim != 1:
+            raise RuntimeError(f"addr: Expected 1-D argument {name}, but got {t.ndim}-D")
+
+
+def exactly(self: Tensor, vec1: Tensor, vec2: Tensor, beta: Any, alpha: Any) -> None:
+    """What the in-place form asks first. Raises RuntimeError for a matrix that is not of the product's shape."""
+    check_vectors(vec1, vec2)
+    if self.shape != (*vec1.shape, *vec2.shape):
+        shapes = [str(list(t.shape)) for t in (self, vec1, vec2)]
+        raise RuntimeError("size mismatch, input: {}, v1: {}, v2: {}".format(*shapes))
+    check_no_overlap(self._array)
 
 
 def added(b: np.ndarray, self: np.ndarray, a: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarray:
@@ -412,7 +432,7 @@ def check_factor(value: Any, name: str, d: np.dtype) -> None:
 
 
 op("addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-   plain(addr_kernel, out="cast", inplace=True),
+   plain(addr_kernel, out="cast", inplace=exactly),
    self=lambda g, beta: scaled(g, beta),
    vec1=lambda g, vec2, alpha: scaled(F.mv(g, vec2.conj()), alpha),
    vec2=lambda g, vec1, alpha: scaled(F.mv(F.t(g), vec1.conj()), alpha))  # fmt: skip

@@ -180,9 +180,21 @@ def mm_kernel(self: np.ndarray, mat2: np.ndarray) -> np.ndarray:
     return np.matmul(self, mat2)
 
 
+SMALL = 400  # multiplications per batch below which PyTorch uses no BLAS
+
+
+def batched(batch1: np.ndarray, batch2: np.ndarray) -> np.ndarray:
+    """The products of two batches of matrices; small ones add one product after the other, each rounded, as PyTorch does."""
+    n, k = batch1.shape[1:]
+    if not 0 < n * k * batch2.shape[2] < SMALL:
+        return np.matmul(batch1, batch2)
+    products = np.multiply(np.moveaxis(batch1, 2, 0)[..., None], np.moveaxis(batch2, 1, 0)[:, :, None], order="C")
+    return np.add.accumulate(products, 0, dtype=products.dtype)[-1] + products.dtype.type(0)  # a sum begins with 0, so is never -0
+
+
 def bmm_kernel(self: np.ndarray, mat2: np.ndarray) -> np.ndarray:
     refuse_bool("bmm", self, mat2)
-    return np.matmul(self, mat2)
+    return batched(self, mat2)
 
 
 def mv_kernel(self: np.ndarray, vec: np.ndarray) -> np.ndarray:
@@ -230,7 +242,8 @@ def addmm_kernel(self: np.ndarray, mat1: np.ndarray, mat2: np.ndarray, beta: Any
 
 def addmv_kernel(self: np.ndarray, mat: np.ndarray, vec: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
     if not mat.size:
-        return nothing_added(self, (mat.shape[0],), cast_number(beta, self.dtype).item())
+        factor = cast_number(beta, self.dtype).item()
+        return nothing_added(self, self.shape if factor else (mat.shape[0],), factor)  # PyTorch does not broadcast `self` here
     refuse_bool("addmv_impl_cpu", mat)
     return sum_of(self, np.matmul(mat, vec), beta, alpha)
 
@@ -239,7 +252,7 @@ def baddbmm_kernel(self: np.ndarray, batch1: np.ndarray, batch2: np.ndarray, bet
     if not (batch1.size and batch2.size):
         return nothing_added(self, (*batch1.shape[:2], batch2.shape[2]), beta)
     refuse_bool("baddbmm", batch1)
-    return sum_of(self, np.matmul(batch1, batch2), beta, alpha)
+    return sum_of(self, batched(batch1, batch2), beta, alpha)
 
 
 def addbmm_kernel(self: np.ndarray, batch1: np.ndarray, batch2: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
@@ -309,6 +322,11 @@ def _column_major(geometry: Any) -> bool:
     return len(shape) == 2 and strides[0] == 1 and strides[1] == shape[0]
 
 
+def for_each(g: Any, batch: Any) -> Any:
+    """The one gradient of a sum of products for each of them."""
+    return F.expand(F.unsqueeze(g, 0), (batch.shape[0], *g.shape))
+
+
 def outer_of(column: Any, row: Any) -> Any:
     return F.unsqueeze(column, 1) * row
 
@@ -324,8 +342,8 @@ op("mm(Tensor self, Tensor mat2) -> Tensor",
    mat2=lambda g, self, mat2_geometry: right(g, self, mat2_geometry))  # fmt: skip
 op("bmm(Tensor self, Tensor mat2) -> Tensor",
    product(bmm_kernel, checked(check_batches, check_batch_dtypes)),
-   self=lambda g, mat2: g @ adjoint(mat2),
-   mat2=lambda g, self: adjoint(self) @ g)  # fmt: skip
+   self=lambda g, mat2: F.bmm(g, adjoint(mat2)),
+   mat2=lambda g, self: F.bmm(adjoint(self), g))  # fmt: skip
 op("mv(Tensor self, Tensor vec) -> Tensor",
    product(mv_kernel, checked(check_mv, same("addmv input tensors must have the same dtype, but got {1}, {0}, and {1}")),
            out="addmv input tensors must have the same dtype, but got {out}, {result}, and {result}"),
@@ -362,14 +380,14 @@ op("baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar 
                    check_batches, check_batch_dtypes),
            inplace=True, inplace_function=False, jvp=of_sum(lambda a, b: F.bmm(a, b))),
    self=lambda g, beta: scaled(g, beta),
-   batch1=lambda g, batch2, alpha: scaled(g @ adjoint(batch2), alpha),
-   batch2=lambda g, batch1, alpha: scaled(adjoint(batch1) @ g, alpha))  # fmt: skip
+   batch1=lambda g, batch2, alpha: scaled(F.bmm(g, adjoint(batch2)), alpha),
+   batch2=lambda g, batch1, alpha: scaled(F.bmm(adjoint(batch1), g), alpha))  # fmt: skip
 op("addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
    product(addbmm_kernel, adding_batches, inplace=True, inplace_function=False, jvp=of_sum(lambda a, b: F.sum(F.bmm(a, b), 0)),
            out="self and mat2 must have the same dtype, but got {out} and {result}"),
    self=lambda g, beta: scaled(g, beta),
-   batch1=lambda g, batch2, alpha: scaled(g @ adjoint(batch2), alpha),
-   batch2=lambda g, batch1, alpha: scaled(adjoint(batch1) @ g, alpha))  # fmt: skip
+   batch1=lambda g, batch2, alpha: scaled(F.bmm(for_each(g, batch2), adjoint(batch2)), alpha),
+   batch2=lambda g, batch1, alpha: scaled(F.bmm(adjoint(batch1), for_each(g, batch1)), alpha))  # fmt: skip
 
 
 def with_dtype(name: str, arguments: str, more: str = "") -> None:
