@@ -20,6 +20,13 @@ CONTRACT = (
     "grad.sizes() = {}, strides() = {}\nparam.sizes() = {}, strides() = {}"
 )
 
+ONES = {d: d.type(1) for d in map(np.dtype, (np.complex64, np.complex128))}
+
+
+def added(old: np.ndarray, g: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """The sum as PyTorch's kernel has it: `old + 1 * g`, where a complex 1 decides zeros and what becomes of an infinity."""
+    return np.add(old, g * ONES[g.dtype] if g.dtype.kind == "c" else g, out=out)
+
 
 def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
     """Store the first gradient, add later ones: in place, or out of place when recording."""
@@ -38,7 +45,7 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
     if recording:
         leaf._gradient = old = old + g
     else:
-        np.add(old._array, g, out=old._array)
+        added(old._array, g, out=old._array)
         if old._counter is not None:
             old._counter[0] += 1
     if not _laid_out_as(old._array, leaf._array):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, modes, ready
-from .accumulate import accumulate, retain
+from .accumulate import accumulate, added, retain
 from .graph import AccumulateGrad, Hooks, Node, dense, end_of, type_name
 from .silence import loud, quiet
 from .tensor import Tensor, wrap
@@ -194,9 +194,9 @@ class Walk:
         others = getrefcount(old) - 4 - any(r is old for r in held)
         if others > 0 or not old.flags.writeable or not _owned(old) or old.dtype is not g.dtype:
             self.sums.pop(node, None)
-            return np.asarray(np.add(old, g))
+            return np.asarray(added(old, g))
         self.sums[node] = self.sums.get(node, 0) + 1
-        return np.add(old, g, out=old)
+        return added(old, g, out=old)
 
     def _step(self, node: Node, g: Any) -> Sequence[Any] | None:
         """Run one node with everything that may be asked of it; None where nothing behind it is wanted."""
