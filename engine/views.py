@@ -74,6 +74,9 @@ def refresh(t: Tensor, view: View) -> None:
     modes.switch(before & ~modes.INFERENCE | modes.GRAD)
     try:
         fresh = replayed(base, t)
+        if fresh._node is None and view.replay is None:  # of a detached base: PyTorch's node leads nowhere
+            values = [base, t.shape, t.stride(), t.storage_offset()]
+            fresh._node = OPS["as_strided"].make_node(values, [fresh], (True,))
     finally:
         modes.switch(before)
     renew(t, fresh._node, fresh._nr)
@@ -132,8 +135,7 @@ def check_inplace(t: Tensor, recording: bool) -> None:
             raise RuntimeError(refusal(t, view.creation, "is being"))
         if t.requires_grad and not isinstance(view.base._node, Node):
             raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-        node_of(t)
-    if t._node is LEAF:
+    if t.requires_grad and not isinstance(t._node, Node):  # PyTorch's convention: nor a view whose history nobody has asked for since
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
 
 

@@ -47,6 +47,7 @@ class Walk:
         self.sums: dict[Any, int] = {}  # how often what arrived at a leaf was added to in place
         self.ready: list[tuple[int, Any]] = []
         self.starts: set[Any] = set()
+        self.only_start: Any = None  # PyTorch's convention: the hooks of a single root run even where nothing behind it is wanted
         self.counters: dict[int, tuple[list[int] | None, np.ndarray]] = {}  # of memory that several gradients may share
 
     def run(self, roots: list[tuple[Any, int, Any]]) -> dict[int, Any]:
@@ -59,6 +60,7 @@ class Walk:
         try:
             starts = list(dict.fromkeys(node for node, _, _ in roots))
             self.starts = set(starts)
+            self.only_start = starts[0] if len(roots) == 1 else None
             order = self._count(starts)
             if self.targets is not None:
                 self._find_needed(order)
@@ -200,7 +202,7 @@ class Walk:
 
     def _step(self, node: Node, g: Any) -> Sequence[Any] | None:
         """Run one node with everything that may be asked of it; None where nothing behind it is wanted."""
-        if self.targets is not None and node not in self.wanted:
+        if self.targets is not None and node not in self.wanted and node is not self.only_start:
             return None
         gs = g if node.outputs is not None and g is not None else [None] * len(node.outputs or " ") if g is None else [g]
         if self.targets is not None and not self.accumulate and node in self.needed:
@@ -286,18 +288,23 @@ class Walk:
     # -- leaves -----------------------------------------------------------------------------------------------------
     def _leaf(self, leaf: Tensor) -> None:
         g = self.arrived.pop(leaf, None)
-        if self.targets is not None and leaf not in self.wanted:
+        unwanted = self.targets is not None and leaf not in self.wanted
+        if unwanted and leaf is not self.only_start:
             return
         more = leaf._rare
         if more is not None and more.hooks:
             g = self._run_hooks(more.hooks, g)
+        if unwanted:
+            return
         node = more and more.accumulate and more.accumulate()
         if node and node.pre:
             [g] = self._node_pre_hooks(node.pre, [g])
         if self.targets is not None and not self.accumulate:
             self.captured[self.targets[leaf, 0]] = g
             return
-        if g is not None:
+        if isinstance(leaf._node, Node):
+            raise RuntimeError("leaf variable has been moved into the graph interior")
+        if g is not None and leaf._node is not None:  # it may have stopped to require grad since it was used
             if self.recording and not self.create_graph:
                 g = g._array
             accumulate(leaf, g, self.create_graph, self)
