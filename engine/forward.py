@@ -224,12 +224,15 @@ def _spread(tangent: Tensor | None, out: Tensor) -> Tensor | None:
 
 def _node(op: Any, values: list[Any], outs: list[Tensor]) -> Any:
     flags = tuple(_any_tangent(values[i]) for i in op.diff)
-    return op.make_node(values, outs, flags)
+    node = op.make_node(values, outs, flags)
+    node.saved = [outs[v.nr] if type(v) is Saved else v for v in node.saved]  # what was returned, and not of this node's making
+    return node
 
 
 def _transpose(op: Any, values: list[Any], outs: list[Tensor]) -> list[Any]:
     """The adjoint of the rule `v -> <rule(v), .>`: differentiate it with respect to `v` along the tangents."""
-    recording = modes.is_grad_enabled()
+    flat = [t for i in op.diff for t in (values[i] if isinstance(values[i], list | tuple) else [values[i]])]
+    recording = modes.is_grad_enabled() and any(_requires(t) or _requires(tangent_of(t)) for t in flat)
     before = modes.current()
     modes.switch(before | modes.GRAD)
     try:
@@ -238,7 +241,6 @@ def _transpose(op: Any, values: list[Any], outs: list[Tensor]) -> list[Any]:
         node.force_edges(values)
         back = node.apply(list(cotangents), True)
         starts = []
-        flat = [t for i in op.diff for t in (values[i] if isinstance(values[i], list | tuple) else [values[i]])]
         for t, g in zip(flat, back, strict=True):
             tangent = tangent_of(t)
             if tangent is not None and g is not None and g.requires_grad:
@@ -251,6 +253,10 @@ def _transpose(op: Any, values: list[Any], outs: list[Tensor]) -> list[Any]:
     finally:
         modes.switch(before)
     return [got[i] if i in got else _zeros_like(t) for i, t in enumerate(outs)]
+
+
+def _requires(t: Any) -> bool:
+    return isinstance(t, Tensor) and t.requires_grad
 
 
 def _without_recording(starts: list[Any], targets: dict[Any, int]) -> dict[int, Any]:

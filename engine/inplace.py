@@ -53,10 +53,16 @@ def write_into(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] 
         op.family.first(*values)
     if callable(op.family.inplace):
         op.family.inplace(*values)
-    if op.broadcasts:
+    if op.broadcasts:  # before any shape is looked at
         check_no_overlap(into._array)
+        check_no_partial_overlap(into, values[1:])
     if op.family.into is not None and type(into) is not Lazy:
         return _written(op, into, values, needs)
+    sources = [values[i] for i in op.copied]
+    if not any(source is into for source in sources):  # copying onto itself moves nothing
+        if sources and not op.family.overlaps:
+            check_no_overlap(into._array)
+        check_no_partial_overlap(into, sources)
     try:
         _, [result] = op.compute(values)
     except RuntimeError as error:  # PyTorch looks at the target before it looks for a kernel
@@ -64,10 +70,8 @@ def write_into(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] 
         raise
     if op.family.plan == "restride":
         return _become(op, into, result, values, needs)
-    if not op.family.overlaps or type(into) is Lazy:
+    if not sources and (not op.family.overlaps or type(into) is Lazy):
         check_no_overlap(into._array)
-    if op.broadcasts or op.copied:
-        check_no_partial_overlap(into, [values[i] for i in op.copied] or values[1:])
     if op.family.apart and any(isinstance(v, Tensor) and overlaps(into._array, v._array) for v in values[1:]):
         raise RuntimeError(PARTIAL_OVERLAP)
     if result.shape != into._array.shape:

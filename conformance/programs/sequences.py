@@ -17,7 +17,7 @@ def anything(B: Any, draw: Any, see: Any) -> None:
         return tensors[-1 - draw.integer(0, len(tensors) - 1)]
 
     def hook(t):
-        t.grad_fn  # PyTorch's process ends where a view that was written to elsewhere gets a hook before its history was asked for
+        hasattr(t, "grad_fn")  # PyTorch's process ends where a view written to elsewhere gets a hook before its history is asked for
         name = f"gradient in hook {len(hooks)}"
         t.register_hook(lambda g: see.values(name, g))
         hooks.append(name)

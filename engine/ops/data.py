@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes, modes, once, printing
+from .. import dtypes, forward, modes, once, printing
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, PROMOTED, dtype, of_array
 from ..once import warn_once
@@ -321,7 +321,9 @@ def __repr__(self: Tensor, *, tensor_contents: str | None = None) -> str:
         name = None if node is None else type(node).__name__
     except RuntimeError:  # a view that cannot be remade
         name = "Invalid"
-    return printing.tensor_text(self._array, self._dtype, requires_grad=self.requires_grad, grad_fn_name=name)
+    tangent = forward.tangent_of(self)
+    shown = None if tangent is None else f"{tangent}"
+    return printing.tensor_text(self._array, self._dtype, requires_grad=self.requires_grad, grad_fn_name=name, tangent=shown)
 
 
 Tensor.__str__ = __repr__  # type: ignore[method-assign]
@@ -360,7 +362,9 @@ def _copied_buffer(array: np.ndarray, memo: dict[int, Any]) -> np.ndarray:
 
 
 def _remade(cls: type, array: np.ndarray, d: dtype, requires_grad: bool) -> Tensor:
+    """A leaf over `array`, of version 1: PyTorch makes it empty and then sets it to the memory."""
     made = wrap(array, d)
+    made._counter = [1]
     made.requires_grad_(requires_grad)
     return made
 

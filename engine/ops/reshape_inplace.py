@@ -1,9 +1,20 @@
-"""Views taken in place: the tensor itself gets another shape, order of dimensions or strides."""
+"""The tensor itself gets another shape, order of dimensions, strides, size or memory."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import modes
+from ..graph import Node, edge_of, sequence
 from ..op import F, composite, op, restride
-from ..tensor import Tensor
+from ..parser import Parser
+from ..schema import parse
+from ..strided import channels_last, flat_root, over, row_major, span
+from ..tensor import CPP_NAMES, Tensor, address, method
+from ..views import NO_PLAN, bump, check_inplace, rebase
 from .part import from_strided, restrided
 from .shape import dropped, flipped, squeezed, squeezed_dims, transposed, unsqueezed, unsqueezed_to
 
@@ -36,3 +47,96 @@ def swapaxes_(self: Tensor, axis0: int, axis1: int) -> Tensor:
 @composite("swapdims_(Tensor(a!) self, int dim0, int dim1) -> Tensor(a!)", function=False)
 def swapdims_(self: Tensor, dim0: int, dim1: int) -> Tensor:
     return F.transpose_(self, dim0, dim1)
+
+
+# -- another size, another memory ------------------------------------------------------------------------------------------------
+def _parser(name: str, *signatures: str) -> Parser:
+    return Parser(name, [parse(f"{name}(Tensor self, {one}) -> Tensor") for one in signatures], form="method")
+
+
+_RESIZE = _parser("resize_", "int[] size, *, MemoryFormat? memory_format=None")
+_SET = _parser("set_", "Tensor source")
+_RESIZE_AS = _parser("resize_as_", "Tensor the_template, *, MemoryFormat? memory_format=None")
+
+
+@method
+def resize_(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """Another size over the same memory, row-major; longer memory where it does not suffice, with new elements of any value.
+
+    Raises RuntimeError where the tensor requires grad.
+    """
+    _, (_, size, memory_format), _ = _RESIZE((self, *args), kwargs)
+    return _resized(self, tuple(size), memory_format)
+
+
+@method
+def resize_as_(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """The size of another tensor; see `resize_`."""
+    _, (_, template, memory_format), _ = _RESIZE_AS((self, *args), kwargs)
+    return _resized(self, template._array.shape, memory_format)
+
+
+def _resized(self: Tensor, size: tuple[int, ...], memory_format: Any) -> Tensor:
+    if self.requires_grad:
+        raise RuntimeError("cannot resize variables that require grad")
+    if any(n < 0 for n in size):
+        raise RuntimeError("numel: integer multiplication overflow")
+    last = str(memory_format) == "torch.channels_last"
+    if last and len(size) != 4:
+        raise RuntimeError("required rank 4 tensor to use channels_last format")
+    if size != self._array.shape or last:
+        changed = size != self._array.shape
+        self._array = _over_enough(self._array, size, channels_last(size) if last else row_major(size))
+        if changed:
+            bump(self)
+    return self
+
+
+def _over_enough(array: np.ndarray, size: tuple[int, ...], steps: Sequence[int]) -> np.ndarray:
+    """The memory of `array` from its first element on, in another geometry; a longer copy of it where it ends too soon."""
+    root = flat_root(array)
+    start = address(array) - address(root) if array.size else 0
+    missing = start // array.itemsize + span(size, steps) - root.size
+    if missing > 0:
+        root = np.concatenate([root.reshape(-1), np.zeros(missing, array.dtype)])
+    return over(root, size, tuple(step * array.itemsize for step in steps), start, array.dtype)
+
+
+class SetBackward(Node):
+    """The node of a recorded `set_`, which has no derivative."""
+
+    __slots__ = ()
+    plan: Any = NO_PLAN
+
+    def __init__(self, self_: Tensor, source: Tensor | None) -> None:
+        self.edges = tuple(edge_of(t) if t is not None and t.requires_grad else None for t in (self_, source))[: 1 + (source is not None)]
+        self.saved, self.extras, self.fits, self.seq = (), None, None, sequence()
+
+    def name(self) -> str:
+        return "torch::autograd::NotImplemented"
+
+    def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
+        raise RuntimeError("derivative for set_ is not implemented")
+
+
+SetBackward.__name__ = "NotImplemented"  # as PyTorch prints it
+
+
+@method
+def set_(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """This tensor becomes one over the memory of `source`; without it, one without elements.
+
+    Raises RuntimeError for a source of another dtype, and for a leaf that requires grad.
+    """
+    source = _SET((self, *args), kwargs)[1][1] if args or kwargs else None
+    recorded = modes.is_grad_enabled() and (self.requires_grad or (source is not None and source.requires_grad))
+    check_inplace(self, recorded)
+    if source is not None and source._dtype is not self._dtype:
+        names = (CPP_NAMES[d.scalar_name] for d in (source._dtype, self._dtype))
+        raise RuntimeError("Could not set tensor of type {} to a tensor of type {}".format(*names))
+    node = SetBackward(self, source) if recorded else None
+    self._array = np.empty(0, self._array.dtype) if source is None else source._array
+    bump(self)
+    if node is not None:
+        rebase(self, node)
+    return self
