@@ -275,10 +275,10 @@ def modified(kind: dtypes.dtype, shape: Sequence[int], made_by: Node | None, nr:
 
 
 def short_name(node: Any) -> str:
-    """A node's name as PyTorch's error messages give it: `Exp` of ExpBackward0, `Pow1` of PowBackward1."""
-    name = node.name()
+    """A node's name as PyTorch's error messages give it: `Exp` of ExpBackward0, `Pow1` of PowBackward1, `F` of FBackward."""
+    name = type(node).name(node)  # a context may have an attribute of that name
     head, mark, tail = name.rpartition("Backward")
-    return head + tail.removesuffix("0") if mark and tail.isdigit() else name
+    return head + tail.removesuffix("0") if mark and (tail.isdigit() or not tail) else name
 
 
 def edge_of(t: Tensor) -> Any:

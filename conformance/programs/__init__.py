@@ -22,6 +22,7 @@ TOPICS = (
     "saved",
     "double_backward",
     "graph",
+    "functions",
     "control_flow",
     "indexing",
     "conversions",
