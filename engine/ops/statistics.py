@@ -15,6 +15,7 @@ from ..op import OPS, F, Op, composite, op, reduction
 from ..out import fit
 from ..tensor import Tensor, method
 from ..views import check_cast
+from .arithmetic import plus
 from .convert import cast
 from .reduce import axes, compact, counting, folded, left, raised
 
@@ -158,11 +159,13 @@ def mean_part(g: Any, self: Any, dim: Any, keepdim: bool) -> Any:
 
 
 def var_mean_rule(g_result0: Any, g_result1: Any, self: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
-    return F.add(var_rule(g_result0, self, dim, correction, keepdim), mean_part(g_result1, self, dim, keepdim))
+    spread = None if g_result0 is None else var_rule(g_result0, self, dim, correction, keepdim)
+    return plus(spread, None if g_result1 is None else mean_part(g_result1, self, dim, keepdim))
 
 
 def std_mean_rule(g_result0: Any, g_result1: Any, self: Any, dim: Any, correction: Any, keepdim: bool, result0: Any) -> Any:
-    return F.add(std_rule(g_result0, self, dim, correction, keepdim, result0), mean_part(g_result1, self, dim, keepdim))
+    spread = None if g_result0 is None else std_rule(g_result0, self, dim, correction, keepdim, result0)
+    return plus(spread, None if g_result1 is None else mean_part(g_result1, self, dim, keepdim))
 
 
 ONE = "(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor"
