@@ -202,9 +202,7 @@ def aminmax_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.n
 
 
 def aminmax_rule(g_min: Any, g_max: Any, max: Any, min: Any, self: Any, self_dtype: Any, dim: int | None, keepdim: bool) -> Any:
-    parts = [
-        None if g is None else amax_rule(g, self, self_dtype, dim, keepdim, result) for g, result in ((g_min, min), (g_max, max))
-    ]
+    parts = [None if g is None else amax_rule(g, self, self_dtype, dim, keepdim, result) for g, result in ((g_min, min), (g_max, max))]
     return plus(*parts)
 
 
