@@ -23,6 +23,7 @@ TOPICS = (
     "double_backward",
     "graph",
     "functions",
+    "functional",
     "control_flow",
     "indexing",
     "conversions",
