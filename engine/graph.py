@@ -11,6 +11,7 @@ import numpy as np
 
 from . import dtypes
 from .registry import F
+from .strided import recast
 from .tensor import LEAF, Tensor, rare
 
 sequence = itertools.count(1).__next__
@@ -220,7 +221,7 @@ def fit_array(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> np.ndarray
             g = np.add.reduce(g, dims).reshape(-1).reshape(sides[lead:])
         if g.shape != shape:
             g = np.broadcast_to(g, shape)
-    return g if g.dtype == dtype.np else g.astype(dtype.np)
+    return g if g.dtype == dtype.np else recast(g, dtype.np)
 
 
 def _fit_tensor(g: Tensor, shape: tuple[int, ...], dtype: dtypes.dtype) -> Tensor:

@@ -97,6 +97,11 @@ def copied(array: np.ndarray, steps: Sequence[int] | None = None, dtype: np.dtyp
     return made
 
 
+def recast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """The values in another dtype, in the layout of `array`; unlike NumPy it keeps the step of a side of 1, too."""
+    return copied(array, dtype=dtype) if 1 in array.shape else array.astype(dtype)
+
+
 def overlaps(shape: Sequence[int], steps: Sequence[int]) -> bool:
     """True where two elements may be one place in memory: dimensions are not nested in one another."""
     reach = 0
