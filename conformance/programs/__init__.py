@@ -22,8 +22,6 @@ TOPICS = (
     "saved",
     "double_backward",
     "graph",
-    "functions",
-    "functional",
     "control_flow",
     "indexing",
     "conversions",

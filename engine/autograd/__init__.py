@@ -1,8 +1,7 @@
 """`backward` and `grad`: the walk over the graph as a user calls it."""
 
 from ..saved import SavedTensor
-from . import forward_ad, function, functional, graph
+from . import forward_ad, graph
 from .backward import backward, grad
-from .function import Function
 
-__all__ = ["Function", "forward_ad", "function", "functional", "graph", "SavedTensor", "backward", "grad"]
+__all__ = ["forward_ad", "graph", "SavedTensor", "backward", "grad"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .. import forward, strided
 from ..registry import F
 from ..tensor import Tensor, root_of, wrap
@@ -67,13 +69,18 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
 
 
 def _same_layout(primal: Tensor, tangent: Tensor) -> bool:
-    return primal.stride() == tangent.stride() and root_of(primal._array).size == root_of(tangent._array).size
+    """True where both lie alike in memory of one size; a side of 1 may have any step, and what has no elements lies anywhere."""
+    if root_of(primal._array).nbytes * tangent.itemsize != root_of(tangent._array).nbytes * primal.itemsize:
+        return False
+    steps = zip(primal.shape, primal.stride(), tangent.stride(), strict=True)
+    return 0 in primal.shape or (all(n == 1 or a == b for n, a, b in steps) and primal.storage_offset() == tangent.storage_offset())
 
 
 def _laid_out(primal: Tensor, tangent: Tensor) -> Tensor:
-    """The tangent copied into the strides of the value, so that views of both stay alike."""
-    made = wrap(strided.new(primal._array.shape, primal.stride(), tangent._array.dtype), tangent._dtype)
-    return F.copy_(made, tangent)
+    """The tangent copied into memory like that of the value, so that views of both stay alike, whatever part they look at."""
+    memory = np.zeros(root_of(primal._array).nbytes // primal.itemsize, tangent._array.dtype)
+    made = strided.strided(memory, primal._array.shape, primal.stride(), primal.storage_offset())
+    return F.copy_(wrap(made, tangent._dtype), tangent)
 
 
 def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTensor:

@@ -13,9 +13,10 @@ from ..layout import iterated, laid_out, walk_order
 from ..number import converted
 from ..op import F, op, plain
 from ..rows import add_rows
-from ..strided import copied, row_major
-from ..tensor import Tensor, in_range
+from ..strided import copied, dense_strides, row_major, viewed_strides
+from ..tensor import Tensor, in_range, strides_of
 from ..views import PARTIAL_OVERLAP, overlaps
+from .shape import expanded as spread
 
 COMPLEX_OF_REAL = (
     "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == grad_is_complex) to be true, but got false.  "
@@ -43,6 +44,11 @@ def kept(self: np.ndarray) -> np.ndarray:
 def zeros(g: Any, shape: Sequence[int]) -> Any:
     """Zeros of g's dtype."""
     return F.new_zeros(g, tuple(shape))
+
+
+def laid_as(g: Any, geometry: tuple[Any, Any, int]) -> Any:
+    """A gradient that PyTorch writes into `zeros_like` of its input: in the layout a copy of that input has."""
+    return g if isinstance(g, Tensor) else laid_out(g, dense_strides(*geometry[:2]))
 
 
 # -- index tensors and masks ------------------------------------------------------------------------------------------
@@ -89,7 +95,7 @@ def together(found: list[np.ndarray | None]) -> list[np.ndarray | None]:
     except ValueError:
         shapes = ", ".join(str(list(i.shape)) for i in given)
         raise IndexError(f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}") from None
-    return [None if i is None else np.broadcast_to(i, sides) for i in found]
+    return [i if i is None or i.shape == sides else spread(i, sides) for i in found]
 
 
 def none_in_nothing(wide: list[np.ndarray | None], shape: tuple[int, ...]) -> None:
@@ -151,20 +157,26 @@ def index_kernel(self: np.ndarray, indices: Indices) -> np.ndarray:
     made = self[key_of(wide)]
     if not any(i is not None for i in wide):
         return copied(made)
-    if not self.flags.c_contiguous or any(i is not None and not i.flags.c_contiguous for i in indices):
+    if any(i is not None and not in_order(i) for i in (self, *indices)):
         return laid_out(made, iterated(made.shape, _operand_steps(self, wide, made.shape)))
     return laid_out(made, row_major(made.shape)) if made.ndim else np.array(made)
 
 
+def in_order(array: np.ndarray) -> bool:
+    """True where an iteration surely goes row by row; a side of 1 may have any step, and steps decide the order."""
+    return array.flags.c_contiguous and 1 not in array.shape
+
+
 def _operand_steps(self: np.ndarray, wide: list[np.ndarray | None], shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Strides, in the result's dimensions, of what the read walks over: the tensor, then each index."""
+    """Strides, in the result's dimensions, of what the read walks over: the tensor, then each index reshaped to have those dimensions."""
     at = [d for d, i in enumerate(wide) if i is not None]
-    sides = wide[at[0]].ndim  # type: ignore[union-attr]
+    sides = wide[at[0]].shape  # type: ignore[union-attr]
     rest = [s for d, s in enumerate(self.strides) if d not in at]
     start = at[0] if at[-1] - at[0] == len(at) - 1 else 0
-    source = (*rest[:start], *(0,) * sides, *rest[start:])
-    after = len(shape) - start - sides
-    return [source, *((0,) * start + i.strides + (0,) * after for i in wide if i is not None)]
+    source = (*rest[:start], *(0,) * len(sides), *rest[start:])
+    padded = (*(1,) * start, *sides, *(1,) * (len(shape) - start - len(sides)))
+    spread_over = [viewed_strides(sides, strides_of(i), padded) for i in wide if i is not None]
+    return [source, *(tuple(0 if n == 1 != m else s for n, m, s in zip(padded, shape, steps, strict=True)) for steps in spread_over)]
 
 
 def index_put_kernel(self: np.ndarray, indices: Indices, values: np.ndarray, accumulate: bool, unsafe: bool = False) -> np.ndarray:

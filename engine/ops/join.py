@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import OF_NUMPY, dtype
-from ..layout import channels_last
 from ..op import F, composite, op, plain
 from ..promotion import common
-from ..strided import copied, dense_strides, new
+from ..strided import channels_last, copied, dense_strides, new
 from ..tensor import Tensor, in_range, strides_of
 
 Shape = tuple[int, ...]
@@ -204,10 +203,10 @@ def tile(self, dims):
 
 def repeated_positions(repeats: np.ndarray, output_size: int | None) -> np.ndarray:
     """Position i `repeats[i]` times."""
-    if repeats.ndim != 1:
-        raise RuntimeError("repeat_interleave only accept 1D vector as repeat")
     if repeats.dtype.name not in ("int64", "int32"):
         raise NotImplementedError(f"\"repeat_interleave_cpu\" not implemented for '{OF_NUMPY[repeats.dtype].scalar_name}'")
+    if repeats.ndim != 1:
+        raise RuntimeError("repeat_interleave only accept 1D vector as repeat")
     if (repeats < 0).any():
         raise RuntimeError("repeats can not be negative")
     if output_size is not None and output_size < 0:

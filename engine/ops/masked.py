@@ -11,7 +11,7 @@ import numpy as np
 from ..number import CPP_WORDS, converted
 from ..op import MISFIT, OPS, F, op, plain
 from ..views import check_no_overlap
-from .index import expanded, real_stays_real, word, zeros
+from .index import expanded, laid_as, real_stays_real, word, zeros
 
 BYTE_MASK = (
     "masked_scatter_ received a mask with dtype torch.uint8, this behavior is now deprecated,"
@@ -102,8 +102,12 @@ def masked_source(g: Any, mask: Any, shape: tuple[int, ...]) -> Any:
     return (F.cat([used, zeros(used, (missing,))], 0) if missing else used).reshape(shape)
 
 
-def wide_as(shape: tuple[int, ...], mask: Any) -> tuple[int, ...]:
-    return np.broadcast_shapes(tuple(shape), tuple(mask.shape))
+def picked_rule(g: Any, geometry: tuple[Any, Any, int], mask: Any) -> Any:
+    """The gradient of what was picked from, where the mask was set, laid out as that was."""
+    shape = geometry[0]
+    wide = np.broadcast_shapes(tuple(shape), tuple(mask.shape))
+    made = F.masked_scatter(zeros(g, wide), mask, g)
+    return laid_as(made, geometry) if wide == tuple(shape) else made
 
 
 op("masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor",
@@ -116,7 +120,7 @@ op("masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor",
    value=lambda g, mask, value_dtype: real_stays_real(F.sum(F.where(mask, g, zeros(g, ()))), value_dtype))  # fmt: skip
 op("masked_select(Tensor self, Tensor mask) -> Tensor",
    plain(masked_select_kernel, out="masked_select(): self and result must have the same scalar type", scatters=True, jvp="linear"),
-   self=lambda g, self, mask: F.masked_scatter(zeros(g, wide_as(self.shape, mask)), mask, g))  # fmt: skip
+   self=lambda g, self, self_geometry, mask: picked_rule(g, self_geometry, mask))  # fmt: skip
 op("masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor",
    plain(masked_scatter_kernel, inplace=True, inplace_function=False, into=masked_scatter_into, jvp="linear"),
    self=lambda g, mask: F.masked_fill(g, mask, 0),

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..calls import FUNCTIONS
-from ..op import F, composite, op, plain
+from ..op import F, Op, composite, op, plain
 from ..strided import copied, row_major
 from ..tensor import Tensor
 from .part import even_pieces, on_diagonal, sized_pieces, sliced
 from .shape import Shape, dimension
 
-
 # -- a copy of a part ------------------------------------------------------------------------------------------------------
+NO_DIMENSION = "narrow() cannot be applied to a 0-dim tensor."
+EXPECTED = (
+    "Expected {} to be true, but got false.  "
+    "(Could this error message be improved?  If so, please report an enhancement request to PyTorch.)"
+)
+
+
 def narrow_copied(self: np.ndarray, dim: int, start: int, length: int) -> np.ndarray:
     if not self.ndim:
-        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+        raise RuntimeError(NO_DIMENSION)
+    if dim >= self.ndim:
+        raise RuntimeError(EXPECTED.format("dim < static_cast<int64_t>(self_sizes.size())"))
     n = self.shape[dimension(dim, self)]
     if not -n <= start <= n:
         raise IndexError(f"start out of range (expected to be in range of [{-n}, {n}], but got {start})")
@@ -33,12 +42,19 @@ def narrow_copy_rule(g: Any, self_shape: Shape, dim: int, start: int, length: in
     return F.slice_backward(g, self_shape, dim, start, start + length, 1)
 
 
-UNEQUAL = (
-    "Expected self.dtype() == output.dtype() to be true, but got false.  (Could this error message be improved?  If so, please report an "
-    "enhancement request to PyTorch.)"
-)
+def narrow_copied_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """The part, for a target that takes its shape without a word. Raises RuntimeError where that has another dtype, whatever the part."""
+    self, [out] = values[0], outs
+    if self.ndim and self._dtype is not out._dtype:
+        raise RuntimeError(EXPECTED.format("self.dtype() == output.dtype()"))
+    [part] = op.compute(values)[1]
+    if part.shape != out._array.shape:
+        out._array = np.empty(part.shape, part.dtype)
+    return [part]
+
+
 op("narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor",
-   plain(narrow_copied, out=UNEQUAL, jvp="linear"),
+   plain(narrow_copied, out=narrow_copied_into, jvp="linear"),
    self=narrow_copy_rule)  # fmt: skip
 
 

@@ -55,9 +55,9 @@ def expanded(self: np.ndarray, size: Shape) -> np.ndarray:
     for i in reversed(range(len(size))):
         have = self.shape[i - lead] if i >= lead else 1
         if size[i] == -1:
-            if i < lead:
+            if i < lead and self.ndim:
                 raise RuntimeError(f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}")
-            shape[i] = have
+            shape[i] = have if i >= lead else -1
         elif size[i] != have:
             if have != 1:
                 raise RuntimeError(

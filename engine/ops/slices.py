@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY
 from ..layout import laid_out, walk_order
 from ..number import converted
-from ..op import F, op, plain
-from ..strided import dense_strides
-from ..tensor import in_range, method, strides_of, wrap
-from .index import add_at, along, expanded, kept, real_stays_real, within, word, zeros
+from ..op import F, Op, op, plain
+from ..strided import dense_strides, pointwise_strides
+from ..tensor import Tensor, in_range, method, strides_of, wrap
+from .index import add_at, along, expanded, kept, laid_as, real_stays_real, within, word, zeros
 
 # -- whole slices along a dimension ------------------------------------------------------------------------------------
 
@@ -161,10 +162,12 @@ def fill_into(self: np.ndarray, dim: int, index: np.ndarray, value: Any) -> None
     dim = in_range(dim, self.ndim)
     if not self.size:
         fill_nothing(self, dim, index.size)
+    filled = converted(value, self.dtype)
+    if not self.size:
         return
     target = self.reshape(1) if not self.ndim else self
     within(index.reshape(-1), dim, target.shape[dim], IndexError, negative=True)
-    target[along(dim, index.reshape(-1))] = converted(value, self.dtype)
+    target[along(dim, index.reshape(-1))] = filled
 
 
 def fill_nothing(self: np.ndarray, dim: int, count: int) -> None:
@@ -263,10 +266,19 @@ def put_kernel(self: np.ndarray, index: np.ndarray, source: np.ndarray, accumula
     return laid_out(made.reshape(self.shape), dense_strides(self.shape, strides_of(self)))
 
 
-OTHER_DTYPE = "take(): self and out expected to have the same dtype, but got self.dtype = {result} and out.dtype = {out}"
+def take_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """The elements, laid out as the walk over the positions lays a target out. Raises RuntimeError for one of another dtype."""
+    [taken], [out] = op.compute(values)[1], outs
+    if out._array.dtype != taken.dtype:
+        raise RuntimeError(
+            f"take(): self and out expected to have the same dtype, but got self.dtype = {word(taken)} and out.dtype = {word(out._array)}"
+        )
+    return [laid_out(taken, pointwise_strides(taken.shape, ((taken.shape, values[1].stride()),)))]
+
+
 op("take(Tensor self, Tensor index) -> Tensor",
-   plain(take_kernel, out=OTHER_DTYPE, scatters=True, jvp="linear"),
-   self=lambda g, self, index: F.put(zeros(g, self.shape), index, g, True))  # fmt: skip
+   plain(take_kernel, out=take_into, scatters=True, jvp="linear"),
+   self=lambda g, self, self_geometry, index: laid_as(F.put(zeros(g, self.shape), index, g, True), self_geometry))  # fmt: skip
 op("put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor",
    plain(put_kernel, inplace=True, inplace_function=False, apart=True, jvp="linear"),
    self=lambda g, index, source_shape, accumulate: g if accumulate else F.put(g, index, zeros(g, source_shape), False),
