@@ -31,6 +31,8 @@ DIFFERENTIABLE = frozenset(FLOATING + COMPLEX)
 WIDE = {"float16": "float64", "bfloat16": "float64", "float32": "float64", "complex64": "complex128"}
 UNIT = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": 2.0**-53, "complex64": 2.0**-24, "complex128": 2.0**-53}
 
+REAL = {"complex64": "float32", "complex128": "float64"}  # the dtype of their parts
+
 
 class _Omitted:
     """An argument that is not passed, so that its default is used."""
@@ -199,9 +201,11 @@ class Case:
         """The same values with every tensor strided."""
         return self._map(TensorValue.spaced)
 
-    def narrowest(self) -> float:
-        """The unit roundoff of the least precise tensor."""
-        return max((UNIT[t.dtype] for t in self.tensors().values() if t.dtype in UNIT), default=2.0**-24)
+    def narrowest(self) -> str:
+        """The least precise floating dtype among tensors and dtype arguments: what results may have been rounded to."""
+        named = [v.name for v in self.args.values() if isinstance(v, Named)]
+        found = [REAL.get(n, n) for n in (*(t.dtype for t in self.tensors().values()), *named) if n in UNIT]
+        return max(found, key=lambda n: UNIT[n], default="float64")
 
     def upcast(self) -> Case:
         """The case in double precision: the reference of the third tier."""

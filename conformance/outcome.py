@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .backends import clean
-from .case import NAME, UNIT
+from .case import NAME, NUMPY, UNIT
 
 Observations = dict[str, Any]
 TRIALS = 8  # perturbed runs of the reference
@@ -81,11 +81,13 @@ class Reference:
 
     `exact` is the run in double precision, `moved` the same with inputs moved by a relative unit, `strided` the run at the
     case's own precision with every tensor spaced out in memory, where PyTorch takes other loops than for dense tensors.
+    `narrowest` is the least precise dtype in the case.
     """
 
     exact: Callable[[], Observations]
     moved: Callable[[float], list[Observations]]
     strided: Callable[[], Observations] = dict
+    narrowest: str = "float64"
 
 
 def compare(mine: Observations, theirs: Observations, reference: Reference | None = None, ulp: int = 4, sums: bool = False) -> Comparison:
@@ -174,6 +176,7 @@ def arrays(
         return "bitwise", ""
     if left.dtype.kind in "biu":
         return "engine", _where(left, right, left != right)
+    left, right = _narrowed(left, right, reference)
     name = NAME[left.dtype]
     right, open_ = _closed(left, right, sums)
     if open_ and left.tobytes() == right.tobytes():
@@ -187,6 +190,20 @@ def arrays(
     signs = zero & (np.signbit(left2) != np.signbit(right2))
     verdict, words = _judge(left, right, label, name, reference, signs)
     return ("lanes", "") if words and _either(left2, right2, label, reference, ulp) else (verdict, words)
+
+
+def _narrowed(left: np.ndarray, right: np.ndarray, reference: Reference | None) -> tuple[np.ndarray, np.ndarray]:
+    """Both arrays in the least precise dtype of the case, where that holds every element of both: what was cast from it is no better."""
+    dtype = NUMPY[reference.narrowest if reference else "float64"]
+    if left.dtype.kind == "c":
+        dtype = np.dtype(np.complex128 if dtype == np.float64 else np.complex64)
+    with np.errstate(all="ignore"):
+        narrow = [a.astype(dtype) for a in (left, right)]
+    if dtype.itemsize >= left.dtype.itemsize or not all(
+        _identical(n.astype(a.dtype), a).all() for n, a in zip(narrow, (left, right), strict=True)
+    ):
+        return left, right
+    return narrow[0], narrow[1]
 
 
 def _closed(left: np.ndarray, right: np.ndarray, sums: bool) -> tuple[np.ndarray, bool]:

@@ -114,7 +114,7 @@ class Trial:
         def strided() -> Observations:
             return self.seen(backends.truth, case.spaced())
 
-        return Reference(exact, moved, strided)
+        return Reference(exact, moved, strided, case.narrowest())
 
     def failure(self, case: Case, found: Difference) -> Failure:
         op, name = self.op.key, self.property.name

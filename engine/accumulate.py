@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .graph import dense
+from .layout import dense
 from .registry import F
+from .strided import new
 from .tensor import Tensor, root_of, strides_of, wrap
 
 if TYPE_CHECKING:
@@ -72,18 +73,19 @@ def _recorded_copy(leaf: Tensor, g: Tensor) -> Tensor:
 
 
 def _empty_as(leaf: np.ndarray, g: np.ndarray) -> np.ndarray:
-    if leaf.flags.c_contiguous and 1 not in leaf.shape:  # a side of 1 keeps whatever step it has
-        return np.empty(leaf.shape, g.dtype)
-    return np.ndarray(leaf.shape, g.dtype, np.empty(leaf.size, g.dtype), 0, leaf.strides)
+    return new(leaf.shape, strides_of(leaf), g.dtype)
 
 
 def _laid_out_as(g: np.ndarray, leaf: np.ndarray) -> bool:
-    """PyTorch's layout contract: strides of a dense leaf, where a side of 1 has any step but 0; row-major otherwise."""
-    if leaf.flags.c_contiguous and leaf.size:
-        return g.flags.c_contiguous and 0 not in g.strides
+    """PyTorch's layout contract: strides of a dense leaf, row-major otherwise.
+
+    Its convention: a side of 1 may have any step but 0, in which what is a view of something smaller would be seen.
+    """
+    if g.strides == leaf.strides and 0 not in g.strides and g.flags.c_contiguous and g.size:
+        return True
     if not dense(leaf):
         return g.flags.c_contiguous
-    return all(a if n == 1 else a == b for n, a, b in zip(g.shape, strides_of(g), strides_of(leaf), strict=True))
+    return all(a != 0 if n == 1 else a == b for n, a, b in zip(g.shape, strides_of(g), strides_of(leaf), strict=True))
 
 
 def _copied_for(leaf: Tensor, g: np.ndarray) -> Tensor:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,13 @@ class Level:
 
     def __init__(self) -> None:
         self.duals: list[weakref.ref[Tensor]] = []
+
+
+@dataclass(frozen=True)
+class Composition:
+    """The rule of an op for which PyTorch has no formula of tangents but `steps`: on duals it runs them instead of the kernel."""
+
+    steps: Callable[..., Tensor]
 
 
 _levels: list[Level] = []
@@ -97,6 +106,8 @@ class _Off:
 def run(op: Any, values: list[Any]) -> Any:
     """Call `op` and give its results the tangents that follow from those of its arguments."""
     _refuse(op, "")
+    if isinstance(op.family.jvp, Composition):
+        return _composed(op, values)
     with _Off():
         result = op.run(values)
         outs = list(result) if isinstance(result, tuple | list) else [result]
@@ -106,6 +117,16 @@ def run(op: Any, values: list[Any]) -> Any:
             (_set if op.schema.is_view else give)(t, tangent)
             _keep(t, tangent)
     return result
+
+
+def _composed(op: Any, values: list[Any]) -> Tensor:
+    """The result of the steps, tangent and all, in the graph as the result of `op`."""
+    made: Tensor = op.family.jvp.steps(*values)
+    recording = modes.current() & (modes.GRAD | modes.INFERENCE) == modes.GRAD
+    needs = op.needs(values) if recording else None
+    if needs is not None:
+        op.record(values, [made], needs)
+    return made
 
 
 def _refuse(op: Any, suffix: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import dtypes
 from .registry import F
-from .strided import copied, row_major
+from .strided import recast
 from .tensor import LEAF, Tensor, rare
 
 sequence = itertools.count(1).__next__
@@ -212,20 +212,21 @@ def fit(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> Any:
 def fit_array(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> np.ndarray:
     if type(g) is not np.ndarray:
         g = np.asarray(g)
+    if g.dtype.kind == "c" and not dtype.is_complex:
+        g = g.real
     if g.shape != shape:
         lead, dims = broadcast_dims(g.shape, shape)
-        if dims:
-            wide, g = g, np.asarray(np.add.reduce(g, dims, keepdims=True))
-            g = g if wide.flags.c_contiguous else copied(g, row_major(g.shape))
-        g = g.reshape(shape) if lead else g
+        if dims:  # a sum is row-major, with PyTorch's strides for sides of 1, too
+            sides = [1 if d in dims else n for d, n in enumerate(g.shape)]
+            g = np.add.reduce(g, dims).reshape(-1).reshape(sides[lead:])
         if g.shape != shape:
             g = np.broadcast_to(g, shape)
-    if g.dtype != dtype.np:
-        g = (g.real if g.dtype.kind == "c" and not dtype.is_complex else g).astype(dtype.np, copy=False)
-    return g
+    return g if g.dtype == dtype.np else recast(g, dtype.np)
 
 
 def _fit_tensor(g: Tensor, shape: tuple[int, ...], dtype: dtypes.dtype) -> Tensor:
+    if g._dtype.is_complex and not dtype.is_complex:
+        g = F.real(g)
     if g._array.shape != shape:
         lead, dims = broadcast_dims(g._array.shape, shape)
         if dims:
@@ -234,8 +235,6 @@ def _fit_tensor(g: Tensor, shape: tuple[int, ...], dtype: dtypes.dtype) -> Tenso
             g = F.view(g, shape)
         if g._array.shape != shape:
             g = F.expand(g, shape)
-    if g._dtype.is_complex and not dtype.is_complex:
-        g = F.real(g)
     return g if g._dtype is dtype else F.to(g, dtype)
 
 
@@ -250,16 +249,6 @@ def broadcast_dims(wide: tuple[int, ...], narrow: tuple[int, ...]) -> tuple[int,
 def end_of(edge: Any) -> Any:
     """The node or leaf an edge leads to."""
     return edge[0] if type(edge) is tuple else edge.variable if type(edge) is AccumulateGrad else edge
-
-
-def dense(array: np.ndarray) -> bool:
-    """True where the elements fill their memory without gap or overlap, in some order of dimensions."""
-    expected = array.itemsize
-    for step, n in sorted((s, n) for s, n in zip(array.strides, array.shape, strict=True) if n > 1):
-        if step != expected:
-            return False
-        expected *= n
-    return True
 
 
 def type_name(d: dtypes.dtype) -> str:
@@ -277,10 +266,10 @@ def modified(kind: dtypes.dtype, shape: Sequence[int], made_by: Node | None, nr:
 
 
 def short_name(node: Any) -> str:
-    """A node's name as PyTorch's error messages give it: `Exp` of ExpBackward0, `Pow1` of PowBackward1."""
-    name = node.name()
+    """A node's name as PyTorch's error messages give it: `Exp` of ExpBackward0, `Pow1` of PowBackward1, `F` of FBackward."""
+    name = type(node).name(node)  # a context may have an attribute of that name
     head, mark, tail = name.rpartition("Backward")
-    return head + tail.removesuffix("0") if mark and tail.isdigit() else name
+    return head + tail.removesuffix("0") if mark and (tail.isdigit() or not tail) else name
 
 
 def edge_of(t: Tensor) -> Any:

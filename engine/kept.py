@@ -80,8 +80,8 @@ def check_version(value: Any, then: Any, node: OpNode, reading: bool = False) ->
 
 def check_attached(t: Tensor, node: OpNode) -> None:
     """Raises RuntimeError where a kept tensor was part of the graph when `node` was recorded and is no longer."""
-    for (_, i, _), value in zip(node.plan.save, node.saved[::2], strict=True):
-        if value is t and i in node.op.diff and len(node.edges) == len(node.op.diff):
+    for (kind, i, _), value in zip(node.plan.save, node.saved[::2], strict=True):
+        if kind == TENSOR and value is t and i in node.op.diff and len(node.edges) == len(node.op.diff):
             edge = node.edges[node.op.diff.index(i)]
             if isinstance(edge, Node | tuple):
                 raise RuntimeError(DETACHED)

@@ -1,10 +1,75 @@
-"""Strides of what an iteration over several tensors allocates, as PyTorch's TensorIterator chooses them."""
+"""Layouts of new memory: strides, in elements, of what PyTorch allocates for a shape or while iterating over several tensors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+
+
+def row_major(shape: Sequence[int]) -> tuple[int, ...]:
+    """Strides of a contiguous tensor, in elements; a side of 0 counts as 1."""
+    steps, step = [], 1
+    for n in reversed(shape):
+        steps.append(step)
+        step *= max(n, 1)
+    return tuple(reversed(steps))
+
+
+def channels_last(shape: Sequence[int]) -> tuple[int, ...]:
+    """Strides with dimension 1 innermost, then the others from the last to the first."""
+    order = (1, *range(len(shape) - 1, 1, -1), 0)
+    steps, step = [0] * len(shape), 1
+    for d in order:
+        steps[d] = step
+        step *= max(shape[d], 1)
+    return tuple(steps)
+
+
+def is_dense(shape: Sequence[int], steps: Sequence[int], unit: int = 1) -> bool:
+    """True where the elements fill their memory without gap or overlap, in some order of dimensions; one takes `unit` steps."""
+    if 0 in shape:
+        return True
+    expected = unit
+    for step, n in sorted((s, n) for s, n in zip(steps, shape, strict=True) if n > 1):
+        if step != expected:
+            return False
+        expected *= n
+    return True
+
+
+def dense(array: np.ndarray) -> bool:
+    """True where the elements of `array` fill their memory."""
+    return is_dense(array.shape, array.strides, array.itemsize)
+
+
+def dense_strides(shape: Sequence[int], steps: Sequence[int]) -> tuple[int, ...]:
+    """Strides of new memory in the order of an old layout: the same where that was dense already.
+
+    Dimensions are sorted by step as PyTorch's iterators sort them: a step of 0 says nothing, ties go by size.
+    """
+    if is_dense(shape, steps):
+        return tuple(steps)
+    return iterated(shape, [steps])
+
+
+def pointwise_strides(shape: tuple[int, ...], operands: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]) -> tuple[int, ...]:
+    """Strides of what a pointwise op makes of `operands`, each (shape, steps): their own where they agree, their order where not.
+
+    Source: `fast_set_up` and `reorder_dimensions` in PyTorch's TensorIterator.cpp.
+    """
+    if all(same == shape for same, _ in operands):
+        if all(_is_row_major(same, steps) for same, steps in operands):
+            return row_major(shape)
+        steps = operands[0][1]
+        if is_dense(shape, steps) and all(other == steps for _, other in operands):
+            return steps
+    return iterated(shape, [_spread(shape, *operand) for operand in operands])
+
+
+def iterated(shape: Sequence[int], operands: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """Strides of a result allocated while walking over `operands`."""
+    return packed(shape, walk_order(shape, operands))
 
 
 def walk_order(shape: Sequence[int], operands: Sequence[Sequence[int]]) -> list[int]:
@@ -14,29 +79,28 @@ def walk_order(shape: Sequence[int], operands: Sequence[Sequence[int]]) -> list[
     """
     order = list(range(len(shape)))[::-1]
     for i in range(1, len(order)):
-        upper = i
-        for lower in range(i - 1, -1, -1):
-            decided = _compare(order[lower], order[upper], shape, operands)
-            if decided > 0:
-                order[lower], order[upper] = order[upper], order[lower]
-                upper = lower
-            elif decided < 0:
+        at = i
+        for j in range(i - 1, -1, -1):
+            comparison = _compare(order[j], order[at], shape, operands)
+            if comparison < 0:
                 break
+            if comparison > 0:
+                order[j], order[at] = order[at], order[j]
+                at = j
     return order
 
 
-def iterated(shape: Sequence[int], operands: Sequence[Sequence[int]]) -> tuple[int, ...]:
-    """Strides in elements of a result allocated while walking over `operands`."""
-    order = walk_order(shape, operands)
-    steps, step = [0] * len(shape), 1
+def packed(shape: Sequence[int], order: Sequence[int]) -> tuple[int, ...]:
+    """Strides with the dimensions in this order, the innermost first."""
+    made, step = [0] * len(shape), 1
     for d in order:
-        steps[d] = step
+        made[d] = step
         step *= max(shape[d], 1)
-    return tuple(steps)
+    return tuple(made)
 
 
 def _compare(a: int, b: int, shape: Sequence[int], operands: Sequence[Sequence[int]]) -> int:
-    """Positive where dimension `b` is to come before `a`, negative where not, 0 where nothing says."""
+    """Positive where dimension `a` should come after `b`, 0 where no operand says."""
     for steps in operands:
         if steps[a] == 0 or steps[b] == 0:
             continue
@@ -45,6 +109,16 @@ def _compare(a: int, b: int, shape: Sequence[int], operands: Sequence[Sequence[i
         if shape[a] > shape[b]:
             return 1
     return 0
+
+
+def _spread(shape: Sequence[int], own: Sequence[int], steps: Sequence[int]) -> list[int]:
+    """The steps of an operand over the broadcast `shape`: 0 where it is repeated."""
+    lead = len(shape) - len(own)
+    return [0] * lead + [0 if n == 1 and shape[lead + i] != 1 else s for i, (n, s) in enumerate(zip(own, steps, strict=True))]
+
+
+def _is_row_major(shape: Sequence[int], steps: Sequence[int]) -> bool:
+    return 0 in shape or all(n == 1 or a == b for n, a, b in zip(shape, steps, row_major(shape), strict=True))
 
 
 def laid_out(array: np.ndarray, steps: Sequence[int]) -> np.ndarray:

@@ -90,12 +90,10 @@ class OpNode(Node):
         return None
 
     def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
-        if self.outputs is not None:
-            gs = self._materialised(gs, recording)
         saved = self._unpack(recording, gs)
         parts: list[Any] = [None] * len(self.op.diff)
         if self.op.schema.returns_list:
-            gs = [gs]
+            gs = [self._filled(gs, recording)]
         given = gs
         if not recording and not self.op.moves:
             gs = [widened(g) for g in gs]
@@ -132,7 +130,8 @@ class OpNode(Node):
             for p, e, f in zip(parts, self.edges, fits, strict=True)
         ]
 
-    def _materialised(self, gs: list[Any], recording: bool) -> list[Any]:
+    def _filled(self, gs: list[Any], recording: bool) -> list[Any]:
+        """A list of gradients with zeros for what has none; a rule that names the gradients of several outputs gets None."""
         zeros = [np.zeros(shape, d.np) if g is None else g for g, (shape, d) in zip(gs, self.outputs, strict=True)]
         return [wrap(z, OF_NUMPY[z.dtype]) if recording and type(z) is np.ndarray else z for z in zeros]
 

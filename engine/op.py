@@ -58,7 +58,7 @@ class Op(Declaration):
             for t in outs:
                 t._counter = None
         if needs is not None:
-            self._record(values, outs, needs)
+            self.record(values, outs, needs)
         if self.schema.returns_list:
             return tuple(outs)
         return outs[0] if len(outs) == 1 and not self.schema.returns.startswith("(") else self.named(outs)
@@ -160,7 +160,7 @@ class Op(Declaration):
             make_view(t, values[0], self, values, view_creation(self))
         return outs
 
-    def _record(self, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...]) -> None:
+    def record(self, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...]) -> None:
         live = [(i, t) for i, t in enumerate(outs) if t._dtype.differentiable]
         if not live:
             if outs and not self.changes_dtype:

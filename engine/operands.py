@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .dtypes import OF_NUMPY, dtype
+from .strided import recast
 from .tensor import Tensor, wrap
 
 
@@ -58,7 +59,7 @@ def widened(g: Any) -> Any:
         return [widened(x) for x in g]
     if g is None or g.dtype.itemsize != 2 or not OF_NUMPY[g.dtype].low:
         return g
-    return g.astype(np.float32)
+    return recast(g, np.dtype(np.float32))
 
 
 def cast_like(a: Any, g: Any, promoted: bool) -> Any:
@@ -74,7 +75,7 @@ def cast_like(a: Any, g: Any, promoted: bool) -> Any:
             wide = target.to_complex().np
         elif a.dtype.kind != "b" or g.dtype != a.dtype:
             wide = target.to_real().wide
-    return a if a.dtype == wide else a.astype(wide)
+    return a if a.dtype == wide else recast(a, wide)
 
 
 def check_broadcast(shapes: Sequence[tuple[int, ...]]) -> None:

@@ -1,4 +1,4 @@
-"""Arrays over the memory of another array, in any geometry and never outside its bounds; and layouts of new memory."""
+"""Arrays over the memory of another array, in any geometry and never outside its bounds; and new memory in any layout."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .layout import dense_strides, pointwise_strides, row_major
 from .tensor import Beyond, address, root_of, strides_of
 
 Cast = Callable[[np.ndarray, Any], np.ndarray]
@@ -54,59 +55,6 @@ def span(shape: Sequence[int], steps: Sequence[int], offset: int = 0) -> int:
     return 0 if 0 in shape else offset + _span(shape, steps)
 
 
-def row_major(shape: Sequence[int]) -> tuple[int, ...]:
-    """Strides of a contiguous tensor, in elements; a side of 0 counts as 1."""
-    steps, step = [], 1
-    for n in reversed(shape):
-        steps.append(step)
-        step *= max(n, 1)
-    return tuple(reversed(steps))
-
-
-def channels_last(shape: Sequence[int]) -> tuple[int, ...]:
-    """Strides with dimension 1 innermost, then the others from the last to the first."""
-    order = (1, *range(len(shape) - 1, 1, -1), 0)
-    steps, step = [0] * len(shape), 1
-    for d in order:
-        steps[d] = step
-        step *= max(shape[d], 1)
-    return tuple(steps)
-
-
-def is_dense(shape: Sequence[int], steps: Sequence[int]) -> bool:
-    """True where the elements fill their memory without gap or overlap, in some order of dimensions."""
-    expected = 1
-    for step, n in sorted((s, n) for s, n in zip(steps, shape, strict=True) if n > 1):
-        if step != expected:
-            return False
-        expected *= n
-    return True
-
-
-def dense_strides(shape: Sequence[int], steps: Sequence[int]) -> tuple[int, ...]:
-    """Strides of new memory in the order of an old layout: the same where that was dense already.
-
-    Dimensions are sorted by step as PyTorch's iterators sort them: a step of 0 says nothing, ties go by size.
-    """
-    if 0 in shape or is_dense(shape, steps):
-        return tuple(steps)
-    return _packed(shape, _order(shape, [steps]))
-
-
-def pointwise_strides(shape: tuple[int, ...], operands: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]) -> tuple[int, ...]:
-    """Strides of what a pointwise op makes of `operands`, each (shape, steps): their own where they agree, their order where not.
-
-    Source: `fast_set_up` and `reorder_dimensions` in PyTorch's TensorIterator.cpp.
-    """
-    if all(same == shape for same, _ in operands):
-        if all(_is_row_major(same, steps) for same, steps in operands):
-            return row_major(shape)
-        steps = operands[0][1]
-        if is_dense(shape, steps) and all(other == steps for _, other in operands):
-            return steps
-    return _packed(shape, _order(shape, [_spread(shape, *operand) for operand in operands]))
-
-
 _known: dict[Any, tuple[int, ...]] = {}
 
 
@@ -129,51 +77,6 @@ def laid_out(result: np.ndarray, operands: Sequence[Any]) -> np.ndarray:
     return made
 
 
-def _is_row_major(shape: Sequence[int], steps: Sequence[int]) -> bool:
-    return 0 in shape or all(n == 1 or a == b for n, a, b in zip(shape, steps, row_major(shape), strict=True))
-
-
-def _spread(shape: Sequence[int], own: Sequence[int], steps: Sequence[int]) -> list[int]:
-    """The steps of an operand over the broadcast `shape`: 0 where it is repeated."""
-    lead = len(shape) - len(own)
-    return [0] * lead + [0 if n == 1 and shape[lead + i] != 1 else s for i, (n, s) in enumerate(zip(own, steps, strict=True))]
-
-
-def _order(shape: Sequence[int], operands: Sequence[Sequence[int]]) -> list[int]:
-    """Dimensions from the innermost out."""
-    order = list(range(len(shape)))[::-1]
-    for i in range(1, len(order)):
-        at = i
-        for j in range(i - 1, -1, -1):
-            comparison = _compare(order[j], order[at], shape, operands)
-            if comparison < 0:
-                break
-            if comparison > 0:
-                order[j], order[at] = order[at], order[j]
-                at = j
-    return order
-
-
-def _packed(shape: Sequence[int], order: Sequence[int]) -> tuple[int, ...]:
-    made, step = [0] * len(shape), 1
-    for d in order:
-        made[d] = step
-        step *= max(shape[d], 1)
-    return tuple(made)
-
-
-def _compare(a: int, b: int, shape: Sequence[int], operands: Sequence[Sequence[int]]) -> int:
-    """Positive where dimension `a` should come after `b`, 0 where no operand says."""
-    for steps in operands:
-        if steps[a] == 0 or steps[b] == 0:
-            continue
-        if steps[a] != steps[b]:
-            return -1 if steps[a] < steps[b] else 1
-        if shape[a] > shape[b]:
-            return 1
-    return 0
-
-
 def new(shape: Sequence[int], steps: Sequence[int], dtype: np.dtype) -> np.ndarray:
     """Uninitialised memory with these strides, in elements."""
     shape = tuple(shape)
@@ -192,6 +95,11 @@ def copied(array: np.ndarray, steps: Sequence[int] | None = None, dtype: np.dtyp
     made = new(array.shape, steps, dtype or array.dtype)
     made[...] = array if dtype is None else cast(array, dtype)
     return made
+
+
+def recast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """The values in another dtype, in the layout of `array`; unlike NumPy it keeps the step of a side of 1, too."""
+    return copied(array, dtype=dtype) if 1 in array.shape else array.astype(dtype)
 
 
 def overlaps(shape: Sequence[int], steps: Sequence[int]) -> bool:

@@ -9,7 +9,8 @@ import numpy as np
 
 from . import modes
 from .dtypes import OF_NUMPY, dtype
-from .graph import FREED, FREED_TWICE, Node, dense, edge_of, extras, fit_array, sequence, short_name
+from .graph import FREED, FREED_TWICE, Node, edge_of, extras, fit_array, sequence, short_name
+from .layout import dense
 from .registry import OPS, F
 from .tensor import LEAF, Tensor, View, address, wrap
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from . import dtypes, modes, ready
 from .accumulate import accumulate, added, retain
-from .graph import AccumulateGrad, Hooks, Node, dense, end_of, type_name
+from .graph import AccumulateGrad, Hooks, Node, end_of, type_name
+from .layout import dense
 from .silence import loud, quiet
 from .tensor import Tensor, wrap
 

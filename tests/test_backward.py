@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import threading
 import weakref
 
@@ -113,3 +114,10 @@ def test_an_array_a_user_holds_is_never_written_by_backward():
     (x + 0).backward(seed)
     assert seed.tolist() == [1.0, 1.0]
     assert x.grad.tolist() == (2 * held).tolist()
+
+
+def test_an_output_without_gradient_is_no_zero():
+    """What a rule would multiply by zero may be infinite."""
+    x = engine.tensor([1.0, math.inf], requires_grad=True)
+    engine.var_mean(x)[1].backward()
+    assert x.grad.tolist() == [0.5, 0.5]

@@ -22,6 +22,8 @@ TOPICS = (
     "saved",
     "double_backward",
     "graph",
+    "functions",
+    "functional",
     "control_flow",
     "indexing",
     "conversions",

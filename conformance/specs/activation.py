@@ -1,29 +1,13 @@
 """What is special about the inputs of activations."""
 
-from ..case import Named
-from ..draft import Draft
-from ..kinds import dim_of, first_dtype, like, nothing, shaped
-from ..source import Source
+from ..kinds import first_dtype, like, shaped
 from ..spec import spec
 
-HALF = {"half_to_float": False}
-
-
-def own_dtype(src: Source, draft: Draft) -> Named:
-    """The dtype of the first tensor, as an argument."""
-    return Named(first_dtype(src, draft))
-
-
-for _key in (
-    "softmax.int", "log_softmax.int", "relu", "log_sigmoid", "nn.functional.sigmoid", "nn.functional.tanh", "nn.functional.softsign",
-):  # fmt: skip
+for _key in ("relu", "log_sigmoid", "nn.functional.sigmoid", "nn.functional.tanh", "nn.functional.softsign"):
     spec(_key)
-for _key in ("_softmax", "_log_softmax"):
-    spec(_key, **HALF)
-for _key in ("_softmax_backward_data", "_log_softmax_backward_data"):
-    spec(_key, input_dtype=own_dtype, output=like("grad_output", dtype=first_dtype))
-for _key in ("nn.functional.softmax", "nn.functional.log_softmax", "nn.functional.softmin"):
-    spec(_key, dim=dim_of(), _stacklevel=nothing)
+for _key in ("tanh_backward", "sigmoid_backward"):
+    spec(_key, output=like("grad_output", dtype=first_dtype))
+spec("log_sigmoid_backward", self=like("grad_output", dtype=first_dtype), buffer=like("grad_output", dtype=first_dtype))
 spec("threshold_backward", threshold=0)
 spec("nn.functional.relu")
 spec("nn.functional.linear", input=shaped("*", "k"), weight=shaped("m", "k", dtype=first_dtype), bias=shaped("m", dtype=first_dtype))

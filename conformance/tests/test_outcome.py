@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from conformance.backends import truth
-from conformance.case import Case, tensor_value
+from conformance.case import Case, Named, tensor_value
 from conformance.outcome import Raised, Reference, arrays, compare, errors
 from conformance.properties import PROPERTIES
 from conformance.spec import declaration
@@ -196,3 +196,29 @@ def test_sums_leave_open_only_what_their_order_decides():
         planted = mine.copy()
         planted[at] = wrong
         assert arrays(planted, theirs, sums=True)[1], at
+
+
+def test_results_cast_from_a_less_precise_dtype_are_compared_in_it():
+    """The gradient of `x.softmax(0, dtype=torch.float32)` for a float64 `x`: PyTorch's last digits are those of float32."""
+    theirs = np.random.default_rng(2).normal(size=20).astype(np.float32)
+    exact = theirs * (1 + 1e-8)
+    cast = theirs.astype(np.float64)
+
+    def differs(mine, right=cast, narrowest="float32"):
+        reference = Reference(lambda: {"value": exact}, lambda unit: [{"value": exact * (1 + unit)}], narrowest=narrowest)
+        return bool(compare({"value": mine}, {"value": right}, reference).differences)
+
+    near = np.nextafter(theirs, np.float32(9))
+    assert not differs(near.astype(np.float64))
+    assert differs(near.astype(np.float64), narrowest="float64")  # nothing in the case is less precise than the result
+    assert differs((theirs * np.float32(1.0001)).astype(np.float64))  # wrong in float32, too
+    assert differs(exact * (1 + 1e-9))  # not rounded as PyTorch's result is
+    assert differs(near.astype(np.float64), exact)  # PyTorch's result has all digits
+
+
+def test_the_least_precise_dtype_of_a_case_is_that_of_a_tensor_or_an_argument():
+    x = tensor_value(np.zeros(2), True)
+    assert Case("softmax.int", {"self": x, "dim": 0}, b"").narrowest() == "float64"
+    assert Case("softmax.int", {"self": x, "dim": 0, "dtype": Named("bfloat16")}, b"").narrowest() == "bfloat16"
+    assert Case("mul.Tensor", {"self": x, "other": tensor_value(np.zeros(2, np.complex64))}, b"").narrowest() == "float32"
+    assert Case("clone", {"self": x, "memory_format": Named("channels_last")}, b"").narrowest() == "float64"

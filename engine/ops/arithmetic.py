@@ -40,7 +40,7 @@ def binary(kernel: Callable[..., Any], promote: Promote | None = common, **words
 # -- tangents, where a missing one is left out ---------------------------------------------------------------------------
 def plus(a: Any, b: Any) -> Any:
     """The sum of two tangents, either of which may be missing."""
-    return b if a is None else a if b is None else a + b
+    return b if a is None else a if b is None else F.add(a, b)
 
 
 def minus(a: Any, b: Any) -> Any:

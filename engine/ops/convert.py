@@ -10,12 +10,13 @@ import numpy as np
 from .. import dtypes, modes
 from ..device import memory_format as MemoryFormat
 from ..dtypes import OF_NUMPY, dtype
+from ..layout import channels_last
 from ..lazy import parts
 from ..once import warn_once
 from ..op import OPS, F, composite, op, plain, view, write
 from ..parser import Parser
 from ..schema import parse
-from ..strided import channels_last, copied, row_major, strided
+from ..strided import copied, row_major, strided
 from ..tensor import Tensor, address, alias, method, root_of, strides_of
 
 builtin_type = type  # below, `type` is the method

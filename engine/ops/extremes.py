@@ -11,6 +11,7 @@ from ..dtypes import OF_NUMPY
 from ..op import F, Op, composite, op, reduction
 from ..out import matching
 from ..tensor import Tensor
+from .arithmetic import plus
 from .reduce import agreeing, axes, compact, counting, folded, left, nonempty, raised, refuse
 
 NEEDS_DIM = "{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
@@ -201,10 +202,8 @@ def aminmax_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.n
 
 
 def aminmax_rule(g_min: Any, g_max: Any, max: Any, min: Any, self: Any, self_dtype: Any, dim: int | None, keepdim: bool) -> Any:
-    parts = []
-    for g, result in ((g_min, min), (g_max, max)):
-        parts.append(amax_rule(g, self, self_dtype, dim, keepdim, result))
-    return F.add(parts[0], parts[1])
+    parts = [None if g is None else amax_rule(g, self, self_dtype, dim, keepdim, result) for g, result in ((g_min, min), (g_max, max))]
+    return plus(*parts)
 
 
 op("aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)",

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import OF_NUMPY, dtype
-from ..layout import iterated, laid_out, walk_order
+from ..layout import dense_strides, iterated, laid_out, row_major, walk_order
 from ..number import converted
 from ..op import F, op, plain
 from ..rows import add_rows
-from ..strided import copied, dense_strides, row_major, viewed_strides
+from ..strided import copied, viewed_strides
 from ..tensor import Tensor, in_range, strides_of
 from ..views import PARTIAL_OVERLAP, overlaps
 from .shape import expanded as spread

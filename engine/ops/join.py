@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import OF_NUMPY, dtype
+from ..layout import channels_last
 from ..op import F, composite, op, plain
 from ..promotion import common
-from ..strided import channels_last, copied, dense_strides, new
+from ..strided import copied, dense_strides, new
 from ..tensor import Tensor, in_range, strides_of
 
 Shape = tuple[int, ...]

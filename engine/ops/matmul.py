@@ -10,9 +10,10 @@ import numpy as np
 
 from ..dtypes import OF_NUMPY, dtype, float64, of_number
 from ..graph import type_name
-from ..op import F, Family, composite, op, plain
+from ..op import OPS, F, Family, Op, composite, op, plain
+from ..out import check_dtype, fit, matching
 from ..promotion import Promote
-from ..tensor import CPP_NAMES, Tensor
+from ..tensor import CPP_NAMES, Tensor, wrap
 from .arithmetic import cast_number, not_implemented
 
 # -- what dtypes and shapes go together ----------------------------------------------------------------------------------
@@ -257,11 +258,41 @@ def baddbmm_kernel(self: np.ndarray, batch1: np.ndarray, batch2: np.ndarray, bet
 
 def addbmm_kernel(self: np.ndarray, batch1: np.ndarray, batch2: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
     """One batch after the other is added, as PyTorch does."""
-    if not (batch1.size and batch2.size):
+    if not batch1.shape[0]:
         return nothing_added(self, (batch1.shape[1], batch2.shape[2]), beta)
     for one, two in zip(batch1, batch2, strict=True):
         self, beta = addmm_kernel(self, one, two, beta, alpha), 1
     return self
+
+
+# -- out= ------------------------------------------------------------------------------------------------------------------
+def addbmm_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """Copies `self` to the target, which takes its shape without a word, and adds there."""
+    self, batch1, batch2, beta, alpha = values
+    [target] = outs
+    shape = side(batch1, 1), side(batch2, 2)
+    check_expands(self, shape)
+    copied = np.broadcast_to(self._array, shape).astype(target._array.dtype)
+    result = op.compute([wrap(copied, target.dtype), batch1, batch2, beta, alpha])[1]
+    if target._array.shape != shape:
+        target._array = np.empty(shape, copied.dtype)
+    return result
+
+
+def product_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """What `matmul` ends with decides which dtype the target must have, and in which words."""
+    ranks, [target] = (values[0].dim(), values[1].dim()), outs
+    result: Tensor = op.body(*values)  # type: ignore[misc]
+    if ranks == (1, 1) or max(ranks) > 2:
+        fit(target, result._array)
+    if ranks == (2, 1) or ranks == (1, 1):
+        check_dtype(OPS["mv" if ranks == (2, 1) else "dot"], result.dtype, target.dtype)
+    else:
+        matching(result.dtype, target.dtype)
+    if ranks == (1, 2):
+        fit(target, result._array[None])
+        target._array = target._array[0]
+    return [result._array]
 
 
 # -- tangents: elsewhere a missing one counts as zeros, which times infinity are NaN -------------------------------------------
@@ -384,7 +415,7 @@ op("baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar 
    batch2=lambda g, batch1, alpha: scaled(F.bmm(adjoint(batch1), g), alpha))  # fmt: skip
 op("addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
    product(addbmm_kernel, adding_batches, inplace=True, inplace_function=False, jvp=of_sum(lambda a, b: F.sum(F.bmm(a, b), 0)),
-           out="self and mat2 must have the same dtype, but got {out} and {result}"),
+           out=addbmm_into),
    self=lambda g, beta: scaled(g, beta),
    batch1=lambda g, batch2, alpha: scaled(F.bmm(for_each(g, batch2), adjoint(batch2)), alpha),
    batch2=lambda g, batch1, alpha: scaled(F.bmm(adjoint(batch1), for_each(g, batch1)), alpha))  # fmt: skip
@@ -405,7 +436,7 @@ with_dtype("addmm", "Tensor self, Tensor mat1, Tensor mat2", ", *, Scalar beta=1
 with_dtype("baddbmm", "Tensor self, Tensor batch1, Tensor batch2", ", *, Scalar beta=1, Scalar alpha=1")
 
 
-@composite("outer(Tensor self, Tensor vec2) -> Tensor", out=True)
+@composite("outer(Tensor self, Tensor vec2) -> Tensor", out="mul.Tensor")
 def outer(self: Tensor, vec2: Tensor) -> Tensor:
     """Every product of an element of `self` (n,) with one of `vec2` (m,): (n, m)."""
     for name, t in (("self", self), ("vec2", vec2)):
@@ -414,7 +445,7 @@ def outer(self: Tensor, vec2: Tensor) -> Tensor:
     return F.reshape(self, (self.numel(), 1)) * vec2
 
 
-@composite("matmul(Tensor self, Tensor other) -> Tensor", operator="matmul", out=True)
+@composite("matmul(Tensor self, Tensor other) -> Tensor", operator="matmul", out=product_into)
 def matmul(self: Tensor, other: Tensor) -> Tensor:
     """The product NumPy's `@` names: vectors, matrices, or broadcast batches of matrices.
 

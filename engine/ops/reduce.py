@@ -61,7 +61,7 @@ def raised(g: Any, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:
 
 def spread(g: Any, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:
     """`g` with the reduced dimensions put back, expanded to `shape`."""
-    return F.expand(raised(g, dim, keepdim, shape), shape)
+    return F.expand(g if dim is None or dim in ((), []) else raised(g, dim, keepdim, shape), shape)
 
 
 def counted(shape: tuple[int, ...], dim: Any) -> int:
@@ -183,7 +183,7 @@ def nansum_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.nd
 
 op("nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
    reduction(nansum_kernel, out=nansum_into),
-   self=lambda g, self, dim, keepdim: spread(g, dim, keepdim, self.shape) * (self == self))  # fmt: skip
+   self=lambda g, self, dim, keepdim: F.mul(spread(g, dim, keepdim, self.shape), F.eq(self, self)))  # fmt: skip
 
 
 def averaged_dtype(mine: dtype, to: dtype | None) -> dtype:
@@ -269,9 +269,12 @@ def prod_dim_rule(g: Any, self: Any, self_dtype: dtype, dim: int, keepdim: bool,
 def shares_of_products(g: Any, self: Any, dim: int, keepdim: bool, result: Any) -> Any:
     if not self.shape:
         return g
-    g, result = raised(g, dim, keepdim, self.shape), raised(result, dim, keepdim, self.shape)
+    if not keepdim:
+        g, result = F.unsqueeze(g, dim), F.unsqueeze(result, dim)
     if not int(F.sum(self == 0)):
         return F.mul(g, F.div(result, self).conj())
+    if self.shape[dim] == 1:
+        return g
     return F.mul(g, product_of_others(self, dim % len(self.shape)).conj())
 
 

@@ -9,10 +9,11 @@ import numpy as np
 
 from .. import modes
 from ..graph import Node, edge_of, sequence
+from ..layout import channels_last
 from ..op import F, composite, op, restride
 from ..parser import Parser
 from ..schema import parse
-from ..strided import channels_last, flat_root, over, row_major, span
+from ..strided import flat_root, over, row_major, span
 from ..tensor import CPP_NAMES, Tensor, address, method
 from ..views import NO_PLAN, bump, check_inplace, rebase
 from .part import from_strided, restrided

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import OF_NUMPY, PROMOTED, dtype, int64
+from ..modes import is_grad_enabled
 from ..op import F, Op, op, reduction
 from ..tensor import CPP_NAMES, Tensor, in_range
 from ..views import check_cast
@@ -30,11 +31,10 @@ def scanned(name: str, ufunc: np.ufunc) -> Callable[..., np.ndarray]:
         own = cast(self, to.np)
         if not self.ndim or not self.size:
             return np.array(own, order="C")
-        wide = own.astype(to.wide, copy=False)
-        made = ufunc.accumulate(wide, dim, dtype=WIDER.get(wide.dtype, wide.dtype))
-        if ufunc is np.add:
-            made += 0  # PyTorch starts from 0, so that -0 becomes 0
-        return np.asarray(made, to.np, order="C")
+        wide = own.astype(WIDER.get(to.wide, to.wide))
+        first = (slice(None),) * dim + (slice(1),)
+        wide[first] = ufunc(wide.dtype.type(ufunc.identity), wide[first])  # -0 becomes 0, and a complex infinity NaN
+        return np.asarray(ufunc.accumulate(wide, dim, dtype=wide.dtype), to.np, order="C")
 
     return kernel
 
@@ -59,7 +59,7 @@ def in_operand_dtype(g: Any, self_dtype: dtype, dtype: dtype | None) -> Any:
 
 
 def cumprod_rule(g: Any, self: Any, self_dtype: Any, dim: int, dtype: dtype | None, result: Any) -> Any:
-    """Divides where nothing is zero; else without dividing, in one pass for a first and in n for further derivatives."""
+    """Divides where nothing is zero; else without dividing, in one pass for a first derivative and in n for further ones."""
     g = in_operand_dtype(g, self_dtype, dtype)
     if math.prod(self.shape) <= 1 or self.shape[dim] == 1:
         return g
@@ -70,25 +70,22 @@ def cumprod_rule(g: Any, self: Any, self_dtype: Any, dim: int, dtype: dtype | No
     if not zeros:
         refuse_complex(self_dtype, dtype)
         return backwards_sum(result.conj() * g, dim) / self.conj()
-    if isinstance(g, np.ndarray):
-        return before_and_at_zeros(g, self.conj(), result.conj(), zero, dim % g.ndim)
+    if isinstance(g, np.ndarray) or not is_grad_enabled():
+        return before_and_at_zeros(g, self.conj(), result.conj(), zero, dim % len(self.shape))
     return F.cat([one_at_a_time(g, self.conj(), dim, k) for k in range(self.shape[dim])], dim)
 
 
-def before_and_at_zeros(g: np.ndarray, self: np.ndarray, result: np.ndarray, zero: np.ndarray, dim: int) -> np.ndarray:
+def before_and_at_zeros(g: Any, self: Any, result: Any, zero: Any, dim: int) -> Any:
     """The gradient of cumprod: as without zeros before the first one, a sum at the first one, nothing after it."""
-    passed = np.add.accumulate(zero, dim, dtype=np.int64)
-    made = np.zeros(g.shape, np.result_type(g, self))
-    before = passed == 0
-    np.copyto(made, backwards_sum(np.where(before, result * g, 0), dim) / self, where=before)
-    at = np.expand_dims(np.argmax(passed == 1, dim), dim)
-    first = np.arange(g.shape[dim]).reshape([-1 if d == dim else 1 for d in range(g.ndim)]) == at
-    first &= passed == 1
-    between = (passed == 1) & ~first
-    later = np.multiply.accumulate(np.where(between, self, 1), dim) * np.where(passed == 1, g, 0)
-    until = np.where(at == 0, 1, np.take_along_axis(result, np.maximum(at - 1, 0), dim))
-    np.copyto(made, np.add.reduce(later, dim, keepdims=True) * until, where=first)
-    return made
+    passed = F.cumsum(zero, dim)
+    before, between = passed == 0, (passed == 1) & ~zero
+    divided = backwards_sum(F.masked_fill(result * g, ~before, 0), dim) / self
+    later = F.cumprod(F.masked_fill(self, ~between, 1), dim) * F.masked_fill(g, passed != 1, 0)
+    at = F.sum(before, dim, True)
+    until = F.masked_fill(F.gather(result, dim, F.clamp(at - 1, 0)), at == 0, 1)
+    at_first = F.sum(later, dim, True) * until
+    made = F.where(before, divided, F.where(zero & (passed == 1), at_first, F.zeros_like(at_first)))
+    return F.contiguous(made)
 
 
 def one_at_a_time(g: Any, self: Any, dim: int, k: int) -> Any:
@@ -167,10 +164,20 @@ def log_add_exp(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """log(exp(a) + exp(b)) of complex arrays, about the larger real part."""
     swap = a.real > b.real
     low, high = np.where(swap, b, a), np.where(swap, a, b)
-    made = np.log1p(np.exp(low - high)) + high
+    made = log_of_one_plus(np.exp(low - high)) + high
     level = ~np.isfinite(low.real) & (low.real == high.real)
     made = np.where(level, np.where(low.real < 0, low, np.log(np.exp(low) + np.exp(high))), made)
     return np.where(np.isnan(low.real) | np.isnan(high.real), complex(math.nan, math.nan), made)
+
+
+def log_of_one_plus(z: np.ndarray) -> np.ndarray:
+    """log(1 + z) of complex numbers, accurate where they are small."""
+    x, y = z.real, z.imag
+    near = np.hypot(x, y) < 0.5
+    size = np.where(near, 0.5 * np.log1p(x * (2 + x) + y * y), np.log(np.hypot(x + 1, y)))
+    made = np.empty_like(z)
+    made.real, made.imag = size, np.arctan2(y, x + 1)
+    return made
 
 
 def logcumsumexp_kernel(self: np.ndarray, dim: int) -> np.ndarray:

@@ -9,10 +9,9 @@ import numpy as np
 
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY
-from ..layout import laid_out, walk_order
+from ..layout import dense_strides, laid_out, pointwise_strides, walk_order
 from ..number import converted
 from ..op import F, Op, op, plain
-from ..strided import dense_strides, pointwise_strides
 from ..tensor import Tensor, in_range, method, strides_of, wrap
 from .index import add_at, along, expanded, kept, laid_as, real_stays_real, within, word, zeros
 

@@ -51,7 +51,7 @@ def polygamma_kernel(n: int, self: np.ndarray) -> np.ndarray:
     return digamma_kernel(self) if n == 0 else np.asarray(special.polygamma(n, self.astype(np.float64)), self.dtype)
 
 
-op("sigmoid(Tensor self) -> Tensor", pointwise(sigmoid_kernel, floating), self=lambda g, result: g * ((1 - result) * result).conj())
+op("sigmoid(Tensor self) -> Tensor", pointwise(sigmoid_kernel, floating), self=lambda g, result: F.sigmoid_backward(g, result))
 op("erf(Tensor self) -> Tensor",
    pointwise(special.erf, only("bool integer real", "erf_vml_cpu", floating)),
    self=lambda g, self: TWO_BY_SQRT_PI * F.exp(-(self * self)) * g)  # fmt: skip

@@ -15,6 +15,7 @@ from ..op import OPS, F, Op, composite, op, reduction
 from ..out import fit
 from ..tensor import Tensor, method
 from ..views import check_cast
+from .arithmetic import plus
 from .convert import cast
 from .reduce import axes, compact, counting, folded, left, raised
 
@@ -37,14 +38,32 @@ def moments(name: str, self: np.ndarray, dim: Any, correction: Any, keepdim: boo
         for _ in range(1 + (self.dtype.kind == "c")):  # real and imaginary parts are two calls in PyTorch
             warnings.warn(NO_FREEDOM.format(name=name), UserWarning, stacklevel=6)
     wide = self.astype(np.complex128 if self.dtype.kind == "c" else np.float64)
-    mean = np.add.reduce(wide, dims, keepdims=True) / np.float64(count)
-    apart = wide - mean
+    mean = updated_mean(wide, dims, count)
+    whole = name in ("std", "var") and math.prod(left(self.shape, dims, False)) == 1
+    apart = wide - (mean_of(self, dims, count) if whole and not OF_NUMPY[self.dtype].low else mean)  # PyTorch takes `mean()` of everything
     freedom = np.float64(max(count - by, 0))
     parts = [apart.real, apart.imag] if self.dtype.kind == "c" else [apart]
     shares = [folded(np.add.reduce, p * p, dims, keepdim) / freedom for p in parts]
     total = shares[0] + shares[1] if len(shares) > 1 else shares[0]
     mean = compact(running_mean(wide, mean, dims), total.shape)
     return (total if count else np.full(total.shape, math.nan)), mean
+
+
+def mean_of(array: np.ndarray, dims: tuple[int, ...], count: int) -> np.ndarray:
+    """The sum divided by the count in the precision of `array`, dimensions kept."""
+    total = np.add.reduce(array, dims, keepdims=True, dtype=array.dtype)
+    if array.dtype.kind != "c":
+        return total / array.dtype.type(count)
+    for part in (total.real, total.imag):
+        part /= part.dtype.type(count)
+    return total
+
+
+def updated_mean(wide: np.ndarray, dims: tuple[int, ...], count: int) -> np.ndarray:
+    """The mean as one element after the other updates it: exact where all are equal."""
+    first = wide[tuple(slice(1) if d in dims else slice(None) for d in range(wide.ndim))]
+    level = np.logical_and.reduce(wide == first, dims, keepdims=True)
+    return np.where(level, first, mean_of(wide, dims, count)) if wide.size else mean_of(wide, dims, count)
 
 
 def freedom_lost(correction: Any) -> float:
@@ -75,12 +94,17 @@ def narrowed(values: np.ndarray, self: np.ndarray) -> np.ndarray:
     return values.astype((mine if values.dtype.kind == "c" else mine.to_real()).np)
 
 
+def rooted(values: np.ndarray, self: np.ndarray) -> np.ndarray:
+    """Square roots in the precision of `self`; of complex numbers the variance is rounded first."""
+    return np.sqrt(narrowed(values, self)) if self.dtype.kind == "c" else narrowed(np.sqrt(values), self)
+
+
 def var_kernel(self: np.ndarray, dim: Any, correction: Any, keepdim: bool) -> np.ndarray:
     return narrowed(moments("var", self, dim, correction, keepdim)[0], self)
 
 
 def std_kernel(self: np.ndarray, dim: Any, correction: Any, keepdim: bool) -> np.ndarray:
-    return narrowed(np.sqrt(moments("std", self, dim, correction, keepdim)[0]), self)
+    return rooted(moments("std", self, dim, correction, keepdim)[0], self)
 
 
 def var_mean_kernel(self: np.ndarray, dim: Any, correction: Any, keepdim: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +114,7 @@ def var_mean_kernel(self: np.ndarray, dim: Any, correction: Any, keepdim: bool) 
 
 def std_mean_kernel(self: np.ndarray, dim: Any, correction: Any, keepdim: bool) -> tuple[np.ndarray, np.ndarray]:
     var, mean = moments("std_mean", self, dim, correction, keepdim)
-    return narrowed(np.sqrt(var), self), narrowed(mean, self)
+    return rooted(var, self), narrowed(mean, self)
 
 
 def variance_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
@@ -158,11 +182,13 @@ def mean_part(g: Any, self: Any, dim: Any, keepdim: bool) -> Any:
 
 
 def var_mean_rule(g_result0: Any, g_result1: Any, self: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
-    return F.add(var_rule(g_result0, self, dim, correction, keepdim), mean_part(g_result1, self, dim, keepdim))
+    spread = None if g_result0 is None else var_rule(g_result0, self, dim, correction, keepdim)
+    return plus(spread, None if g_result1 is None else mean_part(g_result1, self, dim, keepdim))
 
 
 def std_mean_rule(g_result0: Any, g_result1: Any, self: Any, dim: Any, correction: Any, keepdim: bool, result0: Any) -> Any:
-    return F.add(std_rule(g_result0, self, dim, correction, keepdim, result0), mean_part(g_result1, self, dim, keepdim))
+    spread = None if g_result0 is None else std_rule(g_result0, self, dim, correction, keepdim, result0)
+    return plus(spread, None if g_result1 is None else mean_part(g_result1, self, dim, keepdim))
 
 
 ONE = "(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor"

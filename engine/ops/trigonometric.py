@@ -16,7 +16,7 @@ op("atan(Tensor self) -> Tensor", pointwise(np.arctan, floating), self=lambda g,
 
 op("sinh(Tensor self) -> Tensor", pointwise(np.sinh, floating), self=lambda g, self: g * F.cosh(self).conj())
 op("cosh(Tensor self) -> Tensor", pointwise(np.cosh, floating), self=lambda g, self: g * F.sinh(self).conj())
-op("tanh(Tensor self) -> Tensor", pointwise(np.tanh, floating), self=lambda g, result: g * (1 - result * result).conj())
+op("tanh(Tensor self) -> Tensor", pointwise(np.tanh, floating), self=lambda g, result: F.tanh_backward(g, result))
 op("asinh(Tensor self) -> Tensor", pointwise(np.arcsinh, floating), self=lambda g, self: g * F.rsqrt(self * self + 1).conj())
 op("acosh(Tensor self) -> Tensor", pointwise(np.arccosh, floating), self=lambda g, self: g * F.rsqrt(self * self - 1).conj())
 op("atanh(Tensor self) -> Tensor", pointwise(np.arctanh, floating), self=lambda g, self: g / (1 - self * self).conj())

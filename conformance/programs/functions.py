@@ -1,0 +1,448 @@
+"""Custom Functions: both styles, what may be returned and saved, what is marked, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .declare import program
+
+
+@program
+def a_square(B: Any, draw: Any, see: Any) -> None:
+    class Square(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.save_for_backward(a)
+            see("grad mode in forward", B.is_grad_enabled())
+            see("needs in forward", ctx.needs_input_grad)
+            return a * a
+
+        @staticmethod
+        def backward(ctx, g):
+            see("grad mode in backward", B.is_grad_enabled())
+            (a,) = ctx.saved_tensors
+            return 2 * a * g
+
+    x = draw.floats(draw.shape(), draw.dtype(), requires_grad=draw.flag())
+    y = Square.apply(x)
+    see("y", y)
+    see("printed", repr(y))
+    see.graph("graph", y)
+    if y.requires_grad:
+        see("saved", y.grad_fn.saved_tensors)
+        seed = draw.floats(x.shape, x.dtype)
+        y.backward(seed, retain_graph=draw.flag())
+        see("x.grad", x.grad)
+        see.raises("a second time", lambda: y.backward(seed))
+        see.raises("saved afterwards", lambda: y.grad_fn.saved_tensors)
+        see("x.grad after both", x.grad)
+
+
+@program
+def with_setup_context(B: Any, draw: Any, see: Any) -> None:
+    class Scale(B.autograd.Function):
+        @staticmethod
+        def forward(a, factor=2.0, power=1):
+            return a**power * factor
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            a, ctx.factor, ctx.power = inputs
+            ctx.save_for_backward(a, output)
+            see("inputs", [len(inputs), ctx.factor, ctx.power])
+
+        @staticmethod
+        def vjp(ctx, g):
+            a, output = ctx.saved_tensors
+            see("saved output", output)
+            return g * ctx.factor * ctx.power * a ** (ctx.power - 1), None, None
+
+    x = draw.floats((2,), requires_grad=True)
+    y = draw.choice([lambda: Scale.apply(x), lambda: Scale.apply(x, 3.0), lambda: Scale.apply(x, factor=3.0, power=2)])()
+    see("y", y)
+    y.backward(draw.floats((2,)))
+    see("x.grad", x.grad)
+
+
+@program
+def what_backward_may_return(B: Any, draw: Any, see: Any) -> None:
+    answers = {
+        "the gradient": lambda g: (g, None),
+        "too few": lambda g: g,
+        "Nones too many": lambda g: (g, None, None, None),
+        "too many": lambda g: (g, None, g),
+        "one for a number": lambda g: (g, g),
+        "None": lambda g: (None, None),
+        "an integer": lambda g: (3, None),
+        "text": lambda g: ("g", None),
+        "another shape": lambda g: (B.ones(3), None),
+        "a broadcast one": lambda g: (B.ones(3, 2), None),
+        "one too small": lambda g: (B.ones(1), None),
+        "doubles": lambda g: (g.double() / 3, None),
+        "complex": lambda g: (g + 1j, None),
+        "a list": lambda g: [g, None],
+    }
+
+    class Answer(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, name):
+            ctx.name = name
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return answers[ctx.name](g)
+
+    x = draw.floats((2,), requires_grad=True)
+    name = draw.choice(list(answers))
+    see.raises(name, lambda: Answer.apply(x, name).backward(draw.floats((2,))))
+    see("x.grad", x.grad)
+
+
+@program
+def missing_and_doubled_methods(B: Any, draw: Any, see: Any) -> None:
+    F = B.autograd.Function
+
+    def keep(ctx, a):
+        return a * 1
+
+    def same(ctx, g):
+        return g
+
+    x = draw.floats((2,), requires_grad=True)
+    seed = draw.floats((2,))
+    see.raises("no forward", lambda: type("F", (F,), {}).apply(x))
+    see.raises("no backward", lambda: type("F", (F,), {"forward": staticmethod(keep)}).apply(x).backward(seed))
+    both = type("F", (F,), {name: staticmethod(one) for name, one in {"forward": keep, "backward": same, "vjp": same}.items()})
+    see.raises("both", lambda: both.apply(x).backward(seed))
+    made = see.warns("instantiated", lambda: both())
+    see.raises("called", lambda: made(x))
+
+
+@program
+def written_inputs(B: Any, draw: Any, see: Any) -> None:
+    extra, returned, marked = draw.flag(), not draw.flag(), draw.flag()
+
+    class Double(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            a.mul_(2)
+            ctx.mark_dirty(B.ones(2) if marked else a)
+            result = a if returned else a * 1
+            return (result, a * 3) if extra else result
+
+        @staticmethod
+        def backward(ctx, g, *more):
+            return g * 2
+
+    leaf = draw.floats((2,), requires_grad=True)
+    x = draw.choice([lambda: leaf * 1, lambda: leaf, lambda: (leaf * 1)[:1], lambda: leaf.detach().clone()])()
+
+    def call():
+        y = Double.apply(x)
+        first = y[0] if extra else y
+        see.same("the same object", first, x)
+        return y
+
+    see.raises("result", call)
+    see("x", x)
+    see.graph("graph", x)
+    if x.requires_grad and not x.is_leaf:
+        x.backward(draw.floats(x.shape))
+        see("leaf.grad", leaf.grad)
+
+
+@program
+def inputs_returned_as_they_are(B: Any, draw: Any, see: Any) -> None:
+    class Same(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+    leaf = draw.floats((2,), requires_grad=True)
+    x = draw.choice([lambda: leaf * 1, lambda: leaf, lambda: leaf.detach().clone()])()
+    y = Same.apply(x)
+    see.same("one object", x, y)
+    see.same("base", y._base, x)
+    see("y", y)
+    see("x", x)
+    see.raises("a write", lambda: y.add_(1))
+    with B.no_grad():
+        z = Same.apply(x)
+    see("under no_grad", z)
+    see.raises("a write to it", lambda: z.add_(1))
+    if y.requires_grad:
+        total = Same.apply(leaf) * draw.number() + leaf
+        total.backward(draw.floats((2,)))
+        see("leaf.grad", leaf.grad)
+
+
+@program
+def one_tensor_returned_twice(B: Any, draw: Any, see: Any) -> None:
+    class Twice(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            b = a * a
+            return b, b
+
+        @staticmethod
+        def backward(ctx, g, h):
+            return g + 10 * h
+
+    x = draw.floats((2,), requires_grad=True)
+    a, b = Twice.apply(x)
+    see.same("one object", a, b)
+    see("numbers", [a.output_nr, b.output_nr])
+    (a * draw.number() + b).backward(draw.floats((2,)))
+    see("x.grad", x.grad)
+
+
+@program
+def views_returned(B: Any, draw: Any, see: Any) -> None:
+    class Head(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a[:1]
+
+        @staticmethod
+        def backward(ctx, g):
+            return g.expand(2)
+
+    leaf = draw.floats((2,), requires_grad=True)
+    x = draw.choice([lambda: leaf * 1, lambda: leaf, lambda: leaf.detach().clone()])()
+    y = Head.apply(x)
+    see("y", y)
+    see("is a view", y._is_view())
+    see.raises("a write", lambda: y.mul_(2))
+
+
+@program
+def outputs_without_gradient(B: Any, draw: Any, see: Any) -> None:
+    marked, materialize = draw.flag(), not draw.flag()
+
+    class Parts(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            square, exp, large = a * a, a.exp(), a > 1
+            if marked:
+                ctx.mark_non_differentiable(square)
+            ctx.set_materialize_grads(materialize)
+            return square, exp, large, "text", None, [3]
+
+        @staticmethod
+        def backward(ctx, *gs):
+            see("gradients", gs)
+            return next((g for g in gs if g is not None), None)
+
+    x = draw.floats((2,), requires_grad=True)
+    outputs = Parts.apply(x)
+    see("outputs", outputs)
+    see("numbers", [o.output_nr for o in outputs[:3]])
+    outputs[1].backward(draw.floats((2,)))
+    see("x.grad", x.grad)
+
+
+@program
+def what_may_be_saved(B: Any, draw: Any, see: Any) -> None:
+    other = draw.floats((2,))
+
+    class Save(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, kind):
+            result = a * 2
+            things = [(), (a,), (result,), (None, a), (other,), (a, 3), ("text",), (a + 1, result)]
+            ctx.save_for_backward(*things[kind])
+            return result
+
+        @staticmethod
+        def backward(ctx, g):
+            see("saved", ctx.saved_tensors)
+            return g, None
+
+    x = draw.floats((2,), requires_grad=True)
+    kind = draw.integer(0, 7)
+
+    def call():
+        y = Save.apply(x * 1, kind)
+        see("saved outside", y.grad_fn.saved_tensors)
+        see("how many", len(y.grad_fn._raw_saved_tensors))
+        if draw.flag():
+            other.mul_(2)
+        if draw.flag():
+            y.mul_(2)
+        y.backward(draw.floats((2,)))
+
+    see.raises("call", call)
+    see("x.grad", x.grad)
+
+
+@program
+def saved_tensors_through_hooks(B: Any, draw: Any, see: Any) -> None:
+    class Cube(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            square = a * a
+            result = square * a
+            ctx.save_for_backward(a, square, result)
+            return result
+
+        @staticmethod
+        def backward(ctx, g):
+            a, square, result = ctx.saved_tensors
+            see("saved", [a, square, result])
+            return 3 * square * g
+
+    x = draw.floats((2,), requires_grad=True)
+    factor = draw.number()
+    with B.autograd.graph.saved_tensors_hooks(lambda t: t * factor, lambda t: t):
+        y = Cube.apply(x)
+    y.backward(draw.floats((2,)))
+    see("x.grad", x.grad)
+    y = Cube.apply(x)
+    raw = y.grad_fn._raw_saved_tensors
+    raw[1].register_hooks(lambda t: t * 2, lambda t: t + 1)
+    see.raises("hooks a second time", lambda: raw[1].register_hooks(lambda t: t, lambda t: t))
+    y.backward(draw.floats((2,)))
+    see("x.grad again", x.grad)
+
+
+@program
+def a_second_derivative(B: Any, draw: Any, see: Any) -> None:
+    class Sine(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.save_for_backward(a)
+            return a.sin()
+
+        @staticmethod
+        def backward(ctx, g):
+            (a,) = ctx.saved_tensors
+            return g * a.cos()
+
+    x = draw.floats((2,), requires_grad=True)
+    seed = draw.floats((2,))
+    (first,) = B.autograd.grad(Sine.apply(x), x, seed, create_graph=True)
+    see("first", first)
+    see.graph("graph", first)
+    (second,) = B.autograd.grad(first, x, seed)
+    see("second", second)
+
+
+@program
+def differentiable_once(B: Any, draw: Any, see: Any) -> None:
+    once = B.autograd.function.once_differentiable
+
+    class Square(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.save_for_backward(a)
+            return a * a
+
+        @staticmethod
+        @once
+        def backward(ctx, g):
+            see("grad mode", B.is_grad_enabled())
+            (a,) = ctx.saved_tensors
+            return 2 * a * g
+
+    x, seed = draw.floats((2,), requires_grad=True), draw.floats((2,)).requires_grad_(draw.flag())
+    (first,) = B.autograd.grad(Square.apply(x), x, seed, create_graph=True)
+    see("first", first)
+    if first.requires_grad:
+        see.graph("graph", first)
+        see.raises("second", lambda: B.autograd.grad(first, x, draw.floats((2,)), allow_unused=True))
+    Square.apply(x).backward(draw.floats((2,)))
+    see("x.grad", x.grad)
+
+
+@program
+def several_arguments(B: Any, draw: Any, see: Any) -> None:
+    class Affine(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b, c, factor):
+            ctx.save_for_backward(a, b)
+            ctx.factor = factor
+            return a * b * factor + c
+
+        @staticmethod
+        def backward(ctx, g):
+            see("needs", ctx.needs_input_grad)
+            a, b = ctx.saved_tensors
+            return g * b * ctx.factor, g * a * ctx.factor, g, None
+
+    a, b, c = (draw.floats((2,), requires_grad=draw.flag()) for _ in range(3))
+    y = Affine.apply(a, b, c, draw.number())
+    see("y", y)
+    see.graph("graph", y)
+    if y.requires_grad:
+        hooked = draw.flag()
+        if hooked:
+            y.grad_fn.register_hook(lambda inputs, outputs: see("in the hook", [inputs, outputs]))
+            y.grad_fn.register_prehook(lambda outputs: see("before", outputs))
+        y.backward(draw.floats((2,)))
+        see("gradients", [a.grad, b.grad, c.grad])
+
+
+@program
+def a_function_with_tangents(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+
+    class Product(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b, power):
+            ctx.save_for_forward(a, b)
+            ctx.power = power
+            return a * b
+
+        @staticmethod
+        def jvp(ctx, a_t, b_t, power_t):
+            see("tangents", [a_t, b_t, power_t])
+            a, b = ctx.saved_for_forward
+            return (a_t * b if a_t is not None else 0) + (a * b_t if b_t is not None else 0)
+
+    x, v, z = draw.floats((2,)), draw.floats((2,)), draw.floats((2,))
+    with fw.dual_level():
+        y = Product.apply(fw.make_dual(x, v), z, 2)
+        see("primal", fw.unpack_dual(y).primal)
+        see("tangent", fw.unpack_dual(y).tangent)
+
+
+@program
+def an_error_inside(B: Any, draw: Any, see: Any) -> None:
+    where = draw.choice(["forward", "backward"])
+
+    class Fails(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            if where == "forward":
+                raise ValueError("in forward")
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            raise KeyError("in backward")
+
+    x = draw.floats((2,), requires_grad=True)
+    see.raises("call", lambda: Fails.apply(x).backward(draw.floats((2,))))
+    see("grad mode", B.is_grad_enabled())
+    see("x", x)
+
+
+@program
+def straight_through(B: Any, draw: Any, see: Any) -> None:
+    class Rounded(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a.round()
+
+        @staticmethod
+        def backward(ctx, g):
+            return g.clamp(-1, 1)
+
+    x = draw.floats(draw.shape(), requires_grad=True)
+    (Rounded.apply(x) * x).backward(draw.floats(x.shape))
+    see("x.grad", x.grad)

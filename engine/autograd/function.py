@@ -1,0 +1,453 @@
+"""`Function`: an op whose forward and backward are the user's Python, recorded as one node."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import forward, kept, modes
+from ..dtypes import OF_NUMPY
+from ..graph import FREED, FREED_TWICE, Node, Saved, edge_of, fit, sequence
+from ..registry import F
+from ..saved import Packed, SavedTensor, packed
+from ..tensor import LEAF, Tensor, wrap
+from ..views import NO_PLAN, node_of, rebase, renew
+
+SEVERAL_OF_A_VIEW = (
+    "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return more than one Tensor. "
+    "This is not supported by the current autograd engine. You should either make sure the input is not a view (using .clone() for "
+    "example) or make your Function only return one Tensor (potentially splitting it into two Functions: one doing the inplace that "
+    "returns a single Tensor and a second one that does the other operations). You can ask on the forum https://discuss.pytorch.org/ "
+    "if you need help to do this change."
+)
+DIRTY_UNRETURNED = (
+    "Some elements marked as dirty during the forward method were not returned as output. The inputs that are modified inplace must all "
+    "be outputs of the Function."
+)
+SAVED_AS_IS = (
+    "An input that has been returned as-is as output is being saved for backward. This is not supported if you override setup_context. You "
+    "should return and save a view of the input instead, e.g. with x.view_as(x) or setup ctx inside the forward function itself."
+)
+LEGACY = (
+    "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd function with static forward "
+    "method. (Example: https://pytorch.org/docs/stable/autograd.html#torch.autograd.Function)"
+)
+UNLIKE = (
+    "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == grad_is_complex) to be true, but got false.  (Could this error "
+    "message be improved?  If so, please report an enhancement request to PyTorch.)"
+)
+
+
+class FunctionCtx:
+    """What `forward` and `setup_context` tell the call they belong to."""
+
+    def save_for_backward(self, *tensors: Tensor | None) -> None:
+        """Keep tensors for backward, where `saved_tensors` has them."""
+        self.to_save = tensors
+
+    def save_for_forward(self, *tensors: Tensor | None) -> None:
+        """Keep tensors for `jvp`."""
+        self.saved_for_forward = tensors
+
+    def mark_dirty(self, *args: Tensor) -> None:
+        """Say which inputs `forward` wrote to."""
+        self.dirty_tensors = args
+
+    def mark_non_differentiable(self, *args: Tensor) -> None:
+        """Say which outputs have no gradient."""
+        self.non_differentiable = args
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether gradients that did not arrive are zeros (the usual) or None."""
+        self.materialize_grads = value
+
+
+class BackwardCFunction(Node, FunctionCtx):
+    """The node of one call of a Function, which is also its `ctx`."""
+
+    _forward_cls: Any = None
+    plan: Any = NO_PLAN
+    runs_on_nothing = True
+    to_save: tuple[Any, ...] = ()
+    dirty_tensors: tuple[Any, ...] = ()
+    non_differentiable: tuple[Any, ...] = ()
+    saved_for_forward: tuple[Any, ...] = ()
+    materialize_grads = True
+    _materialize_non_diff_grads = True
+    needs_input_grad: tuple[bool, ...] = ()
+
+    def __init__(self) -> None:
+        self.edges, self.saved, self.fits, self.extras, self.seq = (), (), (), None, 0
+        self._given: tuple[bool, ...] = ()  # which arguments are tensors
+
+    @property
+    def saved_tensors(self) -> tuple[Tensor | None, ...]:
+        """What was saved. Raises RuntimeError once it is freed, or was written to since."""
+        if self.saved is FREED:
+            raise RuntimeError(FREED_TWICE)
+        for value, version in zip(self.saved[::2], self.saved[1::2], strict=True):
+            kept.check_version(value, version, self, reading=True)  # type: ignore[arg-type]
+        return tuple(map(self._as_tensor, self.saved[::2]))
+
+    @property
+    def saved_variables(self) -> tuple[Tensor | None, ...]:
+        warnings.warn("'saved_variables' is deprecated; use 'saved_tensors'", DeprecationWarning, stacklevel=2)
+        return self.saved_tensors
+
+    @property
+    def _raw_saved_tensors(self) -> tuple[SavedTensor, ...]:
+        if self.saved is FREED:
+            raise RuntimeError(FREED_TWICE)
+        outputs = (v.nr if type(v) is Saved else None for v in self.saved[::2])
+        return tuple(SavedTensor(self, 2 * i, None, nr) for i, nr in enumerate(outputs))
+
+    def _as_tensor(self, value: Any) -> Any:
+        if type(value) is Packed:
+            return value.tensor(self)
+        if type(value) is not Saved:
+            return value
+        t = wrap(value.array, value.dtype)
+        t._counter = value.counter
+        if value.dtype.differentiable:
+            t._node, t._nr = self, value.nr
+        return t
+
+    def use_generic_plan(self) -> None:
+        """There is only one way to run it."""
+
+    def free(self) -> None:
+        if self.saved:
+            self.saved = FREED
+
+    def _keep(self) -> None:
+        """Keep what `save_for_backward` was given, outputs without the tensor, so that there is no cycle."""
+        held: list[Any] = []
+        for i, t in enumerate(self.to_save):
+            if t is not None and not isinstance(t, Tensor):
+                raise TypeError(f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}")
+            made = t is not None and node_of(t) is self
+            if t is not None and t._counter is None:
+                raise RuntimeError(kept.INFERENCE_SAVED)
+            value = packed(t, t._nr if made and t is not None else None)
+            if made and value is t:
+                value = Saved(t)  # type: ignore[arg-type]
+            held += (value, kept.version_of(value))
+        self.saved = tuple(held)
+        self.to_save = self.dirty_tensors = self.non_differentiable = ()
+
+    # -- backward ---------------------------------------------------------------------------------------------------
+    def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
+        results = self._user_backward()(self, *(self._shown(i, g) for i, g in enumerate(gs)))
+        results = self._checked(results if isinstance(results, tuple) else (results,))
+        fitted = [self._fitted(i, r) for i, r in enumerate(results)]
+        return [r if r is None or recording else r._array for r in fitted]
+
+    def _user_backward(self) -> Callable[..., Any]:
+        cls = self._forward_cls
+        if cls.backward is not Function.backward and cls.vjp is not Function.vjp:
+            raise RuntimeError(
+                "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You should only implement one of them."
+            )
+        return cls.vjp if cls.vjp is not Function.vjp else cls.backward
+
+    def _shown(self, i: int, g: Any) -> Tensor | None:
+        shape = self._shapes[i]
+        if g is None and self.materialize_grads and shape is not None and (shape[2] or self._materialize_non_diff_grads):
+            return wrap(np.zeros(shape[0], shape[1].np), shape[1])
+        return g if g is None or isinstance(g, Tensor) else wrap(g, OF_NUMPY[g.dtype])
+
+    def _checked(self, results: tuple[Any, ...]) -> list[Any]:
+        """The results for the arguments that are tensors. Raises RuntimeError for too many or few, or what is no gradient."""
+        count = len(self._given)
+        if len(results) > count and all(r is None for r in results[count:]):
+            results = results[:count]
+        if len(results) != count:
+            raise RuntimeError(
+                f"function {type(self).__name__} returned an incorrect number of gradients (expected {count}, got {len(results)})"
+            )
+        for i, (r, is_tensor) in enumerate(zip(results, self._given, strict=True)):
+            if r is not None and not is_tensor:
+                raise RuntimeError(
+                    f"function {type(self).__name__} returned a gradient different than None at position {i + 1}, but the corresponding "
+                    "forward input was not a Variable"
+                )
+            if r is not None and not isinstance(r, Tensor):
+                raise RuntimeError(f"expected Variable or None (got {type(r).__name__})")
+        return [r for r, is_tensor in zip(results, self._given, strict=True) if is_tensor]
+
+    def _fitted(self, i: int, r: Tensor | None) -> Tensor | None:
+        if r is None or self.edges[i] is None:
+            return r
+        shape, dtype = self.fits[i]
+        if r.shape != shape and not _expands(shape, r.shape):
+            raise RuntimeError(
+                f"Function {type(self).__name__} returned an invalid gradient at index {i} - got {list(r.shape)} but expected shape "
+                f"compatible with {list(shape)}"
+            )
+        if not dtype.is_complex and r._dtype.is_complex:
+            raise RuntimeError(UNLIKE)
+        return fit(r, shape, dtype)
+
+
+def _expands(narrow: tuple[int, ...], wide: tuple[int, ...]) -> bool:
+    return len(narrow) <= len(wide) and all(n in (1, w) for n, w in zip(narrow[::-1], wide[::-1], strict=False))
+
+
+class FunctionMeta(type):
+    """Gives every Function the class of its nodes, named after it."""
+
+    def __init__(cls, name: str, bases: tuple[type, ...], attributes: dict[str, Any]) -> None:
+        cls._backward_cls = type(name + "Backward", (BackwardCFunction,), {"_forward_cls": cls, "__module__": __name__})
+        super().__init__(name, bases, attributes)
+
+
+class Function(metaclass=FunctionMeta):
+    """Subclasses say how to compute (`forward`) and how gradients flow back (`backward`); `apply` calls them."""
+
+    generate_vmap_rule = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        warnings.warn(
+            f"{self.__class__} should not be instantiated. Methods on autograd functions are all static, so you should invoke them on "
+            "the class itself. Instantiating an autograd function will raise an error in a future version of PyTorch.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError(LEGACY)
+
+    @staticmethod
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        """`forward(ctx, *args)`, or `forward(*args)` with `setup_context`."""
+        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> Any:
+        """What to save, where `forward` takes no `ctx`."""
+        raise NotImplementedError("setup_context is not implemented.")
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        """One gradient per argument of `forward` from one per output."""
+        raise NotImplementedError(
+            "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode AD."
+        )
+
+    vjp = backward
+
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Any:
+        """One tangent per output from one per argument."""
+        raise NotImplementedError("You must implement the jvp function for custom autograd.Function to use it with forward mode AD.")
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
+        raise NotImplementedError(
+            "To use autograd.Function with vmap, you must either override the vmap staticmethod or set generate_vmap_rule=True."
+        )
+
+    @classmethod
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
+        """Run `forward` and record it, where some argument requires grad, as one node."""
+        with_setup = cls.setup_context is not Function.setup_context
+        if with_setup:
+            bound = inspect.signature(cls.forward).bind(*args, **kwargs)
+            bound.apply_defaults()
+            args, kwargs = bound.args, {}
+        return _run(cls, args, kwargs, with_setup)
+
+
+def _run(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any], with_setup: bool) -> Any:
+    ctx = cls._backward_cls()
+    mode = modes.current()
+    values = (*args, *kwargs.values())
+    tensors = [a for a in values if isinstance(a, Tensor)]
+    for t in tensors:
+        node_of(t)
+    ctx._given = tuple(isinstance(a, Tensor) for a in values)
+    ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in values)
+    recorded = bool(mode & modes.GRAD) and not mode & modes.INFERENCE and any(ctx.needs_input_grad)
+    if recorded:
+        ctx.edges = tuple(edge_of(t) if t.requires_grad else None for t in tensors)
+        ctx.fits = [(t._array.shape, t._dtype) for t in tensors]
+        ctx.seq = sequence()
+    modes.switch(mode & ~(modes.GRAD | modes.FORWARD))
+    try:
+        if with_setup:
+            output = cls.forward(*args)
+            cls.setup_context(ctx, args, output)
+        else:
+            output = cls.forward(ctx, *args, **kwargs)
+    finally:
+        modes.switch(mode)
+    outputs = output if isinstance(output, tuple) else (output,)
+    made = _outputs(ctx, tensors, outputs, recorded, with_setup)
+    if mode & modes.FORWARD:
+        _tangents(ctx, values, tensors, made)
+    if recorded:
+        ctx._keep()
+    return made if isinstance(output, tuple) else made[0]
+
+
+def _outputs(ctx: Any, tensors: list[Tensor], outputs: tuple[Any, ...], recorded: bool, with_setup: bool) -> tuple[Any, ...]:
+    """What `forward` returned, with the places in the graph that follow."""
+    dirty = ctx.dirty_tensors
+    for d in dirty:
+        if d._counter is not None:
+            d._counter[0] += 1
+    if not all(any(d is o for o in outputs) for d in dirty):
+        raise RuntimeError(DIRTY_UNRETURNED)
+    ctx._shapes = [None] * len(outputs)
+    if len(outputs) > 1:
+        ctx.outputs = ctx._shapes
+    made: dict[int, Any] = {}
+    results = []
+    for nr, o in enumerate(outputs):
+        if not isinstance(o, Tensor):
+            results.append(o)
+            continue
+        is_input = any(o is t for t in tensors)
+        differentiable = recorded and o._dtype.differentiable and not any(o is t for t in ctx.non_differentiable)
+        ctx._shapes[nr] = o._array.shape, o._dtype, differentiable
+        if id(o) in made and not is_input:
+            result = made[id(o)]
+            result._nr = nr
+        elif not differentiable:
+            result = _outside(o, is_input, any(o is d for d in dirty))
+        elif any(o is d for d in dirty):
+            result = _written(ctx, o, nr, len(outputs), is_input)
+        else:
+            if is_input and with_setup and any(o is t for t in ctx.to_save):
+                raise RuntimeError(SAVED_AS_IS)
+            result = _attached(ctx, _same_view(o) if is_input else o, nr)
+        made[id(o)] = result
+        results.append(result)
+    return tuple(results)
+
+
+def _outside(o: Tensor, is_input: bool, is_dirty: bool) -> Tensor:
+    """An output without a place in the graph."""
+    if not o.requires_grad:
+        return _same_view(o) if is_input and not is_dirty else o
+    return o.detach() if is_input else o if o._view is not None else o.detach_()
+
+
+def _same_view(o: Tensor) -> Tensor:
+    """An argument that is returned is returned as a view of it, as made without recording."""
+    mode = modes.current()
+    modes.switch(mode & ~(modes.GRAD | modes.FORWARD))
+    try:
+        return F.view_as(o, o)
+    finally:
+        modes.switch(mode)
+
+
+def _attached(ctx: Any, o: Tensor, nr: int) -> Tensor:
+    o._node, o._nr = ctx, nr
+    if o._view is not None:
+        o._view.creation, o._view.borrowed = "custom", False
+        o._view.version = o._counter[0]  # type: ignore[index]
+    return o
+
+
+def _written(ctx: Any, o: Tensor, nr: int, count: int, is_input: bool) -> Tensor:
+    """An argument that `forward` wrote to. Raises RuntimeError for a leaf, or for a view that is not the only output."""
+    if o._node is LEAF:
+        raise RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")
+    if not is_input:
+        warnings.warn(
+            "Only input Tensors should be given to ctx.mark_dirty(). If a Tensor is not an input, there is no need to pass it to "
+            "mark_dirty().",
+            UserWarning,
+            stacklevel=4,
+        )
+    if o._view is not None and count > 1:
+        raise RuntimeError(SEVERAL_OF_A_VIEW)
+    if o._view is not None:
+        rebase(o, ctx)
+    else:
+        renew(o, ctx, nr)
+    return o
+
+
+# -- forward mode --------------------------------------------------------------------------------------------------------
+def _tangents(ctx: Any, values: tuple[Any, ...], tensors: list[Tensor], outputs: tuple[Any, ...]) -> None:
+    """Give the outputs the tangents that `jvp` makes of those of the arguments."""
+    if not any(forward.tangent_of(t) is not None for t in tensors):
+        return
+    with forward._Off():
+        given = tuple(_given_tangent(ctx, v) for v in values)
+        results = ctx._forward_cls.jvp(ctx, *given)
+        results = results if isinstance(results, tuple) else (results,)
+        for o, tangent in zip(outputs, results, strict=True):
+            if isinstance(o, Tensor) and isinstance(tangent, Tensor):
+                forward._set(o, tangent)
+
+
+def _given_tangent(ctx: Any, value: Any) -> Tensor | None:
+    tangent = forward.tangent_of(value)
+    if tangent is None and isinstance(value, Tensor) and ctx.materialize_grads:
+        return forward._zeros_like(value)
+    return tangent
+
+
+# -- what may be differentiated once -----------------------------------------------------------------------------------------
+class Error(Node):
+    """Stands where a gradient may not be differentiated: raises when it runs."""
+
+    __slots__ = ("text",)
+    plan: Any = NO_PLAN
+    runs_on_nothing = True
+
+    def __init__(self, text: str, tensors: Sequence[Tensor | None]) -> None:
+        self.text, self.saved, self.extras, self.fits, self.seq = text, (), None, None, sequence()
+        self.edges = tuple(None if t is None else edge_of(t) for t in tensors)
+
+    def name(self) -> str:
+        return "torch::autograd::Error"
+
+    def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
+        raise RuntimeError(self.text)
+
+
+class _ErrorOfSeveral(Error):
+    __slots__ = ("outputs",)
+
+
+_ErrorOfSeveral.__name__ = "Error"
+TWICE = "trying to differentiate twice a function that was marked with @once_differentiable"
+
+
+def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """A backward that is not recorded: what it returns raises when it is differentiated."""
+
+    @functools.wraps(fn)
+    def once(ctx: Any, *args: Any) -> Any:
+        with modes.no_grad():
+            outputs = fn(ctx, *args)
+        if not modes.is_grad_enabled() or not any(isinstance(a, Tensor) and a.requires_grad for a in args):
+            return outputs
+        results = [_leaf_of(o) for o in (outputs if isinstance(outputs, tuple) else (outputs,))]
+        node = (_ErrorOfSeveral if len(results) > 1 else Error)(TWICE, results)
+        if len(results) > 1:
+            node.outputs = results  # type: ignore[misc]
+        marked = [None if r is None else r.detach() for r in results]
+        for nr, t in enumerate(marked):
+            if t is not None:
+                t._node, t._nr = node, nr
+        return tuple(marked) if isinstance(outputs, tuple) else marked[0]
+
+    return once
+
+
+def _leaf_of(o: Tensor | None) -> Tensor | None:
+    return None if o is None else o.detach().requires_grad_()
+
+
+__all__ = ["BackwardCFunction", "Function", "FunctionCtx", "FunctionMeta", "once_differentiable"]

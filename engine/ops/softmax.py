@@ -1,0 +1,205 @@
+"""Softmax and its logarithm along one dimension, their backward ops, and what `nn.functional` calls of them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import OF_NUMPY, dtype
+from ..forward import Composition
+from ..op import F, composite, op, plain
+from ..tensor import Tensor, in_range
+from .arithmetic import not_implemented
+from .reduce import logsumexp_tangent
+
+HALF_TO_FLOAT = "softmax with half to float conversion is not supported on CPU"
+LANES = 32  # elements of 16 bits in a step of PyTorch's vector loops
+SPLIT = 2.0**27 + 1  # cuts a double in two halves whose products are exact
+
+
+def along(kernel: Callable[..., np.ndarray], name: str) -> Callable[..., np.ndarray]:
+    """A kernel over one dimension, with PyTorch's refusals under the name of its own; the result is contiguous.
+
+    It gets arrays of at least one dimension, those of 16 bits in float32, the dimension, and what they were of.
+    """
+
+    def compute(arrays: Sequence[np.ndarray], dim: int) -> np.ndarray:
+        shape, d = arrays[0].shape, arrays[0].dtype
+        dim = in_range(dim, len(shape))
+        if not arrays[0].size:
+            return np.empty(shape, d)
+        if d.kind in "biuc":
+            raise not_implemented(f"{name}_lastdim_kernel_impl" if dim >= len(shape) - 1 else f"{name}_kernel_impl", arrays[0])
+        wide = [np.atleast_1d(a).astype(OF_NUMPY[d].wide, copy=False) for a in arrays]
+        return np.ascontiguousarray(kernel(*wide, dim, d), d).reshape(shape)
+
+    return compute
+
+
+def forward(kernel: Callable[..., np.ndarray], name: str) -> Callable[..., np.ndarray]:
+    """The kernel of `_softmax` or `_log_softmax`. Raises RuntimeError where it would have to convert."""
+    compute = along(kernel, name)
+
+    def normalise(self: np.ndarray, dim: int, half_to_float: bool) -> np.ndarray:
+        if half_to_float:
+            raise RuntimeError(HALF_TO_FLOAT)
+        return compute([self], dim)
+
+    return normalise
+
+
+def backward(kernel: Callable[..., np.ndarray], name: str) -> Callable[..., np.ndarray]:
+    """The kernel of `_softmax_backward_data` or `_log_softmax_backward_data`."""
+    compute = along(kernel, f"{name}_backward")
+    return lambda grad_output, output, dim, input_dtype: compute([grad_output, output], dim)
+
+
+# -- what PyTorch's loops compute: by another formula along the last dimension, whose elements are neighbours, than along others -----
+def accurate(function: np.ufunc, x: np.ndarray) -> np.ndarray:
+    """Rounded correctly, as nearly always in PyTorch: NumPy's own in float32 is up to 2 ULP off, which shows where results cancel."""
+    made: np.ndarray = function(x, dtype=np.float64).astype(x.dtype, copy=False)
+    return made
+
+
+def softmax_kernel(self: np.ndarray, dim: int, of: np.dtype) -> np.ndarray:
+    parts = accurate(np.exp, self - np.max(self, dim, keepdims=True))
+    total = np.sum(parts, dim, keepdims=True)
+    if dim == self.ndim - 1:
+        return parts * (1 / total)
+    return (parts if of.itemsize > 2 else stored(parts, dim, of)) / total
+
+
+def stored(parts: np.ndarray, dim: int, of: np.dtype) -> np.ndarray:
+    """The exponentials as they are read back from a result of 16 bits: rounded where no whole step of a vector loop is left."""
+    rows = parts.reshape(*parts.shape[: dim + 1], -1)
+    rest = rows[..., rows.shape[-1] // LANES * LANES :]
+    rest[...] = rest.astype(of)
+    return rows.reshape(parts.shape)
+
+
+def log_softmax_kernel(self: np.ndarray, dim: int, of: np.dtype) -> np.ndarray:
+    low = self - np.max(self, dim, keepdims=True)
+    total = np.sum(accurate(np.exp, low), dim, keepdims=True)
+    if dim == self.ndim - 1 and of.itemsize == 2:  # kept in 16 bits for all rows before the first is written
+        return low - np.log(total.astype(of).astype(self.dtype)).astype(of).astype(self.dtype)
+    return low - accurate(np.log, total)
+
+
+def softmax_backward(grad_output: np.ndarray, output: np.ndarray, dim: int, of: np.dtype) -> np.ndarray:
+    if dim == output.ndim - 1 or output.shape[dim] > LANES:  # of many terms nobody counts on an order
+        total = added(grad_output * output, dim)
+    else:
+        total = summed(grad_output, output, dim)
+    return (grad_output - total) * output
+
+
+def added(terms: np.ndarray, dim: int) -> np.ndarray:
+    """The sum, which starts from the first term along the last dimension and from 0 along others: it may be -0 there."""
+    return np.sum(terms, dim, keepdims=True, initial=-0.0 if dim == terms.ndim - 1 else 0.0)
+
+
+def summed(a: np.ndarray, b: np.ndarray, dim: int) -> np.ndarray:
+    """The sum of the products from the first to the last, each rounded only as it is added: where they cancel that is what is left."""
+    total = np.zeros_like(a.take([0], dim))
+    for i in range(a.shape[dim]):
+        total = fused(a.take([i], dim), b.take([i], dim), total)
+    return total
+
+
+def log_softmax_backward(grad_output: np.ndarray, output: np.ndarray, dim: int, of: np.dtype) -> np.ndarray:
+    return fused(-accurate(np.exp, output), added(grad_output, dim), grad_output)
+
+
+def fused(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """`a * b + c` rounded once, as one instruction does it.
+
+    Source of the exact product and sum of doubles: T. J. Dekker, A floating-point technique for extending the available precision, 1971.
+    """
+    if a.dtype == np.float32:
+        return (a.astype(np.float64) * b + c).astype(np.float32)
+    product = a * b
+    high_a, high_b = (x * SPLIT - (x * SPLIT - x) for x in (a, b))
+    low_a, low_b = a - high_a, b - high_b
+    rest = low_a * low_b - (((product - high_a * high_b) - low_a * high_b) - high_a * low_b)
+    made = product + c
+    added = made - product
+    better = made + (rest + ((product - (made - added)) + (c - added)))
+    return np.where(np.isfinite(better) & (better != 0), better, made)
+
+
+# -- the ops -------------------------------------------------------------------------------------------------------------------
+def softmax_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
+    return outs[0] * log_softmax_tangent(values, tangents, outs)
+
+
+def log_softmax_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
+    self, dim, _ = values
+    return tangents[0] - logsumexp_tangent([self, dim, True], tangents, outs)
+
+
+def softmax_backward_steps(grad_output: Tensor, output: Tensor, dim: int, input_dtype: dtype) -> Tensor:
+    product = grad_output * output
+    return product - output * F.sum(product, [dim], True)
+
+
+def log_softmax_backward_steps(grad_output: Tensor, output: Tensor, dim: int, input_dtype: dtype) -> Tensor:
+    return grad_output - F.exp(output) * F.sum(grad_output, [dim], True)
+
+
+WORDS: dict[str, Any] = {"function": False, "method": False, "complex_gradient": False}
+
+op("_softmax(Tensor self, int dim, bool half_to_float) -> Tensor",
+   plain(forward(softmax_kernel, "softmax"), node="SoftmaxBackward0", jvp=softmax_tangent, **WORDS),
+   self=lambda g, result, dim, self_dtype: F._softmax_backward_data(g, result, dim, self_dtype))  # fmt: skip
+op("_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor",
+   plain(forward(log_softmax_kernel, "log_softmax"), node="LogSoftmaxBackward0", jvp=log_softmax_tangent, **WORDS),
+   self=lambda g, result, dim, self_dtype: F._log_softmax_backward_data(g, result, dim, self_dtype))  # fmt: skip
+# A formula of a backward keeps all that any of them mentions, hence the arguments that are not used.
+op("_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",
+   plain(backward(softmax_backward, "softmax"), node="SoftmaxBackwardDataBackward0", jvp=Composition(softmax_backward_steps), **WORDS),
+   grad_output=lambda g, grad_output, output, dim, input_dtype: F._softmax_backward_data(g, output, dim, input_dtype),
+   output=lambda g, grad_output, output, dim:
+       grad_output * g - F.sum(output * g, [dim], True) * grad_output - g * F.sum(grad_output * output, [dim], True))  # fmt: skip
+op("_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",
+   plain(backward(log_softmax_backward, "log_softmax"), node="LogSoftmaxBackwardDataBackward0",
+         jvp=Composition(log_softmax_backward_steps), **WORDS),
+   grad_output=lambda g, grad_output, output, dim: g - F.sum(g * F.exp(output), [dim], True),
+   output=lambda g, grad_output, output, dim: -F.sum(grad_output, [dim], True) * F.exp(output) * g)  # fmt: skip
+
+
+@composite("softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", out="matching")
+def softmax(self: Tensor, dim: int, dtype: dtype | None) -> Tensor:
+    return F._softmax(self if dtype is None else F.to(self, dtype), dim, False)
+
+
+@composite("log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", out="matching")
+def log_softmax(self: Tensor, dim: int, dtype: dtype | None) -> Tensor:
+    return F._log_softmax(self if dtype is None else F.to(self, dtype), dim, False)
+
+
+def implied_dim(name: str, rank: int, stacklevel: int) -> int:
+    """The dimension PyTorch takes where none is given; warns (UserWarning)."""
+    text = f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument."
+    warnings.warn(text, stacklevel=stacklevel + 2 if isinstance(stacklevel, int) else stacklevel)
+    return 0 if rank in (0, 1, 3) else 1
+
+
+@composite("nn.functional.softmax(Tensor input, int? dim=None, int _stacklevel=3, ScalarType? dtype=None) -> Tensor")
+def functional_softmax(input: Tensor, dim: int | None, _stacklevel: int, dtype: dtype | None) -> Tensor:
+    dim = implied_dim("softmax", input.dim(), _stacklevel) if dim is None else dim
+    return input.softmax(dim) if dtype is None else input.softmax(dim, dtype=dtype)
+
+
+@composite("nn.functional.log_softmax(Tensor input, int? dim=None, int _stacklevel=3, ScalarType? dtype=None) -> Tensor")
+def functional_log_softmax(input: Tensor, dim: int | None, _stacklevel: int, dtype: dtype | None) -> Tensor:
+    dim = implied_dim("log_softmax", input.dim(), _stacklevel) if dim is None else dim
+    return input.log_softmax(dim) if dtype is None else input.log_softmax(dim, dtype=dtype)
+
+
+@composite("nn.functional.softmin(Tensor input, int? dim=None, int _stacklevel=3, ScalarType? dtype=None) -> Tensor")
+def softmin(input: Tensor, dim: int | None, _stacklevel: int, dtype: dtype | None) -> Tensor:
+    dim = implied_dim("softmin", input.dim(), _stacklevel) if dim is None else dim
+    return (-input).softmax(dim) if dtype is None else (-input).softmax(dim, dtype=dtype)
