@@ -197,13 +197,12 @@ def _narrowed(left: np.ndarray, right: np.ndarray, reference: Reference | None) 
     dtype = NUMPY[reference.narrowest if reference else "float64"]
     if left.dtype.kind == "c":
         dtype = np.dtype(np.complex128 if dtype == np.float64 else np.complex64)
-    with np.errstate(all="ignore"):
-        narrow = [a.astype(dtype) for a in (left, right)]
-    if dtype.itemsize >= left.dtype.itemsize or not all(
-        _identical(n.astype(a.dtype), a).all() for n, a in zip(narrow, (left, right), strict=True)
-    ):
+    if dtype.itemsize >= left.dtype.itemsize:
         return left, right
-    return narrow[0], narrow[1]
+    with np.errstate(all="ignore"):
+        narrow = left.astype(dtype), right.astype(dtype)
+    held = [_identical_whole(n.astype(a.dtype), a).all() for n, a in zip(narrow, (left, right), strict=True)]
+    return narrow if all(held) else (left, right)
 
 
 def _closed(left: np.ndarray, right: np.ndarray, sums: bool) -> tuple[np.ndarray, bool]:

@@ -212,6 +212,7 @@ def test_results_cast_from_a_less_precise_dtype_are_compared_in_it():
     assert not differs(near.astype(np.float64))
     assert differs(near.astype(np.float64), narrowest="float64")  # nothing in the case is less precise than the result
     assert differs((theirs * np.float32(1.0001)).astype(np.float64))  # wrong in float32, too
+    assert not differs(near + 1j * near.astype(np.complex128), cast + 1j * cast)
     assert differs(exact * (1 + 1e-9))  # not rounded as PyTorch's result is
     assert differs(near.astype(np.float64), exact)  # PyTorch's result has all digits
 
