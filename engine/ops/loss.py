@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -11,15 +13,18 @@ import numpy as np
 from ..dtypes import OF_NUMPY, dtype
 from ..layout import iterated, laid_out
 from ..op import F, check_broadcast, composite, op, plain
-from ..promotion import only
+from ..promotion import common, only
 from ..registry import OVERLOADS
-from ..strided import copied, dense_strides
+from ..strided import copied, dense_strides, row_major
 from ..tensor import Tensor, strides_of
 from ..views import check_cast
 from .activation import log_sigmoid_kernel
 from .arithmetic import SUBTRACTED_BOOL
 
 NONE, MEAN, SUM = 0, 1, 2
+NO_TANGENT = (
+    "ZeroTensors are immutable. Please use the materialized zero tensor obtained using .clone() if you want a mutable tensor."
+)
 INTERNAL: dict[str, Any] = {"function": False, "method": False}
 
 
@@ -29,6 +34,11 @@ def reduced(loss: np.ndarray, reduction: int) -> np.ndarray:
     if reduction == MEAN:
         return np.asarray(np.add.reduce(loss, None) / loss.dtype.type(loss.size))
     return np.asarray(np.add.reduce(loss, None)) if reduction == SUM else loss
+
+
+def loss_of(errors: Tensor, reduction: int) -> Tensor:
+    """The same as Tensors compute it."""
+    return F.mean(errors) if reduction == MEAN else F.sum(errors) if reduction == SUM else errors
 
 
 def size_of(x: Any) -> int:
@@ -72,18 +82,52 @@ def walked(shape: tuple[int, ...], *operands: np.ndarray) -> tuple[int, ...]:
 
 
 def mse_gradient(grad_output: np.ndarray, self: np.ndarray, target: np.ndarray, reduction: int) -> np.ndarray:
+    """In the shape, dtype and usual layout of `self`. Raises RuntimeError where that cannot hold the common dtype."""
+    operands = [grad_output, self, target]
+    check_cast(common(operands), OF_NUMPY[self.dtype])
+    d = only("integer real", "mse_backward_cpu_out")(operands).wide
+    g, x, t = (a.astype(d, copy=False) for a in operands)
     factor = 2.0 / self.size if reduction == MEAN and self.size else 2.0
-    return (self.dtype.type(factor) * (self - target)) * grad_output
+    made = np.asarray((d.type(factor) * (x - t)) * g).astype(self.dtype, copy=False)
+    return laid_out(made, row_major(made.shape))
+
+
+def mse_tangent(values: list[Any], tangents: list[Any], outs: list[Tensor]) -> Tensor:
+    (self, target, reduction), (along_self, along_target) = values, tangents
+    made = F.mse_loss_backward(zeros_for(along_self, self), self, target, NONE)
+    return loss_of(made + F.mse_loss_backward(zeros_for(along_target, target), target, self, NONE), reduction)
+
+
+def mse_gradient_tangent(values: list[Any], tangents: list[Any], outs: list[Tensor]) -> Tensor:
+    """Raises RuntimeError as PyTorch does: it divides in place for the mean, which a tangent that is not there does not bear."""
+    (grad_output, self, target, reduction), (along_g, along_self, along_target) = values, tangents
+    if reduction == MEAN and (along_self is None or along_target is None):
+        raise RuntimeError(NO_TANGENT)
+    made = None if along_self is None else twice(along_self * grad_output, self, reduction)
+    if along_target is not None:
+        part = twice(along_target * grad_output, target, reduction)
+        made = -part if made is None else made - part
+    return sum_of(made, F.mse_loss_backward(zeros_for(along_g, grad_output), self, target, reduction))
+
+
+def zeros_for(tangent: Tensor | None, primal: Tensor) -> Tensor:
+    """A tangent, or the zeros that stand for none: what they meet that is infinite gives NaN."""
+    return F.zeros_like(primal) if tangent is None else tangent
+
+
+def sum_of(*parts: Tensor | None) -> Tensor | None:
+    """The parts that are there, added up."""
+    there = [p for p in parts if p is not None]
+    return functools.reduce(operator.add, there) if there else None
 
 
 op("mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor",
-   plain(mse_kernel, only("real", "mse_cpu"), **INTERNAL),
+   plain(mse_kernel, only("real", "mse_cpu"), jvp=mse_tangent, **INTERNAL),
    self=lambda g, self, target, reduction: F.mse_loss_backward(g, self, target, reduction),
    target=lambda g, self, target, reduction: F.mse_loss_backward(g, target, self, reduction))  # fmt: skip
 op("mse_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction) -> Tensor",
-   plain(mse_gradient, only("integer real", "mse_backward_cpu_out"), node="MseLossBackwardBackward0", **INTERNAL),
-   grad_output=lambda g, grad_output, self, target, reduction: F.sum(F.mse_loss_backward(g, self, target, reduction)) if reduction else
-       F.mse_loss_backward(g, self, target, reduction),
+   plain(mse_gradient, node="MseLossBackwardBackward0", jvp=mse_gradient_tangent, **INTERNAL),
+   grad_output=lambda g, grad_output, self, target, reduction: F.mse_loss_backward(g, self, target, reduction),
    self=lambda g, grad_output, self, target, reduction: twice(g * grad_output, self, reduction),
    target=lambda g, grad_output, target, reduction: -twice(g * grad_output, target, reduction))  # fmt: skip
 
@@ -143,8 +187,7 @@ def difference_loss(errors: Callable[[Tensor, Tensor], Tensor], name: str) -> Ca
 
 @composite("l1_loss(Tensor self, Tensor target, int reduction=1) -> Tensor", **INTERNAL)
 def l1_loss(self: Tensor, target: Tensor, reduction: int) -> Tensor:
-    loss = F.abs(self - target)
-    return F.mean(loss) if reduction == MEAN else F.sum(loss) if reduction == SUM else loss
+    return loss_of(F.abs(self - target), reduction)
 
 
 _ARGUMENTS = 'Tensor input, Tensor target, bool? size_average=None, bool? reduce=None, str reduction="mean", Tensor? weight=None'
