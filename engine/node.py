@@ -13,7 +13,7 @@ from .dtypes import OF_NUMPY
 from .graph import FREED, FREED_TWICE, Node, Saved, edge_of, fit_array, sequence
 from .graph import fit as fit_any
 from .kept import as_made_by, check_version, keep, raw_saved_value, saved_value, value_of, version_of
-from .operands import array_of, cast_like, widened
+from .operands import array_of, as_it_is, cast_like, widened
 from .saved import Packed
 from .tensor import Tensor, wrap, wrap_number
 from .views import NO_PLAN
@@ -95,7 +95,7 @@ class OpNode(Node):
         if self.op.schema.returns_list:
             gs = [self._filled(gs, recording)]
         given = gs
-        if not recording and not self.op.moves:
+        if not recording and not self.op.moves and not self.op.family.stepwise:
             gs = [widened(g) for g in gs]
         for function, sources, positions in self.plan.rules:
             result = function(*[gs[-1 - s] if s < 0 else saved[s] for s in sources])
@@ -139,6 +139,7 @@ class OpNode(Node):
         if self.saved is FREED:
             raise RuntimeError(FREED_TWICE)
         values = []
+        seen = as_it_is if self.op.family.stepwise else cast_like
         for value, version, (kind, _, promoted) in zip(self.saved[::2], self.saved[1::2], self.plan.save, strict=True):
             if kind > OUTPUT:
                 values.append(value)
@@ -147,10 +148,10 @@ class OpNode(Node):
             if recording:
                 values.append(self._as_tensor(value))
             elif kind == TENSORS:
-                values.append([cast_like(array_of(value_of(t, self)), gs[0], promoted) for t in value])
+                values.append([seen(array_of(value_of(t, self)), gs[0], promoted) for t in value])
             else:
                 value = value_of(value, self)
-                values.append(cast_like(value.array if type(value) is Saved else array_of(value), gs[0], promoted))
+                values.append(seen(value.array if type(value) is Saved else array_of(value), gs[0], promoted))
         return values
 
     def use_generic_plan(self) -> None:

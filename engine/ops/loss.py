@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import OF_NUMPY, dtype
+from ..forward import tangent_of
 from ..layout import iterated, laid_out
 from ..op import F, check_broadcast, composite, op, plain
 from ..promotion import common, only
@@ -18,13 +19,11 @@ from ..registry import OVERLOADS
 from ..strided import copied, dense_strides, row_major
 from ..tensor import Tensor, strides_of
 from ..views import check_cast
-from .activation import log_sigmoid_kernel
 from .arithmetic import SUBTRACTED_BOOL
 
 NONE, MEAN, SUM = 0, 1, 2
-NO_TANGENT = (
-    "ZeroTensors are immutable. Please use the materialized zero tensor obtained using .clone() if you want a mutable tensor."
-)
+NO_TANGENT = "ZeroTensors are immutable. Please use the materialized zero tensor obtained using .clone() if you want a mutable tensor."
+SECOND_TANGENT = "Setting a forward grad that itself has a forward gradient at the same level0 is not supported."
 INTERNAL: dict[str, Any] = {"function": False, "method": False}
 
 
@@ -36,8 +35,8 @@ def reduced(loss: np.ndarray, reduction: int) -> np.ndarray:
     return np.asarray(np.add.reduce(loss, None)) if reduction == SUM else loss
 
 
-def loss_of(errors: Tensor, reduction: int) -> Tensor:
-    """The same as Tensors compute it."""
+def loss_of(errors: Any, reduction: int) -> Any:
+    """The same by the ops of those names."""
     return F.mean(errors) if reduction == MEAN else F.sum(errors) if reduction == SUM else errors
 
 
@@ -115,25 +114,25 @@ def zeros_for(tangent: Tensor | None, primal: Tensor) -> Tensor:
     return F.zeros_like(primal) if tangent is None else tangent
 
 
-def sum_of(*parts: Tensor | None) -> Tensor | None:
+def sum_of(*parts: Tensor | None) -> Any:
     """The parts that are there, added up."""
     there = [p for p in parts if p is not None]
     return functools.reduce(operator.add, there) if there else None
 
 
 op("mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor",
-   plain(mse_kernel, only("real", "mse_cpu"), jvp=mse_tangent, **INTERNAL),
+   plain(mse_kernel, only("real", "mse_cpu"), stepwise=True, jvp=mse_tangent, **INTERNAL),
    self=lambda g, self, target, reduction: F.mse_loss_backward(g, self, target, reduction),
    target=lambda g, self, target, reduction: F.mse_loss_backward(g, target, self, reduction))  # fmt: skip
 op("mse_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction) -> Tensor",
-   plain(mse_gradient, node="MseLossBackwardBackward0", jvp=mse_gradient_tangent, **INTERNAL),
+   plain(mse_gradient, node="MseLossBackwardBackward0", stepwise=True, jvp=mse_gradient_tangent, **INTERNAL),
    grad_output=lambda g, grad_output, self, target, reduction: F.mse_loss_backward(g, self, target, reduction),
-   self=lambda g, grad_output, self, target, reduction: twice(g * grad_output, self, reduction),
-   target=lambda g, grad_output, target, reduction: -twice(g * grad_output, target, reduction))  # fmt: skip
+   self=lambda g, grad_output, self, target, reduction: twice(F.mul(g, grad_output), self, reduction),
+   target=lambda g, grad_output, target, reduction: F.neg(twice(F.mul(g, grad_output), target, reduction)))  # fmt: skip
 
 
 def twice(g: Any, x: Any, reduction: int) -> Any:
-    return 2 * g / size_of(x) if reduction == MEAN else 2 * g
+    return share(F.mul(g, 2), x, None, reduction)
 
 
 def common_size(*shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -218,23 +217,17 @@ def check_pair(self: np.ndarray, target: np.ndarray, kernel: str) -> dtype:
 
 def weigh(loss: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
     """A loss times its weights, in its own shape and dtype. Raises RuntimeError where they do not broadcast to it."""
-    if weight is None:
-        return loss
-    shape = common_size(loss.shape, weight.shape)
-    if shape != loss.shape:
-        raise RuntimeError(f"output with shape {list(loss.shape)} doesn't match the broadcast shape {list(shape)}")
-    return (loss * weight).astype(loss.dtype)
+    return loss if weight is None else stored(F.mul(loss, weight), loss)
 
 
 def bce_kernel(self: np.ndarray, target: np.ndarray, weight: np.ndarray | None, reduction: int) -> np.ndarray:
-    d = check_pair(self, target, "binary_cross_entropy")
+    number = check_pair(self, target, "binary_cross_entropy").np.type
     for name, t in (("input", self), ("target", target)):
         if not np.all((t >= 0) & (t <= 1)):
             raise RuntimeError(f"all elements of {name} should be between 0 and 1")
-    x, t, w = wide(self, target, weight)
-    loss = (t - 1) * np.maximum(np.log1p(-x), LEAST) - t * np.maximum(np.log(x), LEAST)
-    loss = weigh(loss, w)
-    return arranged(loss, self).astype(d.np) if reduction == NONE else reduced(loss, reduction).astype(d.np)
+    least = number(LEAST)
+    loss = (target - number(1)) * np.maximum(np.log1p(-self), least) - target * np.maximum(np.log(self), least)
+    return loss_of(weigh(arranged(loss, self), weight), reduction)
 
 
 def arranged(loss: np.ndarray, like: np.ndarray) -> np.ndarray:
@@ -243,91 +236,150 @@ def arranged(loss: np.ndarray, like: np.ndarray) -> np.ndarray:
 
 
 def bce_gradient(grad_output: np.ndarray, self: np.ndarray, target: np.ndarray, weight: np.ndarray | None, reduction: int) -> np.ndarray:
-    check_pair(self, target, "binary_cross_entropy_backward")
-    g, x, t, w = wide(grad_output, self, target, weight)
-    made = weigh(g * (x - t) / np.maximum((1 - x) * x, x.dtype.type(EPSILON)), w)
-    return (made / made.dtype.type(made.size) if reduction == MEAN else made).astype(self.dtype)
+    """Rounded at every step in 16 bits, in which PyTorch's epsilon may be 0."""
+    number = check_pair(self, target, "binary_cross_entropy_backward").np.type
+    made = grad_output * (self - target) / np.maximum((number(1) - self) * self, number(EPSILON))
+    made = weigh(arranged(made.astype(self.dtype), self), weight)
+    return stored(F.div(made, made.size), made) if reduction == MEAN else made
 
 
 def share(g: Any, x: Any, weight: Any, reduction: int) -> Any:
     """What reaches each element's loss of the gradient of the reduced one."""
-    g = g if weight is None else g * weight
-    return g / size_of(x) if reduction == MEAN else g
+    g = g if weight is None else F.mul(g, weight)
+    return F.div(g, size_of(x)) if reduction == MEAN else g
+
+
+def logit(x: Any) -> Any:
+    """log(x / (1 - x)), on arrays of 16 bits rounded once."""
+    if isinstance(x, Tensor):
+        return F.log(x / (1 - x))
+    [w] = wide(x)
+    return arranged(np.asarray(np.log(w / (1 - w))).astype(x.dtype, copy=False), x)
 
 
 def bce_target(g: Any, self: Any, target: Any, weight: Any, reduction: int) -> Any:
-    return share(-F.log(self / (1 - self)) * g, target, weight, reduction)
+    return share(F.mul(F.neg(logit(self)), g), target, weight, reduction)
 
 
 def bce_curvature(g: Any, self: Any, target: Any, weight: Any, reduction: int) -> Any:
     """The second derivative in the input times `g`, with PyTorch's epsilons."""
-    bottom = (self + SMALL) ** 2 * (1 - self + SMALL) ** 2
-    return share((self * self - 2 * self * target + target) / bottom * g, self, weight, reduction)
+    top = F.add(F.sub(F.mul(self, self), F.mul(F.mul(self, 2), target)), target)
+    bottom = F.mul(F.pow(F.add(self, SMALL), 2), F.pow(F.add(F.rsub(self, 1), SMALL), 2))
+    return share(F.mul(F.div(top, bottom), g), self, weight, reduction)
+
+
+def bce_slope(g: Any, self: Any, target: Any, weight: Any, reduction: int) -> Any:
+    """The derivative of the gradient in the gradient it was given."""
+    slope = F.div(F.sub(self, target), F.mul(F.add(self, SMALL), F.add(F.rsub(self, 1), SMALL)))
+    return share(F.mul(slope, g), self, weight, reduction)
+
+
+def bce_cross(g: Any, grad_output: Any, self: Any, target: Any, weight: Any, reduction: int) -> Any:
+    """The derivative of the gradient in the target."""
+    made = share(F.mul(F.neg(g), grad_output), target, weight, NONE)
+    return share(F.div(made, F.clamp_min(F.mul(F.rsub(self, 1), self), SMALL)), target, None, reduction)
+
+
+def refuse_tangents(*weights: Any) -> None:
+    """Raises RuntimeError where a weight carries a tangent, as PyTorch does when it finds one in the tangent of the loss."""
+    if any(tangent_of(w) is not None for w in weights):
+        raise RuntimeError(SECOND_TANGENT)
+
+
+def bce_tangent(values: list[Any], tangents: list[Any], outs: list[Tensor]) -> Tensor:
+    (self, target, weight, reduction), (along_self, along_target) = values, tangents
+    refuse_tangents(weight)
+    made = F.binary_cross_entropy_backward(zeros_for(along_self, self), self, target, weight, NONE)
+    return loss_of(made if along_target is None else made + bce_target(along_target, self, target, weight, NONE), reduction)
+
+
+def bce_gradient_tangent(values: list[Any], tangents: list[Any], outs: list[Tensor]) -> Tensor:
+    (grad_output, self, target, weight, reduction), (along_g, along_self, along_target) = values, tangents
+    refuse_tangents(weight)
+    along_loss = zeros_for(None if along_self is None else along_self * grad_output, self)
+    made = bce_curvature(along_loss, self, target, weight, reduction)
+    made = made + bce_cross(zeros_for(along_target, target), grad_output, self, target, weight, reduction)
+    return made + bce_slope(zeros_for(along_g, grad_output), self, target, weight, reduction)
 
 
 op("binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor",
-   plain(bce_kernel, constants=("weight",), **INTERNAL),
+   plain(bce_kernel, constants=("weight",), stepwise=True, jvp=bce_tangent, **INTERNAL),
    self=lambda g, self, target, weight, reduction: F.binary_cross_entropy_backward(g, self, target, weight, reduction),
    target=lambda g, self, target, weight, reduction: bce_target(g, self, target, weight, reduction))  # fmt: skip
 op("binary_cross_entropy_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor",
-   plain(bce_gradient, node="BinaryCrossEntropyBackwardBackward0", constants=("weight",), **INTERNAL),
-   grad_output=lambda g, grad_output, self, target, weight, reduction:
-       within(share((self - target) / ((self + SMALL) * (1 - self + SMALL)) * g, self, weight, reduction), reduction),
-   self=lambda g, grad_output, self, target, weight, reduction: bce_curvature(g * grad_output, self, target, weight, reduction),
+   plain(bce_gradient, node="BinaryCrossEntropyBackwardBackward0", constants=("weight",), stepwise=True, jvp=bce_gradient_tangent,
+         **INTERNAL),
+   grad_output=lambda g, grad_output, self, target, weight, reduction: bce_slope(g, self, target, weight, reduction),
+   self=lambda g, grad_output, self, target, weight, reduction:
+       bce_curvature(F.mul(g, grad_output), self, target, weight, reduction),
    target=lambda g, grad_output, self, target, weight, reduction:
-       -share(g * grad_output / F.clamp_min(self * (1 - self), SMALL), target, weight, reduction))  # fmt: skip
-
-
-def within(g: Any, reduction: int) -> Any:
-    """The sum, where the loss was reduced: its gradient is one number."""
-    return F.sum(g) if reduction in (MEAN, SUM) else g
+       bce_cross(g, grad_output, self, target, weight, reduction))  # fmt: skip
 
 
 def logits_kernel(
     self: np.ndarray, target: np.ndarray, weight: np.ndarray | None, pos_weight: np.ndarray | None, reduction: int
 ) -> np.ndarray:
-    """`binary_cross_entropy` of `sigmoid(self)`, without overflow; the result has the dtype and shape of `1 - target`."""
+    """`binary_cross_entropy` of `sigmoid(self)`, without overflow; the result has the dtype and shape of `1 - target`.
+
+    Computed op by op: what PyTorch writes in place is rounded to the dtype of what it writes to.
+    """
     d, into = OF_NUMPY[self.dtype], OF_NUMPY[target.dtype]
     if d.category != 2:
         raise NotImplementedError(f"\"log_sigmoid_cpu\" not implemented for '{d.scalar_name}'")
     if into.category == 0 or (pos_weight is not None and pos_weight.dtype == np.bool_):
         raise RuntimeError(SUBTRACTED_BOOL)
-    x, t, w, p = wide(self, target, weight, pos_weight)
-    logarithm = log_sigmoid_kernel(x)
-    if p is not None:
-        common_size(p.shape, t.shape)
-        logarithm = weigh(logarithm, (p - 1) * t + 1)
-    check_fits(t, x)
-    check_cast(d, into)
-    loss = weigh((1 - t) * x - logarithm, w)
-    return (reduced(loss, reduction) if reduction in (MEAN, SUM) else arranged(loss, target)).astype(into.np)
+    logarithm = F.log_sigmoid(self)
+    if pos_weight is not None:
+        logarithm = stored(F.mul(logarithm, F.add(F.mul(F.sub(pos_weight, 1), target), 1)), logarithm)
+    loss = F.rsub(target, 1)
+    loss = stored(F.mul(loss, self), loss)
+    loss = stored(F.sub(loss, logarithm), loss)
+    return loss_of(weigh(loss, weight), reduction)
 
 
-def check_fits(t: np.ndarray, x: np.ndarray) -> None:
-    """Raises RuntimeError where logits do not broadcast to the shape of the targets."""
-    shape = common_size(t.shape, x.shape)
-    if shape != t.shape:
-        raise RuntimeError(f"output with shape {list(t.shape)} doesn't match the broadcast shape {list(shape)}")
+def onto(call: Callable[..., Any], into: Any, other: Any) -> Any:
+    """`call(into, other)`, on arrays as what PyTorch writes to `into`, where it need not record."""
+    made = call(into, other)
+    return made if isinstance(made, Tensor) else stored(made, into)
+
+
+def stored(made: np.ndarray, into: np.ndarray) -> np.ndarray:
+    """A result as a write into `into` leaves it there. Raises RuntimeError where it has another shape or a dtype that does not go there."""
+    if made.shape != into.shape:
+        raise RuntimeError(f"output with shape {list(into.shape)} doesn't match the broadcast shape {list(made.shape)}")
+    check_cast(OF_NUMPY[made.dtype], OF_NUMPY[into.dtype])
+    return copied(made.astype(into.dtype, copy=False), strides_of(into))
 
 
 def logits_gradient(g: Any, self: Any, target: Any, weight: Any, pos_weight: Any, reduction: int) -> Any:
     if pos_weight is None:
-        slope = F.sigmoid(self) - target
+        slope = onto(F.sub, F.sigmoid(self), target)
     else:
-        t = pos_weight * target
-        slope = (t + 1 - target) * F.sigmoid(self) - t
-    return share(slope * g, self, weight, reduction)
+        t = F.mul(pos_weight, target)
+        slope = onto(F.sub, onto(F.mul, onto(F.sub, F.add(t, 1), target), F.sigmoid(self)), t)
+    return share(onto(F.mul, slope, g), self, weight, reduction)
 
 
 def logits_target(g: Any, self: Any, target: Any, weight: Any, pos_weight: Any, reduction: int) -> Any:
-    slope = -self if pos_weight is None else F.log_sigmoid(-self) - pos_weight * F.log_sigmoid(self)
-    return share(slope * g, target, weight, reduction)
+    back = F.neg(self)
+    slope = back if pos_weight is None else F.sub(F.log_sigmoid(back), F.mul(F.log_sigmoid(self), pos_weight))
+    return share(F.mul(slope, g), target, weight, reduction)
+
+
+def logits_tangent(values: list[Any], tangents: list[Any], outs: list[Tensor]) -> Tensor:
+    (self, target, weight, pos_weight, reduction), (along_self, along_target) = values, tangents
+    refuse_tangents(weight, pos_weight)
+    made = sum_of(
+        None if along_self is None else logits_gradient(along_self, self, target, weight, pos_weight, NONE),
+        None if along_target is None else logits_target(along_target, self, target, weight, pos_weight, NONE),
+    )
+    return loss_of(made, reduction)
 
 
 # PyTorch's own parser reads the default `Mean` as no reduction.
 op("binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=Mean) "
    "-> Tensor",
-   plain(logits_kernel, method=False, constants=("weight", "pos_weight")),
+   plain(logits_kernel, method=False, constants=("weight", "pos_weight"), stepwise=True, jvp=logits_tangent),
    self=lambda g, self, target, weight, pos_weight, reduction: logits_gradient(g, self, target, weight, pos_weight, reduction),
    target=lambda g, self, target, weight, pos_weight, reduction: logits_target(g, self, target, weight, pos_weight, reduction))  # fmt: skip
 
