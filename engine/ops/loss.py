@@ -245,7 +245,7 @@ def bce_gradient(grad_output: np.ndarray, self: np.ndarray, target: np.ndarray, 
 
 def share(g: Any, x: Any, weight: Any, reduction: int) -> Any:
     """What reaches each element's loss of the gradient of the reduced one."""
-    g = g if weight is None else F.mul(g, weight)
+    g = g if weight is None else onto(F.mul, g, weight)
     return F.div(g, size_of(x)) if reduction == MEAN else g
 
 
@@ -258,20 +258,20 @@ def logit(x: Any) -> Any:
 
 
 def bce_target(g: Any, self: Any, target: Any, weight: Any, reduction: int) -> Any:
-    return share(F.mul(F.neg(logit(self)), g), target, weight, reduction)
+    return share(onto(F.mul, F.neg(logit(self)), g), target, weight, reduction)
 
 
 def bce_curvature(g: Any, self: Any, target: Any, weight: Any, reduction: int) -> Any:
     """The second derivative in the input times `g`, with PyTorch's epsilons."""
     top = F.add(F.sub(F.mul(self, self), F.mul(F.mul(self, 2), target)), target)
     bottom = F.mul(F.pow(F.add(self, SMALL), 2), F.pow(F.add(F.rsub(self, 1), SMALL), 2))
-    return share(F.mul(F.div(top, bottom), g), self, weight, reduction)
+    return share(onto(F.mul, F.div(top, bottom), g), self, weight, reduction)
 
 
 def bce_slope(g: Any, self: Any, target: Any, weight: Any, reduction: int) -> Any:
     """The derivative of the gradient in the gradient it was given."""
     slope = F.div(F.sub(self, target), F.mul(F.add(self, SMALL), F.add(F.rsub(self, 1), SMALL)))
-    return share(F.mul(slope, g), self, weight, reduction)
+    return share(onto(F.mul, slope, g), self, weight, reduction)
 
 
 def bce_cross(g: Any, grad_output: Any, self: Any, target: Any, weight: Any, reduction: int) -> Any:
@@ -363,7 +363,7 @@ def logits_gradient(g: Any, self: Any, target: Any, weight: Any, pos_weight: Any
 def logits_target(g: Any, self: Any, target: Any, weight: Any, pos_weight: Any, reduction: int) -> Any:
     back = F.neg(self)
     slope = back if pos_weight is None else F.sub(F.log_sigmoid(back), F.mul(F.log_sigmoid(self), pos_weight))
-    return share(F.mul(slope, g), target, weight, reduction)
+    return share(onto(F.mul, slope, g), target, weight, reduction)
 
 
 def logits_tangent(values: list[Any], tangents: list[Any], outs: list[Tensor]) -> Tensor:
