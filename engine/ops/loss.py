@@ -277,7 +277,7 @@ def bce_slope(g: Any, self: Any, target: Any, weight: Any, reduction: int) -> An
 def bce_cross(g: Any, grad_output: Any, self: Any, target: Any, weight: Any, reduction: int) -> Any:
     """The derivative of the gradient in the target."""
     made = share(F.mul(F.neg(g), grad_output), target, weight, NONE)
-    return share(F.div(made, F.clamp_min(F.mul(F.rsub(self, 1), self), SMALL)), target, None, reduction)
+    return share(onto(F.div, made, F.clamp_min(F.mul(F.rsub(self, 1), self), SMALL)), target, None, reduction)
 
 
 def refuse_tangents(*weights: Any) -> None:
