@@ -326,7 +326,7 @@ def times(x: Any, factor: Any) -> Any:
 # -- rules: written with `@`, which is matmul on arrays and on Tensors ----------------------------------------------------
 def scaled(x: Any, factor: Any) -> Any:
     """`x` times a Python number, which is left out where it is 1."""
-    return x if factor == 1 else x * (factor.conjugate() if isinstance(factor, complex) else factor)
+    return x if factor == 1 else F.mul(x, factor.conjugate() if isinstance(factor, complex) else factor)  # lays out as PyTorch does
 
 
 def adjoint(x: Any) -> Any:
