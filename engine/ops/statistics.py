@@ -340,10 +340,10 @@ def matrix_norm_missing(input: Tensor, p: str, dims: Sequence[int]) -> Exception
     name = "linalg.matrix_norm"
     if p not in ("fro", "nuc"):
         return RuntimeError(f"{name}: Order {p} not supported.")
-    if input._dtype.category < 2:
-        return RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {input._dtype.scalar_name}")
     if input.ndim < 2:
         return RuntimeError(f"{name}: The input tensor A must have at least 2 dimensions.")
+    if input._dtype.category < 2:
+        return RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {input._dtype.scalar_name}")
     if len(dims) != 2:
         return RuntimeError(f"{name}: dim must be a 2-tuple. Got {' '.join(map(str, dims))}")
     return NotImplementedError("norm: the nuclear norm of a matrix is not implemented")
