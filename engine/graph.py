@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from . import dtypes
+from . import dtypes, modes
 from .registry import F
 from .strided import recast
 from .tensor import LEAF, Tensor, rare
@@ -21,6 +21,10 @@ FREED_TWICE = (
     "Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
     "retain_graph=True if you need to "
     "backward through the graph a second time or if you need to access saved tensors after calling backward."
+)
+LUCK = (
+    " Hint: the backtrace further above shows the operation that failed to compute its gradient. The variable in question was changed in "
+    "there or anywhere later. Good luck!"
 )
 HINT = (
     " Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
@@ -259,9 +263,10 @@ def type_name(d: dtypes.dtype) -> str:
 def modified(kind: dtypes.dtype, shape: Sequence[int], made_by: Node | None, nr: int, now: int, then: int) -> RuntimeError:
     """The error of a saved value that was written to since."""
     by = f", which is output {nr} of {short_name(made_by)}," if made_by is not None else ""
+    hint = LUCK if modes.current() & modes.ANOMALY else HINT
     return RuntimeError(
         f"one of the variables needed for gradient computation has been modified by an inplace operation: [{type_name(kind)} {list(shape)}]"
-        f"{by} is at version {now}; expected version {then} instead.{HINT}"
+        f"{by} is at version {now}; expected version {then} instead.{hint}"
     )
 
 

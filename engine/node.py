@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import forward, modes, saved
+from . import anomaly, forward, modes, saved
 from .declaration import OUTPUT, TENSOR, TENSORS
 from .dtypes import OF_NUMPY
 from .graph import FREED, FREED_TWICE, Node, Saved, edge_of, fit_array, sequence
@@ -52,6 +52,8 @@ def new_node(op: Op, values: list[Any], outs: list[Tensor], needs: tuple[bool, .
         held += (value, version_of(value))
     node.saved = held
     node.seq = sequence()
+    if modes.current() & modes.ANOMALY:
+        anomaly.note(node)
     return node
 
 

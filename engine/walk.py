@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes, modes, ready
+from . import anomaly, dtypes, modes, ready
 from .accumulate import accumulate, added, retain
 from .graph import AccumulateGrad, Hooks, Node, end_of, type_name
 from .layout import dense
@@ -128,7 +128,8 @@ class Walk:
     def _drain(self) -> None:
         """Run what is ready until nothing is. A node that is the only one made ready follows without the heap."""
         arrived, waiting, heap, keep = self.arrived, self.waiting, self.ready, self.keep
-        plain = self.targets is None and not self.recording
+        watched = bool(modes.current() & modes.ANOMALY)
+        plain = self.targets is None and not self.recording and not watched
         while heap:
             node = ready.pop(heap)[1]
             while node is not None:
@@ -142,7 +143,7 @@ class Walk:
                     if not keep:
                         node.free()
                 else:
-                    results = self._step(node, g)
+                    results = self._watched(node, g) if watched else self._step(node, g)
                     if results is None:
                         break
                 follow, several = None, False
@@ -214,6 +215,13 @@ class Walk:
             self._capture(node, gs)
             return None
         return self._apply(node, gs)
+
+    def _watched(self, node: Node, g: Any) -> Sequence[Any] | None:
+        """The same in anomaly mode: an error is told, and NaN is one."""
+        with anomaly.watching(node) as watch:
+            results = self._step(node, g)
+            watch.check(results)
+        return results
 
     def _apply(self, node: Node, gs: Any) -> Sequence[Any]:
         more = node.extras

@@ -24,6 +24,7 @@ TOPICS = (
     "graph",
     "functions",
     "functional",
+    "anomaly",
     "control_flow",
     "indexing",
     "conversions",

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import forward, kept, modes
+from .. import anomaly, forward, kept, modes
 from ..dtypes import OF_NUMPY
 from ..graph import FREED, FREED_TWICE, Node, Saved, edge_of, fit, sequence
 from ..registry import F
@@ -277,6 +277,8 @@ def _run(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any], with_setup: bo
         ctx.edges = tuple(edge_of(t) if t.requires_grad else None for t in tensors)
         ctx.fits = [(t._array.shape, t._dtype) for t in tensors]
         ctx.seq = sequence()
+        if mode & modes.ANOMALY:
+            anomaly.note(ctx)
     modes.switch(mode & ~(modes.GRAD | modes.FORWARD))
     try:
         if with_setup:
