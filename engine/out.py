@@ -10,6 +10,7 @@ import numpy as np
 
 from . import dtypes, modes
 from .dtypes import dtype
+from .graph import edge_of
 from .registry import OPS
 from .strided import new
 from .tensor import CPP_NAMES, Tensor, store, strides_of
@@ -86,9 +87,10 @@ def run_out(op: Op, values: list[Any], out: Any) -> Any:
 
 def record_underived(op: Op, values: list[Any], outs: Sequence[Tensor]) -> None:
     """Record what was written: PyTorch's fallback for ops without a formula does so for `out=`, too."""
-    needs = op.needs(values)
-    if needs is not None:
-        node = op.make_node(values, list(outs), needs)
+    given = [t for v in (*values, *outs) for t in (v if isinstance(v, list | tuple) else (v,)) if isinstance(t, Tensor) and t.requires_grad]
+    if given:
+        node = op.make_node(values, list(outs), (False,) * len(op.diff))
+        node.edges = tuple(edge_of(t) for t in given)
         for t in outs:
             rebase(t, node)
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..dtypes import OF_NUMPY, dtype
 from ..forward import Composition
-from ..op import F, composite, op, plain
+from ..op import F, Op, composite, op, plain
+from ..out import matching
 from ..tensor import Tensor, in_range
 from .arithmetic import not_implemented
 from .reduce import logsumexp_tangent
@@ -149,6 +150,12 @@ def log_softmax_backward_steps(grad_output: Tensor, output: Tensor, dim: int, in
     return grad_output - F.exp(output) * F.sum(grad_output, [dim], True)
 
 
+def softmax_twice_backward(g: Any, grad_output: Any, output: Any, dim: int) -> Any:
+    """The gradient of the gradient with respect to the result; each step is an op, whose layout shows in the last."""
+    first = F.sub(F.mul(grad_output, g), F.mul(F.sum(F.mul(output, g), [dim], True), grad_output))
+    return F.sub(first, F.mul(g, F.sum(F.mul(grad_output, output), [dim], True)))
+
+
 WORDS: dict[str, Any] = {"function": False, "method": False, "complex_gradient": False}
 
 op("_softmax(Tensor self, int dim, bool half_to_float) -> Tensor",
@@ -161,21 +168,27 @@ op("_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor",
 op("_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",
    plain(backward(softmax_backward, "softmax"), node="SoftmaxBackwardDataBackward0", jvp=Composition(softmax_backward_steps), **WORDS),
    grad_output=lambda g, grad_output, output, dim, input_dtype: F._softmax_backward_data(g, output, dim, input_dtype),
-   output=lambda g, grad_output, output, dim:
-       grad_output * g - F.sum(output * g, [dim], True) * grad_output - g * F.sum(grad_output * output, [dim], True))  # fmt: skip
+   output=softmax_twice_backward)  # fmt: skip
 op("_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",
    plain(backward(log_softmax_backward, "log_softmax"), node="LogSoftmaxBackwardDataBackward0",
          jvp=Composition(log_softmax_backward_steps), **WORDS),
    grad_output=lambda g, grad_output, output, dim: g - F.sum(g * F.exp(output), [dim], True),
-   output=lambda g, grad_output, output, dim: -F.sum(grad_output, [dim], True) * F.exp(output) * g)  # fmt: skip
+   output=lambda g, grad_output, output, dim: F.mul(F.mul(-F.sum(grad_output, [dim], True), F.exp(output)), g))  # fmt: skip
 
 
-@composite("softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", out="matching")
+def into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """The result for `out=`, whose dtype PyTorch looks at first."""
+    matching(values[2] or values[0].dtype, outs[0].dtype)
+    made: Tensor = op.body(*values)  # type: ignore[misc]  # a composite has one
+    return [made._array]
+
+
+@composite("softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", out=into, underived=True)
 def softmax(self: Tensor, dim: int, dtype: dtype | None) -> Tensor:
     return F._softmax(self if dtype is None else F.to(self, dtype), dim, False)
 
 
-@composite("log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", out="matching")
+@composite("log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", out=into, underived=True)
 def log_softmax(self: Tensor, dim: int, dtype: dtype | None) -> Tensor:
     return F._log_softmax(self if dtype is None else F.to(self, dtype), dim, False)
 
