@@ -233,14 +233,24 @@ def _pointwise(op: Any, values: list[Any], outs: list[Tensor]) -> list[Any]:
             continue
         part = node.apply_rule(tangent.conj(), position).conj()
         total = part if total is None else total + part
-    return [_spread(total, outs[0])]
+    of_reals = not any(isinstance(values[i], complex) or (isinstance(values[i], Tensor) and values[i]._dtype.is_complex) for i in op.diff)
+    return [_spread(total, outs[0], of_reals)]
 
 
-def _spread(tangent: Tensor | None, out: Tensor) -> Tensor | None:
-    """The tangent of an elementwise result: of its shape and dtype."""
+def _spread(tangent: Tensor | None, out: Tensor, of_reals: bool = False) -> Tensor | None:
+    """The tangent of an elementwise result: of its shape and dtype.
+
+    Where only a number made the result complex, the tangent stays real: PyTorch copies it, and casts, where the layouts differ.
+    """
     if tangent is None:
         return None
-    return fit(F.expand(tangent, out.shape) if tangent.shape != out.shape else tangent, out._array.shape, out._dtype)
+    kept = of_reals and out._dtype.is_complex and not tangent._dtype.is_complex and _same_layout(tangent, out)
+    dtype = tangent._dtype if kept else out._dtype
+    return fit(F.expand(tangent, out.shape) if tangent.shape != out.shape else tangent, out._array.shape, dtype)
+
+
+def _same_layout(a: Tensor, b: Tensor) -> bool:
+    return a.shape == b.shape and all(n == 1 or s == t for n, s, t in zip(a.shape, a.stride(), b.stride(), strict=True))
 
 
 def _node(op: Any, values: list[Any], outs: list[Tensor]) -> Any:

@@ -15,6 +15,7 @@ from .graph import fit as fit_any
 from .kept import as_made_by, check_version, keep, raw_saved_value, saved_value, value_of, version_of
 from .operands import array_of, as_it_is, cast_like, widened
 from .saved import Packed
+from .strided import in_order
 from .tensor import Tensor, wrap, wrap_number
 from .views import NO_PLAN
 
@@ -92,6 +93,8 @@ class OpNode(Node):
         return None
 
     def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
+        if not recording and self.op.broadcasts and self._uneven(gs[0]):
+            return [None if r is None else r._array for r in self.apply([wrap(gs[0], OF_NUMPY[gs[0].dtype])], True)]
         saved = self._unpack(recording, gs)
         parts: list[Any] = [None] * len(self.op.diff)
         if self.op.schema.returns_list:
@@ -109,6 +112,13 @@ class OpNode(Node):
         if gs[0] is not given[0]:  # a rule that hands its gradient on does not round it
             parts = [given[0] if p is gs[0] else p for p in parts]
         return self._fitted(parts, gs[0])
+
+    def _uneven(self, g: np.ndarray) -> bool:
+        """True where what the rules read differs in dtype or order of dimensions: only Tensors promote and lay out as PyTorch does."""
+        read = [v.array if type(v) is Saved else v._array for v in self.saved[::2] if isinstance(v, Saved | Tensor)]
+        if any(a.dtype != g.dtype and a.dtype.kind != "b" for a in read):
+            return True
+        return any(a.strides != g.strides for a in read) and not all(in_order(a) for a in (g, *read))
 
     def _fitted(self, parts: list[Any], g: Any) -> list[Any]:
         """One gradient per edge, each of its input's shape and dtype."""

@@ -16,7 +16,7 @@ from .graph import FREED, FREED_TWICE, Saved, edge_of, fit_array, sequence
 from .kept import check_version
 from .schema import REQUIRED
 from .silence import loud, quiet
-from .strided import laid_out
+from .strided import in_order, laid_out
 from .tensor import LEAF, Tensor, wrap
 
 if TYPE_CHECKING:
@@ -181,6 +181,11 @@ def backward_source(op: Op, mask: tuple[bool, ...], plan: Plan) -> str:
                 f"        s{i} = s{i}._array",
                 f"    else: s{i} = constant(s{i}, OF_NUMPY[g.dtype])",
             ]
+    read = [f"s{i}" for i, (kind, _, _) in enumerate(plan.save) if kind in (0, 2)]
+    if read:  # only Tensors lay out operands in another order of dimensions as PyTorch does
+        differ = " or ".join(f"({s}.strides or g.strides) != g.strides" for s in read)
+        ordered = " and ".join(f"in_order({s})" for s in ("g", *read))
+        unpack.append(f"    if ({differ}) and not ({ordered}): return node.apply([g], False)")
     rules = ["    fits = node.fits"]
     for k, (_, sources, positions) in enumerate(plan.rules):
         call = f"rule{k}({', '.join('g' if s < 0 else f's{s}' for s in sources)})"
@@ -203,7 +208,7 @@ def fast_plan(op: Op, mask: tuple[bool, ...]) -> Plan:
         plan = op.fast_plans[mask] = Plan(op, mask)
         space: dict[str, Any] = {f"rule{k}": rule for k, (rule, _, _) in enumerate(plan.rules)}
         space |= {"FREED": FREED, "FREED_TWICE": FREED_TWICE, "check": check_version, "Tensor": Tensor, "constant": constant}
-        space |= {"OF_NUMPY": dtypes.OF_NUMPY, "fit_array": fit_array, "ndarray": np.ndarray}
+        space |= {"in_order": in_order, "OF_NUMPY": dtypes.OF_NUMPY, "fit_array": fit_array, "ndarray": np.ndarray}
         exec(compile(backward_source(op, mask, plan), f"<{op.node_name} of {op.key}>", "exec"), space)
         plan.fast = space["fast"]
     return plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -75,6 +76,21 @@ def laid_out(result: np.ndarray, operands: Sequence[Any]) -> np.ndarray:
     made = new(result.shape, expected, result.dtype)
     made[...] = result
     return made
+
+
+_in_order: dict[Any, bool] = {}
+
+
+def in_order(array: np.ndarray) -> bool:
+    """True where no dimension steps further than one before it: among such operands NumPy lays results out as PyTorch does."""
+    key = (array.shape, array.strides)
+    known = _in_order.get(key)
+    if known is None:
+        if len(_in_order) > 4096:
+            _in_order.clear()
+        sides = [(s, n) for s, n in zip(array.strides, array.shape, strict=True) if s]
+        known = _in_order[key] = all(a >= b for a, b in itertools.pairwise(sides))
+    return known
 
 
 def new(shape: Sequence[int], steps: Sequence[int], dtype: np.dtype) -> np.ndarray:

@@ -61,6 +61,24 @@ def along(formula: Callable[..., Any]) -> Callable[..., Any]:
     return lambda values, tangents, outs: formula(*values, *tangents, outs[0])
 
 
+# -- complex gradients of real numbers ----------------------------------------------------------------------------------------
+def is_complex(x: Any) -> bool:
+    """True for a complex array or Tensor."""
+    return x.dtype.is_complex if isinstance(x.dtype, dtypes.dtype) else x.dtype.kind == "c"
+
+
+def as_it_is(g: Any, of_complex: bool) -> Any:
+    """A gradient whose imaginary part PyTorch does not drop. Raises RuntimeError for a complex one of a real tensor."""
+    if is_complex(g) and not of_complex:
+        raise RuntimeError(COMPLEX_OF_REAL)
+    return g
+
+
+def of_kind(of: Any, g: Any) -> Any:
+    """A gradient without its imaginary part where what it is of is real: forward mode sees that, too."""
+    return g.real if is_complex(g) and not is_complex(of) else g
+
+
 # -- adding and multiplying ---------------------------------------------------------------------------------------------
 def negated(self: np.ndarray) -> np.ndarray:
     """`-self`. Raises RuntimeError for bools."""
@@ -80,6 +98,12 @@ def check_subtraction(self: Any, other: Any, alpha: complex = 1) -> None:
     """Raises RuntimeError for bools, and as `check_alpha`."""
     subtracting([self, other])
     check_alpha(self, other, alpha)
+
+
+def check_kept(self: Tensor, other: Any, alpha: complex = 1) -> None:
+    """Raises RuntimeError where `self` cannot hold the result, which PyTorch finds before it looks at alpha."""
+    if alpha is True or alpha != 1:
+        check_cast(common([self, other]), self.dtype)
 
 
 def scaled(other: np.ndarray, alpha: complex) -> np.ndarray:
@@ -143,15 +167,18 @@ def subtracting(operands: Any) -> dtypes.dtype:
 
 op("neg(Tensor self) -> Tensor", pointwise(negated, operator="neg", out="exact"), self=lambda g: -g)
 op("add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
-   binary(lambda self, other, alpha: np.add(self, scaled(other, alpha)), operator="add", first=check_alpha),
+   binary(lambda self, other, alpha: np.add(self, scaled(other, alpha)), operator="add", first=check_alpha, inplace=check_kept,
+          jvp=along(lambda self, other, alpha, s, o, result: plus(s, by(o, lambda: alpha)))),
    self=lambda g: g,
    other=lambda g, alpha: g if alpha == 1 else g * conjugate(alpha))  # fmt: skip
 op("sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
-   binary(less_scaled, subtracting, operator="sub", first=check_subtraction),
+   binary(less_scaled, subtracting, operator="sub", first=check_subtraction, inplace=check_kept,
+          jvp=along(lambda self, other, alpha, s, o, result: minus(s, by(o, lambda: alpha)))),
    self=lambda g: g,
    other=lambda g, alpha: -g if alpha == 1 else -g * conjugate(alpha))  # fmt: skip
 op("subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
-   binary(less_scaled, subtracting, promotes=("self", "other"), first=check_subtraction, out=False, node="SubBackward1"),
+   binary(less_scaled, subtracting, promotes=("self", "other"), first=check_subtraction, out=False, node="SubBackward1",
+          inplace=check_kept),
    self=lambda g: g)  # fmt: skip
 op("rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
    binary(lambda self, other, alpha: less_scaled(other, self, alpha), subtracting, operator="rsub", first=check_subtraction,
@@ -293,102 +320,6 @@ def __rtruediv__(self: Tensor, other: Any) -> Any:
 Tensor.__rdiv__, Tensor.__div__, Tensor.__idiv__ = Tensor.__rtruediv__, Tensor.__truediv__, Tensor.__itruediv__  # type: ignore[attr-defined]
 
 
-# -- powers ---------------------------------------------------------------------------------------------------------------------
-def is_complex(x: Any) -> bool:
-    """True for a complex array or Tensor."""
-    return x.dtype.is_complex if isinstance(x.dtype, dtypes.dtype) else x.dtype.kind == "c"
-
-
-def power(self: np.ndarray, exponent: np.ndarray) -> np.ndarray:
-    """`self ** exponent`; of integers to negative powers only 1 and -1 are not 0. Raises NotImplementedError for bools."""
-    if self.dtype.kind == "b":
-        raise not_implemented("pow", self)
-    if self.dtype.kind not in "iu":
-        return np.power(self, exponent)
-    result = np.power(self, np.maximum(exponent, 0))
-    if not np.any(exponent < 0):
-        return result
-    unit = np.where(self == 1, 1, np.where(self == -1, 1 - 2 * (exponent & 1), 0)).astype(self.dtype)
-    return np.where(exponent < 0, unit, result)
-
-
-def power_of_number(self: np.ndarray, exponent: np.ndarray) -> np.ndarray:
-    """`self ** exponent` for one exponent; anything to 0 is 1, and to 1 itself."""
-    if exponent == 0:
-        return np.ones_like(self)
-    return self.copy() if exponent == 1 else power(self, exponent)
-
-
-def raising(operands: Any) -> dtypes.dtype:
-    """The common dtype. Raises RuntimeError where an exponent is refused: negative for integers, or too large for the dtype."""
-    d, exponent = common(operands), operands[1]
-    if d.category < 2 and exponent < 0:
-        raise RuntimeError("Integers to negative integer powers are not allowed.")
-    cast_number(exponent, d.np)
-    return d
-
-
-def as_it_is(g: Any, of_complex: bool) -> Any:
-    """A gradient whose imaginary part PyTorch does not drop. Raises RuntimeError for a complex one of a real tensor."""
-    if is_complex(g) and not of_complex:
-        raise RuntimeError(COMPLEX_OF_REAL)
-    return g
-
-
-def of_kind(of: Any, g: Any) -> Any:
-    """A gradient without its imaginary part where what it is of is real: forward mode sees that, too."""
-    return g.real if is_complex(g) and not is_complex(of) else g
-
-
-def from_base(g: Any, self: Any, exponent: Any) -> Any:
-    """The gradient of `self ** exponent` in `self` for Tensors: none where the exponent is 0."""
-    return of_kind(self, F.where(exponent == 0, 0.0, g * (exponent * F.pow(self, exponent - 1)).conj()))
-
-
-def from_number_exponent(g: Any, self: Any, exponent: complex) -> Any:
-    """The gradient of `self ** exponent` in `self` for a number: none where it is 0 (False is no such 0 to PyTorch)."""
-    if exponent == 0 and not isinstance(exponent, bool):
-        return F.zeros_like(g)
-    power = exponent if isinstance(exponent, complex) else float(exponent)
-    return of_kind(self, g * (power * F.pow(self, power - 1)).conj())
-
-
-def not_negative(exponent: Any) -> Any:
-    """Where an exponent is real and at least 0: there a power of 0 is taken to be flat."""
-    return (exponent.imag == 0) & (exponent.real >= 0) if is_complex(exponent) else exponent >= 0
-
-
-def from_exponent(g: Any, self: Any, exponent: Any, result: Any) -> Any:
-    """The gradient of `self ** exponent` in the exponent."""
-    base = F.to(self, result.dtype) if isinstance(self, Tensor) else self.astype(result.dtype, copy=False)
-    return of_kind(exponent, g * F.where(not_negative(exponent) & (self == 0), 0.0, (result * F.log(base)).conj()))
-
-
-def from_exponent_of_number(g: Any, self: complex, exponent: Any, result: Any) -> Any:
-    """The gradient of `self ** exponent` in the exponent, for a number `self`."""
-    logarithm = np.log(complex(self) if isinstance(self, complex) or is_complex(exponent) else float(self)).item()
-    steep = (result * logarithm).conj()
-    return of_kind(exponent, g * (F.where(not_negative(exponent), 0.0, steep) if self == 0 else steep))
-
-
-op("pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor",
-   binary(power_of_number, raising, unary=True, promotes=("self", "exponent")),
-   self=from_number_exponent)  # fmt: skip
-op("pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor",
-   binary(power, operator="pow"),
-   self=from_base,
-   exponent=from_exponent)  # fmt: skip
-op("pow.Scalar(Scalar self, Tensor exponent) -> Tensor",
-   pointwise(lambda self, exponent: np.ones_like(exponent) if self == 1 else power(self, exponent),
-             promotes=("self", "exponent"), method=False, inplace=False),
-   exponent=from_exponent_of_number)  # fmt: skip
-
-
-@composite("square(Tensor self) -> Tensor", out="pow.Tensor_Scalar", inplace=lambda self: self.pow_(2))
-def square(self):
-    return F.pow(self, 2)
-
-
 # -- sizes, angles and signs ----------------------------------------------------------------------------------------------------
 def refuse_complex_abs(self: np.ndarray) -> np.ndarray:
     """The absolute value in place. Raises RuntimeError where it would be of another dtype."""
@@ -418,6 +349,13 @@ def from_angle(g: Any, self: Any, other: Any) -> tuple[Any, Any]:
 def copied_along(self: Any, other: Any, s: Any, o: Any, result: Any) -> Any:
     """The tangent of `copysign`: nothing comes from the sign."""
     return by(s, lambda: F.where(self == 0, 0.0, result / self))
+
+
+def by_sign(g: Any, self: Any, result: Any) -> Any:
+    """The gradient of `copysign` in its first argument: by 1 or -1, and none at 0."""
+    ratio = F.div(result, self)
+    ratio[self == 0] = 0  # in place, as PyTorch does: that keeps its layout
+    return g * ratio
 
 
 def log_sum_exp(self: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -454,16 +392,16 @@ op("atan2(Tensor self, Tensor other) -> Tensor",
    {"self, other": from_angle})  # fmt: skip
 op("hypot(Tensor self, Tensor other) -> Tensor",
    binary(np.hypot, only("real", "hypot_cpu"),
-          jvp=along(lambda self, other, s, o, result: plus(by(s, lambda: self / result), by(o, lambda: other / result)))),
-   self=lambda g, self, result: g * (self / result),
-   other=lambda g, other, result: g * (other / result))  # fmt: skip
+          jvp=along(lambda self, other, s, o, result: plus(over(by(s, lambda: self), result), over(by(o, lambda: other), result)))),
+   self=lambda g, self, result: g * self / result,
+   other=lambda g, other, result: g * other / result)  # fmt: skip
 op("copysign.Tensor(Tensor self, Tensor other) -> Tensor",
    binary(np.copysign, COPYSIGN, jvp=along(copied_along)),
-   self=lambda g, self, result: g * F.where(self == 0, 0.0, result / self),
+   self=by_sign,
    other=lambda g: F.zeros_like(g))  # fmt: skip
 op("copysign.Scalar(Tensor self, Scalar other) -> Tensor",
    binary(np.copysign, COPYSIGN, promotes=("self", "other")),
-   self=lambda g, self, result: g * F.where(self == 0, 0.0, result / self))  # fmt: skip
+   self=by_sign)  # fmt: skip
 op("logaddexp(Tensor self, Tensor other) -> Tensor",
    pointwise(log_sum_exp, only("real complex", "logaddexp_cpu"), inplace=False,
              jvp=along(lambda self, other, s, o, result: plus(over(s, 1 + F.exp(other - self)), over(o, 1 + F.exp(self - other))))),

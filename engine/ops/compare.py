@@ -36,7 +36,9 @@ def first_of_zeros(result: np.ndarray, self: np.ndarray, other: np.ndarray) -> n
 
 def shared(g: Any, mine: Any, other: Any, loses: Any) -> Any:
     """The gradient of an extreme: a tie is halved, by PyTorch's convention; NaN loses to nothing."""
-    return F.where(loses, 0.0, F.where(mine == other, g / 2, g))
+    part = F.where(mine == other, g / 2, g)
+    part[loses] = 0  # in place, as PyTorch does: that keeps its layout
+    return part
 
 
 def first_wins(self: Any, other: Any, wins: Any) -> Any:
@@ -44,37 +46,33 @@ def first_wins(self: Any, other: Any, wins: Any) -> Any:
     return wins | (other != other)
 
 
-def extreme_along(s: Any, o: Any, tied: Any, wins: Any) -> Any:
+def extreme_along(s: Any, o: Any, wins: Any, tied: Any = None) -> Any:
     """The tangent of an extreme: the other's and, by how much the first wins, the difference."""
     difference = minus(s, o)
-    return plus(o, F.where(tied, 0.5, F.to(wins, difference.dtype)) * difference)
-
-
-def taken_along(s: Any, o: Any, wins: Any) -> Any:
-    """The tangent of `fmax` and `fmin`: that of the operand taken; a tie of `fmax` is the other's here, by PyTorch's convention."""
-    return F.where(wins, 0.0 if s is None else s, 0.0 if o is None else o)
+    part = F.to(wins, difference.dtype)
+    return plus(o, (part if tied is None else F.where(tied, 0.5, part)) * difference)
 
 
 op("maximum(Tensor self, Tensor other) -> Tensor",
    pointwise(of_reals("maximum", np.maximum), inplace=False,
-             jvp=along(lambda self, other, s, o, result: extreme_along(s, o, self == other, self > other))),
+             jvp=along(lambda self, other, s, o, result: extreme_along(s, o, self > other, self == other))),
    self=lambda g, self, other: shared(g, self, other, self < other),
    other=lambda g, self, other: shared(g, self, other, self > other))  # fmt: skip
 op("minimum(Tensor self, Tensor other) -> Tensor",
    pointwise(of_reals("minimum", np.minimum), inplace=False,
-             jvp=along(lambda self, other, s, o, result: extreme_along(s, o, self == other, self < other))),
+             jvp=along(lambda self, other, s, o, result: extreme_along(s, o, self < other, self == other))),
    self=lambda g, self, other: shared(g, self, other, self > other),
    other=lambda g, self, other: shared(g, self, other, self < other))  # fmt: skip
 op("fmax(Tensor self, Tensor other) -> Tensor",
    pointwise(of_reals("fmax", np.fmax), inplace=False,
-             jvp=along(lambda self, other, s, o, result: taken_along(s, o, first_wins(self, other, self > other)))),
-   self=lambda g, self, other: F.where(first_wins(self, other, self >= other), g, 0.0),
-   other=lambda g, self, other: F.where(first_wins(self, other, self >= other), 0.0, g))  # fmt: skip
+             jvp=along(lambda self, other, s, o, result: extreme_along(s, o, first_wins(self, other, self > other)))),
+   self=lambda g, self, other: F.masked_fill(g, ~first_wins(self, other, self >= other), 0),
+   other=lambda g, self, other: F.masked_fill(g, first_wins(self, other, self >= other), 0))  # fmt: skip
 op("fmin(Tensor self, Tensor other) -> Tensor",
    pointwise(of_reals("fmin", np.fmin), inplace=False,
-             jvp=along(lambda self, other, s, o, result: taken_along(s, o, first_wins(self, other, self <= other)))),
-   self=lambda g, self, other: F.where(first_wins(self, other, self <= other), g, 0.0),
-   other=lambda g, self, other: F.where(first_wins(self, other, self <= other), 0.0, g))  # fmt: skip
+             jvp=along(lambda self, other, s, o, result: extreme_along(s, o, first_wins(self, other, self <= other)))),
+   self=lambda g, self, other: F.masked_fill(g, ~first_wins(self, other, self <= other), 0),
+   other=lambda g, self, other: F.masked_fill(g, first_wins(self, other, self <= other), 0))  # fmt: skip
 
 
 # -- comparing: the results are bool, so only the in-place forms have a derivative, and it is zero --------------------------------

@@ -1,0 +1,155 @@
+"""Powers, with a tensor or a number on either side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from ..op import F, Op, composite, op, plain
+from ..promotion import common
+from ..tensor import Tensor
+from ..views import check_cast
+from .arithmetic import along, binary, cast_number, is_complex, not_implemented, of_kind
+
+
+def recovered(product: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """`product` of complex `x` and `y`, infinite where that came out as NaN of an infinity. Source: C11, annex G.5.1."""
+    lost = np.isnan(product.real) & np.isnan(product.imag)
+    if not lost.any():
+        return product
+    (a, b), (c, d) = ((v.real, v.imag) for v in np.broadcast_arrays(x, y))
+    grows = np.isinf(a * c) | np.isinf(b * d) | np.isinf(a * d) | np.isinf(b * c)
+    for first in (True, False):
+        infinite = np.isinf(a) | np.isinf(b) if first else np.isinf(c) | np.isinf(d)
+        boxed = [np.where(infinite, np.copysign(np.isinf(v), v), v) for v in ((a, b) if first else (c, d))]
+        flat = [np.where(infinite, without_nan(v), v) for v in ((c, d) if first else (a, b))]
+        (a, b), (c, d) = (boxed, flat) if first else (flat, boxed)
+        grows = grows | infinite
+    a, b, c, d = (np.where(grows, without_nan(v), v) for v in (a, b, c, d))
+    made = np.array(product)
+    made.real = np.where(lost & grows, np.inf * (a * c - b * d), product.real)
+    made.imag = np.where(lost & grows, np.inf * (a * d + b * c), product.imag)
+    return made
+
+
+def without_nan(v: np.ndarray) -> np.ndarray:
+    return np.where(np.isnan(v), np.copysign(0, v), v)
+
+
+def power(self: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+    """`self ** exponent`; of integers to negative powers only 1 and -1 are not 0. Raises NotImplementedError for bools."""
+    if self.dtype.kind == "b":
+        raise not_implemented("pow", self)
+    if self.dtype.kind == "c":  # as C's cpow does, whose zeros have the sign PyTorch's have
+        logarithm = np.log(self)
+        return np.exp(recovered(exponent * logarithm, exponent, logarithm))
+    if self.dtype.kind not in "iu":
+        return np.power(self, exponent)
+    result = np.power(self, np.maximum(exponent, 0))
+    if not np.any(exponent < 0):
+        return result
+    unit = np.where(self == 1, 1, np.where(self == -1, 1 - 2 * (exponent & 1), 0)).astype(self.dtype)
+    return np.where(exponent < 0, unit, result)
+
+
+WRITTEN_OUT: dict[float, Any] = {
+    0: np.ones_like,
+    1: np.copy,
+    2: lambda self: self * self,
+    3: lambda self: self * self * self,
+    0.5: np.sqrt,
+    -0.5: lambda self: 1 / np.sqrt(self),
+    -1: lambda self: 1 / self,
+    -2: lambda self: 1 / (self * self),
+}
+
+
+def power_of_number(self: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+    """`self ** exponent` for one exponent, of which PyTorch computes a few in another way."""
+    written_out = WRITTEN_OUT.get(exponent.item()) if exponent >= 0 or self.dtype.kind in "fc" else None
+    if self.dtype.kind == "b" and exponent > 1:
+        raise not_implemented("pow", self)
+    return power(self, exponent) if written_out is None else written_out(self)
+
+
+def raising(operands: Any) -> dtypes.dtype:
+    """The common dtype. Raises RuntimeError where an exponent is refused: negative for integers, or too large for the dtype."""
+    d, exponent = common(operands), operands[1]
+    if d.category < 2 and exponent < 0:
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
+    cast_number(exponent, d.np)
+    return d
+
+
+def from_base(g: Any, self: Any, exponent: Any) -> Any:
+    """The gradient of `self ** exponent` in `self` for Tensors: none where the exponent is 0."""
+    return of_kind(self, F.where(exponent == 0, 0.0, g * (exponent * F.pow(self, exponent - 1)).conj()))
+
+
+def from_number_exponent(g: Any, self: Any, exponent: complex) -> Any:
+    """The gradient of `self ** exponent` in `self` for a number: none where it is 0 (False is no such 0 to PyTorch)."""
+    if exponent == 0 and not isinstance(exponent, bool):
+        return F.zeros_like(g)
+    power = exponent if isinstance(exponent, complex) else float(exponent)
+    return of_kind(self, g * (power * F.pow(self, power - 1)).conj())
+
+
+def not_negative(exponent: Any) -> Any:
+    """Where an exponent is real and at least 0: there a power of 0 is taken to be flat."""
+    return (exponent.imag == 0) & (exponent.real >= 0) if is_complex(exponent) else exponent >= 0
+
+
+def from_exponent(g: Any, self: Any, exponent: Any, result: Any) -> Any:
+    """The gradient of `self ** exponent` in the exponent."""
+    base = F.to(self, result.dtype) if isinstance(self, Tensor) else self.astype(result.dtype, copy=False)
+    return of_kind(exponent, g * F.where(not_negative(exponent) & (self == 0), 0.0, (result * F.log(base)).conj()))
+
+
+def from_exponent_of_number(g: Any, self: complex, exponent: Any, result: Any) -> Any:
+    """The gradient of `self ** exponent` in the exponent, for a number `self`."""
+    logarithm = np.log(complex(self) if isinstance(self, complex) or is_complex(exponent) else float(self)).item()
+    steep = (result * logarithm).conj()
+    return of_kind(exponent, g * (F.where(not_negative(exponent), 0.0, steep) if self == 0 else steep))
+
+
+def power_by_tensor(self: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+    """`self ** exponent` for one base, row-major whatever the layout of the exponents."""
+    return np.ascontiguousarray(np.ones_like(exponent) if self == 1 else power(self, exponent)).reshape(exponent.shape)
+
+
+def power_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """The powers of a number for `out=`, of which those of 1 are in any dtype at once."""
+    _, [result] = op.compute(values)
+    if values[0] == 1:
+        return [np.ones(result.shape, outs[0].dtype.np)]
+    check_cast(dtypes.OF_NUMPY[result.dtype], outs[0].dtype)
+    return [result]
+
+
+def power_along(self: Any, exponent: Any, s: Any, e: Any, result: Any) -> Any:
+    """The tangent of a power of tensors: a missing one counts as zeros, which decide the sign of zero."""
+    parts = [
+        F.zeros_like(result) if s is None else from_base(s.conj(), self, exponent),
+        F.zeros_like(result) if e is None else from_exponent(e.conj(), self, exponent, result),
+    ]
+    return (parts[0] + parts[1]).conj()
+
+
+op("pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor",
+   binary(power_of_number, raising, unary=True, promotes=("self", "exponent")),
+   self=from_number_exponent)  # fmt: skip
+op("pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor",
+   binary(power, operator="pow", jvp=along(power_along)),
+   self=from_base,
+   exponent=from_exponent)  # fmt: skip
+op("pow.Scalar(Scalar self, Tensor exponent) -> Tensor",
+   plain(power_by_tensor, common, promotes=("self", "exponent"), method=False, out=power_into, jvp="pointwise"),
+   exponent=from_exponent_of_number)  # fmt: skip
+
+
+@composite("square(Tensor self) -> Tensor", out="pow.Tensor_Scalar", inplace=lambda self: self.pow_(2))
+def square(self):
+    return F.pow(self, 2)
