@@ -354,7 +354,7 @@ def copied_along(self: Any, other: Any, s: Any, o: Any, result: Any) -> Any:
 def by_sign(g: Any, self: Any, result: Any) -> Any:
     """The gradient of `copysign` in its first argument: by 1 or -1, and none at 0."""
     ratio = F.div(result, self)
-    ratio[self == 0] = 0  # in place, as PyTorch does: that keeps its layout
+    ratio[F.expand(F.eq(self, 0), ratio.shape)] = 0  # in place, as PyTorch does: that keeps its layout
     return g * ratio
 
 

@@ -104,7 +104,8 @@ def not_negative(exponent: Any) -> Any:
 
 def from_exponent(g: Any, self: Any, exponent: Any, result: Any) -> Any:
     """The gradient of `self ** exponent` in the exponent."""
-    base = F.to(self, result.dtype) if isinstance(self, Tensor) else self.astype(result.dtype, copy=False)
+    d = common([self, exponent])
+    base = F.to(self, d) if isinstance(self, Tensor) else self.astype(d.wide, copy=False)
     return of_kind(exponent, g * F.where(not_negative(exponent) & (self == 0), 0.0, (result * F.log(base)).conj()))
 
 
@@ -130,12 +131,9 @@ def power_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.nda
 
 
 def power_along(self: Any, exponent: Any, s: Any, e: Any, result: Any) -> Any:
-    """The tangent of a power of tensors: a missing one counts as zeros, which decide the sign of zero."""
-    parts = [
-        F.zeros_like(result) if s is None else from_base(s.conj(), self, exponent),
-        F.zeros_like(result) if e is None else from_exponent(e.conj(), self, exponent, result),
-    ]
-    return (parts[0] + parts[1]).conj()
+    """The tangent of a power of tensors; where the base has none, its part is zeros, which decide the sign of zero."""
+    part = F.zeros_like(result) if s is None else from_base(s.conj(), self, exponent)
+    return (part if e is None else part + from_exponent(e.conj(), self, exponent, result)).conj()
 
 
 op("pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor",

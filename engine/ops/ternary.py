@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import dtypes
 from ..dtypes import dtype
+from ..inplace import MISFIT
 from ..op import OPS, F, alias, composite, op, pointwise
 from ..promotion import common
 from ..tensor import Tensor, wrap
@@ -227,18 +228,34 @@ def bounded_by_tensors(self: np.ndarray, min: np.ndarray | None, max: np.ndarray
     return bounded(self, min, max)
 
 
+def at_once(mask: Any, other: Any) -> Any:
+    """`mask`, to be joined with `other`. Raises RuntimeError where that is wider: PyTorch writes to the first of its masks."""
+    wide = np.broadcast_shapes(tuple(mask.shape), tuple(other.shape))
+    if wide != tuple(mask.shape):
+        raise RuntimeError(MISFIT.format(list(mask.shape), list(wide)))
+    return mask
+
+
 def within(self: Any, min: Any, max: Any) -> Any:
     """Where the gradient reaches `self`: inside the bounds, and on them."""
     if min is None or max is None:
         return self <= max if min is None else self >= min
-    return (self >= min) & (self <= max)
+    below = self <= max
+    return at_once(self >= min, below) & below
 
 
-def to_bounds(g: Any, self: Any, min: Any, max: Any) -> tuple[Any, Any]:
+def to_bounds(g: Any, self: Any, min: Any, max: Any, needs: set[str]) -> tuple[Any, Any]:
     """The gradients of the two bounds: where they cut."""
     if min is None or max is None:
         return None if min is None else F.where(self < min, g, 0.0), None if max is None else F.where(self > max, g, 0.0)
-    return F.where((self < min) & (min < max), g, 0.0), F.where((self > max) | (max < min), g, 0.0)
+    lower = upper = None
+    if "min" in needs:
+        free = min < max
+        lower = F.where(at_once(self < min, free) & free, g, 0.0)
+    if "max" in needs:
+        crossed = max < min
+        upper = F.where(at_once(self > max, crossed) | crossed, g, 0.0)
+    return lower, upper
 
 
 op("clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor",
