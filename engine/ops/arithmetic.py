@@ -12,6 +12,7 @@ import numpy as np
 from .. import dtypes
 from ..errors import COMPLEX_OF_REAL
 from ..op import OPS, F, Family, Op, alias, composite, op, pointwise, write
+from ..operands import expands
 from ..promotion import Promote, common, floating, only
 from ..tensor import Tensor, method
 from ..views import check_cast
@@ -102,7 +103,8 @@ def check_subtraction(self: Any, other: Any, alpha: complex = 1) -> None:
 
 def check_kept(self: Tensor, other: Any, alpha: complex = 1) -> None:
     """Raises RuntimeError where `self` cannot hold the result, which PyTorch finds before it looks at alpha."""
-    if alpha is True or alpha != 1:
+    fits = not isinstance(other, Tensor) or expands(tuple(other.shape), tuple(self.shape))
+    if fits and (alpha is True or alpha != 1):
         check_cast(common([self, other]), self.dtype)
 
 
