@@ -10,10 +10,11 @@ import numpy as np
 
 from .. import modes
 from ..dtypes import OF_NUMPY
+from ..forward import Composition
 from ..layout import laid_out
 from ..op import OPS, F, composite, op, plain, pointwise, refuse_gradient
 from ..promotion import floating
-from ..strided import dense_strides
+from ..strided import dense_strides, new, row_major
 from ..tensor import Tensor, strides_of, wrap
 from .arithmetic import conjugate, not_implemented, scaled
 from .loss import INTERNAL, MEAN, NONE, SUM, native, reduction_number, reduction_word
@@ -121,7 +122,8 @@ def likelihood_gradient(spatial: bool) -> Callable[..., np.ndarray]:
             raise RuntimeError("grad_input must be contiguous")  # PyTorch differentiates contiguous images only
         if OF_NUMPY[self.dtype].category != 2:
             raise not_implemented(kernel, self)
-        made = np.zeros(self.shape, grad_output.dtype)
+        made = new(self.shape, dense_strides(self.shape, strides_of(self)) if spatial else row_major(self.shape), grad_output.dtype)
+        made[...] = 0
         key, counts = picked(self.shape, target, ignore_index)
         if not self.size:
             return made
@@ -141,24 +143,54 @@ def total_weight(target: Any, weight: Any, ignore_index: int) -> Any:
     return wrap(total, OF_NUMPY[total.dtype]) if isinstance(target, Tensor) else total
 
 
+def likelihood_steps(
+    grad_output: Tensor, self: Tensor, target: Tensor, weight: Tensor | None, reduction: int, ignore_index: int, total_weight: Tensor
+) -> Tensor:
+    """The gradient of a likelihood as PyTorch composes it for tangents."""
+    dim = 1 if self.dim() > 1 else 0
+    if reduction == MEAN:
+        grad_output = grad_output / total_weight
+    target = F.unsqueeze(target[0] if self.dim() == 1 and target.dim() else target, dim)
+    counts = target != ignore_index
+    made = F.scatter(F.zeros_like(self), dim, F.where(counts, target, 0), -1.0)
+    if made.dim() > grad_output.dim() > 0:
+        grad_output = F.unsqueeze(grad_output, dim)
+    if weight is not None:
+        grad_output = grad_output * F.reshape(weight, [-1 if i == dim else 1 for i in range(self.dim())])
+    return made * F.where(counts, grad_output, 0)
+
+
+def refuse_weights(function: str) -> Callable[..., None]:
+    """A look at the arguments that raises RuntimeError where weights require grad."""
+
+    def look(self: Any, target: Any, weight: Any, reduction: int, ignore_index: int) -> None:
+        if modes.is_grad_enabled():
+            refuse_gradient(weight, "weight", function)
+
+    return look
+
+
+LIKELY: dict[str, Any] = {"complex_gradient": False, **INTERNAL}
+STEPS: dict[str, Any] = {"constants": ("weight", "total_weight"), "jvp": Composition(likelihood_steps), **LIKELY}
+
 op("nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor",
-   plain(likelihood(False), node="NllLossBackward0", **INTERNAL),
+   plain(likelihood(False), node="NllLossBackward0", first=refuse_weights("nll_loss_forward"), jvp="linear", **LIKELY),
    self=lambda g, self, target, weight, reduction, ignore_index:
        F.nll_loss_backward(g, self, target, weight, reduction, ignore_index, total_weight(target, weight, ignore_index)))  # fmt: skip
 op("nll_loss_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight, int reduction, int ignore_index, "
    "Tensor total_weight) -> Tensor",
-   plain(likelihood_gradient(False), node="NllLossBackwardBackward0", constants=("weight", "total_weight"), **INTERNAL),
+   plain(likelihood_gradient(False), node="NllLossBackwardBackward0", **STEPS),
    grad_output=lambda g, target, weight, reduction, ignore_index: F.nll_loss(g, target, weight, reduction, ignore_index),
-   self=lambda g, self, target, weight, total_weight: F.zeros_like(self))  # fmt: skip
+   self=lambda g, target, weight, total_weight: F.zeros_like(g))  # fmt: skip
 op("nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor",
-   plain(likelihood(True), node="NllLoss2DBackward0", **INTERNAL),
+   plain(likelihood(True), node="NllLoss2DBackward0", first=refuse_weights("nll_loss2d_forward"), jvp="linear", **LIKELY),
    self=lambda g, self, target, weight, reduction, ignore_index:
        F.nll_loss2d_backward(g, self, target, weight, reduction, ignore_index, total_weight(target, weight, ignore_index)))  # fmt: skip
 op("nll_loss2d_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? weight, int reduction, int ignore_index, "
    "Tensor total_weight) -> Tensor",
-   plain(likelihood_gradient(True), node="NllLoss2DBackwardBackward0", constants=("weight", "total_weight"), **INTERNAL),
+   plain(likelihood_gradient(True), node="NllLoss2DBackwardBackward0", **STEPS),
    grad_output=lambda g, target, weight, reduction, ignore_index: F.nll_loss2d(g, target, weight, reduction, ignore_index),
-   self=lambda g, self, target, weight, total_weight: F.zeros_like(self))  # fmt: skip
+   self=lambda g, target, weight, total_weight: F.zeros_like(g))  # fmt: skip
 
 
 @composite("nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor", **INTERNAL)
@@ -169,10 +201,7 @@ def nll_loss_nd(self: Tensor, target: Tensor, weight: Tensor | None, reduction: 
     batch = target.shape[0] if target.dim() else 0
     if self.dim() != 1 and self.shape[0] != batch:
         raise ValueError(f"Expected input batch_size ({self.shape[0]}) to match target batch_size ({batch}).")
-    spatial = self.dim() > 2
-    if weight is not None and modes.is_grad_enabled():
-        refuse_gradient(weight, "weight", "nll_loss2d_forward" if spatial else "nll_loss_forward")
-    if not spatial:
+    if self.dim() < 3:
         return F.nll_loss(self, target, weight, reduction, ignore_index)
     if self.dim() == 4:
         return F.nll_loss2d(self, target, weight, reduction, ignore_index)
