@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from . import autograd, linalg, nn, ops, optim
+from . import autograd, linalg, nn, ops, optim, utils
 from .anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled, set_anomaly_enabled
 from .calls import FUNCTIONS as _functions
 from .device import channels_last, channels_last_3d, contiguous_format, device, layout, memory_format, preserve_format, strided

@@ -25,6 +25,8 @@ TOPICS = (
     "functions",
     "functional",
     "anomaly",
+    "gradchecks",
+    "checkpointing",
     "control_flow",
     "indexing",
     "conversions",

@@ -5,6 +5,7 @@ from . import anomaly_mode, forward_ad, function, functional, graph
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .backward import backward, grad
 from .function import Function
+from .gradcheck import gradcheck, gradgradcheck
 
 __all__ = [
     "Function",
@@ -18,4 +19,6 @@ __all__ = [
     "SavedTensor",
     "backward",
     "grad",
+    "gradcheck",
+    "gradgradcheck",
 ]

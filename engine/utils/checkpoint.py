@@ -1,0 +1,292 @@
+"""Checkpointing: what a function keeps for backward is computed again when it is needed."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+import weakref
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+from .. import kept, modes
+from ..autograd.backward import backward
+from ..autograd.function import Function
+from ..autograd.graph import saved_tensors_hooks
+from ..tensor import Tensor
+from ..walk import active
+
+PASS_IT = (
+    "torch.utils.checkpoint{}: the use_reentrant parameter should be passed explicitly. {} use_reentrant=False is recommended, but if you "
+    "need to preserve the current default behavior, you can pass use_reentrant=True. Refer to docs for more details on the differences "
+    "between the two variants."
+)
+INCOMPATIBLE = (
+    "When use_reentrant=True, torch.utils.checkpoint is incompatible with .grad() or passing an `inputs` parameter to .backward(). To "
+    "resolve this error, you can either set use_reentrant=False, or call .backward() without passing the `inputs` argument."
+)
+TIP = """
+Tip: To see a more detailed error message, either pass `debug=True` to
+`torch.utils.checkpoint.checkpoint(...)` or wrap the code block
+with `with torch.utils.checkpoint.set_checkpoint_debug_enabled(True):` to
+enable checkpoint\u2011debug mode globally.
+"""
+UNPACKED_TWICE = (
+    "torch.utils.checkpoint: Unpack is being triggered for a tensor that was already unpacked once. If you are calling ctx.saved_tensors "
+    "in backward, make sure to do so only once. Otherwise please open an issue with details on your use case."
+)
+Contexts = Callable[[], tuple[AbstractContextManager[Any], AbstractContextManager[Any]]]
+
+
+class CheckpointError(RuntimeError):
+    """What was computed again is not what was computed first."""
+
+
+class _Settings:
+    early_stop: bool | None = None
+    debug: bool | None = None
+
+
+@contextmanager
+def set_checkpoint_early_stop(enable: bool) -> Iterator[None]:
+    """Whether checkpoints made inside stop computing again once everything needed is there."""
+    before, _Settings.early_stop = _Settings.early_stop, enable
+    try:
+        yield
+    finally:
+        _Settings.early_stop = before
+
+
+@contextmanager
+def set_checkpoint_debug_enabled(enabled: bool | None) -> Iterator[None]:
+    """Whether checkpoints made inside are to say more in their errors. They say all they know anyway."""
+    before, _Settings.debug = _Settings.debug, enabled
+    try:
+        yield
+    finally:
+        _Settings.debug = before
+
+
+def noop_context_fn() -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
+    """Nothing around the first run, and nothing around the second."""
+    return nullcontext(), nullcontext()
+
+
+# -- computed again inside the same backward ----------------------------------------------------------------------------------
+class _Stop(Exception):
+    """Everything that was kept is there again."""
+
+
+class _Place:
+    """Stands for one kept tensor until it is needed."""
+
+    __slots__ = ("__weakref__", "index")
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+
+def described(t: Tensor) -> dict[str, Any]:
+    """What two runs must agree in."""
+    return {"shape": t.shape, "dtype": t.dtype, "device": t.device}
+
+
+CHECKS: dict[str, Callable[[Tensor], Any]] = {"default": described, "none": lambda t: None}
+
+
+class _Frame:
+    """One checkpointed call: how to run it again, what it kept, and what each backward has computed again."""
+
+    _ids = itertools.count(-2, -1).__next__
+
+    def __init__(self, again: Callable[..., Any], args: tuple[Any, ...], early_stop: bool, describe: Callable[[Tensor], Any]) -> None:
+        self.again, self.early_stop, self.describe = again, early_stop, describe
+        self.args = [(a, kept.version_of(a)) for a in args]
+        self.places: list[weakref.ref[_Place]] = []
+        self.first: list[Any] = []
+        self.found: dict[int, dict[int, Tensor]] = {}
+        self.counts: dict[int, int] = defaultdict(int)
+        self.complete = self.ignore = False
+
+    def pack(self, t: Tensor) -> _Place:
+        place = _Place(len(self.places))
+        self.places.append(weakref.ref(place))
+        self.first.append(self.describe(t))
+        return place
+
+    def unpack(self, place: _Place) -> Tensor:
+        walk = active()
+        run = self._ids() if walk is None else walk.id
+        if run not in self.found:
+            self._compute(run)
+        found = self.found[run]
+        if place.index not in found:
+            raise CheckpointError(UNPACKED_TWICE)
+        return found.pop(place.index)
+
+    def _compute(self, run: int) -> None:
+        found: dict[int, Tensor] = {}
+        for a, version in self.args:
+            kept.check_version(a, version, None, reading=True)  # type: ignore[arg-type]
+
+        def keep(t: Tensor) -> Tensor:
+            t = t.detach() if t.requires_grad else t
+            index = self.counts[run]
+            self.counts[run] += 1
+            if index >= len(self.places):
+                if not self.complete:
+                    self.ignore = True
+                    return t
+                raise CheckpointError(
+                    "torch.utils.checkpoint: trying to save more tensors during recomputation than during the original forward "
+                    f"pass.\n{TIP}"
+                )
+            found[index] = t
+            if self.early_stop and self.counts[run] == len(self.places):
+                raise _Stop
+            return t
+
+        try:
+            with saved_tensors_hooks(keep, lambda t: t), modes.enable_grad():
+                self.again(*(a for a, _ in self.args))
+        except _Stop:
+            pass
+        self.found[run] = found
+        self._check(found, self.counts[run])
+
+    def _check(self, found: dict[int, Tensor], count: int) -> None:
+        """Raises CheckpointError where the second run kept another number of tensors, or others."""
+        if self.ignore:
+            return
+        if count != len(self.places):
+            raise CheckpointError(
+                "torch.utils.checkpoint: A different number of tensors was saved during the original forward and recomputation.\n"
+                f"Number of tensors saved during forward: {len(self.places)}\n"
+                f"Number of tensors saved during recomputation: {count}.\n{TIP}"
+            )
+        wrong = ""
+        for i, (place, then) in enumerate(zip(self.places, self.first, strict=True)):
+            now = self.describe(found[i])
+            if place() is not None and now != then:
+                wrong += f"tensor at position {i}:\nsaved metadata: {then}\nrecomputed metadata: {now}\n"
+        if wrong:
+            raise CheckpointError(
+                "torch.utils.checkpoint: Recomputed values for the following tensors have different metadata than during the forward "
+                f"pass.\n{wrong}.\n{TIP}"
+            )
+
+
+# -- computed again in a backward of its own ------------------------------------------------------------------------------------
+class CheckpointFunction(Function):
+    """The reentrant variant: one node, whose backward runs the function and its backward."""
+
+    @staticmethod
+    def forward(ctx: Any, run_function: Callable[..., Any], preserve_rng_state: bool, *args: Any) -> Any:
+        if not any(a.requires_grad for a in args if isinstance(a, Tensor)):
+            warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", stacklevel=2)
+        ctx.run_function = run_function
+        ctx.inputs = [None if isinstance(a, Tensor) else a for a in args]
+        ctx.tensor_indices = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
+        ctx.save_for_backward(*(args[i] for i in ctx.tensor_indices))
+        with modes.no_grad():
+            return run_function(*args)
+
+    @staticmethod
+    def backward(ctx: Any, *args: Any) -> Any:
+        walk = active()
+        if walk is not None and walk.targets is not None:
+            raise RuntimeError(INCOMPATIBLE)
+        inputs = list(ctx.inputs)
+        for i, t in zip(ctx.tensor_indices, ctx.saved_tensors, strict=True):
+            inputs[i] = t.detach()
+            inputs[i].requires_grad = t.requires_grad
+        with modes.enable_grad():
+            outputs = ctx.run_function(*inputs)
+        outputs = (outputs,) if isinstance(outputs, Tensor) else outputs
+        live = [(o, g) for o, g in zip(outputs, args, strict=False) if isinstance(o, Tensor) and o.requires_grad]
+        if not live:
+            raise RuntimeError("none of output has requires_grad=True, this checkpoint() is not necessary")
+        backward([o for o, _ in live], [g for _, g in live])
+        return (None, None, *(t.grad if isinstance(t, Tensor) else None for t in inputs))
+
+
+# -- what users call ------------------------------------------------------------------------------------------------------------
+def checkpoint(
+    function: Callable[..., Any],
+    *args: Any,
+    use_reentrant: bool | None = None,
+    context_fn: Contexts = noop_context_fn,
+    determinism_check: str = "default",
+    debug: bool = False,
+    early_stop: bool = True,
+    **kwargs: Any,
+) -> Any:
+    """`function(*args, **kwargs)`, keeping its arguments alone: what backward needs is computed again.
+
+    Raises ValueError for arguments of the other variant, and CheckpointError in backward where the second run differs.
+    """
+    if use_reentrant is None:
+        version = "Starting in PyTorch 2.9, calling checkpoint without use_reentrant will raise an exception."
+        warnings.warn(PASS_IT.format("", version), stacklevel=2)
+        use_reentrant = True
+    preserve = kwargs.pop("preserve_rng_state", True)
+    if not use_reentrant:
+        return _recomputed(function, args, kwargs, context_fn, determinism_check, debug, early_stop)
+    if kwargs:
+        raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
+    if context_fn is not noop_context_fn or debug is not False:
+        raise ValueError("Passing `context_fn` or `debug` is only supported when use_reentrant=False.")
+    return CheckpointFunction.apply(function, preserve, *args)
+
+
+def _recomputed(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], context_fn: Contexts, check: str, debug: bool, early: bool
+) -> Any:
+    if (_Settings.debug if _Settings.debug is not None else debug) and context_fn is not noop_context_fn:
+        raise ValueError("debug=True is incompatible with non-default context_fn")
+    if check not in CHECKS:
+        raise ValueError(f"determinism_check should be one of {list(CHECKS)}, but got {check}")
+    first, second = context_fn()
+
+    def again(*given: Any) -> None:
+        with second:
+            function(*given, **kwargs)
+
+    if not modes.is_grad_enabled():
+        return function(*args, **kwargs)
+    frame = _Frame(again, args, early if _Settings.early_stop is None else _Settings.early_stop, CHECKS[check])
+    with saved_tensors_hooks(frame.pack, frame.unpack), first:
+        result = function(*args, **kwargs)
+    frame.complete = True
+    return result
+
+
+def checkpoint_sequential(functions: Any, segments: int, input: Any, use_reentrant: bool | None = None, **kwargs: Any) -> Any:
+    """Functions run one after the other, in segments that are checkpointed, except the last."""
+    if use_reentrant is None:
+        version = "In version 2.9 we will raise an exception if use_reentrant is not passed."
+        warnings.warn(PASS_IT.format(".checkpoint_sequential", version), stacklevel=2)
+        use_reentrant = True
+    preserve = kwargs.pop("preserve_rng_state", True)
+    if kwargs:
+        raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
+    functions = list(functions.children()) if hasattr(functions, "children") else functions
+    size, start = len(functions) // segments, 0
+    for _ in range(segments - 1):
+        part = _in_turn(functions[start : start + size])
+        input = checkpoint(part, input, use_reentrant=use_reentrant, preserve_rng_state=preserve)
+        start += size
+    return _in_turn(functions[start:])(input)
+
+
+def _in_turn(functions: Any) -> Callable[[Any], Any]:
+    def run(input: Any) -> Any:
+        for function in functions:
+            input = function(input)
+        return input
+
+    return run
+
+
+__all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "set_checkpoint_debug_enabled", "set_checkpoint_early_stop"]
