@@ -163,9 +163,12 @@ def run_inplace(op: Any, values: list[Any], needs: Any) -> Tensor:
         if old is not None:
             rare(before).tangent = F.clone(old)
         op.write_into(into, values, needs)
-        [tangent] = _jvp(op, [before, *values[1:]], [into])
-        if tangent is not None and old is not None:
-            F.copy_(old, tangent)
+        if op.family.plan == "restride" and old is not None:
+            tangent = op.write_into(old, [old, *values[1:]], None)  # another view of the same memory, as its value is
+        else:
+            [tangent] = _jvp(op, [before, *values[1:]], [into])
+            if tangent is not None and old is not None:
+                F.copy_(old, tangent)
     if tangent is not None and old is None and into._dtype.differentiable:
         give(into, fit(tangent, into._array.shape, into._dtype))
     if tangent_of(into) is not None:

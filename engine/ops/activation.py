@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..calls import FUNCTIONS, Form
+from ..dtypes import dtype
 from ..op import F, composite, op, plain, pointwise
-from ..promotion import only
+from ..promotion import common, only
 from ..registry import OVERLOADS
 from ..strided import dense_strides, laid_out, new
 from ..tensor import Tensor, strides_of
 from .arithmetic import along, by, plus
-from .ternary import or_zeros
+from .ternary import COMPLEX_BOUNDS, or_zeros
 
 
 # -- rectifiers ----------------------------------------------------------------------------------------------------------------
-def relu_kernel(self: np.ndarray) -> np.ndarray:
-    """The positive part. Raises RuntimeError for bools, NotImplementedError for complex numbers."""
-    if self.dtype.kind == "b":
+def rectifying(operands: Sequence[Any]) -> dtype:
+    """The common dtype. Raises RuntimeError for bools, NotImplementedError for complex numbers."""
+    d = common(operands)
+    if d.category == 0:
         raise RuntimeError("Boolean inputs not supported for relu")
-    if self.dtype.kind == "c":
-        raise NotImplementedError("clamp is not supported for complex types")
+    if d.is_complex:
+        raise NotImplementedError(COMPLEX_BOUNDS)
+    return d
+
+
+def relu_kernel(self: np.ndarray) -> np.ndarray:
     return np.where(self < 0, self.dtype.type(0), self)  # NaN and -0 stay
 
 
@@ -33,7 +40,7 @@ def passed(grad_output: np.ndarray, self: np.ndarray, threshold: Any) -> np.ndar
 
 
 op("relu(Tensor self) -> Tensor",
-   pointwise(relu_kernel, out=False, inplace_function=True),
+   pointwise(relu_kernel, rectifying, out=False, inplace=lambda self: rectifying([self])),
    self=lambda g, result: F.threshold_backward(g, result, 0))  # fmt: skip
 op("threshold_backward(Tensor grad_output, Tensor self, Scalar threshold) -> Tensor",
    plain(passed, only("integer real", "threshold_cpu"), function=False, method=False, node="ThresholdBackwardBackward0"),
