@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..dtypes import OF_NUMPY
 from ..once import warn_once
-from ..op import F, op, plain
+from ..op import F, Op, op, plain
+from ..out import fit, matching
 from ..tensor import Tensor, in_range
 from .index import along, within, word, zeros
 from .scatter import Shape, check_scatter, places, whole_source
@@ -72,12 +74,27 @@ def _refuse_elements(self: np.ndarray, reduce: str) -> None:
         raise NotImplementedError(f"\"scatter_gather_tensor_cpu_reduce_{reduce}\" not implemented for '{word(self)}'")
 
 
-def index_reduce_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray, reduce: str, include_self: bool) -> np.ndarray:
-    warn_once(BETA)
+def check_index_reduce(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray, reduce: str) -> int:
+    """`dim` counted from the front. Raises what PyTorch raises before it says that the op is in beta."""
     if reduce not in ("prod", "mean", "amax", "amin"):
         raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
     dim = in_range(dim, self.ndim)
     check_slices(self, dim, index, source, "index_reduce_")
+    return dim
+
+
+def index_reduced_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """The result for a target that is looked at, and resized, before PyTorch says that the op is in beta."""
+    self, dim, index, source, reduce, _ = values
+    check_index_reduce(self._array, dim, index._array, source._array, reduce)
+    matching(self._dtype, outs[0]._dtype)
+    fit(outs[0], np.empty(self._array.shape, self._array.dtype))
+    return op.compute(values)[1]
+
+
+def index_reduce_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray, reduce: str, include_self: bool) -> np.ndarray:
+    dim = check_index_reduce(self, dim, index, source, reduce)
+    warn_once(BETA)
     if not include_self and self.dtype.kind in "bc":
         raise NotImplementedError(f"\"index_reduce_func_exclude_input_init\" not implemented for '{word(self)}'")
     if self.ndim > 1 and index.size and include_self:
@@ -216,6 +233,6 @@ op("scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduc
    {"self, src": lambda g, self, dim, index, src, reduce, include_self, result, needs:
         reduced_gradients(Elements(dim, index, "ScatterReduceBackward0"), g, self, src, result, reduce, include_self, needs)})  # fmt: skip
 op("index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor",
-   plain(index_reduce_kernel, inplace=True, inplace_function=False, apart=True, out=True, complex_gradient=False, jvp=None),
+   plain(index_reduce_kernel, inplace=True, inplace_function=False, apart=True, out=index_reduced_into, complex_gradient=False, jvp=None),
    {"self, source": lambda g, self, dim, index, source, reduce, include_self, result, needs:
         reduced_gradients(Slices(dim, index, "IndexReduceBackward0"), g, self, source, result, reduce, include_self, needs)})  # fmt: skip
