@@ -188,6 +188,24 @@ class OpNode(Node):
         return t
 
 
+class Error(Node):
+    """Stands where a gradient may not be differentiated: raises when it runs."""
+
+    __slots__ = ("text",)
+    plan: Any = NO_PLAN
+    runs_on_nothing = True
+
+    def __init__(self, text: str, tensors: Sequence[Tensor | None]) -> None:
+        self.text, self.saved, self.extras, self.fits, self.seq = text, (), None, None, sequence()
+        self.edges = tuple(None if t is None else edge_of(t) for t in tensors)
+
+    def name(self) -> str:
+        return "torch::autograd::Error"
+
+    def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
+        raise RuntimeError(self.text)
+
+
 class Underived(Node):
     """The node of a call PyTorch records without a derivative formula: it has edges to what requires grad, and refuses to run."""
 

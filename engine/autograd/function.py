@@ -13,6 +13,7 @@ import numpy as np
 from .. import anomaly, forward, kept, modes
 from ..dtypes import OF_NUMPY
 from ..graph import FREED, FREED_TWICE, Node, Saved, edge_of, fit, sequence
+from ..node import Error
 from ..registry import F
 from ..saved import Packed, SavedTensor, packed
 from ..tensor import LEAF, Tensor, wrap
@@ -400,24 +401,6 @@ def _given_tangent(ctx: Any, value: Any) -> Tensor | None:
 
 
 # -- what may be differentiated once -----------------------------------------------------------------------------------------
-class Error(Node):
-    """Stands where a gradient may not be differentiated: raises when it runs."""
-
-    __slots__ = ("text",)
-    plan: Any = NO_PLAN
-    runs_on_nothing = True
-
-    def __init__(self, text: str, tensors: Sequence[Tensor | None]) -> None:
-        self.text, self.saved, self.extras, self.fits, self.seq = text, (), None, None, sequence()
-        self.edges = tuple(None if t is None else edge_of(t) for t in tensors)
-
-    def name(self) -> str:
-        return "torch::autograd::Error"
-
-    def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
-        raise RuntimeError(self.text)
-
-
 class _ErrorOfSeveral(Error):
     __slots__ = ("outputs",)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import OF_NUMPY
+from ..node import Error
 from ..once import warn_once
 from ..op import F, Op, op, plain
 from ..out import fit, matching
@@ -17,6 +18,7 @@ from .scatter import Shape, check_scatter, places, whole_source
 from .slices import check_slices, fill_nothing, first_slice
 
 BETA = "index_reduce() is in beta and the API may change at any time."
+TWICE = "{op}(): Double backward is unsupported for {src} when >1 zeros in {src} are scattered to the same position in self"
 COMBINE = {"sum": np.add, "mean": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
 
 
@@ -128,7 +130,9 @@ def _refuse_slices(self: np.ndarray, reduce: str) -> None:
 
 # -- derivatives: the same for elements and for slices, but for how a value is spread and read --------------------------------
 class Elements:
-    """Elements of one dimension: `read` gathers, `add` scatters."""
+    """Elements of one dimension: `read` gathers, `add` scatters. `twice` is why a product with several zeros has no second gradient."""
+
+    twice = TWICE.format(op="scatter_reduce", src="src")
 
     def __init__(self, dim: int, index: Any, name: str) -> None:
         self.dim, self.index, self.name = dim, index, name
@@ -148,6 +152,8 @@ class Elements:
 
 class Slices(Elements):
     """Whole slices of one dimension: `read` selects, `add` adds at an index."""
+
+    twice = TWICE.format(op="index_reduce", src="source")
 
     def read(self, x: Any, shape: Shape) -> Any:
         part = F.index_select(x, self.dim, self.index)
@@ -209,7 +215,16 @@ def _of_product(at: Elements, g: Any, self: Any, src: Any, result: Any, include_
     single = F.bitwise_and(is_zero, count == 1)
     others = at.reduce(self, F.masked_fill(src, single, 1), "prod", include_self)
     theirs = F.where(single, at.read(g * others, src.shape), at.read(g * result, src.shape) / F.masked_fill(src, is_zero, 1))
-    return mine, theirs
+    return mine, once(theirs, at.twice) if isinstance(theirs, Tensor) and bool((count > 1).any()) else theirs
+
+
+def once(g: Tensor, text: str) -> Tensor:
+    """The same gradient, which may not be differentiated where it would be."""
+    if not g.requires_grad:
+        return g
+    made = g.detach()
+    made._node = Error(text, [g])
+    return made
 
 
 def reduced_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
