@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import forward, modes
+from . import forward, modes, saved
 from .declaration import RECORDING, TENSOR
 from .dtypes import OF_NUMPY
 from .lazy import Lazy
@@ -41,6 +41,8 @@ def run(op: Op, values: list[Any]) -> Tensor:
     mode = modes.current()
     needs = op.needs(values) if mode & RECORDING == modes.GRAD and op.diff and (into._dtype.differentiable or op.family.into) else None
     check_inplace(into, needs is not None)
+    if mode & modes.SAVED_HOOKS:
+        saved.about_to_write(into)
     if needs is not None:
         op.bring_up_to_date(values)
     if mode & modes.FORWARD and op.diff and forward.tangents(op, values):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import dtypes, modes
+from . import dtypes, modes, saved
 from .dtypes import dtype
 from .graph import edge_of
 from .registry import OPS
@@ -107,6 +107,8 @@ def put(op: Op, values: list[Any], result: np.ndarray, t: Tensor) -> None:
     check_no_overlap(t._array)
     if op.family.plan == "pointwise":
         check_no_partial_overlap(t, values)
+    if modes.current() & modes.SAVED_HOOKS:
+        saved.about_to_write(t)
     store(t, result)
     bump(t)
 

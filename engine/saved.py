@@ -31,6 +31,26 @@ FREED_HERE = (
 ALREADY = "Calling register_hooks on a saved tensor whose hooks have already been set. Hint: only one pair of hooks is allowed at a time."
 
 
+_before_write: ContextVar[Callable[[Tensor], None] | None] = ContextVar("before_write", default=None)
+
+
+def about_to_write(t: Tensor) -> None:
+    """Tell who keeps saved tensors as they were that `t` is about to be written to."""
+    tell = _before_write.get()
+    if tell is not None:
+        tell(t)
+
+
+@contextmanager
+def told_before_writes(tell: Callable[[Tensor], None]) -> Iterator[None]:
+    """Inside, `tell(t)` is called before a tensor is written to."""
+    token = _before_write.set(tell)
+    try:
+        yield
+    finally:
+        _before_write.reset(token)
+
+
 def push(pack: Callable[[Tensor], Any], unpack: Callable[[Any], Tensor]) -> None:
     """Have values saved from now on packed. Raises RuntimeError where such hooks are disabled."""
     message = _disabled.get()

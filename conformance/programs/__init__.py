@@ -27,6 +27,7 @@ TOPICS = (
     "anomaly",
     "gradchecks",
     "checkpointing",
+    "mutation",
     "control_flow",
     "indexing",
     "conversions",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import threading
 from abc import ABC
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from typing import Any
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from .. import graph, saved, walk
 from ..graph import Handle, accumulator, extras
@@ -18,7 +20,7 @@ from .backward import GradientEdge
 
 __all__ = [
     "saved_tensors_hooks", "save_on_cpu", "disable_saved_tensors_hooks", "register_multi_grad_hook", "Node", "GradientEdge",
-    "get_gradient_edge", "increment_version",
+    "get_gradient_edge", "increment_version", "allow_mutation_on_saved_tensors",
 ]  # fmt: skip
 
 
@@ -79,10 +81,77 @@ class saved_tensors_hooks:
 
 
 class save_on_cpu(saved_tensors_hooks):
-    """Keeps copies of what is saved: there is one device only."""
+    """Keeps what is saved as it is, there being one device only; a copy of it where memory is to be pinned."""
 
     def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:
-        super().__init__(lambda t: F.clone(t), lambda t: t)
+        super().__init__((lambda t: F.clone(t)) if pin_memory else (lambda t: t), lambda t: t)
+
+
+class _Place:
+    """Stands for a saved tensor; when nothing needs it any more, all that is known of it is gone."""
+
+    __slots__ = ("__weakref__",)
+
+
+class _Mutable:
+    """What `allow_mutation_on_saved_tensors` knows: the saved tensors that are as they were, and the copies of the others."""
+
+    def __init__(self) -> None:
+        self.cloned: WeakKeyDictionary[_Place, Tensor] = WeakKeyDictionary()
+        self.original: WeakKeyDictionary[_Place, Tensor] = WeakKeyDictionary()
+        self.tid_to_weakhandle: WeakValueDictionary[Any, _Place] = WeakValueDictionary()
+        self.sid_to_tid: dict[Any, set[Any]] = {}
+
+    def pack(self, t: Tensor) -> _Place:
+        sid = t.data_ptr(), t._version
+        tid = id(t), *sid
+        self.sid_to_tid.setdefault(sid, set()).add(tid)
+        place = self.tid_to_weakhandle.get(tid)
+        if place is None:
+            place = self.tid_to_weakhandle[tid] = _Place()
+            self.original[place] = t
+        return place
+
+    def unpack(self, place: _Place) -> Tensor:
+        if place in self.cloned:
+            return self.cloned[place]
+        if place not in self.original:
+            raise AssertionError(OUTSIDE)
+        return self.original[place]
+
+    def before_write(self, t: Tensor) -> None:
+        if t._counter is None:
+            return
+        for tid in self.sid_to_tid.get((t.data_ptr(), t._version), ()):
+            place = self.tid_to_weakhandle.get(tid)
+            if place is not None and place not in self.cloned:
+                self.cloned[place] = F.clone(self.original.pop(place))
+
+    def clear(self) -> None:
+        for known in (self.cloned, self.original, self.tid_to_weakhandle, self.sid_to_tid):
+            known.clear()
+
+
+OUTSIDE = "Trying to backward outside of the 'allow_mutation_on_saved_tensors' contextin which the graph was originally recorded."
+_mutable: ContextVar[bool] = ContextVar("mutation_allowed", default=False)
+
+
+@contextmanager
+def allow_mutation_on_saved_tensors() -> Iterator[_Mutable]:
+    """Inside, what is saved for backward is copied before it is written to, so that backward sees it as it was.
+
+    Raises RuntimeError inside another; a graph recorded inside runs inside only (AssertionError).
+    """
+    known = _Mutable()
+    if _mutable.get():
+        raise RuntimeError("allow_mutation_on_saved_tensors contexts cannot be nested")
+    token = _mutable.set(True)
+    try:
+        with saved_tensors_hooks(known.pack, known.unpack), saved.told_before_writes(known.before_write):
+            yield known
+    finally:
+        known.clear()
+        _mutable.reset(token)
 
 
 def disable_saved_tensors_hooks(error_message: str) -> AbstractContextManager[None]:

@@ -1,0 +1,106 @@
+"""Saved tensors that may be written to, and saved tensors kept elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .declare import program
+
+
+@program
+def backward_sees_the_old_value(B: Any, draw: Any, see: Any) -> None:
+    G = B.autograd.graph
+    x = draw.floats((2, 2), requires_grad=True)
+    other = draw.floats((2, 2))
+    kept = None
+    with G.allow_mutation_on_saved_tensors() as ctx:
+        a = x.clone()
+        view, part = a.view(4), a[0]
+        kept = draw.choice([lambda: a * a, lambda: a.sin(), lambda: a * other, lambda: view * view, lambda: a.exp(), lambda: part * part])()
+        writes = {
+            "itself": lambda: a.mul_(2),
+            "a view": lambda: view.add_(1),
+            "a part": lambda: part.zero_(),
+            "an element": lambda: a.__setitem__((1, 0), 5.0),
+            "the result": lambda: kept.mul_(3),
+            "the other": lambda: other.fill_(7),
+            "nothing": lambda: None,
+        }
+        for _ in range(draw.integer(1, 3)):
+            writes[draw.choice(list(writes))]()
+        see("known", [len(list(ctx.cloned.items())), len(list(ctx.tid_to_weakhandle.items()))])
+        seed = draw.floats(kept.shape)
+        see.raises("backward", lambda: kept.backward(seed))
+        see("known afterwards", [len(list(ctx.cloned.items())), len(list(ctx.tid_to_weakhandle.items()))])
+    see("x.grad", x.grad)
+
+
+@program
+def second_gradients_see_it_too(B: Any, draw: Any, see: Any) -> None:
+    x, seed = draw.floats((2,), requires_grad=True), draw.floats((2,))
+    with B.autograd.graph.allow_mutation_on_saved_tensors():
+        a = x.clone()
+        y = a.sin() * a
+        a.mul_(draw.number())
+        (first,) = B.autograd.grad(y, x, seed, create_graph=True)
+        (second,) = B.autograd.grad(first, x, seed)
+    see("first gradient", first)
+    see("second gradient", second)
+
+
+@program
+def outside_of_the_context(B: Any, draw: Any, see: Any) -> None:
+    G = B.autograd.graph
+    x = draw.floats((2,), requires_grad=True)
+
+    def nested():
+        with G.allow_mutation_on_saved_tensors(), G.allow_mutation_on_saved_tensors():
+            pass
+
+    see.raises("nested", nested)
+    with G.allow_mutation_on_saved_tensors() as ctx:
+        y = x.exp().sin()
+    see("known", [len(list(ctx.cloned.items())), len(list(ctx.tid_to_weakhandle.items()))])
+    see.raises("outside", lambda: y.backward(B.ones(2)))
+    with G.allow_mutation_on_saved_tensors():
+        a = x.clone()
+        see("others", [a * a, x * x])
+        see.raises("in another", lambda: y.backward(B.ones(2)))
+    a = x.clone()
+    v = a * a
+    a.add_(1)
+    see.raises("never inside", lambda: v.backward(B.ones(2)))
+    see("x.grad", x.grad)
+
+
+@program
+def what_is_known_of_each(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    with B.autograd.graph.allow_mutation_on_saved_tensors() as ctx:
+        a = x.clone()
+        y = a * a
+        see("twice the same", [len(list(ctx.cloned.items())), len(list(ctx.tid_to_weakhandle.items()))])
+        a.add_(1)
+        z = a * a
+        see("two versions", [len(list(ctx.cloned.items())), len(list(ctx.tid_to_weakhandle.items()))])
+        a.add_(1)
+        see("both written to", [len(list(ctx.cloned.items())), len(list(ctx.tid_to_weakhandle.items()))])
+        del y
+        see("one is gone", [len(list(ctx.cloned.items())), len(list(ctx.tid_to_weakhandle.items()))])
+        z.backward(draw.floats((2,)))
+        see("none is left", [len(list(ctx.cloned.items())), len(list(ctx.tid_to_weakhandle.items()))])
+    see("x.grad", x.grad)
+
+
+@program
+def saved_on_the_processor(B: Any, draw: Any, see: Any) -> None:
+    x, y = draw.floats((2,), requires_grad=True), draw.floats((2,), requires_grad=draw.flag())
+    with B.autograd.graph.save_on_cpu(pin_memory=False):
+        z = draw.choice([lambda: x * y, lambda: (x * y).exp(), lambda: x.sin() * x])()
+    see.graph("graph", z)
+    if draw.flag():
+        with B.no_grad():
+            x.mul_(2)
+    see.raises("backward", lambda: z.backward(draw.floats((2,))))
+    see("x.grad", x.grad)
+    see("y.grad", y.grad)
