@@ -99,16 +99,16 @@ class Op(Declaration):
         try:
             dtype = self.promote(values, arrays) if self.family.promote is not None else None
             result = self.kernel(*arrays)
+            low = dtype if dtype is not None and dtype.low else None
+            if isinstance(result, tuple | list):
+                return dtype, [settle(r, low) for r in result]
+            settled = settle(result, low)
         except (RuntimeError, ValueError):  # PyTorch looks at shapes first
             if self.broadcasts:
                 check_broadcast([a.shape for a in arrays if isinstance(a, np.ndarray)])
             raise
         finally:
             loud(token)
-        low = dtype if dtype is not None and dtype.low else None
-        if isinstance(result, tuple | list):
-            return dtype, [settle(r, low) for r in result]
-        settled = settle(result, low)
         return dtype, [laid_out(settled, operands) if self.family.plan == "pointwise" and settled.ndim else settled]
 
     def iterated(self, arrays: list[Any]) -> list[Any]:

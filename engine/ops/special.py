@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from scipy import special
 
-from ..op import F, op, plain, pointwise
+from ..op import F, op, pointwise
 from ..promotion import floating, only
 
 TWO_BY_SQRT_PI = 2 / math.sqrt(math.pi)
@@ -17,9 +18,29 @@ def sigmoid_kernel(self: np.ndarray) -> np.ndarray:
     return np.divide(1, 1 + np.exp(-self))
 
 
+DIGAMMA = (8.33333333333333333333e-2, -2.10927960927960927961e-2, 7.57575757575757575758e-3, -4.16666666666666666667e-3,
+           3.96825396825396825397e-3, -8.33333333333333333333e-3, 8.33333333333333333333e-2)  # fmt: skip
+PSI_10 = 2.25175258906672110764
+
+
 def digamma_kernel(self: np.ndarray) -> np.ndarray:
-    """NaN at the negative integers, infinite at the zeros with the opposite sign: PyTorch's convention."""
-    return np.where(self == 0, np.copysign(self.dtype.type(np.inf), -self), special.digamma(self)).astype(self.dtype)
+    """NaN at the negative integers, infinite at the zeros with the opposite sign: PyTorch's convention. Source: psi of Cephes."""
+    number = self.dtype.type
+    whole = np.trunc(self)
+    x = np.where(self < 0, 1 - self, self)
+    result = np.zeros_like(x)
+    while (below := x < 10).any():
+        result = np.where(below, result - 1 / x, result)
+        x = np.where(below, x + 1, x)
+    z = 1 / (x * x)
+    series = np.zeros_like(x)
+    for a in DIGAMMA:
+        series = series * z + number(a)
+    tail = np.where(x < 1e17, z * series, number(0))
+    result = np.where(x == 10, result + number(PSI_10), result + np.log(x) - number(0.5) / x - tail)
+    turned = (math.pi / np.tan(math.pi * (self - whole).astype(np.float64))).astype(self.dtype)
+    result = np.where(self < 0, np.where(self == whole, number(np.nan), result - turned), result)
+    return np.where(self == 0, np.copysign(number(np.inf), -self), result)
 
 
 def trigamma(self: np.ndarray) -> np.ndarray:
@@ -42,13 +63,52 @@ def lgamma_kernel(self: np.ndarray) -> np.ndarray:
     return np.where(near, -np.log(np.abs(self)), np.where(np.isneginf(self), np.inf, special.gammaln(self))).astype(self.dtype, copy=False)
 
 
-def polygamma_kernel(n: int, self: np.ndarray) -> np.ndarray:
-    """The n-th derivative of digamma. Raises RuntimeError for a negative n."""
+ZETA = (12.0, -720.0, 30240.0, -1209600.0, 47900160.0, -1.8924375803183791606e9, 7.47242496e10, -2.950130727918164224e12,
+        1.1646782814350067249e14, -4.5979787224074726105e15, 1.8152105401943546773e17, -7.1661652561756670113e18)  # fmt: skip
+PRECISION = 1.11022302462515654042e-16
+
+
+def zeta(n: int, q: np.ndarray) -> np.ndarray:
+    """The sum of `(q + k) ** -n` over all k from 0; infinite where one of them is. Source: zeta of Cephes, by Euler and Maclaurin."""
+    x = float(n)
+    total = np.power(q, q.dtype.type(-x)).astype(np.float64)
+    q = a = q.astype(np.float64)
+    term = np.zeros_like(q)
+    running, steps = ~((q <= 0) & (q == np.floor(q))), 0
+    done = ~running
+    while (counted := running & ((steps < 9) | (a <= 9))).any():
+        steps += 1
+        a = np.where(counted, a + 1, a)
+        term = np.where(counted, np.power(a, -x), term)
+        total = np.where(counted, total + term, total)
+        done = done | (counted & (np.abs(term) < np.abs(PRECISION * total)))
+        running = counted & ~done
+    factor, k = np.ones_like(q), 0.0
+    sum_ = np.where(done, total, total + term * a / (x - 1) - 0.5 * term)
+    for divisor in ZETA:
+        factor, term = factor * (x + k), term / a
+        part = factor * term / divisor
+        sum_ = np.where(done, sum_, sum_ + part)
+        done = done | (np.abs(part / sum_) < PRECISION)
+        k = k + 1
+        factor, term = factor * (x + k), term / a
+        k = k + 1
+    return np.where((q <= 0) & (q == np.floor(q)), np.inf, sum_)
+
+
+def check_polygamma(n: int, self: Any) -> None:
+    """Raises RuntimeError for a negative n, NotImplementedError for complex numbers."""
     if n < 0:
         raise RuntimeError("polygamma(n, x) does not support negative n.")
-    if n == 1:
-        return trigamma(self)
-    return digamma_kernel(self) if n == 0 else np.asarray(special.polygamma(n, self.astype(np.float64)), self.dtype)
+    only("bool integer real", ("digamma", "trigamma", "polygamma")[min(n, 2)], floating)([self])
+
+
+def polygamma_kernel(n: int, self: np.ndarray) -> np.ndarray:
+    """The n-th derivative of digamma."""
+    if n < 2:
+        return trigamma(self) if n else digamma_kernel(self)
+    scale = np.exp(special.gammaln(self.dtype.type(n + 1)))
+    return (scale if n % 2 else -scale) * zeta(n + 1, self).astype(self.dtype)
 
 
 op("sigmoid(Tensor self) -> Tensor", pointwise(sigmoid_kernel, floating), self=lambda g, result: F.sigmoid_backward(g, result))
@@ -65,5 +125,5 @@ op("digamma(Tensor self) -> Tensor",
    pointwise(digamma_kernel, only("bool integer real", "digamma", floating)),
    self=lambda g, self: g * F.polygamma(1, self))  # fmt: skip
 op("polygamma(int n, Tensor self) -> Tensor",
-   plain(polygamma_kernel, only("bool integer real", "polygamma", floating), out=True, jvp="pointwise"),
+   pointwise(polygamma_kernel, floating, inplace=False, first=check_polygamma),
    self=lambda g, n, self: g * F.polygamma(n + 1, self))  # fmt: skip
