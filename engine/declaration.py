@@ -40,7 +40,10 @@ class Plan:
         wanted += [w for w in dict.fromkeys(kept) if w not in wanted]
         self.save = [op.source(w) for w in wanted]
         index = {w: i for i, w in enumerate(wanted)}
-        self.rules = [(r.function, [op.gradient_index(w) if op.is_gradient(w) else index[w] for w in r.wants], r.positions) for r in run]
+        ordered = sorted(run, key=lambda r: r.names)  # as PyTorch runs its formulas: a second derivative adds up in the reverse order
+        self.rules = [
+            (r.function, [op.gradient_index(w) if op.is_gradient(w) else index[w] for w in r.wants], r.positions) for r in ordered
+        ]
         self.keeps_tensors = any(kind in (TENSOR, TENSORS, OUTPUT) for kind, _, _ in self.save)
         self.fast: Callable[[Node, Any], Any] | None = None  # the rules compiled, for calls whose operands agree
 

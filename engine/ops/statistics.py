@@ -139,6 +139,15 @@ def variance_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.
     return found
 
 
+def zeroed(x: Any, mask: Any) -> Any:
+    """`x`, which nobody else holds, with zeros where `mask` says so: in place, so that it keeps its layout."""
+    if isinstance(x, Tensor):
+        return x.masked_fill_(mask, 0)
+    x = np.asarray(x)
+    np.copyto(x, 0, where=mask)
+    return x
+
+
 def factor(shape: tuple[int, ...], dim: Any) -> int:
     """How many elements were reduced, 1 for an empty list of dimensions: PyTorch's gradient of variance counts so."""
     return math.prod(shape[d] for d in axes(dim, len(shape))) if dim not in ((), []) else 1
@@ -158,7 +167,7 @@ def var_rule(g: Any, self: Any, dim: Any, correction: Any, keepdim: bool) -> Any
 
 def std_rule(g: Any, self: Any, dim: Any, correction: Any, keepdim: bool, result: Any) -> Any:
     """Zero where the deviation is zero: PyTorch's subgradient."""
-    return var_rule(F.masked_fill(g / (result * 2), result == 0, 0), self, dim, correction, keepdim)
+    return var_rule(zeroed(g / (result * 2), result == 0), self, dim, correction, keepdim)
 
 
 def var_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> list[Any]:
@@ -171,7 +180,7 @@ def var_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> list
 def std_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> list[Any]:
     """Of std and std_mean: zero where the deviation is zero."""
     first, *rest = var_tangent(values, tangents, outs)
-    return [F.masked_fill(first / (outs[0] * 2), outs[0] == 0, 0), *rest]
+    return [zeroed(first / (outs[0] * 2), outs[0] == 0), *rest]
 
 
 def mean_part(g: Any, self: Any, dim: Any, keepdim: bool) -> Any:
@@ -297,14 +306,14 @@ def vector_norm_rule(g: Any, self: Any, self_dtype: Any, ord: Any, dim: Any, kee
     if p == 1:
         return F.mul(F.sgn(self), g)
     if p == 2:
-        return F.mul(g, F.masked_fill(F.div(self, result), result == 0, 0))
+        return F.mul(g, zeroed(F.div(self, result), result == 0))
     sizes = F.abs(self)
     if math.isinf(p):
         mask = (sizes == result) | (sizes != sizes)
         return F.mul(F.sgn(self), F.mul(g / F.sum(mask, dim, True, dtype=counting(self_dtype)), mask))
     if p < 1:
-        return F.mul(F.mul(F.mul(F.sgn(self), F.masked_fill(sizes ** (p - 1), self == 0, 0)), g), result ** (1 - p))
-    scale = F.masked_fill(g / result ** (p - 1), result == 0, 0)
+        return F.mul(F.mul(F.mul(F.sgn(self), zeroed(sizes ** (p - 1), self == 0)), g), result ** (1 - p))
+    scale = zeroed(g / result ** (p - 1), result == 0)
     return F.mul(F.mul(F.sgn(self), sizes ** (p - 1)) if p < 2 else F.mul(self, sizes ** (p - 2)), scale)
 
 
@@ -316,7 +325,7 @@ def vector_norm_tangent(values: list[Any], tangents: list[Any], outs: list[Any])
         return F.zeros_like(result)
     if p == 2:
         made = F.sum(F.real(self * tangent), dim, keepdim)
-        return F.masked_fill(F.to(made / result, made.dtype), result == 0, 0)
+        return zeroed(F.to(made / result, made.dtype), result == 0)
     along, sizes = F.real(F.sgn(self) * tangent), F.abs(self)
     if p == 1:
         return F.sum(along, dim, keepdim)
@@ -325,9 +334,9 @@ def vector_norm_tangent(values: list[Any], tangents: list[Any], outs: list[Any])
         mask = (sizes == top) | ((self != self) & (top != top))
         return F.sum(along * F.to(mask, result.dtype) / F.sum(mask, dim, True), dim, keepdim)
     if p < 1:
-        return F.sum(F.masked_fill(sizes ** (p - 1), self == 0, 0) * along, dim, keepdim) * result ** (1 - p)
+        return F.sum(zeroed(sizes ** (p - 1), self == 0) * along, dim, keepdim) * result ** (1 - p)
     made = sizes ** (p - 1) * along if p < 2 else sizes ** (p - 2) * F.real(self * tangent)
-    return F.masked_fill(F.sum(made, dim, keepdim) / result ** (p - 1), result == 0, 0)
+    return zeroed(F.sum(made, dim, keepdim) / result ** (p - 1), result == 0)
 
 
 op("linalg.vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
