@@ -14,13 +14,13 @@ CPP_WORDS = {
     "Half": "c10::Half", "BFloat16": "c10::BFloat16", "Float": "float", "Double": "double",
     "ComplexFloat": "c10::complex<float>", "ComplexDouble": "c10::complex<double>",
 }  # fmt: skip
-_CONVERSIONS = {**CPP_WORDS, "Byte": "uint8_t", "Char": "int8_t", "Short": "int16_t", "Long": "int64_t"}
+NAMES = {**CPP_WORDS, "Byte": "uint8_t", "Char": "int8_t", "Short": "int16_t", "Long": "int64_t"}
 
 
-def converted(value: Any, target: np.dtype, *, round_low: bool = False) -> np.ndarray:
+def converted(value: Any, target: np.dtype, *, round_low: bool = False, word: str = "") -> np.ndarray:
     """A Python number, or a 0-dim array, as a 0-dim array of `target`.
 
-    Raises RuntimeError where the dtype cannot hold it; with `round_low` 16-bit floats become infinite instead, as `fill_` makes them.
+    Raises RuntimeError, calling the type `word`, where it cannot hold the number; with `round_low` 16-bit floats become infinite instead.
     """
     number = value.item() if isinstance(value, np.ndarray | np.generic) else value
     to = OF_NUMPY[target]
@@ -31,12 +31,17 @@ def converted(value: Any, target: np.dtype, *, round_low: bool = False) -> np.nd
     if to.low and round_low and isinstance(number, complex) and number.imag:
         raise RuntimeError("value cannot be converted to type double without overflow")
     if not _holds(number, to, round_low):
-        raise RuntimeError(f"value cannot be converted to type {_CONVERSIONS[to.scalar_name]} without overflow")
+        raise RuntimeError(f"value cannot be converted to type {word or NAMES[to.scalar_name]} without overflow")
     if isinstance(number, complex) and to.category < 3:
         number = number.real
     if to.category == 1:
         return np.asarray(int(number), np.int64).astype(target)
     return np.asarray(np.float32(number) if to.low else number).astype(target)
+
+
+def filling(value: Any, array: np.ndarray) -> np.ndarray:
+    """A Python number as PyTorch fills `array` with it: what is too large for 16 bits becomes infinite where that has one element only."""
+    return converted(value, array.dtype, round_low=array.size == 1)
 
 
 def _holds(number: complex, to: dtype, round_low: bool) -> bool:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-import ml_dtypes
 import numpy as np
 
 from .. import dtypes
 from ..errors import COMPLEX_OF_REAL
+from ..number import converted as cast_number
 from ..op import OPS, F, Family, Op, alias, composite, op, pointwise, write
 from ..operands import expands
 from ..promotion import Promote, common, floating, only
@@ -125,31 +124,6 @@ def less_scaled(self: np.ndarray, other: np.ndarray, alpha: complex) -> np.ndarr
     if alpha is True or alpha is False or (alpha == 1 and self.dtype.kind != "c"):
         return np.subtract(self, scaled(other, alpha))
     return np.add(self, scaled(other, -alpha))
-
-
-def cast_number(value: complex, dtype: np.dtype) -> np.ndarray:
-    """A Python number in `dtype`. Raises RuntimeError where that cannot hold it."""
-    if isinstance(value, complex) and dtype.kind != "c":
-        if value.imag:
-            raise RuntimeError(f"value cannot be converted to type {CPP_NAMES[dtype.name]} without overflow")
-        value = value.real
-    if not (dtype.kind in "bc" or _holds(dtype, value)):
-        raise RuntimeError(f"value cannot be converted to type {CPP_NAMES[dtype.name]} without overflow")
-    return np.asarray(value).astype(dtype)
-
-
-def _holds(dtype: np.dtype, value: Any) -> bool:
-    """True where a real number is in the dtype's range; unsigned integers take negative integers as far down."""
-    if dtype.kind not in "iu":
-        return not math.isfinite(value) or abs(value) <= float(ml_dtypes.finfo(dtype).max)
-    most = int(np.iinfo(dtype).max)
-    return ((-most if isinstance(value, int) else 0) if dtype.kind == "u" else -most - 1) <= value <= most
-
-
-CPP_NAMES = {
-    "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t", "float16": "c10::Half",
-    "bfloat16": "c10::BFloat16", "float32": "float", "float64": "double",
-}  # fmt: skip
 
 
 def conjugate(number: complex) -> complex:

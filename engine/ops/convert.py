@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from .. import dtypes, modes
@@ -12,6 +11,7 @@ from ..device import memory_format as MemoryFormat
 from ..dtypes import OF_NUMPY, dtype
 from ..layout import channels_last
 from ..lazy import parts
+from ..number import filling
 from ..once import warn_once
 from ..op import OPS, F, composite, op, plain, view, write
 from ..parser import Parser
@@ -303,45 +303,6 @@ def broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n if m == 1 else m for n, m in zip(wide_a, wide_b, strict=True))
 
 
-C_NAMES = {
-    "bool": "bool", "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t", "float16": "c10::Half",
-    "bfloat16": "c10::BFloat16", "float32": "float", "float64": "double", "complex64": "c10::complex<float>",
-    "complex128": "c10::complex<double>",
-}  # fmt: skip
-
-
-def element(value: Any, to: np.dtype, word: str | None = None) -> np.ndarray:
-    """A Python number as one element. Raises RuntimeError, calling the type `word`, where it is out of range."""
-    d = OF_NUMPY[to]
-    if not _fits(value, d):
-        raise RuntimeError(f"value cannot be converted to type {word or C_NAMES[d.name]} without overflow")
-    if d.category == 0:
-        return np.asarray(bool(value))
-    if isinstance(value, complex) and d.category < 3:
-        value = value.real
-    if d.category == 1:
-        return np.asarray(int(value)).astype(to)
-    return cast(np.asarray(value, np.complex128 if d.category == 3 else np.float64), to)
-
-
-def _fits(value: Any, d: dtype) -> bool:
-    if d.category == 0:
-        return True
-    if isinstance(value, complex):
-        if d.category == 3:
-            return _fits(value.real, d.to_real()) and _fits(value.imag, d.to_real())
-        return value.imag == 0 and _fits(value.real, d)
-    if d.category == 1:
-        if value - value != 0:
-            return False
-        limits = np.iinfo(d.np)
-        wraps = limits.min == 0 and isinstance(value, int)  # a negative integer counts from the end of an unsigned type
-        return (-limits.max if wraps else limits.min) <= value <= limits.max
-    if value - value != 0 or d.category == 3:
-        return True
-    return abs(value) <= float(ml_dtypes.finfo(d.np).max)
-
-
 def filled_with(self: np.ndarray, value: np.ndarray) -> np.ndarray:
     if np.ndim(value):
         raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
@@ -367,13 +328,13 @@ def copy_(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 
 
 op("fill.Scalar(Tensor self, Scalar value) -> Tensor",
-   plain(lambda self, value: full_of(self, element(value, self.dtype)), method=False),
+   plain(lambda self, value: full_of(self, filling(value, self)), method=False),
    self=lambda g: F.zeros_like(g))  # fmt: skip
 op("fill.Tensor(Tensor self, Tensor value) -> Tensor",
    plain(lambda self, value: full_of(self, filled_with(self, value)), method=False),
    self=lambda g: F.zeros_like(g), value=lambda g: F.sum(g))  # fmt: skip
 op("fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)",
-   write(lambda self, value: element(value, self.dtype), node="FillBackward2", overlaps=True),
+   write(lambda self, value: filling(value, self), node="FillBackward2", overlaps=True),
    self=lambda g: F.zeros_like(g))  # fmt: skip
 op("fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)",
    write(filled_with, node="FillBackward3"),

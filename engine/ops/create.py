@@ -12,6 +12,7 @@ import numpy as np
 from .. import dtypes, modes
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, dtype
+from ..number import NAMES, converted, filling
 from ..once import warn_once
 from ..op import F, op, plain
 from ..parser import Parser, python_order
@@ -20,7 +21,7 @@ from ..schema import Schema, parse
 from ..strided import dense_strides, new, row_major, span
 from ..tensor import Tensor, strides_of
 from ..views import bump
-from .convert import C_NAMES, cast, element, steps_for
+from .convert import cast, steps_for
 
 OPTIONS = "ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None"
 PINNED = "pin_memory=True requires a CUDA or other accelerator backend; no pinned memory allocator is available on this system."
@@ -151,7 +152,7 @@ def checked(size: Sequence[int], name: str = "") -> tuple[int, ...]:
 
 def filled(array: np.ndarray, value: Any) -> np.ndarray:
     """`array`, every element the Python number `value`."""
-    array[...] = element(value, array.dtype)
+    array[...] = filling(value, array)
     return array
 
 
@@ -315,16 +316,17 @@ def spaced_dtype(start: Any, end: Any, given: dtype | None, name: str) -> dtype:
         return given or default
     found = default.to_complex()
     if given is not None and not given.is_complex:
-        raise RuntimeError(f"torch.{name}(): inferred dtype {C_NAMES[found.name]} can't be safely cast to passed dtype {given.scalar_name}")
+        inferred = NAMES[found.scalar_name]
+        raise RuntimeError(f"torch.{name}(): inferred dtype {inferred} can't be safely cast to passed dtype {given.scalar_name}")
     return given or found
 
 
 def spaced(start: Any, end: Any, steps: int, dtype: dtype) -> np.ndarray:
     """Evenly spaced values, counted from both ends so that each end is exact."""
     if steps <= 1:
-        return np.full(steps, element(start, dtype.np))
+        return np.full(steps, converted(start, dtype.np))
     if dtype.category == 1:
-        first, last = np.float32(element(start, dtype.np)), np.float32(element(end, dtype.np))
+        first, last = np.float32(converted(start, dtype.np)), np.float32(converted(end, dtype.np))
         at = np.arange(steps, dtype=np.int64)
         whole = (int(end) - int(start)) / max(steps - 1, 1)
         step = np.float32(whole)
@@ -332,7 +334,7 @@ def spaced(start: Any, end: Any, steps: int, dtype: dtype) -> np.ndarray:
         upper = (last - step * (steps - at - 1).astype(np.float32)).astype(np.int64)
         return np.where(at < steps // 2, lower, upper).astype(dtype.np)
     kind = dtype.np.type
-    low, high = element(start, dtype.np)[()], element(end, dtype.np)[()]
+    low, high = converted(start, dtype.np)[()], converted(end, dtype.np)[()]
     real = dtype.to_real().np.type  # 16-bit floats are rounded after every operation
     step = kind((high - low) / real(max(steps - 1, 1)))
     at = np.arange(steps)
@@ -350,9 +352,9 @@ def powers(start: Any, end: Any, steps: int, base: float, dtype: dtype | None) -
     if steps == 0:
         return np.empty(0, dtype.np)
     if steps == 1:
-        return np.full(1, element((np.complex128 if dtype.category == 3 else np.float64)(base) ** start, dtype.np))
+        return np.full(1, converted((np.complex128 if dtype.category == 3 else np.float64)(base) ** start, dtype.np))
     if dtype.category == 1:
-        first, last = int(element(start, dtype.np)), int(element(end, dtype.np))
+        first, last = int(converted(start, dtype.np)), int(converted(end, dtype.np))
         step = np.float32(last - first) / np.float32(steps - 1)
         at = np.arange(steps).astype(np.float32)
         exponents = np.where(at < steps // 2, np.float32(first) + step * at, np.float32(last) - step * (steps - 1 - at))

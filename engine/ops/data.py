@@ -12,6 +12,7 @@ import numpy as np
 from .. import dtypes, forward, modes, once, printing
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, PROMOTED, dtype, of_array
+from ..number import converted as as_element
 from ..once import warn_once
 from ..op import F
 from ..parser import Parser, register
@@ -19,7 +20,7 @@ from ..schema import parse
 from ..silence import loud, quiet
 from ..strided import dense_strides, flat_root, new, over, overlaps
 from ..tensor import LEAF, Tensor, address, alias, method, strides_of, wrap
-from .convert import cast, converted, element
+from .convert import cast, converted
 from .create import requiring
 
 COPY_TENSOR = (
@@ -186,7 +187,9 @@ def _integers(values: list[Any], d: dtype) -> np.ndarray:
             raise ValueError("Overflow when unpacking long long")
     if all(type(v) is int for v in values) and d is dtypes.int64:
         return np.asarray(values, np.int64)
-    return np.asarray([element(v, d.np, d.name) for v in values], d.np)
+    if any(isinstance(v, complex) for v in values):
+        raise TypeError("'complex' object cannot be interpreted as an integer")
+    return np.asarray([as_element(v, d.np, word=d.name) for v in values], d.np)
 
 
 def made_from(data: Any, d: dtype | None) -> np.ndarray:

@@ -16,7 +16,7 @@ from ..op import OPS, F, composite, op, plain, pointwise, refuse_gradient
 from ..promotion import floating
 from ..strided import dense_strides, new, row_major
 from ..tensor import Tensor, strides_of, wrap
-from .arithmetic import conjugate, not_implemented, scaled
+from .arithmetic import check_alpha, conjugate, not_implemented, scaled
 from .loss import INTERNAL, MEAN, NONE, SUM, native, reduction_number, reduction_word
 
 
@@ -242,7 +242,7 @@ op("mul.Scalar(Tensor self, Scalar other) -> Tensor",
    pointwise(np.multiply, node="MulBackward1", wide_numbers=True, jvp="linear", **OF_NUMBER),
    self=lambda g, other: g * conjugate(other))  # fmt: skip
 op("add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
-   pointwise(lambda self, other, alpha: np.add(self, scaled(other, alpha)), node="AddBackward1", **OF_NUMBER),
+   pointwise(lambda self, other, alpha: np.add(self, scaled(other, alpha)), node="AddBackward1", first=check_alpha, **OF_NUMBER),
    self=lambda g: g)  # fmt: skip
 op("div.Scalar(Tensor self, Scalar other) -> Tensor",
    pointwise(np.true_divide, floating, node="DivBackward1", wide_numbers=True, jvp="linear", **OF_NUMBER),
