@@ -131,6 +131,11 @@ def conjugate(number: complex) -> complex:
     return number.conjugate() if isinstance(number, complex) else number
 
 
+def through_factor(g: Any, alpha: complex) -> Any:
+    """The gradient of `alpha * x`. PyTorch leaves out a factor that is a real 1; a complex one decides signs of zero."""
+    return g if alpha == 1 and not isinstance(alpha, complex) else g * conjugate(alpha)
+
+
 def subtracting(operands: Any) -> dtypes.dtype:
     """The common dtype. Raises RuntimeError where an operand is bool."""
     bools = [common([v]) is dtypes.bool_ for v in operands]
@@ -146,12 +151,12 @@ op("add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
    binary(lambda self, other, alpha: np.add(self, scaled(other, alpha)), operator="add", first=check_alpha, inplace=check_kept,
           jvp=along(lambda self, other, alpha, s, o, result: plus(s, by(o, lambda: alpha)))),
    self=lambda g: g,
-   other=lambda g, alpha: g if alpha == 1 else g * conjugate(alpha))  # fmt: skip
+   other=lambda g, alpha: through_factor(g, alpha))  # fmt: skip
 op("sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
    binary(less_scaled, subtracting, operator="sub", first=check_subtraction, inplace=check_kept,
           jvp=along(lambda self, other, alpha, s, o, result: minus(s, by(o, lambda: alpha)))),
    self=lambda g: g,
-   other=lambda g, alpha: -g if alpha == 1 else -g * conjugate(alpha))  # fmt: skip
+   other=lambda g, alpha: through_factor(-g, alpha))  # fmt: skip
 op("subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
    binary(less_scaled, subtracting, promotes=("self", "other"), first=check_subtraction, out=False, node="SubBackward1",
           inplace=check_kept),
@@ -159,12 +164,12 @@ op("subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
 op("rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
    binary(lambda self, other, alpha: less_scaled(other, self, alpha), subtracting, operator="rsub", first=check_subtraction,
           method=False, inplace=False, out=False),
-   self=lambda g, alpha: -g if alpha == 1 else -g * conjugate(alpha),
+   self=lambda g, alpha: through_factor(-g, alpha),
    other=lambda g: g)  # fmt: skip
 op("rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
    binary(lambda self, other, alpha: less_scaled(other, self, alpha), subtracting, promotes=("self", "other"),
           operator="rsub", first=check_subtraction, method=False, inplace=False, out=False),
-   self=lambda g, alpha: -g if alpha == 1 else -g * conjugate(alpha))  # fmt: skip
+   self=lambda g, alpha: through_factor(-g, alpha))  # fmt: skip
 op("mul.Tensor(Tensor self, Tensor other) -> Tensor",
    binary(np.multiply, operator="mul", wide_numbers=True, jvp="multilinear"),
    self=lambda g, other: g * other.conj(),

@@ -282,8 +282,8 @@ def of_probabilities(self: Tensor, target: Tensor, weight: Tensor | None, reduct
     if label_smoothing > 0:
         check_smoothing(label_smoothing)
         target = OPS["add.Scalar"].run([times(target, 1 - label_smoothing), share_of(label_smoothing, classes), 1])
-    loss = scores * target
-    loss = loss if weight is None else loss * along_classes(weight, scores.dim())
+    spread = None if weight is None else along_classes(weight, scores.dim())
+    loss = scores * target if spread is None else scores * target * spread
     if reduction == NONE:
         return -F.sum(loss, [class_dim])
     total = F.sum(loss)
