@@ -56,7 +56,7 @@ def reduction(kernel: Callable[..., Any], promote: Promote | None = None, **word
 
 
 def view(kernel: Callable[..., Any], **words: Any) -> Family:
-    """The result shares memory, version and history of writes with its first argument."""
+    """The result shares memory, version and history of writes with its first argument; memory alone where the signature names no view."""
     return Family("view", kernel, **{"jvp": "linear", **words})
 
 

@@ -21,7 +21,7 @@ from .registry import OPS, OVERLOADS, F
 from .silence import loud, quiet
 from .strided import laid_out
 from .tensor import Tensor, wrap
-from .views import make_view, node_of, view_creation
+from .views import make_view, node_of, share, view_creation
 
 REGISTRY = OPS
 NUMBER = np.zeros(())
@@ -54,7 +54,7 @@ class Op(Declaration):
         else:
             dtype, results = self.compute(values)
             outs = self._wrap(values, results, dtype)
-        if mode & modes.INFERENCE and not self.schema.is_view:
+        if mode & modes.INFERENCE and self.family.plan != "view":
             for t in outs:
                 t._counter = None
         if needs is not None:
@@ -146,6 +146,9 @@ class Op(Declaration):
             creation = view_creation(self)
             for t in outs:
                 make_view(t, values[0], self, values, creation)
+        elif self.family.plan == "view":
+            for t in outs:
+                share(t, values[0], self, values)
         return outs
 
     def _flipped(self, values: list[Any]) -> list[Tensor]:

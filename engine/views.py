@@ -126,6 +126,18 @@ def make_view(t: Tensor, source: Tensor, op: Any, values: list[Any], creation: s
         t._node, t._view.borrowed = LEAF, True
 
 
+def share(t: Tensor, source: Tensor, op: Any, values: list[Any]) -> None:
+    """Mark `t`, which lies in the memory of `source` and is no view by its op's signature: its writes are counted apart.
+
+    Its convention: what PyTorch makes several results with are views, which shows where nothing stands above, in inference mode.
+    """
+    if source._counter is None:
+        t._counter = None
+    elif op.schema.returns_list and modes.is_inference_mode_enabled():
+        make_view(t, source, op, values, None)
+        t._counter = [0]
+
+
 def check_inplace(t: Tensor, recording: bool) -> None:
     """Raises RuntimeError where a recorded write to `t` is refused: to leaves that require grad, and to some views."""
     if not recording:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..calls import FUNCTIONS
-from ..op import F, Op, composite, op, plain
+from ..op import F, Op, composite, op, plain, view
 from ..strided import copied, row_major
 from ..tensor import Tensor
 from .part import even_pieces, on_diagonal, sized_pieces, sliced
@@ -60,10 +60,10 @@ op("narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor",
 
 # -- pieces that share memory and are no views: each may be written to, and nobody notices ------------------------------------
 op("unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]",
-   plain(even_pieces, jvp="linear"),
+   view(even_pieces),
    self=lambda g, dim: F.cat(g, dim))  # fmt: skip
 op("unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]",
-   plain(sized_pieces, jvp="linear"),
+   view(sized_pieces),
    self=lambda g, dim: F.cat(g, dim))  # fmt: skip
 
 

@@ -214,7 +214,9 @@ def _of_product(at: Elements, g: Any, self: Any, src: Any, result: Any, include_
     count = at.read(at.add(zeros(g, self.shape), as_number(is_zero, g)), src.shape)
     single = F.bitwise_and(is_zero, count == 1)
     others = at.reduce(self, F.masked_fill(src, single, 1), "prod", include_self)
-    theirs = F.where(single, at.read(g * others, src.shape), at.read(g * result, src.shape) / F.masked_fill(src, is_zero, 1))
+    divisor = F.masked_fill(src, is_zero, 1)  # in the order in which PyTorch records them: second gradients add up in that order
+    quotient = at.read(g * result, src.shape) / divisor
+    theirs = F.where(single, at.read(g * others, src.shape), quotient)
     return mine, once(theirs, at.twice) if isinstance(theirs, Tensor) and bool((count > 1).any()) else theirs
 
 

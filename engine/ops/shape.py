@@ -10,7 +10,7 @@ import numpy as np
 from ..dtypes import OF_NUMPY
 from ..graph import type_name
 from ..once import warn_once
-from ..op import F, composite, op, plain, view
+from ..op import F, composite, op, view
 from ..strided import inferred, numel, strided, viewed_strides
 from ..tensor import Tensor, in_range, strides_of
 
@@ -77,7 +77,7 @@ op("_reshape_alias(Tensor(a) self, int[] size, int[] stride) -> Tensor(a)",
    view(strided, method=False, function=False, node="ReshapeAliasBackward0"),
    self=lambda g, self_shape: g.reshape(self_shape))  # fmt: skip
 op("_unsafe_view(Tensor self, int[] size) -> Tensor",
-   plain(viewed, method=False, function=False, node="UnsafeViewBackward0", jvp="linear"),
+   view(viewed, method=False, function=False, node="UnsafeViewBackward0"),
    self=lambda g, self_shape: g.reshape(self_shape))  # fmt: skip
 op("expand(Tensor(a) self, int[] size, *, bool implicit=False) -> Tensor(a)",
    view(lambda self, size, implicit: expanded(self, size), function=False),
