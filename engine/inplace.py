@@ -25,6 +25,7 @@ from .views import (
     overlaps,
     rebase,
     restrided,
+    same_elements,
 )
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def write_into(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] 
     if op.family.into is not None and type(into) is not Lazy:
         return _written(op, into, values, needs)
     sources = [values[i] for i in op.copied]
-    if not any(source is into for source in sources):  # copying onto itself moves nothing
+    if not any(same_elements(source, into) for source in sources):  # copying onto itself moves nothing
         if sources and not op.family.overlaps:
             check_no_overlap(into._array)
         check_no_partial_overlap(into, sources)

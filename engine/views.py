@@ -192,6 +192,18 @@ def check_no_partial_overlap(written: Tensor, values: list[Any]) -> None:
                 raise RuntimeError(PARTIAL_OVERLAP)
 
 
+def same_elements(a: Any, b: Tensor) -> bool:
+    """True for tensors that are the same elements of the same memory, in the same order."""
+    return a is b or (
+        isinstance(a, Tensor)
+        and type(a) is type(b)
+        and a._dtype is b._dtype
+        and a._array.shape == b._array.shape
+        and a._array.strides == b._array.strides
+        and address(a._array) == address(b._array)
+    )
+
+
 def overlaps(self: np.ndarray, other: np.ndarray) -> bool:
     """True where some memory is part of both, as PyTorch tells: by the bounds of dense tensors."""
     if not self.size or not other.size or not dense(self) or not dense(other):
