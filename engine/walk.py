@@ -47,6 +47,7 @@ class Walk:
         self.wanted: set[Any] = set()  # and those that are targets themselves
         self.sums: dict[Any, int] = {}  # how often what arrived at a leaf was added to in place
         self.ready: list[tuple[int, Any]] = []
+        self.callbacks: list[Callable[[], Any]] = []
         self.starts: set[Any] = set()
         self.only_start: Any = None  # PyTorch's convention: the hooks of a single root run even where nothing behind it is wanted
         self.counters: dict[int, tuple[list[int] | None, np.ndarray]] = {}  # of memory that several gradients may share
@@ -71,6 +72,8 @@ class Walk:
                 if not self.waiting.get(node):
                     self._push(node)
             self._drain()
+            for callback in self.callbacks:  # which may ask for more
+                callback()
         finally:
             walks.pop()
             loud(token)

@@ -28,6 +28,7 @@ TOPICS = (
     "gradchecks",
     "checkpointing",
     "mutation",
+    "reentrant",
     "control_flow",
     "indexing",
     "conversions",

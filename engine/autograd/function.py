@@ -379,6 +379,14 @@ def _written(ctx: Any, o: Tensor, nr: int, count: int, is_input: bool) -> Tensor
     return o
 
 
+class InplaceFunction(Function):
+    """A Function that was told whether it works in place."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+
 # -- forward mode --------------------------------------------------------------------------------------------------------
 def _tangents(ctx: Any, values: tuple[Any, ...], tensors: list[Tensor], outputs: tuple[Any, ...]) -> None:
     """Give the outputs the tangents that `jvp` makes of those of the arguments."""
@@ -435,4 +443,4 @@ def _leaf_of(o: Tensor | None) -> Tensor | None:
     return None if o is None else o.detach().requires_grad_()
 
 
-__all__ = ["BackwardCFunction", "Function", "FunctionCtx", "FunctionMeta", "once_differentiable"]
+__all__ = ["BackwardCFunction", "Function", "FunctionCtx", "FunctionMeta", "InplaceFunction", "once_differentiable"]

@@ -1,0 +1,129 @@
+"""Backward inside of backward, and callbacks at the end of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .declare import program
+
+
+@program
+def callbacks(B: Any, draw: Any, see: Any) -> None:
+    engine = B.autograd.Variable._execution_engine
+    order = []
+    x = draw.floats((2,), requires_grad=True)
+    again, inside = draw.flag(), draw.flag()
+
+    def last():
+        order.append("last")
+
+    def callback():
+        order.append("callback")
+        see("x.grad at the end", x.grad)
+        if again:
+            engine.queue_callback(last)
+
+    def hook(g):
+        order.append("hook")
+        engine.queue_callback(callback)
+        if inside:
+            z = (x.detach() * 2).requires_grad_()
+            z.register_hook(lambda g: engine.queue_callback(lambda: order.append("inner callback")))
+            z.exp().sum().backward()
+            order.append("inner done")
+
+    see.raises("outside", lambda: engine.queue_callback(last))
+    y = x * x
+    y.register_hook(hook)
+    y.backward(draw.floats((2,)))
+    see("order", order)
+
+
+@program
+def a_backward_in_a_function(B: Any, draw: Any, see: Any) -> None:
+    depth = draw.integer(1, 6)
+    order = []
+
+    class Nested(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, level):
+            ctx.level = level
+            ctx.save_for_backward(a)
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            order.append(ctx.level)
+            (a,) = ctx.saved_tensors
+            if ctx.level:
+                with B.enable_grad():
+                    inner = a.detach().requires_grad_()
+                    Nested.apply(inner, ctx.level - 1).backward(g)
+                return g + inner.grad, None
+            return g, None
+
+    x = draw.floats((2,), requires_grad=True)
+    Nested.apply(x, depth).backward(draw.floats((2,)))
+    see("x.grad", x.grad)
+    see("order", order)
+
+
+@program
+def an_inner_error(B: Any, draw: Any, see: Any) -> None:
+    class Fails(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            raise ValueError("in the inner backward")
+
+    def hook(g):
+        inner = g.detach().clone().requires_grad_()
+        Fails.apply(inner).backward(B.ones(2))
+
+    x = draw.floats((2,), requires_grad=True)
+    y = x * x
+    y.register_hook(hook)
+    see.raises("outer", lambda: y.backward(draw.floats((2,)), retain_graph=True))
+    see("x.grad", x.grad)
+    see("grad mode", B.is_grad_enabled())
+
+
+@program
+def deeply_inside(B: Any, draw: Any, see: Any) -> None:
+    count = []
+
+    class Deep(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.a = a.detach() - 1
+            return a.detach() - 1
+
+        @staticmethod
+        def backward(ctx, g):
+            count.append(1)
+            if ctx.a > 0:
+                with B.enable_grad():
+                    Deep.apply(ctx.a.clone().requires_grad_()).sum().backward()
+            return g
+
+    x = B.tensor(float(draw.integer(1, 30)), requires_grad=True)
+    Deep.apply(x).backward()
+    see("calls", len(count))
+    see("x.grad", x.grad)
+
+
+@program
+def old_names(B: Any, draw: Any, see: Any) -> None:
+    A = B.autograd
+    x = draw.floats((2,))
+    see("is one", [isinstance(x, A.Variable), isinstance(3, A.Variable)])
+    y = A.Variable(x, requires_grad=draw.flag())
+    see("made", y)
+    see.same("another object", x, y)
+    with A.set_multithreading_enabled(draw.flag()), A.no_grad():
+        see("grad mode", B.is_grad_enabled())
+    with A.set_grad_enabled(draw.flag()):
+        see("set", B.is_grad_enabled())
