@@ -114,8 +114,8 @@ def copied(array: np.ndarray, steps: Sequence[int] | None = None, dtype: np.dtyp
 
 
 def recast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """The values in another dtype, in the layout of `array`; unlike NumPy it keeps the step of a side of 1, too."""
-    return copied(array, dtype=dtype) if 1 in array.shape else array.astype(dtype)
+    """The values in another dtype, in the layout of `array`: unlike NumPy, a side of 1 keeps its step, and a step of 0 decides nothing."""
+    return copied(array, dtype=dtype) if 1 in array.shape or 0 in array.strides else array.astype(dtype)
 
 
 def overlaps(shape: Sequence[int], steps: Sequence[int]) -> bool:

@@ -290,7 +290,8 @@ def vector_norm_kernel(self: np.ndarray, ord: Any, dim: Any, keepdim: bool, dtyp
     to = norm_dtype(self, dtype)
     dims = axes(dim, self.ndim)
     sizes = np.abs(self.astype(to.wide, copy=False))
-    order = float(ord) if ord == 0 or any(self.shape[d] != 1 for d in dims) else 1.0  # of one element: its size, without rounding
+    single = all(self.shape[d] == 1 for d in dims) and (self.ndim or not dim)  # a number has no dimension of length 1
+    order = 1.0 if single and ord != 0 else float(ord)  # of one element: its size, without rounding
     return folded(power_mean(order), sizes, dims, keepdim).astype(to.to_real().np, copy=False)
 
 
