@@ -346,7 +346,9 @@ def _unrelated(op: Declaration) -> bool:
 
 
 def clean(text: str) -> str:
-    """An error or warning without what no user acts on: C++ frames and addresses."""
+    """An error or warning without what no user acts on: C++ frames, addresses, and the files an interpreted operation is written in."""
+    if text.startswith("The following operation failed in the TorchScript interpreter."):
+        text = text.strip().rpartition("\n")[2].partition(": ")[2]
     text = text.split("\nException raised from")[0].split("\nC++ CapturedTraceback")[0]
     text = text.split(" This could be because the operator doesn't exist for this backend")[0]  # a list of builds follows
     text = re.sub(r" \((?:Triggered|function) [^()]*(?:\([^()]*\)[^()]*)*\)$", "", text.strip())

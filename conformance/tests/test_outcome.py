@@ -133,6 +133,16 @@ def test_errors_compare_type_then_template_then_text():
     assert compare({"raises": truth_}, {"value": np.zeros(1)}).differences
 
 
+def test_an_error_inside_an_interpreted_operation_is_what_the_operation_says():
+    with torch.autograd.forward_ad.dual_level():
+        g = torch.autograd.forward_ad.make_dual(torch.tensor(1.0), torch.tensor(1.0))
+        with pytest.raises(RuntimeError, match="TorchScript") as error:
+            torch.ops.aten.nll_loss_backward(g, torch.zeros(1, 0), torch.tensor([0]), None, 1, -100, torch.tensor(1.0))
+    truth_ = Raised.of(error.value)
+    assert truth_ == Raised("RuntimeError", "index 0 is out of bounds for dimension 1 with size 0")
+    assert errors(Raised("RuntimeError", "index 0 is out of bounds for dimension 0 with size 0"), truth_)
+
+
 def bad_kernel(exact, planted):
     """`planted` in float32 against PyTorch's float32 `exact`, over values where naive formulas lose digits."""
     rng = np.random.default_rng(3)
