@@ -12,7 +12,8 @@ import numpy as np
 from . import dtypes, modes
 from .graph import Node, Saved, edge_of, end_of, fit
 from .registry import F
-from .tensor import Tensor, rare, wrap
+from .strided import new, overlaps
+from .tensor import Tensor, rare, strides_of, wrap
 from .views import replayed
 from .walk import Walk
 
@@ -77,8 +78,18 @@ def give(t: Tensor, tangent: Tensor) -> None:
 
 
 def _set(t: Tensor, tangent: Tensor) -> None:
-    rare(t).tangent = tangent
+    rare(t).tangent = _arranged(tangent, t._array)
     _levels[-1].duals.append(weakref.ref(t))
+
+
+def _arranged(tangent: Tensor, primal: np.ndarray) -> Tensor:
+    """The tangent in the layout of what it is of, as PyTorch keeps it: what is a view of one is a view of the other."""
+    shape, steps = primal.shape, strides_of(primal)
+    if type(tangent) is not Tensor or not primal.size or tangent._array.shape != shape:
+        return tangent
+    if all(n == 1 or a == b for n, a, b in zip(shape, steps, strides_of(tangent._array), strict=True)) or overlaps(shape, steps):
+        return tangent
+    return F.copy_(wrap(new(shape, steps, tangent._array.dtype), tangent._dtype), tangent)
 
 
 def tangents(op: Any, values: list[Any]) -> bool:
