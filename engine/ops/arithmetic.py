@@ -220,9 +220,9 @@ def check_mode(self: Any, other: Any, rounding_mode: str | None) -> None:
         raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
 
 
-def quotient_of(self: Any, other: Any) -> Any:
-    """The derivative of `self / other` by `other`, conjugated."""
-    return -((self / other) / other).conj()
+def to_divisor(g: Any, self: Any, other: Any) -> Any:
+    """The gradient of `self / other` with respect to `other`."""
+    return -g * ((self / other) / other).conj()
 
 
 def divided_along(self: Any, other: Any, rounding_mode: str | None, s: Any, o: Any, result: Any) -> Any:
@@ -260,11 +260,11 @@ op("div.Tensor(Tensor self, Tensor other) -> Tensor",
    binary(np.divide, floating, operator="truediv", wide_numbers=True,
           jvp=along(lambda self, other, s, o, result: over(minus(s, by(o, lambda: result)), other))),
    self=lambda g, other: g / other.conj(),
-   other=lambda g, self, other: g * quotient_of(self, other))  # fmt: skip
+   other=lambda g, self, other: to_divisor(g, self, other))  # fmt: skip
 op("div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor",
    binary(divided, wide_numbers=True, node="DivBackward2", first=check_mode, jvp=along(divided_along)),
    self=lambda g, other, rounding_mode: g / other.conj() if rounding_mode is None else F.zeros_like(g),
-   other=lambda g, self, other, rounding_mode: g * quotient_of(self, other) if rounding_mode is None else F.zeros_like(g))  # fmt: skip
+   other=lambda g, self, other, rounding_mode: to_divisor(g, self, other) if rounding_mode is None else F.zeros_like(g))  # fmt: skip
 op("floor_divide(Tensor self, Tensor other) -> Tensor",
    binary(whole, FLOORED, operator="floordiv", wide_numbers=True, underived=True, jvp=None),
    {"self, other": no_derivative})  # fmt: skip
