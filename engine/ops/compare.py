@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import dtypes
-from ..op import F, Family, alias, composite, op, pointwise, write
+from ..once import warn_once
+from ..op import F, Family, Op, alias, composite, op, pointwise, write
 from ..promotion import common, only
 from ..tensor import Tensor, method
 from .arithmetic import along, binary, minus, not_implemented, plus
+from .convert import DISCARDS
 
 
 # -- the larger and the smaller of two --------------------------------------------------------------------------------------
@@ -91,17 +93,43 @@ def flat(g: Any) -> Any:
     return F.zeros_like(g)
 
 
+def warn_of_parts(target: Any, operands: Sequence[Any]) -> None:
+    """Warns where the truths are to be numbers of a real tensor: PyTorch casts them from the dtype of the operands."""
+    if isinstance(target, Tensor) and target.dtype.category in (1, 2) and target.numel() and common(operands).is_complex:
+        warn_once(DISCARDS)
+
+
+def truths_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """The truths of two operands for `out=`."""
+    _, [result] = op.compute(values)
+    if result.size:
+        warn_of_parts(outs[0], values)
+    return [result]
+
+
+def warn_in_place(self: Any, other: Any) -> None:
+    warn_of_parts(self, [self, other])
+
+
+def common_in_place(operands: Sequence[Any]) -> dtypes.dtype:
+    """The common dtype; warns where the first operand loses imaginary parts to it."""
+    warn_of_parts(operands[0], operands)
+    return common(operands)
+
+
 def comparison(name: str, kernel: Callable[..., Any], synonym: str) -> None:
     """Declare a comparison, its operator, its in-place form and its second name."""
     both = ("self", "other")
-    op(f"{name}.Scalar(Tensor self, Scalar other) -> Tensor", pointwise(kernel, promotes=both, inplace=False))
-    op(f"{name}.Tensor(Tensor self, Tensor other) -> Tensor", pointwise(kernel, inplace=False, operator=name))
+    promote = common_in_place if isinstance(kernel, np.ufunc) else common  # the others refuse complex numbers
+    op(f"{name}.Scalar(Tensor self, Scalar other) -> Tensor", pointwise(kernel, promotes=both, inplace=False, out=truths_into))
+    op(f"{name}.Tensor(Tensor self, Tensor other) -> Tensor", pointwise(kernel, inplace=False, operator=name, out=truths_into))
     op(
         f"{name}_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)",
-        write(kernel, promote=common, promotes=both, function=False),
+        write(kernel, promote=promote, promotes=both, function=False),
         self=flat,
     )
-    op(f"{name}_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)", write(kernel, promote=common, promotes=both, function=False),
+    op(f"{name}_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)",
+       write(kernel, promote=promote, promotes=both, function=False),
        self=flat, other=flat)  # fmt: skip
     if synonym:
         alias(synonym, name)
@@ -122,9 +150,9 @@ def truths(ufunc: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *operands: ufunc(*(o.astype(bool) for o in operands))
 
 
-op("logical_and(Tensor self, Tensor other) -> Tensor", binary(truths(np.logical_and)))
-op("logical_or(Tensor self, Tensor other) -> Tensor", binary(truths(np.logical_or)))
-op("logical_xor(Tensor self, Tensor other) -> Tensor", binary(truths(np.logical_xor)))
+op("logical_and(Tensor self, Tensor other) -> Tensor", binary(truths(np.logical_and), out=truths_into, inplace=warn_in_place))
+op("logical_or(Tensor self, Tensor other) -> Tensor", binary(truths(np.logical_or), out=truths_into, inplace=warn_in_place))
+op("logical_xor(Tensor self, Tensor other) -> Tensor", binary(truths(np.logical_xor), out=truths_into, inplace=warn_in_place))
 op("logical_not(Tensor self) -> Tensor", binary(truths(np.logical_not), None))
 
 
