@@ -189,7 +189,8 @@ def _slice(self: Tensor, dim: int, part: slice, always: bool) -> Tensor:
     if not self._array.ndim:
         raise IndexError("slice() cannot be applied to a 0-dim tensor.")
     start, end = start or 0, sys.maxsize if end is None else end
-    if not always and start == 0 and step == 1 and end >= self._array.shape[dim]:
+    length = self._array.shape[dim] if dim < self._array.ndim else sys.maxsize  # after several Ellipsis there may be no such dimension
+    if not always and start == 0 and step == 1 and end >= length:
         return self
     return OPS["slice.Tensor"].run([self, dim, start, end, step])
 

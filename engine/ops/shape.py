@@ -12,7 +12,7 @@ from ..graph import type_name
 from ..once import warn_once
 from ..op import F, composite, op, view
 from ..strided import inferred, numel, strided, viewed_strides
-from ..tensor import Tensor, in_range, strides_of
+from ..tensor import Tensor, in_range, readonly, strides_of
 
 Shape = Sequence[int]
 
@@ -376,4 +376,4 @@ def matrix_H(self: Tensor) -> Tensor:
 
 
 for _name, _body in {"T": numpy_T, "mT": mT, "mH": mH, "H": matrix_H}.items():
-    setattr(Tensor, _name, property(_body))
+    setattr(Tensor, _name, readonly(_body, _name))
