@@ -121,3 +121,12 @@ def test_an_output_without_gradient_is_no_zero():
     x = engine.tensor([1.0, math.inf], requires_grad=True)
     engine.var_mean(x)[1].backward()
     assert x.grad.tolist() == [0.5, 0.5]
+
+
+def test_inference_mode_makes_no_inference_tensor_of_normal_memory():
+    x = engine.ones(4, requires_grad=True)
+    with engine.inference_mode():
+        parts = engine.unsafe_split(x, 2)
+        made = x * 2
+    assert not parts[0].is_inference()
+    assert made.is_inference()
