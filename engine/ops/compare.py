@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -210,7 +211,17 @@ def infinite(name: str, sign: int) -> Family:
 
 op("isnan(Tensor self) -> Tensor", pointwise(np.isnan, inplace=False, out=False))
 op("isinf(Tensor self) -> Tensor", pointwise(np.isinf, inplace=False, out=False))
-op("isfinite(Tensor self) -> Tensor", pointwise(np.isfinite, inplace=False, out=False))
+
+
+@composite("isfinite(Tensor self) -> Tensor")
+def isfinite(self):
+    if self.dtype.category < 2:
+        return F.ones_like(self, dtype=dtypes.bool_)
+    if self.is_complex():  # in place, as PyTorch does: the result is at version 1
+        return isfinite(self.real).mul_(isfinite(self.imag))
+    return (self == self) & (F.abs(self) != math.inf)
+
+
 op("isposinf(Tensor self) -> Tensor", infinite("isposinf", 1))
 op("isneginf(Tensor self) -> Tensor", infinite("isneginf", -1))
 
@@ -226,22 +237,18 @@ def check_close(self: Any, other: Any, rtol: float, atol: float, equal_nan: bool
             raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value:g}")
 
 
-def close(self: np.ndarray, other: np.ndarray, rtol: float, atol: float, equal_nan: bool) -> np.ndarray:
-    """Where `self` is within `atol + rtol * |other|` of `other`; infinities only where they are equal."""
-    same = self == other
-    if equal_nan:
-        same = same | ((self != self) & (other != other))
+@composite("isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor")
+def isclose(self, other, rtol, atol, equal_nan):
+    check_close(self, other, rtol, atol, equal_nan)
+    close = F.eq(self, other)
+    if equal_nan and self.dtype.category > 1:
+        close |= F.isnan(self) & F.isnan(other)
     if rtol == 0 and atol == 0:
-        return same
-    default = dtypes.get_default_dtype().np
-    near = other.astype(default) if other.dtype.kind in "biu" else other
-    number = near.dtype.type
-    distance = np.abs((self.astype(default) if self.dtype.kind == "b" else self) - near)
-    return same | (np.isfinite(distance) & (distance <= number(atol).real + np.abs(number(rtol) * near)))
-
-
-op("isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor",
-   pointwise(close, None, inplace=False, out=False, first=check_close))  # fmt: skip
+        return close
+    near = other if other.dtype.category > 1 else F.to(other, dtypes.get_default_dtype())
+    distance = F.abs((F.to(self, near.dtype) if self.dtype is dtypes.bool_ else self) - near)
+    close |= isfinite(distance) & (distance <= atol + F.abs(rtol * near))
+    return close
 
 
 @composite("allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool")
