@@ -390,14 +390,14 @@ op("logaddexp(Tensor self, Tensor other) -> Tensor",
    other=lambda g, self, other: as_it_is(g / (1 + F.exp(self - other)).conj(), is_complex(other)))  # fmt: skip
 op("xlogy.Tensor(Tensor self, Tensor other) -> Tensor",
    pointwise(times_log, XLOGY, jvp=along(times_log_along)),
-   self=lambda g, self, other: F.where((self == 0) & (other <= 0), 0.0, F.xlogy(g, other)),
+   self=lambda g, self, other: F.masked_fill(F.xlogy(g, other), (self == 0) & (other <= 0), 0),
    other=lambda g, self, other: g * self / other)  # fmt: skip
 op("xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor",
    pointwise(times_log, XLOGY, promotes=("self", "other"), method=False, inplace=False),
    other=lambda g, self, other: g * self / other)  # fmt: skip
 op("xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor",
    pointwise(times_log, XLOGY, promotes=("self", "other")),
-   self=lambda g, self, other: F.xlogy(g, other) if other > 0 else F.where(self == 0, 0.0, F.xlogy(g, other)))  # fmt: skip
+   self=lambda g, self, other: F.xlogy(g, other) if other > 0 else F.masked_fill(F.xlogy(g, other), F.eq(self, 0), 0))  # fmt: skip
 
 for _new, _old in {
     "negative": "neg", "subtract": "sub", "multiply": "mul", "divide": "div", "absolute": "abs", "absolute_": "abs_", "arctan2": "atan2",
