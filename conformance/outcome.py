@@ -230,7 +230,9 @@ def _either(left: np.ndarray, right: np.ndarray, label: str, reference: Referenc
     if not isinstance(other, np.ndarray) or _parts(other).shape != right.shape:
         return False
     rest = ~_identical(left, right)
-    return _within(left[rest], _parts(other)[rest], ulp)
+    with np.errstate(all="ignore"):
+        parts = _parts(other).astype(left.dtype)  # `left` may have been narrowed
+    return _within(left[rest], parts[rest], ulp)
 
 
 def _parts(a: np.ndarray) -> np.ndarray:

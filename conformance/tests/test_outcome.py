@@ -215,7 +215,8 @@ def test_results_cast_from_a_less_precise_dtype_are_compared_in_it():
     cast = theirs.astype(np.float64)
 
     def differs(mine, right=cast, narrowest="float32"):
-        reference = Reference(lambda: {"value": exact}, lambda unit: [{"value": exact * (1 + unit)}], narrowest=narrowest)
+        moved = {"exact": lambda: {"value": exact}, "moved": lambda unit: [{"value": exact * (1 + unit)}]}
+        reference = Reference(**moved, strided=lambda: {"value": right}, narrowest=narrowest)
         return bool(compare({"value": mine}, {"value": right}, reference).differences)
 
     near = np.nextafter(theirs, np.float32(9))
