@@ -264,7 +264,7 @@ def _spread(tangent: Tensor | None, out: Tensor, of_reals: bool = False) -> Tens
 
 
 def _same_layout(a: Tensor, b: Tensor) -> bool:
-    return a.shape == b.shape and all(n == 1 or s == t for n, s, t in zip(a.shape, a.stride(), b.stride(), strict=True))
+    return a._view is None and a.shape == b.shape and all(n == 1 or s == t for n, s, t in zip(a.shape, a.stride(), b.stride(), strict=True))
 
 
 def _node(op: Any, values: list[Any], outs: list[Tensor]) -> Any:
