@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("patterns", nargs="*", metavar="CELL", help=_CELLS)
-    run.add_argument("--examples", type=_positive, help="cases drawn for each cell (gate: 12, nightly: 2000)")
+    run.add_argument("--examples", type=_positive, help="cases drawn for each cell (gate: 60, nightly: 2000)")
     run.add_argument("--jobs", type=_natural, help="worker processes (all cores); 0 runs in this process, for a debugger")
     run.add_argument("--seed", type=_natural, help="where the random cases start (gate: 0, nightly: random)")
     run.add_argument("--subject", default="engine", help="engine, torch, or an importable module with PyTorch's names")

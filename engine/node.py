@@ -115,7 +115,7 @@ class OpNode(Node):
 
     def _uneven(self, g: np.ndarray) -> bool:
         """True where what the rules read differs in dtype or order of dimensions: only Tensors promote and lay out as PyTorch does."""
-        read = [v.array if type(v) is Saved else v._array for v in self.saved[::2] if isinstance(v, Saved | Tensor)]
+        read = [v.array if isinstance(v, Saved) else v._array for v in self.saved[::2] if isinstance(v, Saved | Tensor)]
         if any(a.dtype != g.dtype and a.dtype.kind != "b" for a in read):
             return True
         return any(a.strides != g.strides for a in read) and not all(in_order(a) for a in (g, *read))

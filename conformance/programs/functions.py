@@ -111,9 +111,13 @@ def missing_and_doubled_methods(B: Any, draw: Any, see: Any) -> None:
 
     x = draw.floats((2,), requires_grad=True)
     seed = draw.floats((2,))
-    see.raises("no forward", lambda: type("F", (F,), {}).apply(x))
-    see.raises("no backward", lambda: type("F", (F,), {"forward": staticmethod(keep)}).apply(x).backward(seed))
-    both = type("F", (F,), {name: staticmethod(one) for name, one in {"forward": keep, "backward": same, "vjp": same}.items()})
+
+    def function(**methods: Any) -> Any:
+        return type("F", (F,), {name: staticmethod(method) for name, method in methods.items()})
+
+    see.raises("no forward", lambda: function().apply(x))
+    see.raises("no backward", lambda: function(forward=keep).apply(x).backward(seed))
+    both = function(forward=keep, backward=same, vjp=same)
     see.raises("both", lambda: both.apply(x).backward(seed))
     made = see.warns("instantiated", lambda: both())
     see.raises("called", lambda: made(x))

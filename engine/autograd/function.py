@@ -85,6 +85,7 @@ class BackwardCFunction(Node, FunctionCtx):
     def __init__(self) -> None:
         self.edges, self.saved, self.fits, self.extras, self.seq = (), (), (), None, 0
         self._given: tuple[bool, ...] = ()  # which arguments are tensors
+        self._shapes: Any = ()  # shape, dtype and differentiability of each output that is a tensor
 
     @property
     def saved_tensors(self) -> tuple[Tensor | None, ...]:
@@ -136,7 +137,7 @@ class BackwardCFunction(Node, FunctionCtx):
                 raise RuntimeError(kept.INFERENCE_SAVED)
             value = packed(t, t._nr if made and t is not None else None)
             if made and value is t:
-                value = Saved(t)  # type: ignore[arg-type]
+                value = Saved(t)
             held += (value, kept.version_of(value))
         self.saved = tuple(held)
         self.to_save = self.dirty_tensors = self.non_differentiable = ()

@@ -215,7 +215,7 @@ def _compare_forward(check: Check, outputs: tuple[Any, ...]) -> None:
 def _check_no_gradient(check: Check) -> None:
     for row in _numerical(check, np.asarray):
         for matrix in row:
-            if bool((matrix != 0).any()):
+            if F.any(matrix != 0):
                 raise GradcheckError("Numerical gradient for function expected to be zero")
 
 

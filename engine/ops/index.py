@@ -176,7 +176,7 @@ def _operand_steps(self: np.ndarray, wide: list[np.ndarray | None], shape: tuple
     source = (*rest[:start], *(0,) * len(sides), *rest[start:])
     padded = (*(1,) * start, *sides, *(1,) * (len(shape) - start - len(sides)))
     spread_over = [viewed_strides(sides, strides_of(i), padded) for i in wide if i is not None]
-    return [source, *(tuple(0 if n == 1 != m else s for n, m, s in zip(padded, shape, steps, strict=True)) for steps in spread_over)]
+    return [source, *(tuple(0 if n == 1 != m else s for n, m, s in zip(padded, shape, steps or (), strict=True)) for steps in spread_over)]
 
 
 def index_put_kernel(self: np.ndarray, indices: Indices, values: np.ndarray, accumulate: bool, unsafe: bool = False) -> np.ndarray:
