@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SIN = "self=lambda g, self: g * F.cos(self).conj())"
-TANH = "self=lambda g, result: g * (1 - result * result).conj())"
+TAN = "self=lambda g, result: g * (1 + result * result).conj())"
 NO_GRAD = """        self.previous = is_grad_enabled()
         set_bit(GRAD, False)
 """
@@ -18,9 +18,9 @@ MISTAKES = {
     "a formula without its conjugate": ("ops/trigonometric.py", SIN, SIN.replace(".conj()", ""), ["sin::gradient"]),
     "a saved operand where PyTorch saves the result": (
         "ops/trigonometric.py",
-        TANH,
-        "self=lambda g, self: g * (1 - F.tanh(self) * F.tanh(self)).conj())",
-        ["tanh::stale_saved_value"],
+        TAN,
+        "self=lambda g, self: g * (1 + F.tan(self) * F.tan(self)).conj())",
+        ["tan::stale_saved_value"],
     ),
     "requires_grad lost behind the first argument": (
         "**/*.py",

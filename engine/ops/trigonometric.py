@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
-from ..op import F, op, pointwise
+from ..op import F, op, pointwise, write
 from ..promotion import floating
+from .arithmetic import is_complex
 
 op("sin(Tensor self) -> Tensor", pointwise(np.sin, floating), self=lambda g, self: g * F.cos(self).conj())
 op("cos(Tensor self) -> Tensor", pointwise(np.cos, floating), self=lambda g, self: g * -F.sin(self).conj())
@@ -17,6 +21,33 @@ op("atan(Tensor self) -> Tensor", pointwise(np.arctan, floating), self=lambda g,
 op("sinh(Tensor self) -> Tensor", pointwise(np.sinh, floating), self=lambda g, self: g * F.cosh(self).conj())
 op("cosh(Tensor self) -> Tensor", pointwise(np.cosh, floating), self=lambda g, self: g * F.sinh(self).conj())
 op("tanh(Tensor self) -> Tensor", pointwise(np.tanh, floating), self=lambda g, result: F.tanh_backward(g, result))
-op("asinh(Tensor self) -> Tensor", pointwise(np.arcsinh, floating), self=lambda g, self: g * F.rsqrt(self * self + 1).conj())
-op("acosh(Tensor self) -> Tensor", pointwise(np.arccosh, floating), self=lambda g, self: g * F.rsqrt(self * self - 1).conj())
-op("atanh(Tensor self) -> Tensor", pointwise(np.arctanh, floating), self=lambda g, self: g / (1 - self * self).conj())
+
+
+def slope_of_acosh(self: Any) -> Any:
+    """For complex numbers a product of two roots: the root of the product lies on another branch where the real part is negative."""
+    return F.rsqrt(self + 1) * F.rsqrt(self - 1) if is_complex(self) else F.rsqrt(self * self - 1)
+
+
+AREAS = {  # each with its slope
+    "asinh": (np.arcsinh, lambda g, self: g * F.rsqrt(self * self + 1).conj()),
+    "acosh": (np.arccosh, lambda g, self: g * slope_of_acosh(self).conj()),
+    "atanh": (np.arctanh, lambda g, self: g / (1 - self * self).conj()),
+}
+
+
+def in_place(name: str) -> Callable[[Any], Any]:
+    """The rule of an in-place form that PyTorch records and cannot differentiate."""
+
+    def refuse(g: Any) -> Any:
+        raise NotImplementedError(f"the derivative for 'inplace version of {name}' is not implemented.")
+
+    return refuse
+
+
+for _name, (_kernel, _rule) in AREAS.items():
+    op(f"{_name}(Tensor self) -> Tensor", pointwise(_kernel, floating, inplace=False), self=_rule)
+    op(
+        f"{_name}_(Tensor(a!) self) -> Tensor(a!)",
+        write(_kernel, promote=floating, node=f"{_name.title()}Backward1"),
+        self=in_place(_name),
+    )
