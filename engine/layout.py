@@ -61,6 +61,8 @@ def pointwise_strides(shape: tuple[int, ...], operands: tuple[tuple[tuple[int, .
     if all(same == shape for same, _ in operands):
         if all(_is_row_major(same, steps) for same, steps in operands):
             return row_major(shape)
+        if len(shape) == 4 and all(_follows(same, steps, channels_last(same)) for same, steps in operands):
+            return channels_last(shape)
         steps = operands[0][1]
         if is_dense(shape, steps) and all(other == steps for _, other in operands):
             return steps
@@ -118,7 +120,12 @@ def _spread(shape: Sequence[int], own: Sequence[int], steps: Sequence[int]) -> l
 
 
 def _is_row_major(shape: Sequence[int], steps: Sequence[int]) -> bool:
-    return 0 in shape or all(n == 1 or a == b for n, a, b in zip(shape, steps, row_major(shape), strict=True))
+    return 0 in shape or _follows(shape, steps, row_major(shape))
+
+
+def _follows(shape: Sequence[int], steps: Sequence[int], expected: Sequence[int]) -> bool:
+    """True where the steps are those expected; that of a side of 1 may be any."""
+    return all(n == 1 or a == b for n, a, b in zip(shape, steps, expected, strict=True))
 
 
 def laid_out(array: np.ndarray, steps: Sequence[int]) -> np.ndarray:

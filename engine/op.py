@@ -19,7 +19,7 @@ from .node import OpNode, new_node
 from .operands import array_of, check_broadcast, number_of, refuse_gradient, requires, settle, unwrapped, wrapped
 from .registry import OPS, OVERLOADS, F
 from .silence import loud, quiet
-from .strided import laid_out
+from .strided import as_cast, laid_out
 from .tensor import Tensor, wrap
 from .views import make_view, node_of, share, view_creation
 
@@ -97,7 +97,10 @@ class Op(Declaration):
         operands = self.iterated(arrays) if self.family.plan == "pointwise" else ()
         token = quiet()
         try:
-            dtype = self.promote(values, arrays) if self.family.promote is not None else None
+            dtype = None
+            if self.family.promote is not None:
+                dtype = self.promote(values, arrays)
+                operands = [as_cast(o, dtype.np) if i in self.promoted else o for i, o in enumerate(operands)]
             result = self.kernel(*arrays)
             low = dtype if dtype is not None and dtype.low else None
             if isinstance(result, tuple | list):

@@ -81,7 +81,7 @@ COMPUTE = """
         return slow({names})
     if type(r) is not ndarray:
         r = asarray(r)
-    elif r.strides != x.strides{other}:
+    elif r.strides != x.strides{other} or r.ndim == 4:  # PyTorch lays four dimensions out as channels last where they can be
         r = laid_out(r, ({arrays},))
     t = Tensor()
     t._array = r

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .layout import dense_strides, pointwise_strides, row_major
+from .layout import dense, dense_strides, pointwise_strides, row_major
 from .tensor import Beyond, address, root_of, strides_of
 
 Cast = Callable[[np.ndarray, Any], np.ndarray]
@@ -116,6 +116,13 @@ def copied(array: np.ndarray, steps: Sequence[int] | None = None, dtype: np.dtyp
 def recast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """The values in another dtype, in the layout of `array`: unlike NumPy, a side of 1 keeps its step, and a step of 0 decides nothing."""
     return copied(array, dtype=dtype) if 1 in array.shape or 0 in array.strides else array.astype(dtype)
+
+
+def as_cast(operand: Any, dtype: np.dtype) -> Any:
+    """An operand as PyTorch lays results out by: one of another dtype is copied first, which closes the gaps in its memory."""
+    if type(operand) is not np.ndarray or operand.dtype == dtype or not operand.ndim or dense(operand):
+        return operand
+    return recast(operand, dtype)
 
 
 def overlaps(shape: Sequence[int], steps: Sequence[int]) -> bool:

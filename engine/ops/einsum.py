@@ -409,6 +409,8 @@ def check_vectors(vec1: Any, vec2: Any) -> None:
 def exactly(self: Tensor, vec1: Tensor, vec2: Tensor, beta: Any, alpha: Any) -> None:
     """What the in-place form asks first. Raises RuntimeError for a matrix that is not of the product's shape."""
     check_vectors(vec1, vec2)
+    if self.dim() != 2:
+        raise RuntimeError(f"2D tensor expected, got {self.dim()}D tensor for input")
     if self.shape != (*vec1.shape, *vec2.shape):
         shapes = [str(list(t.shape)) for t in (self, vec1, vec2)]
         raise RuntimeError("size mismatch, input: {}, v1: {}, v2: {}".format(*shapes))

@@ -394,8 +394,18 @@ op("vdot(Tensor self, Tensor other) -> Tensor",
 
 ADDMM_DTYPES = (same("self and mat2 must have the same dtype, but got {0} and {2}", 0, 2),
                 same("mat1 and mat2 must have the same dtype, but got {1} and {2}", 1, 2))  # fmt: skip
+
+
+def into_its_own_shape(self: Any, mat1: Any, mat2: Any, beta: Any, alpha: Any) -> None:
+    """What `addmm_` looks at after its operands. Raises RuntimeError where the target would be broadcast."""
+    shape = [mat1.shape[0], mat2.shape[1]]
+    if list(self.shape) != shape:
+        raise RuntimeError(f"Bad in-place call: input tensor size {list(self.shape)} and output tensor size {shape} should match")
+
+
 op("addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-   product(addmm_kernel, checked(*ADDMM_DTYPES, check_addmm), inplace=True, inplace_function=False, jvp=of_sum(lambda a, b: F.mm(a, b))),
+   product(addmm_kernel, checked(*ADDMM_DTYPES, check_addmm), inplace=into_its_own_shape, inplace_function=False,
+           jvp=of_sum(lambda a, b: F.mm(a, b))),
    self=lambda g, beta: scaled(g, beta),
    mat1=lambda g, mat2, mat1_geometry, alpha: left(g, mat2, mat1_geometry, alpha),
    mat2=lambda g, mat1, mat2_geometry, alpha: right(g, mat1, mat2_geometry, alpha))  # fmt: skip

@@ -202,8 +202,18 @@ def clamping(operands: Sequence[Any]) -> dtype:
 
 def bounded(self: np.ndarray, min: np.ndarray | None, max: np.ndarray | None) -> np.ndarray:
     """`self` within the bounds; the upper one is stronger, and NaN passes."""
-    result = self if min is None else np.maximum(self, min)
-    return result if max is None else np.minimum(result, max)
+    result = self if min is None else raised(self, min)
+    return result if max is None else lowered(result, max)
+
+
+def raised(self: np.ndarray, min: np.ndarray) -> np.ndarray:
+    """At least `min`; of two zeros `self`'s stays, which NumPy does for its second operand."""
+    return np.maximum(min, self)
+
+
+def lowered(self: np.ndarray, max: np.ndarray) -> np.ndarray:
+    """At most `max`; of two zeros `self`'s stays."""
+    return np.minimum(max, self)
 
 
 def bounded_by_numbers(self: np.ndarray, min: np.ndarray | None, max: np.ndarray | None) -> np.ndarray:
@@ -226,6 +236,32 @@ def bounded_by_tensors(self: np.ndarray, min: np.ndarray | None, max: np.ndarray
     if self.dtype.kind == "c" or (both and self.dtype.kind == "b"):
         raise not_implemented("clamp_cpu" if both else "minimum_cpu" if min is None else "maximum_cpu", self)
     return bounded(self, min, max)
+
+
+def refuse_complex(self: Any, *bounds: Any) -> None:
+    """What in-place forms look at first. Raises NotImplementedError for complex numbers."""
+    if common([self, *(b for b in bounds if b is not None)]).is_complex:
+        raise NotImplementedError(COMPLEX_BOUNDS)
+
+
+def refuse_complex_self(self: Any, min: Any, max: Any) -> None:
+    """Raises NotImplementedError for complex numbers to be bounded."""
+    if not (min is None and max is None):
+        refuse_complex(self)
+
+
+def picked(condition: Any, one: Any, other: Any) -> Any:
+    """`where` of two tangents, one of which may be missing."""
+    return F.where(condition, 0.0 if one is None else one, 0.0 if other is None else other)
+
+
+def bounded_along(self: Any, min: Any, max: Any, s: Any, lower: Any, upper: Any, result: Any) -> Any:
+    """The tangent of `clamp`; where a comparison with NaN fails, that of the bound."""
+    if max is None:
+        return picked(self > min, s, lower)
+    if min is None:
+        return picked(self < max, s, upper)
+    return picked(min > max, upper, picked(self < min, lower, picked(self > max, upper, s)))
 
 
 def at_once(mask: Any, other: Any) -> Any:
@@ -259,23 +295,25 @@ def to_bounds(g: Any, self: Any, min: Any, max: Any, needs: set[str]) -> tuple[A
 
 
 op("clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor",
-   pointwise(bounded_by_tensors, joint, promotes=("self", "min", "max")),
+   pointwise(bounded_by_tensors, joint, promotes=("self", "min", "max"), first=refuse_complex_self, jvp=along(bounded_along)),
    {"self": lambda g, self, min, max: F.where(within(self, min, max), g, 0.0), "min, max": to_bounds})  # fmt: skip
 op("clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
    pointwise(bounded_by_numbers, clamping, unary=True, promotes=("self", "min", "max"), out="exact"),
    self=lambda g, self, min, max: F.where(within(self, min, max), g, 0.0))  # fmt: skip
 op("clamp_min(Tensor self, Scalar min) -> Tensor",
-   pointwise(lambda self, min: bounded_by_numbers(self, min, None), bounding, unary=True, promotes=("self", "min"), out="exact"),
+   pointwise(lambda self, min: bounded_by_numbers(self, min, None), bounding, unary=True, promotes=("self", "min"), out="exact",
+             inplace=refuse_complex),
    self=lambda g, self, min: F.where(self >= min, g, 0.0))  # fmt: skip
 op("clamp_min.Tensor(Tensor self, Tensor min) -> Tensor",
-   pointwise(ordered("maximum", np.maximum)),
+   pointwise(ordered("maximum", raised), jvp=along(lambda self, min, s, lower, result: picked(self >= min, s, lower))),
    self=lambda g, self, min: F.where(self >= min, g, 0.0),
    min=lambda g, self, min: F.where(self < min, g, 0.0))  # fmt: skip
 op("clamp_max(Tensor self, Scalar max) -> Tensor",
-   pointwise(lambda self, max: bounded_by_numbers(self, None, max), bounding, unary=True, promotes=("self", "max"), out="exact"),
+   pointwise(lambda self, max: bounded_by_numbers(self, None, max), bounding, unary=True, promotes=("self", "max"), out="exact",
+             inplace=refuse_complex),
    self=lambda g, self, max: F.where(self <= max, g, 0.0))  # fmt: skip
 op("clamp_max.Tensor(Tensor self, Tensor max) -> Tensor",
-   pointwise(ordered("minimum", np.minimum)),
+   pointwise(ordered("minimum", lowered), jvp=along(lambda self, max, s, upper, result: picked(self <= max, s, upper))),
    self=lambda g, self, max: F.where(self <= max, g, 0.0),
    max=lambda g, self, max: F.where(self > max, g, 0.0))  # fmt: skip
 alias("clip", "clamp")
