@@ -114,8 +114,12 @@ def _cards(record: Record, states: dict[Cell, str], coverage: Coverage) -> list[
         _card("cells fail", f"{counts['fail']:,}", f"{counts['vacuous']} vacuous", "fail" if counts["fail"] else ""),
         _card("known gaps", f"{counts['gap']:,}", "each replayed from its smallest case", "gap" if counts["gap"] else ""),
         _card("comparisons", _short_number(totals["comparisons"]), f"{totals['examples']:,} examples"),
-        _card("comparisons a CPU-second", f"{rate:,.0f}", f"{totals['seconds']:.0f} CPU-s, {record.header.get('wall_seconds', 0):.0f} s"),
+        _card("comparisons a CPU-second", f"{rate:,.0f}", _cost(totals, record.header)),
     ]  # fmt: skip
+
+
+def _cost(totals: dict[str, Any], header: dict[str, Any]) -> str:
+    return f"{totals['seconds']:.0f} CPU-s, {header.get('wall_seconds', 0):.0f} s, {header.get('peak_memory', 0) / 2**30:.2f} GiB a worker"
 
 
 def _card(label: str, value: str, note: str, state: str = "") -> dict[str, Any]:

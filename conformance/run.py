@@ -198,6 +198,7 @@ def _run_cells(pool: Pool | InProcess, jobs: Iterable[Job], record: Record, fold
         for number in (signal.SIGINT, signal.SIGTERM):  # writing what there is takes a moment; a second Ctrl-C must not lose it
             signal.signal(number, signal.SIG_IGN)
     record.header["wall_seconds"] = round(time.monotonic() - start, 2)
+    record.header["peak_memory"] = pool.peak
 
 
 def _keep(record: Record, result: dict[str, Any], partial: IO[str]) -> None:
@@ -239,14 +240,22 @@ def _print(record: Record, known: Known, findings: list[gate.Finding], folder: P
     summary(counts(record, known.gaps))
     for line in gate.explain(findings):
         say(line)
-    totals = record.totals()
-    rate = totals["comparisons"] / max(totals["seconds"], 1e-9)
-    counted = f"{totals['cells']:,} cells, {totals['examples']:,} examples, {totals['comparisons']:,} comparisons"
-    took = f"{record.header['wall_seconds']:.1f} s with {record.header['jobs']} workers"
-    say(f"\n{counted} in {totals['seconds']:.1f} CPU-s ({rate:,.0f} comparisons a CPU-second), {took}")
+    for line in _effort(record):
+        say(line)
     if record.header["all_cells"]:
         say(f"power: a difference that shows in 1 of {_found(record.header['examples'])} cases of a cell is met with probability 0.95")
     say(f"page: {folder / 'index.html'}")
+
+
+def _effort(record: Record) -> list[str]:
+    """What the run compared, and what it cost."""
+    totals, header = record.totals(), record.header
+    examples, comparisons = (totals[key] / max(totals["seconds"], 1e-9) for key in ("examples", "comparisons"))
+    return [
+        f"\n{totals['cells']:,} cells, {totals['examples']:,} examples, {totals['comparisons']:,} comparisons",
+        f"{totals['seconds']:.1f} CPU-s: {examples:,.0f} examples, {comparisons:,.0f} comparisons a CPU-second",
+        f"{header['wall_seconds']:.1f} s with {header['jobs']} workers, the largest of {header['peak_memory'] / 2**30:.2f} GiB",
+    ]
 
 
 def _found(examples: int, probability: float = 0.95) -> int:

@@ -110,7 +110,12 @@ def _answer(suite: Any, message: Any) -> tuple[str, Any, int]:
         return ("bad", str(described), 0) if isinstance(described, BadInput) else ("description", described, 0)
     print(f"{message.op}::{message.property} seed={message.seed}", flush=True)  # so that a crash names its cell
     result = work(suite, message)
-    return ("result", result, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    return ("result", result, peak_memory())
+
+
+def peak_memory() -> int:
+    """The most memory this process has held, in bytes (Linux counts in KiB: getrusage(2))."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def load(suite_name: str) -> Any:
@@ -185,6 +190,7 @@ class Pool:
     def __init__(self, suite_name: str, jobs: int, limit: float = 300.0):
         self.suite_name, self.jobs, self.limit = suite_name, jobs, limit
         self.context = multiprocessing.get_context("spawn")
+        self.peak = 0  # bytes of memory the largest worker has held
         self.workers: list[Worker] = []
         self.deaths: dict[Job, int] = {}
 
@@ -255,6 +261,7 @@ class Pool:
         except (EOFError, OSError):
             yield from self._died(worker, pending)
             return
+        self.peak = max(self.peak, peak)
         if kind == "bad":  # a replacement could not import what the first workers imported
             result = broken(worker.job, "suite", result)
         worker = self._replace(worker) if peak > RECYCLE else worker
@@ -316,6 +323,10 @@ class InProcess:
         if isinstance(described, BadInput):
             raise described
         return described
+
+    @property
+    def peak(self) -> int:
+        return peak_memory()
 
     def run(self, jobs: Iterable[Job]) -> Iterator[dict[str, Any]]:
         return (work(self.suite, job) for job in jobs)
