@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from .declaration import DTYPE, GEOMETRY, NEEDS, OUTPUT, SHAPE, TENSOR, TENSORS
-from .graph import FREED, FREED_TWICE, Node, Saved, modified
+from .graph import Node, Saved, modified
 from .operands import shape_of
-from .saved import Packed, SavedTensor
+from .saved import Packed
 from .tensor import LEAF, Tensor
 from .views import node_of
 
@@ -94,47 +93,3 @@ def as_made_by(node: OpNode, t: Tensor, nr: int) -> Tensor:
     if t._dtype.differentiable:
         made._node, made._nr = node, nr
     return made
-
-
-def _wanted(node: OpNode, name: str) -> tuple[int, int, bool] | None:
-    """Where the value a rule of `node` calls `name` comes from; None where no rule asks for it."""
-    op = node.op
-    known = any(name in r.wants for r in op.rules_in_order) and not op.is_gradient(name)
-    return op.source(name) if known else None
-
-
-def saved_value(node: OpNode, name: str) -> Any:
-    """What `node` kept under `name`, None where this call had no need to.
-
-    Raises AttributeError where no rule asks for such a thing, RuntimeError once it is freed, or was written to.
-    """
-    for ending in ("_sym_sizes", "_sym_numel"):
-        if name.endswith(ending):
-            shape = saved_value(node, name.removesuffix(ending) + "_shape")
-            return shape if ending == "_sym_sizes" else math.prod(shape)
-    source = _wanted(node, name)
-    if source is None:
-        raise AttributeError(f"'{type(node).__name__}' object has no attribute '_saved_{name}'")
-    if source not in node.plan.save:
-        return None
-    if node.saved is FREED:
-        raise RuntimeError(FREED_TWICE)
-    at = 2 * node.plan.save.index(source)
-    if source[0] > OUTPUT:
-        return node.saved[at]
-    check_version(node.saved[at], node.saved[at + 1], node, reading=True)
-    return node._as_tensor(node.saved[at])
-
-
-def raw_saved_value(node: OpNode, name: str) -> Any:
-    """What `node` kept under `name`, as an object to give hooks to; a tuple of those for a list of tensors."""
-    source = _wanted(node, name)
-    if source is None or source[0] > OUTPUT:
-        raise AttributeError(f"'{type(node).__name__}' object has no attribute '_raw_saved_{name}'")
-    if source not in node.plan.save:
-        return SavedTensor(node, None, None, None)
-    kind, i, _ = source
-    at = 2 * node.plan.save.index(source)
-    if kind == TENSORS and node.saved is not FREED:
-        return tuple(SavedTensor(node, at, k, None) for k in range(len(node.saved[at])))
-    return SavedTensor(node, at, None, i if kind == OUTPUT else None)

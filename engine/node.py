@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import anomaly, forward, modes, saved
+from . import anomaly, forward, modes, reading, saved
 from .declaration import OUTPUT, TENSOR, TENSORS
 from .dtypes import OF_NUMPY
 from .graph import FREED, FREED_TWICE, Node, Saved, edge_of, fit_array, sequence
 from .graph import fit as fit_any
-from .kept import as_made_by, check_version, keep, raw_saved_value, saved_value, value_of, version_of
+from .kept import as_made_by, check_version, keep, value_of, version_of
 from .operands import array_of, as_it_is, cast_like, widened
 from .saved import Packed
 from .strided import in_order
@@ -72,11 +72,10 @@ class OpNode(Node):
 
     def __getattr__(self, name: str) -> Any:
         """`_saved_<name>`: what was kept for backward, by the name the rule asked with."""
-        if name.startswith("_raw_saved_"):
-            return raw_saved_value(self, name[11:])
-        if not name.startswith("_saved_"):
-            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-        return saved_value(self, name[7:])
+        return reading.attribute(self, name)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *reading.names(self)]
 
     def force_edges(self, values: list[Any]) -> None:
         """Give every differentiable input an edge, so that `apply` computes its gradient whoever wants it."""

@@ -20,6 +20,7 @@ TOPICS = (
     "views",
     "detach",
     "saved",
+    "saved_attributes",
     "double_backward",
     "graph",
     "functions",

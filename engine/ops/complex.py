@@ -135,7 +135,7 @@ def resolve_neg(self: Tensor) -> Tensor:
 def real(self: Tensor) -> Tensor:
     if not self.is_complex():
         return self
-    return F.select(F.view_as_real(F._conj(self) if is_conj(self) else self), -1, 0)
+    return F.select(F.view_as_real(F._conj(self) if is_conj(self) else self), self.ndim, 0)
 
 
 @composite("imag(Tensor(a) self) -> Tensor(a)", method=False)
@@ -143,7 +143,7 @@ def imag(self: Tensor) -> Tensor:
     if not self.is_complex():
         raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
     pairs = F._neg_view(F.view_as_real(F._conj(self))) if is_conj(self) else F.view_as_real(self)
-    return F.select(pairs, -1, 1)
+    return F.select(pairs, self.ndim, 1)
 
 
 @method
