@@ -93,7 +93,7 @@ def _geometry(node: OpNode, name: str) -> Any:
     """Sizes, strides or number of elements of an operand, whether its elements are kept or not."""
     for ending, of in ((SIZES, tuple), (NUMEL, math.prod)):
         if name.endswith(ending):
-            return of(_shape(node, name.removesuffix(ending)))  # type: ignore[operator]
+            return of(_shape(node, name.removesuffix(ending)))
     head, mark, side = name.rpartition(SIDE)
     if mark:
         return _shape(node, head)[int(side)]

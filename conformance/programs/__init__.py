@@ -33,6 +33,7 @@ TOPICS = (
     "control_flow",
     "indexing",
     "conversions",
+    "copying",
     "training",
     "complex_numbers",
     "forward_mode",

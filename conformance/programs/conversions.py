@@ -168,3 +168,66 @@ def comparing_and_hashing(B: Any, draw: Any, see: Any) -> None:
     see.raises("truth of several", lambda: bool(x == y))
     see("with None", [x is None, x == None])  # noqa: E711
     see.raises("with text", lambda: x < "a")
+
+
+@program
+def every_attribute_listed_exists(B: Any, draw: Any, see: Any) -> None:
+    import warnings
+
+    x = draw.floats(draw.shape(1, 2), draw.dtype("float32", "int64", "complex64"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in dir(x):
+            try:
+                getattr(x, name)
+            except Exception as error:
+                see(name, f"{type(error).__name__}: {error}")
+    see("imag is listed", "imag" in dir(x))
+
+
+@program
+def types_of_old(B: Any, draw: Any, see: Any) -> None:
+    names = ("FloatTensor", "DoubleTensor", "IntTensor", "ByteTensor", "LongTensor", "BoolTensor", "HalfTensor")
+    x = draw.floats((2,), draw.dtype("float32", "float64", "int32", "uint8", "bool", "float16", "int64"))
+    see("is one of", [name for name in names if isinstance(x, getattr(B, name))])
+    see("type", x.type())
+    for name in names:
+        see(name, x.type(getattr(B, name)))
+        see(f"{name} by its name", x.type(f"torch.{name}"))
+        see.same("the same", x.type(getattr(B, name)), x)
+        see(f"{name} made", getattr(B, name)([1, 2]))
+        see(f"{name} of a size", getattr(B, name)(0))
+    see.raises("unknown", lambda: x.type("torch.MoonTensor"))
+
+
+@program
+def a_type_that_is_the_same_keeps_the_memory(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), draw.dtype(), requires_grad=draw.flag())
+    other = draw.floats((1,), draw.dtype())
+    for name, y in (("type", x.type(other.dtype)), ("type_as", x.type_as(other)), ("to", x.to(other.dtype)), ("float", x.float())):
+        see(name, y)
+        see.same(f"{name} the same", y, x)
+        see(f"{name} same memory", y.data_ptr() == x.data_ptr())
+
+
+@program
+def gradients_keep_the_type_of_their_tensor(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), B.float64, requires_grad=True)
+    y = draw.floats((2,), B.float32, requires_grad=True)
+    z = (x.float() * y).double() * x
+    see.graph("graph", z)
+    z.backward(draw.floats((2,), B.float64))
+    see("gradients", [x.grad, y.grad])
+
+
+@program
+def numbers_that_do_not_fit(B: Any, draw: Any, see: Any) -> None:
+    value = draw.choice([float("nan"), float("inf"), -float("inf"), 1e300, -1.5, 0.0, -0.0, 2.0**63, 5e-324])
+    for dtype in (B.float64, B.float32, B.float16):
+        x = B.tensor(value, dtype=dtype) * draw.choice([1.0, -1.0])
+        see("x", x)
+        for convert in (int, float, bool, complex):
+            see.raises(f"{convert.__name__} of it", lambda x=x, convert=convert: convert(x))
+    for bits, dtype in ((64, B.int64), (32, B.int32), (16, B.int16), (8, B.int8)):
+        least = B.tensor(-(2 ** (bits - 1)), dtype=dtype)
+        see("least", [int(least), bool(least), float(least)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,8 @@ from ..op import F
 from ..parser import Parser, register
 from ..schema import parse
 from ..silence import loud, quiet
-from ..strided import dense_strides, flat_root, new, over, overlaps
-from ..tensor import LEAF, Tensor, address, alias, method, strides_of, wrap
+from ..strided import dense_strides, new
+from ..tensor import Tensor, alias, method, strides_of, wrap
 from .convert import cast, converted
 from .create import requiring
 
@@ -330,58 +329,3 @@ def __repr__(self: Tensor, *, tensor_contents: str | None = None) -> str:
 
 
 Tensor.__str__ = __repr__  # type: ignore[method-assign]
-
-NOT_A_LEAF = (
-    "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you were attempting "
-    "to deepcopy "
-    "a module, this may be because of a torch.nn.utils.weight_norm usage, see https://github.com/pytorch/pytorch/pull/103001"
-)
-
-
-@method
-def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
-    """A leaf with values, gradient and attributes of its own. Raises RuntimeError for a tensor that is none."""
-    if not self.is_leaf:
-        raise RuntimeError(NOT_A_LEAF)
-    if id(self) in memo:
-        return memo[id(self)]
-    made = _remade(type(self), _copied_buffer(self._array, memo), self._dtype, self._node is LEAF)
-    memo[id(self)] = made
-    if self._gradient is not None:
-        made._gradient = self._gradient.__deepcopy__(memo)
-    if self.__dict__:
-        made.__dict__.update(deepcopy(self.__dict__, memo))
-    return made
-
-
-def _copied_buffer(array: np.ndarray, memo: dict[int, Any]) -> np.ndarray:
-    """The same geometry over a copy of the whole buffer, one copy for all tensors that share it."""
-    root = flat_root(array)
-    key = address(root)
-    if ("buffer", key) not in memo:
-        memo["buffer", key] = root.copy()  # type: ignore[index]  # deepcopy's memo takes any key
-    start = address(array) - key if array.size else 0
-    return over(memo["buffer", key], array.shape, array.strides, start, array.dtype)  # type: ignore[index]
-
-
-def _remade(cls: type, array: np.ndarray, d: dtype, requires_grad: bool) -> Tensor:
-    """A leaf over `array`, of version 1: PyTorch makes it empty and then sets it to the memory."""
-    made = wrap(array, d)
-    made._counter = [1]
-    made.requires_grad_(requires_grad)
-    return made
-
-
-@method
-def __reduce_ex__(self: Tensor, protocol: Any) -> Any:
-    """What `copy` and `pickle` remake it from, without history: `copy.copy` shares the memory, pickling writes the values."""
-    state = self.__dict__ or None
-    return _rebuilt, (type(self), self._array, strides_of(self._array), self._dtype.name, self.requires_grad), state
-
-
-def _rebuilt(cls: type, array: np.ndarray, steps: tuple[int, ...], name: str, requires_grad: bool) -> Tensor:
-    """A leaf over `array`, put back into the strides it had where pickling straightened them."""
-    if strides_of(array) != steps and not overlaps(array.shape, steps):
-        values, array = array, new(array.shape, steps, array.dtype)
-        array[...] = values
-    return _remade(cls, array, dtypes.OF_NAME[name], requires_grad)

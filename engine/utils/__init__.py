@@ -1,5 +1,5 @@
 """What is built on autograd and belongs to no layer."""
 
-from . import checkpoint
+from . import checkpoint, hooks
 
-__all__ = ["checkpoint"]
+__all__ = ["checkpoint", "hooks"]

@@ -1,0 +1,210 @@
+"""Copies of tensors, shallow and deep, pickled and saved: what they share, what they keep, and what cannot be copied."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .declare import program
+
+
+@program
+def pickled_with_every_protocol(B: Any, draw: Any, see: Any) -> None:
+    import pickle
+
+    dtype = draw.dtype("float32", "float64", "float16", "bfloat16", "complex64", "int64", "bool", "uint8")
+    x = draw.floats(draw.shape(empty=True)).to(dtype)
+    if draw.flag() and (dtype.is_floating_point or dtype.is_complex):
+        x.requires_grad_()
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        y = pickle.loads(pickle.dumps(x, protocol))
+        see(f"protocol {protocol}", y)
+        see("layout", [y.stride(), y.storage_offset()])
+
+
+@program
+def pickles_of_layouts(B: Any, draw: Any, see: Any) -> None:
+    import pickle
+
+    x = draw.floats((2, 3))
+    make = draw.choice([lambda: x.t(), lambda: x[1:], lambda: x[:, 1], lambda: x[:1].expand(2, 3), lambda: x[0, ::2]])
+    y = pickle.loads(pickle.dumps(make()))
+    see("y", y)
+    see("layout", [y.stride(), y.storage_offset(), y._is_view()])
+    y = pickle.loads(pickle.dumps(x * 2))
+    see("a result", y)
+
+
+@program
+def pickles_of_results(B: Any, draw: Any, see: Any) -> None:
+    import pickle
+
+    x = draw.floats((2,), requires_grad=True)
+    see.raises("a result", lambda: pickle.loads(pickle.dumps(x * 2)))
+    see.raises("its value", lambda: pickle.loads(pickle.dumps((x * 2).detach())))
+    x.register_hook(lambda g: g)
+    see.raises("with a hook", lambda: see.warns("warnings", lambda: pickle.loads(pickle.dumps(x))))
+    y = draw.floats((2,), requires_grad=True)
+    (y * 2).backward(draw.floats((2,)))
+    see("a gradient is left behind", pickle.loads(pickle.dumps(y)).grad)
+
+
+@program
+def pickles_that_share_memory(B: Any, draw: Any, see: Any) -> None:
+    import pickle
+
+    x = draw.floats((2, 2))
+    a, b, c = pickle.loads(pickle.dumps([x, x[0], x]))
+    see.same("the same tensor", a, c)
+    a.mul_(draw.number())
+    see("the row follows", b)
+    see("versions", [a._version, b._version])
+
+
+@program
+def attributes_go_along(B: Any, draw: Any, see: Any) -> None:
+    import copy
+    import pickle
+
+    x = draw.floats((2,), requires_grad=draw.flag())
+    x.note = {"rate": draw.number()}
+    for name, made in (("pickled", pickle.loads(pickle.dumps(x))), ("deep", copy.deepcopy(x)), ("shallow", copy.copy(x))):
+        see(name, made.note)
+        see.same(f"{name} shares it", made.note, x.note)
+    see.raises("of a detached one", lambda: x.detach().note)
+    see.raises("of a view", lambda: x.view(-1).note)
+
+
+@program
+def deep_copies(B: Any, draw: Any, see: Any) -> None:
+    import copy
+
+    x = draw.floats((2, 2), requires_grad=True)
+    (x * 2).backward(draw.floats((2, 2)))
+    pair = copy.deepcopy([x, x, x.detach()])
+    see.same("once", pair[0], pair[1])
+    see("copies", pair)
+    see("gradient", pair[0].grad)
+    see.same("a gradient of its own", pair[0].grad, x.grad)
+    with B.no_grad():
+        pair[0].add_(1)
+    see("the detached one shares its memory", pair[2])
+    see("x", x)
+    see.raises("of a result", lambda: copy.deepcopy(x * 2))
+    see.raises("of a view of a leaf", lambda: copy.deepcopy(x[0]))
+    see.raises("of a value", lambda: copy.deepcopy((x * 2).detach()))
+    see("layout", [copy.deepcopy(x.detach().t()).stride(), copy.deepcopy(x.detach()[:, 1]).stride()])
+
+
+@program
+def deep_copies_of_parameters(B: Any, draw: Any, see: Any) -> None:
+    import copy
+    import pickle
+
+    p = B.nn.Parameter(draw.floats((2,)), requires_grad=not draw.flag())
+    q = copy.deepcopy(p)
+    see("deep", q)
+    see("types", [type(q).__name__, type(pickle.loads(pickle.dumps(p))).__name__, type(copy.copy(p)).__name__])
+    r = pickle.loads(pickle.dumps(p))
+    see("pickled", r)
+    q.data.mul_(2)
+    see("p", p)
+
+
+@program
+def shallow_copies(B: Any, draw: Any, see: Any) -> None:
+    import copy
+
+    x = draw.floats((2,), requires_grad=draw.flag())
+    y = copy.copy(x)
+    see("copy", y)
+    y.data.mul_(draw.number())
+    see("x", x)
+    see.raises("of a result", lambda: copy.copy(x * 2))
+    see.raises("of a view", lambda: copy.copy(x[:1]))
+
+
+@program
+def copies_of_modules(B: Any, draw: Any, see: Any) -> None:
+    import copy
+    import pickle
+
+    layer = B.nn.Linear(2, 2)
+    with B.no_grad():
+        layer.weight.copy_(draw.floats((2, 2)))
+        layer.bias.copy_(draw.floats((2,)))
+    x = draw.floats((1, 2))
+    layer(x).sum().backward()
+    for name, made in (("deep", copy.deepcopy(layer)), ("pickled", pickle.loads(pickle.dumps(layer)))):
+        see(name, made(x))
+        see(f"{name} weight", made.weight)
+        see(f"{name} grad", made.weight.grad)
+        made(x).sum().backward()
+        see(f"{name} grad after", made.weight.grad)
+    see("the first is left alone", layer.weight.grad)
+
+
+@program
+def saved_and_loaded(B: Any, draw: Any, see: Any) -> None:
+    import io
+
+    x = draw.floats(draw.shape(), draw.dtype("float32", "float64", "bfloat16", "complex64", "int64", "bool"))
+    if x.is_floating_point():
+        x.requires_grad_(draw.flag())
+    what = draw.choice([lambda: x, lambda: {"x": x, "rate": 0.5, "name": "text"}, lambda: [x, (x, None, True)]])()
+    buffer = io.BytesIO()
+    B.save(what, buffer)
+    buffer.seek(0)
+    see("loaded", B.load(buffer))
+    buffer.seek(0)
+    see("of anything", B.load(buffer, weights_only=False))
+
+
+@program
+def saved_and_loaded_share_memory(B: Any, draw: Any, see: Any) -> None:
+    import io
+
+    x = draw.floats((2, 2))
+    buffer = io.BytesIO()
+    B.save([x, x[1], x.t()], buffer)
+    buffer.seek(0)
+    a, b, c = B.load(buffer)
+    a.mul_(draw.number())
+    see("all follow", [a, b, c])
+    see("strides", [a.stride(), b.stride(), c.stride(), b.storage_offset()])
+
+
+@program
+def saved_in_a_file(B: Any, draw: Any, see: Any) -> None:
+    import os
+    import tempfile
+
+    layer = B.nn.Linear(2, 1)
+    with B.no_grad():
+        layer.weight.copy_(draw.floats((1, 2)))
+        layer.bias.copy_(draw.floats((1,)))
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "weights")
+        B.save(layer.state_dict(), path)
+        state = B.load(path)
+        other = B.nn.Linear(2, 1)
+        other.load_state_dict(state)
+        see("names", list(state))
+        see.raises("nothing there", lambda: B.load(os.path.join("nowhere", "weights")))
+    see("weight", other.weight)
+    see("bias", other.bias)
+    see("output", other(draw.floats((1, 2))))
+
+
+@program
+def saved_twice_in_one_stream(B: Any, draw: Any, see: Any) -> None:
+    import io
+
+    class Own:
+        pass
+
+    buffer = io.BytesIO()
+    see.raises("something local", lambda: B.save(Own(), buffer))
+    buffer = io.BytesIO()
+    B.save(draw.floats((2,)), buffer)
+    see("position moved", buffer.tell() > 0)
+    see.raises("from its end", lambda: B.load(io.BytesIO(b"")))

@@ -1,0 +1,16 @@
+"""Handles of hooks, and the mark of hooks that are not expected to be pickled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..graph import Handle as RemovableHandle
+
+
+def unserializable_hook(f: Any) -> Any:
+    """Mark a hook so that pickling a tensor it is on does not warn."""
+    f.__torch_unserializable__ = True
+    return f
+
+
+__all__ = ["RemovableHandle", "unserializable_hook"]
