@@ -23,6 +23,7 @@ TOPICS = (
     "saved_attributes",
     "double_backward",
     "graph",
+    "edges",
     "functions",
     "functional",
     "anomaly",

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import modes
-from ..dtypes import OF_NUMPY, dtype
-from ..graph import AccumulateGrad, edge_of, end_of, extras
+from ..dtypes import OF_NUMPY, get_default_dtype
+from ..graph import AccumulateGrad, Node, edge_of, end_of, extras
 from ..registry import F
 from ..size import Size
 from ..tensor import Tensor, root_of, wrap
@@ -48,12 +48,12 @@ class GradientEdge(NamedTuple):
 
 
 class End(NamedTuple):
-    """A root or an input of a walk: the node or leaf (None outside of any graph), which output, its shape and dtype."""
+    """A root or an input of a walk: the node or leaf (None outside of any graph), which output, its shape and dtype if known."""
 
     where: Any
     nr: int
-    shape: Size
-    dtype: dtype
+    shape: Any
+    dtype: Any
 
 
 def end(value: Any) -> End:
@@ -62,11 +62,22 @@ def end(value: Any) -> End:
         node = value.node
         if isinstance(node, AccumulateGrad):
             return End(node.variable, 0, node.variable.shape, node.variable._dtype)
-        shape, d = extras(node).shapes[value.output_nr]
-        return End(node, value.output_nr, Size(shape), d)
+        shape, d = known_of(node, value.output_nr)
+        return End(node, value.output_nr, shape, d)
     node_of(value)
     edge = edge_of(value)
     return End(None if edge is None else end_of(edge), value._nr, value.shape, value._dtype)
+
+
+def known_of(node: Any, nr: int) -> Any:
+    """Shape and dtype of output `nr` of a node; None where nobody asked for its edge and it has but one."""
+    if nr in extras(node).shapes:
+        shape, d = extras(node).shapes[nr]
+    elif node.outputs is not None:
+        shape, d, *_ = node.outputs[nr]
+    else:
+        return None, None
+    return Size(shape), d
 
 
 def backward(
@@ -169,8 +180,9 @@ def batched(
 ) -> tuple[Any, ...]:
     """One walk per entry of the cotangents' first dimension; results stacked."""
     for i, (t, g) in enumerate(zip(roots, given, strict=False)):
-        if isinstance(g, Tensor) and g.shape[1:] != t.shape:
-            raise RuntimeError(BATCHED.format(i=i, g=g[0].shape, t=t.shape))
+        shape = end(t).shape
+        if isinstance(g, Tensor) and g.shape[1:] != shape:
+            raise RuntimeError(BATCHED.format(i=i, g=g[0].shape, t=shape))
     sizes = [g.shape[0] for g in given if g is not None]
     if len(set(sizes)) > 1:
         raise ValueError(
@@ -209,6 +221,8 @@ def make_seeds(roots: tuple[Any, ...], given: tuple[Any, ...]) -> list[Tensor | 
 
 
 def check_seed(i: int, t: End, g: Tensor) -> Tensor:
+    if t.dtype is None:
+        return g
     if g.shape != t.shape:
         raise RuntimeError(f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {t.shape}.")
     if t.dtype.is_complex != g._dtype.is_complex:
@@ -223,6 +237,8 @@ def implicit_seed(t: Any) -> Tensor | None:
     if isinstance(t, Tensor) and node_of(t) is None:
         return None
     _, _, shape, d = end(t)
+    if d is None:
+        shape, d = Size(), get_default_dtype()
     if shape.numel() != 1:
         raise RuntimeError("grad can be implicitly created only for scalar outputs")
     if not d.is_floating_point:
@@ -238,7 +254,7 @@ def starts_of(roots: tuple[Any, ...], seeds: list[Any], recording: bool) -> list
         where, nr, _, d = end(t)
         if where is None:
             raise RuntimeError(NO_GRAD.format(i=i))
-        g = g if g._dtype is d else F.to(g, d)
+        g = g if d is None or g._dtype is d else F.to(g, d)
         starts.append((where, nr, g if on_tensors else g._array))
     return starts
 
@@ -271,6 +287,8 @@ def accumulated_into(ends: tuple[Any, ...]) -> dict[Any, int]:
 def input_end(t: Any) -> tuple[Any, int]:
     if not isinstance(t, Tensor | GradientEdge):
         raise RuntimeError(NEITHER.format(type(t).__name__))
+    if isinstance(t, GradientEdge) and not isinstance(t.node, Node | AccumulateGrad):
+        raise RuntimeError(f"GradientEdge's first object must be an autograd.graph.Node but got {type(t.node).__name__}")
     return end(t)[:2]
 
 
