@@ -1,4 +1,4 @@
-"""The command line: run, gate, judge, report, list, show, op-db."""
+"""The command line: run, gate, judge, report, list, show, op-db, upstream."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from . import gate, ledger
 from .badinput import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, BadInput, nearest
 from .record import PARTIAL, RUN, read_record
 
-VERBS = ("run", "gate", "judge", "report", "list", "show", "op-db")
+VERBS = ("run", "gate", "judge", "report", "list", "show", "op-db", "upstream")
 _CELLS = "a cell (mul.Tensor::gradient), an op, a property, a program or a glob; everything where none is given"
 
 
@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("op")
     _add_reports(show)
     _add_reports(verbs.add_parser("op-db", help="store the names of PyTorch's op database"))
+    _add_reports(verbs.add_parser("upstream", help="run the scripts that show where PyTorch contradicts itself, and write their page"))
     return made
 
 
@@ -154,16 +155,32 @@ def _show(options: argparse.Namespace, suite: str) -> int:
 
 def _op_db(options: argparse.Namespace, suite: str) -> int:
     from . import opdb
+
+    _needs_torch()
+    return _written(options.reports, opdb.FILE, opdb.from_torch())
+
+
+def _upstream(options: argparse.Namespace, suite: str) -> int:
+    from . import pin, upstream
+
+    _needs_torch()
+    return _written(options.reports, upstream.PAGE, upstream.page(pin.TORCH))
+
+
+def _needs_torch() -> None:
     from .pin import installed_torch, torch_complaint
 
     if complaint := torch_complaint(installed_torch()):
         raise BadInput(complaint)
-    changed = ledger.write(options.reports, opdb.FILE, opdb.from_torch())
-    print(f"{options.reports / opdb.FILE}: {'rewritten' if changed else 'unchanged'}")
+
+
+def _written(folder: Path, name: str, text: str) -> int:
+    changed = ledger.write(folder, name, text)
+    print(f"{folder / name}: {'rewritten' if changed else 'unchanged'}")
     return 0
 
 
-_DO = {"run": _run, "gate": _run, "judge": _judge, "report": _report, "list": _list, "show": _show, "op-db": _op_db}
+_DO = {"run": _run, "gate": _run, "judge": _judge, "report": _report, "list": _list, "show": _show, "op-db": _op_db, "upstream": _upstream}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,0 +1,21 @@
+"""A hook on a view whose base was written to ends the process, unless `grad_fn` was read before.
+
+The view's history is rebuilt when `grad_fn` is read; `register_hook` looks at it without rebuilding.
+"""
+
+import torch
+
+
+def hooked(read: bool) -> None:
+    x = torch.ones(4, requires_grad=True) * 1
+    view = x[:2]
+    x.mul_(2)
+    if read:
+        view.grad_fn  # noqa: B018
+    view.register_hook(lambda g: print("hook sees", g))
+    view.sum().backward()
+
+
+hooked(read=True)
+print("without reading grad_fn:", flush=True)
+hooked(read=False)
