@@ -28,6 +28,10 @@ FREED_HERE = (
     "or autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time or if you need to access saved "
     "variables after calling backward."
 )
+HOOK_PAIR = (
+    "register_hooks(): incompatible function arguments. The following argument types are supported:\n    1. (self: "
+    "torch._C._autograd.SavedTensor, arg0: collections.abc.Callable, arg1: collections.abc.Callable) -> None\n\nInvoked with: "
+)
 ALREADY = "Calling register_hooks on a saved tensor whose hooks have already been set. Hint: only one pair of hooks is allowed at a time."
 
 
@@ -131,16 +135,22 @@ class SavedTensor:
 
     def __new__(cls, *args: Any) -> Any:
         if len(args) != 4:
-            raise TypeError("Trying to create a SavedTensor object from Python is forbidden.")
+            raise RuntimeError("Trying to create a SavedTensor object from Python is forbidden.")
         return super().__new__(cls)
 
     def __init__(self, node: Any, at: int | None, within: int | None, output: int | None) -> None:
         self._node, self._at, self._within, self._output = node, at, within, output
 
-    def register_hooks(self, pack_hook: Any, unpack_hook: Any) -> None:
-        """Pack the value now and unpack it when it is read. Raises RuntimeError the second time, or where it was freed."""
-        if not (callable(pack_hook) and callable(unpack_hook)):
-            raise TypeError("register_hooks(): incompatible function arguments.")
+    def __repr__(self) -> str:
+        return f"<torch._C._autograd.SavedTensor object at {id(self):#x}>"
+
+    def register_hooks(self, *hooks: Any) -> None:
+        """Pack the value with the first hook now and unpack it with the second when it is read.
+
+        Raises TypeError for anything but two functions, RuntimeError the second time, or where the value was freed.
+        """
+        if len(hooks) != 2 or not all(map(callable, hooks)):
+            raise TypeError(HOOK_PAIR + ", ".join(map(repr, (self, *hooks))))
         node = self._node
         if node.saved is FREED:
             raise RuntimeError(FREED_HERE)
@@ -153,7 +163,7 @@ class SavedTensor:
         t = node._as_tensor(value)
         bare = t._alias()
         bare._counter = t._counter
-        made = Packed(t, (pack_hook, unpack_hook), bare, self._output)
+        made = Packed(t, hooks, bare, self._output)  # type: ignore[arg-type]  # there are two
         node.use_generic_plan()
         if self._within is None:
             node.saved = [*node.saved[: self._at], made, 0, *node.saved[self._at + 2 :]]

@@ -25,6 +25,7 @@ TOPICS = (
     "graph",
     "edges",
     "functions",
+    "contexts",
     "functional",
     "anomaly",
     "gradchecks",

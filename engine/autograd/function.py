@@ -17,7 +17,7 @@ from ..node import Error
 from ..registry import F
 from ..saved import Packed, SavedTensor, packed
 from ..tensor import LEAF, Tensor, wrap
-from ..views import NO_PLAN, node_of, rebase, renew
+from ..views import NO_PLAN, check_inplace, node_of, rebase, renew
 
 SEVERAL_OF_A_VIEW = (
     "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return more than one Tensor. "
@@ -261,14 +261,29 @@ class Function(metaclass=FunctionMeta):
         if with_setup:
             bound = inspect.signature(cls.forward).bind(*args, **kwargs)
             bound.apply_defaults()
-            args, kwargs = bound.args, {}
-        return _run(cls, args, kwargs, with_setup)
+            args, kwargs = bound.args, bound.kwargs
+        return _run(cls, _positional(cls.forward, args, kwargs, not with_setup) if kwargs else args, with_setup)
 
 
-def _run(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any], with_setup: bool) -> Any:
+def _positional(forward: Any, args: tuple[Any, ...], kwargs: dict[str, Any], takes_ctx: bool) -> tuple[Any, ...]:
+    """Every argument in its position. Raises TypeError where `forward` has none for it, or one is left out before it."""
+    parameters = list(inspect.signature(forward).parameters.values())[takes_ctx:]
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    for name in kwargs:
+        if name not in names:
+            raise TypeError(f"forward() got an unexpected keyword argument '{name}'")
+        if names.index(name) < len(args):
+            raise TypeError(f"forward() got multiple values for argument '{name}'")
+    last = max(map(names.index, kwargs))
+    for i, name in enumerate(names[: last + 1]):
+        if i >= len(args) and name not in kwargs:
+            raise TypeError(f"forward() missing required argument: '{name}' (position {i})")
+    return (*args, *(kwargs[name] for name in names[len(args) : last + 1]))
+
+
+def _run(cls: Any, values: tuple[Any, ...], with_setup: bool) -> Any:
     ctx = cls._backward_cls()
     mode = modes.current()
-    values = (*args, *kwargs.values())
     tensors = [a for a in values if isinstance(a, Tensor)]
     for t in tensors:
         node_of(t)
@@ -284,10 +299,10 @@ def _run(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any], with_setup: bo
     modes.switch(mode & ~(modes.GRAD | modes.FORWARD))
     try:
         if with_setup:
-            output = cls.forward(*args)
-            cls.setup_context(ctx, args, output)
+            output = cls.forward(*values)
+            cls.setup_context(ctx, values, output)
         else:
-            output = cls.forward(ctx, *args, **kwargs)
+            output = cls.forward(ctx, *values)
     finally:
         modes.switch(mode)
     outputs = output if isinstance(output, tuple) else (output,)
@@ -338,8 +353,12 @@ def _outputs(ctx: Any, tensors: list[Tensor], outputs: tuple[Any, ...], recorded
 def _outside(o: Tensor, is_input: bool, is_dirty: bool) -> Tensor:
     """An output without a place in the graph."""
     if not o.requires_grad:
-        return _same_view(o) if is_input and not is_dirty else o
-    return o.detach() if is_input else o if o._view is not None else o.detach_()
+        o = _same_view(o) if is_input and not is_dirty else o
+    else:
+        o = o.detach() if is_input else o if o._view is not None else o.detach_()
+    if o._view is not None and not (is_input and is_dirty):
+        o._view.creation = "custom"
+    return o
 
 
 def _same_view(o: Tensor) -> Tensor:
@@ -374,6 +393,7 @@ def _written(ctx: Any, o: Tensor, nr: int, count: int, is_input: bool) -> Tensor
     if o._view is not None and count > 1:
         raise RuntimeError(SEVERAL_OF_A_VIEW)
     if o._view is not None:
+        check_inplace(o, True)
         rebase(o, ctx)
     else:
         renew(o, ctx, nr)
