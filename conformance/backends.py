@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map
 
 from engine.schema import REQUIRED, Schema, literal, parse, split
 
@@ -20,6 +22,25 @@ from .case import DIFFERENTIABLE, NAME, NUMPY, OMITTED, Case, Named, TensorValue
 from .spec import Declaration
 
 torch.set_num_threads(1)
+
+
+class ElementByElement(TorchDispatchMode):
+    """Within it PyTorch's pointwise kernels, those of a backward too, run their loop over single elements and not the vector one.
+
+    The two do not always agree: the sign of a complex zero depends on where in a dense array the element stands.
+    """
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if torch.Tag.pointwise in func.tags and not func._schema.is_mutable:
+            args = tree_map(self.spaced, args)
+        return func(*args, **(kwargs or {}))
+
+    @staticmethod
+    def spaced(x: Any) -> Any:
+        """A tensor's copy at every second place of a larger buffer, in the same order."""
+        if not isinstance(x, torch.Tensor) or not x.numel() or 0 in x.stride():
+            return x
+        return torch.empty_strided(x.shape, [2 * s for s in x.stride()], dtype=x.dtype).copy_(x)
 
 
 class Backend:

@@ -112,7 +112,8 @@ class Trial:
 
         @cache
         def strided() -> Observations:
-            return self.seen(backends.truth, case.spaced())
+            with backends.ElementByElement():
+                return self.seen(backends.truth, case.spaced())
 
         return Reference(exact, moved, strided, case.narrowest())
 

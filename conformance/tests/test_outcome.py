@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from conformance.backends import truth
+from conformance.backends import ElementByElement, truth
 from conformance.case import Case, Named, tensor_value
 from conformance.outcome import Raised, Reference, arrays, compare, errors
 from conformance.properties import PROPERTIES
@@ -195,6 +195,23 @@ def test_an_answer_pytorch_gives_in_another_layout_is_no_error():
     assert not found.differences and set(found.verdicts) <= {"lanes", "bitwise"}
     mine["value"][3] = -1e-30
     assert compare(mine, theirs, trial._reference(case)).differences
+
+
+def test_what_lies_between_the_steps_of_a_backward_is_another_layout_too():
+    """The gradient of `cos` negates inside: the zeros of PyTorch's loop over elements count, on every element, and no others do."""
+    cos = declaration("cos(Tensor self) -> Tensor", "pointwise", "self")
+    case = Case("cos", {"self": tensor_value(np.zeros(8, np.complex64), True)}, bytes(20))
+    trial = Trial(cos, PROPERTIES["gradient"], "torch")
+    theirs, reference = trial.seen(truth, case), trial._reference(case)
+    label = "gradient.self"
+    with ElementByElement():
+        mine = trial.seen(truth, case)
+    assert np.signbit(mine[label].imag).tolist() != np.signbit(theirs[label].imag).tolist()
+    assert not compare(mine, theirs, reference).differences
+    certain = np.flatnonzero(np.signbit(mine[label].imag) == np.signbit(theirs[label].imag))
+    wrong = {**mine, label: mine[label].copy()}
+    wrong[label].imag[certain[0]] *= -1
+    assert compare(wrong, theirs, reference).differences
 
 
 def test_sums_leave_open_only_what_their_order_decides():

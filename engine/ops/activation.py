@@ -16,6 +16,7 @@ from ..registry import OVERLOADS
 from ..strided import dense_strides, laid_out, new
 from ..tensor import Tensor, strides_of
 from .arithmetic import along, by, plus
+from .complex import complex_of
 from .ternary import COMPLEX_BOUNDS, or_zeros
 
 
@@ -51,14 +52,15 @@ op("threshold_backward(Tensor grad_output, Tensor self, Scalar threshold) -> Ten
 # -- sigmoids ------------------------------------------------------------------------------------------------------------------
 def tanh_backward_kernel(grad_output: np.ndarray, output: np.ndarray) -> np.ndarray:
     """`g * (1 - output ** 2)`, its difference rounded once: PyTorch has an instruction for that, and two factors do as well."""
-    if output.dtype.kind == "c":
-        return grad_output * (1 - output * output).conj()
+    if output.dtype.kind == "c":  # conjugated before zero is taken from it, which decides its sign
+        square = output * output
+        return grad_output * complex_of(1 - square.real, square.imag)
     return grad_output * ((1 - output) * (1 + output))
 
 
 def sigmoid_backward_kernel(grad_output: np.ndarray, output: np.ndarray) -> np.ndarray:
     if output.dtype.kind == "c":
-        return grad_output * ((1 - output) * output).conj()
+        return grad_output * ((1 - output).conj() * output.conj())
     return grad_output * (1 - output) * output
 
 
