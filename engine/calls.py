@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from .op import Op
 
 register("Tensor", Tensor)
-MISSING: Any = object()
 FUNCTIONS: dict[str, Callable[..., Any]] = {}  # what `engine.<name>` is to be
 REFLECTED = {"add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "matmul", "lshift", "rshift"}
 COMMUTING = {"add", "mul", "and", "or", "xor"}  # reflected, PyTorch calls these on the tensor
@@ -124,40 +123,26 @@ class Overloads:
             self._attach_operator(family.operator, bool(family.inplace))
 
     def _public(self, kind: str, name: str) -> Callable[..., Any]:
-        fast = self._fast(kind)
-        count = 0 if fast is None else fast.__code__.co_posonlyargcount
         form = self.form
-
-        def one(a: Any = MISSING, /, *args: Any, **kwargs: Any) -> Any:
-            if args or kwargs or a is MISSING:
-                return form(kind)(*(() if a is MISSING else (a,)), *args, **kwargs)
-            return fast(a)
-
-        def two(a: Any = MISSING, b: Any = MISSING, /, *args: Any, **kwargs: Any) -> Any:
-            if args or kwargs or b is MISSING:
-                return form(kind)(*(x for x in (a, b) if x is not MISSING), *args, **kwargs)
-            return fast(a, b)
 
         def call(*args: Any, **kwargs: Any) -> Any:
             return form(kind)(*args, **kwargs)
 
-        made = (call, one, two)[count]
+        made = call if kind.startswith("inplace") else self._fast(call, False)
         made.__name__ = made.__qualname__ = name
         return made
 
-    def _fast(self, kind: str) -> Any:
-        """The specialised call of this name, where its overload of Tensors alone has one."""
+    def _fast(self, slow: Callable[..., Any], operator: bool) -> Callable[..., Any]:
+        """The specialised call of this name, where its overload of Tensors alone has one; `slow` where not."""
         candidates = [o for o in self.ops if specialisable(o)]
-        if kind.startswith("inplace") or len(candidates) != 1:
-            return None
-        numbers = self.name in NUMBERS_AS_TENSORS
-        return specialise(candidates[0], lambda *args: self.form(kind)(*args), numbers)
+        return specialise(candidates[0], slow, self.name in NUMBERS_AS_TENSORS, operator) if len(candidates) == 1 else slow
 
     def _attach_operator(self, operator: str, inplace: bool) -> None:
-        call = self._fast("function") or (lambda *args: self.form("function")(*args))
-        setattr(Tensor, f"__{operator}__", _operator(call))
+        slow = _operator(lambda *args: self.form("function")(*args))
+        call = self._fast(slow, True)
+        setattr(Tensor, f"__{operator}__", call)
         if operator in REFLECTED and f"__r{operator}__" not in Tensor.__dict__:
-            swapped = _operator(call if operator in COMMUTING else lambda t, other: self.form("function")(other, t))
+            swapped = call if operator in COMMUTING else _operator(lambda t, other: self.form("function")(other, t))
             setattr(Tensor, f"__r{operator}__", swapped)
         if operator in REFLECTED and inplace:
             setattr(Tensor, f"__i{operator}__", _operator(lambda *args: self.form("inplace")(*args)))

@@ -72,7 +72,7 @@ class Declaration:
         self.shared = sorted({w for w in mentioned if mentioned.count(w) > 1 and not self.is_gradient(w)})
         self.takes_lists = any("[" in arguments[i].type for i in self.diff)
         self.plans: dict[tuple[bool, ...], Plan] = {}
-        self.fast_plans: dict[tuple[bool, ...], Plan] = {}  # those of specialised calls, whose rules are compiled
+        self.fast_plans: dict[tuple[tuple[bool, ...], str], Plan] = {}  # those of specialised calls, whose rules are compiled
         self.changes_dtype = family.changes_dtype
         self.broadcasts = family.plan == "pointwise" or (family.plan == "write" and family.promote is not None)
         read = ("src", "values") if family.plan == "write" and not self.broadcasts else ()  # a `value` is read before anything is written

@@ -14,7 +14,7 @@ from .node import OpNode
 from .operands import array_of, check_broadcast, expands
 from .promotion import common
 from .silence import loud, quiet
-from .tensor import Tensor, store, wrap
+from .tensor import Tensor, exchange, store, wrap
 from .views import (
     PARTIAL_OVERLAP,
     bump,
@@ -120,7 +120,7 @@ def _saved_before(node: OpNode, into: Tensor) -> None:
 def _become(op: Op, into: Tensor, result: np.ndarray, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:
     """Give the tensor another geometry; its history goes on from its own, not through its base."""
     node = op.make_node(values, [into], needs) if needs is not None else None
-    into._array = result
+    exchange(into, result)
     bump(into)
     if node is not None:
         restrided(into, node, op, values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import warnings
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -12,7 +13,8 @@ from typing import Any
 # One integer holds every mode, so that a fast path asks one question: "is it plain recording (GRAD), or nothing (0)?"
 GRAD, INFERENCE, SAVED_HOOKS, ANOMALY, FORWARD, GENERIC = 1, 2, 4, 8, 16, 32
 
-_mode: ContextVar[int] = ContextVar("engine_mode", default=GRAD)
+# GENERIC: every call and every rule takes the path that defines it, none the one compiled from its declaration.
+_mode: ContextVar[int] = ContextVar("engine_mode", default=GRAD | GENERIC * bool(os.environ.get("ENGINE_GENERIC")))
 current = _mode.get
 switch = _mode.set
 
@@ -171,3 +173,14 @@ class inference_mode(_Decorator):
 
     def clone(self) -> inference_mode:
         return type(self)(self.mode)
+
+
+class generic(_Decorator):
+    """Context and decorator: calls and rules take the generic path. So does a process started with ENGINE_GENERIC=1."""
+
+    def __enter__(self) -> None:
+        self.previous = current()
+        switch(self.previous | GENERIC)
+
+    def __exit__(self, *exc: Any) -> None:
+        switch(current() & ~GENERIC | self.previous & GENERIC)

@@ -167,7 +167,7 @@ class OpNode(Node):
 
     def use_generic_plan(self) -> None:
         """From now on run as a node whose saved values may be packed."""
-        for needs, plan in self.op.fast_plans.items():
+        for (needs, _), plan in self.op.fast_plans.items():
             if plan is self.plan:
                 self.plan = self.op.kept_for(needs)
 

@@ -15,6 +15,7 @@ from .dtypes import OF_NUMPY, dtype
 from .family import Family, plain, pointwise, reduction, restride, view, write
 from .inplace import MISFIT
 from .lazy import Lazy
+from .modes import generic
 from .node import OpNode, new_node
 from .operands import array_of, check_broadcast, number_of, refuse_gradient, requires, settle, unwrapped, wrapped
 from .registry import OPS, OVERLOADS, F
@@ -240,6 +241,7 @@ __all__ = [
     "check_broadcast",
     "composite",
     "dtypes",
+    "generic",
     "op",
     "plain",
     "pointwise",

@@ -13,7 +13,7 @@ from .dtypes import dtype
 from .graph import edge_of
 from .registry import OPS
 from .strided import new
-from .tensor import CPP_NAMES, Tensor, store, strides_of
+from .tensor import CPP_NAMES, Tensor, exchange, store, strides_of
 from .views import bump, check_cast, check_no_overlap, check_no_partial_overlap, node_of, rebase
 
 if TYPE_CHECKING:
@@ -142,4 +142,4 @@ def resize(t: Tensor, result: np.ndarray) -> None:
     """Give `out=` the result's shape and strides; warns (UserWarning) where it held elements."""
     if t._array.size:
         warnings.warn(RESIZED.format(old=list(t._array.shape), new=list(result.shape)), UserWarning, stacklevel=5)
-    t._array = new(result.shape, strides_of(result), t._array.dtype)
+    exchange(t, new(result.shape, strides_of(result), t._array.dtype))

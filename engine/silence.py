@@ -6,6 +6,8 @@ where this NumPy has it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextvars import Context
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,11 @@ try:
         return _policy.set(_ignore)
 
     loud = _policy.reset
+    _context = Context()
+    _context.run(_policy.set, _ignore)
+
+    # `silent(function, *arguments)`: the quickest, for one call of one thread; a second thread at the same time gets a RuntimeError.
+    silent = _context.run
 
 except ImportError:  # another NumPy: the public way
 
@@ -29,3 +36,7 @@ except ImportError:  # another NumPy: the public way
 
     def loud(token: Any) -> None:
         np.seterr(**token)
+
+    def silent(function: Callable[..., Any], *arguments: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*arguments)

@@ -70,10 +70,11 @@ class Tensor:
 
     Slots: `_array` the NumPy view, `_dtype` the engine's dtype, `_node` None | LEAF | the node that made it (may be out
     of date in a view, see `engine.views.node_of`), `_nr` which output of that node, `_counter` the version shared by all
-    views of one buffer (None in an inference tensor), `_view` None | View, `_rare` None | Rare.
+    views of one buffer (None in an inference tensor), `_view` None | View, `_rare` None | Rare, `_rows` the shape of
+    elements that lie in row-major order, False where they do not or the array was exchanged, None before anybody looked.
     """
 
-    __slots__ = ("_array", "_dtype", "_node", "_nr", "_gradient", "_counter", "_view", "_rare", "__weakref__", "__dict__")
+    __slots__ = ("_array", "_dtype", "_node", "_nr", "_gradient", "_counter", "_view", "_rare", "_rows", "__weakref__", "__dict__")
 
     _array: np.ndarray
     _dtype: dtypes.dtype
@@ -83,6 +84,7 @@ class Tensor:
     _counter: list[int] | None
     _view: View | None
     _rare: Rare | None
+    _rows: Any
 
     if TYPE_CHECKING:  # what ops attach when they are declared
 
@@ -269,7 +271,8 @@ class Tensor:
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         if self._node is LEAF and not value._dtype.differentiable:
             raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
-        self._array, self._dtype = value._array, value._dtype
+        exchange(self, value._array)
+        self._dtype = value._dtype
 
     @data.deleter
     def data(self) -> None:
@@ -373,14 +376,32 @@ NON_LEAF_GRAD = (
 )
 
 
+PLAIN: set[type] = {Tensor}  # the types whose operations are no more than those of Tensor
+
+
 def wrap(array: np.ndarray, dtype: dtypes.dtype) -> Tensor:
     """A fresh tensor over `array`: no history, a version count of its own."""
     t = Tensor()
     t._array, t._dtype = array, dtype
-    t._node = t._gradient = t._view = t._rare = None
+    t._node = t._gradient = t._view = t._rare = t._rows = None
     t._nr = 0
     t._counter = [0]
     return t
+
+
+def exchange(t: Tensor, array: np.ndarray) -> None:
+    """Let `t` be over `array` from now on. Whoever has decided something by its layout finds that it no longer holds."""
+    old = t._array
+    if old.shape != array.shape or old.strides != array.strides or old.dtype != array.dtype:
+        t._rows = False
+    t._array = array
+
+
+def rows(t: Tensor) -> Any:
+    """The shape of `t` where its elements lie in row-major order, False where they do not; remembered."""
+    if t._rows is None:
+        t._rows = t._array.shape if t._array.flags.c_contiguous else False
+    return t._rows
 
 
 def wrap_number(value: bool | int | float | complex) -> WrappedNumber:
@@ -388,7 +409,7 @@ def wrap_number(value: bool | int | float | complex) -> WrappedNumber:
     d = dtypes.of_number(value)
     t = WrappedNumber()
     made = wrap(np.asarray(value), d)  # in double precision: only its category takes part in promotion
-    for slot in ("_array", "_dtype", "_node", "_gradient", "_view", "_rare", "_nr", "_counter"):
+    for slot in ("_array", "_dtype", "_node", "_gradient", "_view", "_rare", "_nr", "_counter", "_rows"):
         setattr(t, slot, getattr(made, slot))
     return t
 

@@ -51,10 +51,15 @@ def node_of(t: Tensor) -> Any:
 
     Raises RuntimeError where it cannot be: the view was made in a mode, or by an op, that does not allow for it.
     """
-    view = t._view
-    if view is not None and t._counter is not None and (view.version != t._counter[0] or (t._node is None and view.base._node is not None)):
-        refresh(t, view)
+    if t._view is not None and t._counter is not None and outdated(t):
+        refresh(t, t._view)
     return t._node
+
+
+def outdated(t: Any) -> bool:
+    """True where the node of a view (no inference tensor) does not tell what became of its base since."""
+    view = t._view
+    return view.version != t._counter[0] or (t._node is None and view.base._node is not None)
 
 
 def refresh(t: Tensor, view: View) -> None:

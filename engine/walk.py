@@ -12,7 +12,7 @@ import numpy as np
 
 from . import anomaly, dtypes, modes, ready
 from .accumulate import accumulate, added, retain
-from .graph import AccumulateGrad, Hooks, Node, end_of, type_name
+from .graph import FREED, AccumulateGrad, Hooks, Node, end_of, type_name
 from .layout import dense
 from .silence import loud, quiet
 from .tensor import Tensor, wrap
@@ -45,7 +45,10 @@ class Walk:
         self.id = self._ids()
         self.needed: set[Any] = set()  # with targets: the nodes that run
         self.wanted: set[Any] = set()  # and those that are targets themselves
+        self.several: set[Any] = set()  # the nodes of several outputs
+        self.looked_at = False  # some edges lead to leaves by what a user was shown
         self.sums: dict[Any, int] = {}  # how often what arrived at a leaf was added to in place
+        self.own: set[Any] = set()  # where what arrived is a sum nobody else holds, of real numbers
         self.ready: list[tuple[int, Any]] = []
         self.callbacks: list[Callable[[], Any]] = []
         self.starts: set[Any] = set()
@@ -86,10 +89,11 @@ class Walk:
 
     def _count(self, starts: list[Any]) -> list[Any]:
         """Count what each reachable node waits for; returns the nodes, `starts` first."""
-        waiting, order, first = self.waiting, list(starts), set(starts)
+        waiting, first = self.waiting, set(starts)
+        order = [node for node in starts if isinstance(node, Node)]
         for node in order:  # grows while it is read
-            if isinstance(node, Tensor):
-                continue
+            if node.outputs is not None:
+                self.several.add(node)
             for e in node.edges:
                 if e is None:
                     continue
@@ -97,11 +101,12 @@ class Walk:
                     e = e[0]
                 elif type(e) is AccumulateGrad:
                     e = e.variable
+                    self.looked_at = True
                 if e in waiting:
                     waiting[e] += 1
                 else:
                     waiting[e] = 1
-                    if e not in first:
+                    if e not in first and isinstance(e, Node):
                         order.append(e)
         return order
 
@@ -110,7 +115,7 @@ class Walk:
         parents: dict[Any, list[Any]] = {}
         seen: set[Any] = set()
         for node in order:
-            for e in () if isinstance(node, Tensor) else node.edges:
+            for e in node.edges:
                 parents.setdefault(end_of(e), []).append(node)
         stack = [node for node, _ in self.targets or ()]
         self.wanted.update(stack)
@@ -126,55 +131,61 @@ class Walk:
 
     def _push(self, node: Any) -> None:
         """Among ready nodes the latest recorded runs first, and leaves before all."""
-        ready.push(self.ready, (LEAVES if isinstance(node, Tensor) else node.seq, node))
+        ready.push(self.ready, (node.seq if isinstance(node, Node) else LEAVES, node))
 
     def _drain(self) -> None:
         """Run what is ready until nothing is. A node that is the only one made ready follows without the heap."""
-        arrived, waiting, heap, keep = self.arrived, self.waiting, self.ready, self.keep
-        watched = bool(modes.current() & modes.ANOMALY)
-        plain = self.targets is None and not self.recording and not watched
+        arrived, waiting, heap, several, own, sums = self.arrived, self.waiting, self.ready, self.several, self.own, self.sums
+        watched, free = bool(modes.current() & modes.ANOMALY), not self.keep
+        plain = self.targets is None and not self.recording and not watched and not modes.current() & modes.GENERIC
+        add, first_of, looked_at = np.add, arrived.get, self.looked_at
         while heap:
             node = ready.pop(heap)[1]
             while node is not None:
-                if isinstance(node, Tensor):
+                if not isinstance(node, Node):
                     self._leaf(node)
                     break
                 g = arrived.pop(node, None)
-                fast = node.plan.fast if plain and g is not None and node.extras is None else None
-                if fast is not None:
-                    results = fast(node, g)
-                    if not keep:
-                        node.free()
+                plan = node.plan
+                if plain and plan.fast is not None and node.extras is None and g is not None:
+                    results = plan.fast(node, g)
+                    if free and plan.keeps_tensors:
+                        node.saved = FREED
                 else:
                     results = self._watched(node, g) if watched else self._step(node, g)
                     if results is None:
                         break
-                follow, several = None, False
+                follow, branches = None, False
                 for e, r in zip(node.edges, results):  # noqa: B905  # strict costs, and a node's results match its edges
                     if e is None:
                         continue
                     nr = 0
                     if type(e) is tuple:
                         e, nr = e
-                    elif type(e) is AccumulateGrad:
+                    elif looked_at and type(e) is AccumulateGrad:
                         e = e.variable
                     if r is not None:
-                        if nr or e in arrived or (not isinstance(e, Tensor) and e.outputs is not None):
-                            self._arrive(e, nr, r, results)
-                        else:
+                        old = first_of(e)
+                        if old is None and not (several and e in several):
                             arrived[e] = r
+                        elif e in own:
+                            add(old, r, old)
+                            sums[e] += 1
+                        else:
+                            old = None
+                            self._arrive(e, nr, r, results)
                     left = waiting[e] - 1
                     if left:
                         waiting[e] = left
                     elif follow is None:
                         follow = e
                     else:
-                        if not several:
+                        if not branches:
                             self._push(follow)
-                            several = True
+                            branches = True
                         self._push(e)
-                results = r = g = None  # nobody but the walk holds what arrived
-                if several:
+                results = r = g = old = None  # nobody but the walk holds what arrived
+                if branches:
                     break
                 if follow is not None and heap:
                     self._push(follow)
@@ -184,7 +195,7 @@ class Walk:
     def _arrive(self, node: Any, nr: int, g: Any, held: Sequence[Any]) -> None:
         """Add a gradient to what output `nr` of `node` (or a leaf) has received; `held` may hold that, too."""
         arrived = self.arrived
-        if isinstance(node, Tensor) or node.outputs is None:
+        if node not in self.several:
             old = arrived.get(node)
             arrived[node] = g if old is None else self._sum(old, g, held, node)
             return
@@ -198,12 +209,20 @@ class Walk:
         if self.recording:
             return old + g
         # Held by: the argument of getrefcount, ours, the caller's variable, `arrived`; and the results still to be sent.
-        others = getrefcount(old) - 4 - any(r is old for r in held)
+        others = getrefcount(old) - 4
+        for r in held:
+            if r is old:
+                others -= 1
+                break
         if others > 0 or not old.flags.writeable or not _owned(old) or old.dtype is not g.dtype:
-            self.sums.pop(node, None)
-            return np.asarray(added(old, g))
-        self.sums[node] = self.sums.get(node, 0) + 1
-        return added(old, g, out=old)
+            self.sums[node] = 0
+            made = np.asarray(added(old, g))
+        else:
+            self.sums[node] = self.sums.get(node, 0) + 1
+            made = added(old, g, out=old)
+        if node is not None and made.dtype.kind == "f" and made.ndim and made.flags.c_contiguous and made.flags.writeable:
+            self.own.add(node)
+        return made
 
     def _step(self, node: Node, g: Any) -> Sequence[Any] | None:
         """Run one node with everything that may be asked of it; None where nothing behind it is wanted."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..calls import FUNCTIONS
-from ..tensor import LEAF, Tensor, alias
+from ..tensor import LEAF, PLAIN, Tensor, alias
 
 
 class Parameter(Tensor):
@@ -21,7 +21,7 @@ class Parameter(Tensor):
         if requires_grad and not source.dtype.differentiable:
             raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
         made = super().__new__(cls)
-        for slot in ("_array", "_dtype", "_nr", "_gradient", "_counter", "_view", "_rare"):
+        for slot in ("_array", "_dtype", "_nr", "_gradient", "_counter", "_view", "_rare", "_rows"):
             setattr(made, slot, getattr(source, slot))
         made._node = LEAF if requires_grad else None
         return made
@@ -36,6 +36,9 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
+
+
+PLAIN.add(Parameter)
 
 
 def _rebuilt_parameter(cls: type[Parameter], data: Tensor, requires_grad: bool) -> Parameter:

@@ -17,7 +17,7 @@ from ..op import OPS, F, composite, op, plain, view, write
 from ..parser import Parser
 from ..schema import parse
 from ..strided import copied, row_major, strided
-from ..tensor import Tensor, address, alias, method, root_of, strides_of
+from ..tensor import Tensor, address, alias, exchange, method, root_of, strides_of
 
 builtin_type = type  # below, `type` is the method
 DISCARDS = "Casting complex values to real discards the imaginary part"
@@ -251,7 +251,8 @@ def view_dtype(self: Tensor, dtype: dtype) -> Tensor:
         what = "conjugate" if "conj" in flips else "tensors with negative bit set"
         raise RuntimeError(f"torch.Tensor.view is not supported for {what} view tensors when converting to a different dtype.")
     made = alias(self)
-    made._array, made._dtype = reinterpreted(stored, dtype), dtype
+    exchange(made, reinterpreted(stored, dtype))
+    made._dtype = dtype
     if modes.is_inference_mode_enabled():
         made._counter = None
     return made

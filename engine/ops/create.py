@@ -19,7 +19,7 @@ from ..parser import Parser, python_order
 from ..registry import OVERLOADS
 from ..schema import Schema, parse
 from ..strided import dense_strides, new, row_major, span
-from ..tensor import Tensor, strides_of
+from ..tensor import Tensor, exchange, strides_of
 from ..views import bump
 from .convert import cast, steps_for
 
@@ -120,7 +120,7 @@ def resized(out: Tensor, shape: Sequence[int]) -> Tensor:
     """`out` in new memory of another shape. Raises RuntimeError where it requires grad."""
     if out.requires_grad:
         raise RuntimeError("cannot resize variables that require grad")
-    out._array = np.empty(shape, out._array.dtype)
+    exchange(out, np.empty(shape, out._array.dtype))
     return out
 
 

@@ -13,7 +13,7 @@ from ..graph import type_name
 from ..op import OPS, F, Family, Op, composite, op, plain
 from ..out import check_dtype, fit, matching
 from ..promotion import Promote
-from ..tensor import CPP_NAMES, Tensor, wrap
+from ..tensor import CPP_NAMES, Tensor, exchange, wrap
 from .arithmetic import cast_number, not_implemented
 
 # -- what dtypes and shapes go together ----------------------------------------------------------------------------------
@@ -275,7 +275,7 @@ def addbmm_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.nd
     copied = np.broadcast_to(self._array, shape).astype(target._array.dtype)
     result = op.compute([wrap(copied, target.dtype), batch1, batch2, beta, alpha])[1]
     if target._array.shape != shape:
-        target._array = np.empty(shape, copied.dtype)
+        exchange(target, np.empty(shape, copied.dtype))
     return result
 
 
@@ -291,7 +291,7 @@ def product_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.n
         matching(result.dtype, target.dtype)
     if ranks == (1, 2):
         fit(target, result._array[None])
-        target._array = target._array[0]
+        exchange(target, target._array[0])
     return [result._array]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..calls import FUNCTIONS
 from ..op import F, Op, composite, op, plain, view
 from ..strided import copied, row_major
-from ..tensor import Tensor
+from ..tensor import Tensor, exchange
 from .part import even_pieces, on_diagonal, sized_pieces, sliced
 from .shape import Shape, dimension
 
@@ -49,7 +49,7 @@ def narrow_copied_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> lis
         raise RuntimeError(EXPECTED.format("self.dtype() == output.dtype()"))
     [part] = op.compute(values)[1]
     if part.shape != out._array.shape:
-        out._array = np.empty(part.shape, part.dtype)
+        exchange(out, np.empty(part.shape, part.dtype))
     return [part]
 
 

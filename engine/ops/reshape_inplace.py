@@ -14,7 +14,7 @@ from ..op import F, composite, op, restride
 from ..parser import Parser
 from ..schema import parse
 from ..strided import flat_root, over, row_major, span
-from ..tensor import CPP_NAMES, Tensor, address, method
+from ..tensor import CPP_NAMES, Tensor, address, exchange, method
 from ..views import NO_PLAN, bump, check_inplace, rebase
 from .part import from_strided, restrided
 from .shape import dropped, flipped, squeezed, squeezed_dims, transposed, unsqueezed, unsqueezed_to
@@ -87,7 +87,7 @@ def _resized(self: Tensor, size: tuple[int, ...], memory_format: Any) -> Tensor:
         raise RuntimeError("required rank 4 tensor to use channels_last format")
     if size != self._array.shape or last:
         changed = size != self._array.shape
-        self._array = _over_enough(self._array, size, channels_last(size) if last else row_major(size))
+        exchange(self, _over_enough(self._array, size, channels_last(size) if last else row_major(size)))
         if changed:
             bump(self)
     return self
@@ -136,7 +136,7 @@ def set_(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         names = (CPP_NAMES[d.scalar_name] for d in (source._dtype, self._dtype))
         raise RuntimeError("Could not set tensor of type {} to a tensor of type {}".format(*names))
     node = SetBackward(self, source) if recorded else None
-    self._array = np.empty(0, self._array.dtype) if source is None else source._array
+    exchange(self, np.empty(0, self._array.dtype) if source is None else source._array)
     bump(self)
     if node is not None:
         rebase(self, node)

@@ -12,7 +12,7 @@ from ..graph import type_name
 from ..op import F, Op, composite, op, reduction
 from ..out import fit
 from ..strided import dense_strides, new
-from ..tensor import Tensor, in_range, strides_of
+from ..tensor import Tensor, exchange, in_range, strides_of
 from .extremes import even_rule, even_tangent, orderly, picked, selected
 from .reduce import axes, nonempty, refuse
 
@@ -125,9 +125,9 @@ def kthvalue_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.
 def fit_kept(t: Tensor, result: np.ndarray, dim: int) -> None:
     """Resize a target as PyTorch's kthvalue does: with the reduced dimension, which then goes."""
     if t._array.ndim == result.ndim:
-        t._array = np.expand_dims(t._array, dim)
+        exchange(t, np.expand_dims(t._array, dim))
     fit(t, np.expand_dims(result, dim))
-    t._array = t._array.squeeze(dim)
+    exchange(t, t._array.squeeze(dim))
 
 
 op("kthvalue(Tensor self, int k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)",

@@ -1,0 +1,145 @@
+"""The rules of one plan as one function on arrays: what a specialised call's node runs in an ordinary backward.
+
+`general` is right for whatever the specialised call let through. `alike` is for operands in row-major order that have the
+dtype and shape of the result: what is left to look at is the gradient. Both are written and compiled when first run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import dtypes, traced
+from .constants import constant
+from .declaration import OUTPUT, TENSOR, Plan
+from .graph import FREED, FREED_TWICE, fit_array
+from .kept import check_version
+from .strided import in_order
+from .tensor import Tensor
+
+if TYPE_CHECKING:
+    from .op import Op
+
+Mask = tuple[bool, ...]
+SPACE: dict[str, Any] = {
+    "FREED": FREED, "FREED_TWICE": FREED_TWICE, "check": check_version, "Tensor": Tensor, "constant": constant, "ndarray": np.ndarray,
+    "in_order": in_order, "OF_NUMPY": dtypes.OF_NUMPY, "fit_array": fit_array,
+}  # fmt: skip
+START = """
+def fast(node, g):
+    saved = node.saved
+    if saved is FREED:
+        raise RuntimeError(FREED_TWICE)
+"""
+
+
+def fast_plan(op: Op, mask: Mask, variant: str) -> Plan:
+    """The plan of `op` for `mask` whose rules are compiled; of the variants "number" is "alike" with a number as second operand."""
+    plan = op.fast_plans.get((mask, variant))
+    if plan is None:
+        plan = op.fast_plans[mask, variant] = Plan(op, mask)
+
+        def first(node: Any, g: np.ndarray) -> Any:
+            plan.fast = compiled(op, mask, plan, variant)
+            return plan.fast(node, g)
+
+        plan.fast = first
+    return plan
+
+
+def compiled(op: Op, mask: Mask, plan: Plan, variant: str) -> Callable[..., Any]:
+    space = SPACE | {f"rule{k}": rule for k, (rule, _, _) in enumerate(plan.rules)}
+    if variant == "general":
+        text = general_source(op, mask, plan)
+    else:
+        space["careful"] = lambda node, g: fast_plan(op, mask, "general").fast(node, g)  # type: ignore[misc]
+        text = alike_source(op, mask, plan, variant)
+    exec(compile(text, f"<{op.node_name} of {op.key}>", "exec"), space)
+    return space["fast"]
+
+
+def _unpacked(plan: Plan) -> str:
+    return "    " + "".join(f"s{i}, v{i}, " for i in range(len(plan.save))) + "= saved\n" if plan.save else ""
+
+
+def _stale(op: Op, mask: Mask, i: int, at: int) -> str:
+    """When the tensor `s{i}`, argument `at`, was written to or detached since it was kept."""
+    detached = f" or s{i}._node is None" if at in op.diff and mask[op.diff.index(at)] else ""
+    return f"s{i}._counter[0] != v{i}{detached}"
+
+
+def alike_source(op: Op, mask: Mask, plan: Plan, variant: str) -> str:
+    """Operands and result are alike and in row-major order: no layout, dtype or shape is looked at but the gradient's."""
+    lines, arrays = [], []
+    for i, (kind, at, _) in enumerate(plan.save):
+        if kind == OUTPUT:
+            lines.append(f"if s{i}.counter[0] != v{i}: check(s{i}, v{i}, node)")
+            arrays.append(f"x{i} = s{i}.array")
+        elif kind == TENSOR and (variant, at) == ("number", 1):
+            arrays.append(f"x{i} = constant(s{i}, OF_NUMPY[g.dtype])")
+        elif kind == TENSOR:
+            lines.append(f"if {_stale(op, mask, i, at)}: check(s{i}, v{i}, node)")
+            lines.append(f"if s{i}._rows is False: return careful(node, g)")
+            arrays.append(f"x{i} = s{i}._array")
+    if arrays:
+        lines.append("if not g.flags.c_contiguous: return careful(node, g)")
+    results = ["None"] * len(mask)
+    for k, (rule, sources, positions) in enumerate(plan.rules):
+        texts = traced.read(rule, [_symbol(op, plan, s) for s in sources], len(positions))
+        if texts is None:
+            texts = [f"r{p}" for p in positions]
+            given = ", ".join(_array_name(plan, s) for s in sources)
+            arrays.append(f"{', '.join(texts)} = rule{k}({given})")
+            arrays += [_fitted(r) for r in texts]
+        for p, text in zip(positions, texts, strict=True):
+            results[p] = text if mask[p] else "None"
+    body = "".join(f"    {line}\n" for line in lines + arrays)
+    return START + _unpacked(plan) + body + f"    return {', '.join(results)},\n"
+
+
+def _symbol(op: Op, plan: Plan, source: int) -> Any:
+    """What stands for an argument of a rule while it is read: the default where that is what it always is."""
+    if source < 0:
+        return traced.Symbol("g", True)
+    kind, at, _ = plan.save[source]
+    return traced.Symbol(f"x{source}") if kind in (TENSOR, OUTPUT) else op.schema.arguments[at].default
+
+
+def _array_name(plan: Plan, source: int) -> str:
+    return "g" if source < 0 else f"{'x' if plan.save[source][0] in (TENSOR, OUTPUT) else 's'}{source}"
+
+
+def _fitted(r: str) -> str:
+    odd = f"type({r}) is not ndarray or {r}.dtype is not g.dtype or {r}.shape != g.shape"
+    return f"if {r} is not None and ({odd}): {r} = fit_array({r}, g.shape, OF_NUMPY[g.dtype])"
+
+
+def general_source(op: Op, mask: Mask, plan: Plan) -> str:
+    """Unpack, check versions, compute, and fit what may differ in shape or dtype."""
+    lines, read = [], []
+    for i, (kind, at, _) in enumerate(plan.save):
+        if kind == OUTPUT:
+            lines += [f"if s{i}.counter[0] != v{i}: check(s{i}, v{i}, node)", f"s{i} = s{i}.array"]
+        elif kind == TENSOR:
+            lines += [
+                f"if isinstance(s{i}, Tensor):",
+                f"    if {_stale(op, mask, i, at)}: check(s{i}, v{i}, node)",
+                f"    s{i} = s{i}._array",
+                f"else: s{i} = constant(s{i}, OF_NUMPY[g.dtype])",
+            ]
+        if kind in (OUTPUT, TENSOR):
+            read.append(f"s{i}")
+    if read:  # only Tensors lay out operands in another order of dimensions as PyTorch does
+        differ = " or ".join(f"({s}.strides or g.strides) != g.strides" for s in read)
+        ordered = " and ".join(f"in_order({s})" for s in ("g", *read))
+        lines.append(f"if ({differ}) and not ({ordered}): return node.apply([g], False)")
+    lines.append("fits = node.fits")
+    for k, (_, sources, positions) in enumerate(plan.rules):
+        call = f"rule{k}({', '.join('g' if s < 0 else f's{s}' for s in sources)})"
+        lines.append(", ".join(f"r{p}" for p in positions) + f" = {call}")
+        for p in positions:
+            lines += [f"if r{p} is not None and fits is not None: r{p} = fit_array(r{p}, *fits[{p}])", "el" + _fitted(f"r{p}")]
+    results = ", ".join(f"r{p}" if m else "None" for p, m in enumerate(mask))
+    return START + _unpacked(plan) + "".join(f"    {line}\n" for line in lines) + f"    return {results},\n"

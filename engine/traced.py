@@ -1,0 +1,69 @@
+"""A rule read once, on symbols, as the text of the arithmetic it does on real arrays.
+
+`lambda g, other: g * other.conj()` reads as "(g * x0)". A rule that does more than arithmetic is not read, but called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+
+class Unreadable(Exception):
+    """The rule asks more of an array than a symbol can tell."""
+
+
+class Symbol:
+    """Stands for a real array. `follows_g`: the text has the shape and dtype of the gradient."""
+
+    __slots__ = ("text", "follows_g")
+
+    def __init__(self, text: str, follows_g: bool = False) -> None:
+        self.text, self.follows_g = text, follows_g
+
+    def conj(self) -> Symbol:
+        return self
+
+    real = property(conj)
+
+    def __neg__(self) -> Symbol:
+        return Symbol(f"(-{self.text})", self.follows_g)
+
+    def _refuse(self, *_: Any) -> Any:
+        raise Unreadable
+
+    __bool__ = __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = __array__ = _refuse  # type: ignore[assignment]
+
+
+def _binary(symbol: str) -> tuple[Callable[..., Symbol], Callable[..., Symbol]]:
+    def join(a: Any, b: Any) -> Symbol:
+        follows = any(type(x) is Symbol and x.follows_g for x in (a, b))
+        return Symbol(f"({_text(a)} {symbol} {_text(b)})", follows)
+
+    return join, lambda a, b: join(b, a)
+
+
+for _name, _symbol in {"add": "+", "sub": "-", "mul": "*", "truediv": "/"}.items():
+    _forward, _swapped = _binary(_symbol)
+    setattr(Symbol, f"__{_name}__", _forward)
+    setattr(Symbol, f"__r{_name}__", _swapped)
+
+
+def _text(value: Any) -> str:
+    if type(value) is Symbol:
+        return value.text
+    if type(value) not in (int, float) or value != value or value in (float("inf"), -float("inf")):
+        raise Unreadable
+    return repr(value)
+
+
+def read(rule: Callable[..., Any], arguments: Sequence[Any], count: int) -> list[str] | None:
+    """The texts of the `count` gradients `rule` gives for `arguments` (Symbols and constants); None where it cannot be read."""
+    try:
+        result = rule(*arguments)
+    except Exception:  # whatever a rule does to what is no array
+        return None
+    results = [result] if count == 1 else result
+    if not all(r is None or (type(r) is Symbol and r.follows_g) for r in results):
+        return None
+    return ["None" if r is None else r.text for r in results]
