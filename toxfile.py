@@ -1,4 +1,4 @@
-"""Environments that share one directory: the four roles that need PyTorch would otherwise hold it four times.
+"""Environments that share one directory: the five roles that need PyTorch would otherwise hold it five times.
 
 tox remembers an environment's name in its directory and rebuilds the directory when another name comes along. The runner
 below remembers the word "shared" instead; dependencies are still compared, so a changed pin still rebuilds.
