@@ -32,7 +32,7 @@ HINT = (
 )
 
 
-class Handle:
+class RemovableHandle:
     """What registering a hook returns; `remove()` may be called more than once, and during the pass itself."""
 
     _ids = itertools.count().__next__
@@ -47,7 +47,7 @@ class Handle:
         if hooks is not None:
             hooks.pop(self.id, None)
 
-    def __enter__(self) -> Handle:
+    def __enter__(self) -> RemovableHandle:
         return self
 
     def __exit__(self, *exc: Any) -> None:
@@ -137,13 +137,13 @@ class Node:
     def _set_sequence_nr(self, number: int) -> None:
         self.seq = number
 
-    def register_hook(self, hook: Callable[..., Any]) -> Handle:
+    def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """`hook(grad_inputs, grad_outputs)` after the node has run; a returned tuple replaces the gradients."""
-        return Handle(extras(self).post, hook)
+        return RemovableHandle(extras(self).post, hook)
 
-    def register_prehook(self, hook: Callable[..., Any]) -> Handle:
+    def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """`hook(grad_outputs)` before the node runs; a returned tuple replaces them."""
-        return Handle(extras(self).pre, hook)
+        return RemovableHandle(extras(self).pre, hook)
 
     def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
         """Gradients for `edges`, in order, from one gradient (or None) per output: arrays, or Tensors when recording."""
@@ -184,11 +184,11 @@ class AccumulateGrad:
     def _sequence_nr(self) -> int:
         return 2**64 - 1
 
-    def register_hook(self, hook: Callable[..., Any]) -> Handle:
-        return Handle(self.post, hook)
+    def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        return RemovableHandle(self.post, hook)
 
-    def register_prehook(self, hook: Callable[..., Any]) -> Handle:
-        return Handle(self.pre, hook)
+    def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        return RemovableHandle(self.pre, hook)
 
 
 def extras(node: Node) -> Extras:

@@ -163,7 +163,7 @@ class SavedTensor:
         t = node._as_tensor(value)
         bare = t._alias()
         bare._counter = t._counter
-        made = Packed(t, hooks, bare, self._output)  # type: ignore[arg-type]  # there are two
+        made = Packed(t, hooks, bare, self._output)
         node.use_generic_plan()
         if self._within is None:
             node.saved = [*node.saved[: self._at], made, 0, *node.saved[self._at + 2 :]]

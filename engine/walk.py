@@ -18,6 +18,9 @@ from .silence import loud, quiet
 from .tensor import Tensor, wrap
 
 LEAVES = 2**64 - 1
+NO_LEAF = (
+    "A leaf node was passed to _will_engine_execute_node but we are currently running autograd.grad(). This is currently not supported."
+)
 _active = threading.local()
 
 
@@ -84,8 +87,11 @@ class Walk:
         return self.captured
 
     def will_run(self, node: Any) -> bool:
-        """True where this walk runs `node` (or accumulates into that leaf)."""
-        return (node in self.waiting or node in self.starts) and (self.targets is None or node in self.wanted)
+        """True where this walk runs `node` (or accumulates into that leaf). Raises RuntimeError for a leaf in `grad`, as PyTorch does."""
+        if isinstance(node, Tensor) and self.targets is not None and not self.accumulate:
+            raise RuntimeError(NO_LEAF)
+        reached = node in self.waiting or (node in self.starts and self.only_start is None)  # PyTorch's convention: no single root
+        return reached and (self.targets is None or node in self.wanted)
 
     def _count(self, starts: list[Any]) -> list[Any]:
         """Count what each reachable node waits for; returns the nodes, `starts` first."""
@@ -327,12 +333,12 @@ class Walk:
             g = self._run_hooks(more.hooks, g)
         if unwanted:
             return
-        node = more and more.accumulate and more.accumulate()
-        if node and node.pre:
-            [g] = self._node_pre_hooks(node.pre, [g])
         if self.targets is not None and not self.accumulate:
             self.captured[self.targets[leaf, 0]] = g
             return
+        node = more and more.accumulate and more.accumulate()
+        if node and node.pre:
+            [g] = self._node_pre_hooks(node.pre, [g])
         if isinstance(leaf._node, Node):
             raise RuntimeError("leaf variable has been moved into the graph interior")
         if g is not None and leaf._node is not None:  # it may have stopped to require grad since it was used
@@ -347,7 +353,9 @@ class Walk:
                     raise RuntimeError("Tensor post accumulate grad hooks should return None.")
         if node and node.post:
             for hook in list(node.post.values()):
-                hook((), (self.show(g),))
+                result = hook((), (self.show(g),))
+                if result is not None:
+                    check_hook_results(hook, (), result)
 
 
 def _owned(array: np.ndarray) -> bool:
@@ -363,7 +371,7 @@ def check_hook_results(hook: Any, before: tuple[Any, ...], after: Any) -> None:
     if not isinstance(after, tuple):
         raise TypeError(f"expected tuple, but hook returned '{type(after).__name__}'")
     if len(after) != len(before):
-        name = getattr(hook, "__name__", type(hook).__name__)
+        name = getattr(hook, "__name__", "<unknown>")
         raise RuntimeError(f"hook '{name}' has returned an incorrect number of values (got {len(after)}, but expected {len(before)})")
     for b, a in zip(before, after, strict=True):
         if a is not None:
@@ -372,7 +380,7 @@ def check_hook_results(hook: Any, before: tuple[Any, ...], after: Any) -> None:
 
 def check_hook_result(hook: Any, before: Tensor | None, after: Any) -> None:
     """Raises TypeError where a hook returned no tensor, RuntimeError where it changed dtype or shape, or stands for nothing."""
-    name = getattr(hook, "__name__", type(hook).__name__)
+    name = getattr(hook, "__name__", "<unknown>")
     if before is None:
         raise RuntimeError("can't replace a None gradient with a non-None value")
     if not isinstance(after, Tensor):

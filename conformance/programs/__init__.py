@@ -16,6 +16,7 @@ TOPICS = (
     "backward_api",
     "accumulation",
     "hooks",
+    "several_hooks",
     "inplace",
     "views",
     "detach",

@@ -6,13 +6,13 @@ import warnings
 import weakref
 from typing import Any
 
-from ..graph import Handle, Hooks, extras
+from ..graph import Hooks, RemovableHandle, extras
 from ..tensor import LEAF, Tensor, method, rare, readonly
 from ..views import node_of
 
 
 @method
-def register_hook(self: Tensor, hook: Any) -> Handle:
+def register_hook(self: Tensor, hook: Any) -> RemovableHandle:
     """`hook(grad)` whenever this tensor's gradient is computed; a returned tensor replaces it.
 
     Raises RuntimeError where the tensor does not require grad.
@@ -25,7 +25,7 @@ def register_hook(self: Tensor, hook: Any) -> Handle:
         slot.hooks = Hooks()
         if node is not LEAF:
             extras(node).tensor_hooks.append((self._nr, slot.hooks))
-    return Handle(slot.hooks, hook)
+    return RemovableHandle(slot.hooks, hook)
 
 
 @method
@@ -41,7 +41,7 @@ def retain_grad(self: Tensor) -> None:
 
 
 @method
-def register_post_accumulate_grad_hook(self: Tensor, hook: Any) -> Handle:
+def register_post_accumulate_grad_hook(self: Tensor, hook: Any) -> RemovableHandle:
     """`hook(tensor)` after each accumulation into this leaf's `.grad`.
 
     Raises RuntimeError on a non-leaf, or where the tensor does not require grad.
@@ -54,7 +54,7 @@ def register_post_accumulate_grad_hook(self: Tensor, hook: Any) -> Handle:
     slot = rare(self)
     if slot.post_hooks is None:
         slot.post_hooks = Hooks()
-    return Handle(slot.post_hooks, hook)
+    return RemovableHandle(slot.post_hooks, hook)
 
 
 def grad_fn(self: Tensor) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from .. import graph, saved, walk
-from ..graph import Handle, accumulator, extras
+from ..graph import RemovableHandle, accumulator, extras
 from ..registry import F
 from ..tensor import LEAF, Tensor
 from ..views import node_of
@@ -160,24 +160,24 @@ def disable_saved_tensors_hooks(error_message: str) -> AbstractContextManager[No
 
 
 # -- hooks over several tensors ------------------------------------------------------------------------------------------
-class _Handles:
+class _MultiHandle:
     """The handles of one hook on several tensors."""
 
-    def __init__(self, handles: tuple[Handle, ...]) -> None:
+    def __init__(self, handles: tuple[RemovableHandle, ...]) -> None:
         self.handles = handles
 
     def remove(self) -> None:
         for handle in self.handles:
             handle.remove()
 
-    def __enter__(self) -> _Handles:
+    def __enter__(self) -> _MultiHandle:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.remove()
 
 
-def register_multi_grad_hook(tensors: Sequence[Tensor], fn: Callable[..., Any], *, mode: str = "all") -> _Handles:
+def register_multi_grad_hook(tensors: Sequence[Tensor], fn: Callable[..., Any], *, mode: str = "all") -> _MultiHandle:
     """`fn` once a backward: with the list of gradients when all have come ("all"), or with the first that does ("any")."""
     if mode not in ("all", "any"):
         raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
@@ -191,7 +191,7 @@ def _current() -> walk.Walk:
     return found
 
 
-def _on_all(tensors: Sequence[Tensor], fn: Callable[[Sequence[Tensor | None]], Any]) -> _Handles:
+def _on_all(tensors: Sequence[Tensor], fn: Callable[[Sequence[Tensor | None]], Any]) -> _MultiHandle:
     ends = [graph.end_of(node_or_accumulator(t)) for t in tensors]
     arrived: dict[int, list[Any]] = {}  # by walk: how many came, how many will, the gradients
     lock = threading.Lock()
@@ -211,10 +211,10 @@ def _on_all(tensors: Sequence[Tensor], fn: Callable[[Sequence[Tensor | None]], A
 
         return hook
 
-    return _Handles(tuple(t.register_hook(watch(i)) for i, t in enumerate(tensors)))
+    return _MultiHandle(tuple(t.register_hook(watch(i)) for i, t in enumerate(tensors)))
 
 
-def _on_any(tensors: Sequence[Tensor], fn: Callable[[Tensor], Any]) -> _Handles:
+def _on_any(tensors: Sequence[Tensor], fn: Callable[[Tensor], Any]) -> _MultiHandle:
     ran: set[int] = set()
     lock = threading.Lock()
 
@@ -227,4 +227,4 @@ def _on_any(tensors: Sequence[Tensor], fn: Callable[[Tensor], Any]) -> _Handles:
             ran.add(run.id)
         fn(g)
 
-    return _Handles(tuple(t.register_hook(hook) for t in tensors if t.requires_grad))
+    return _MultiHandle(tuple(t.register_hook(hook) for t in tensors if t.requires_grad))

@@ -6,13 +6,23 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
-from ..graph import Handle, Hooks
+from ..graph import Hooks, RemovableHandle
 from ..modes import no_grad
 from ..tensor import Tensor
+from .backward_hooks import Gradients
 from .parameter import Parameter, typename
 from .state import load_into
 
 KINDS = {"_parameters": "parameter", "_buffers": "buffer", "_modules": "module"}
+
+
+def _registered(hooks: Hooks, hook: Callable[..., Any], first: bool) -> RemovableHandle:
+    """Add a hook, the last to run or the first."""
+    others = dict(hooks) if first else {}
+    handle = RemovableHandle(hooks, hook)
+    for id in others:
+        hooks[id] = hooks.pop(id)
+    return handle
 
 
 class Module:
@@ -29,6 +39,9 @@ class Module:
         start("_non_persistent_buffers_set", set())
         start("_forward_hooks", Hooks())
         start("_forward_pre_hooks", Hooks())
+        start("_backward_hooks", Hooks())
+        start("_backward_pre_hooks", Hooks())
+        start("_is_full_backward_hook", None)
 
     def forward(self, *input: Any) -> Any:
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
@@ -38,19 +51,33 @@ class Module:
             changed = pre(self, args)
             if changed is not None:
                 args = changed if isinstance(changed, tuple) else (changed,)
+        full = list(self._backward_hooks.values()) if self._is_full_backward_hook else []
+        pre_hooks = list(self._backward_pre_hooks.values())
+        watched = Gradients(self, full, pre_hooks) if full or pre_hooks else None
+        if watched is not None:
+            args = watched.watch_inputs(args)
         result = self.forward(*args, **kwargs)
         for hook in list(self._forward_hooks.values()):
             changed = hook(self, args, result)
             result = result if changed is None else changed
-        return result
+        return result if watched is None else watched.watch_outputs(result)
 
-    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> Handle:
+    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """`hook(module, args)` before `forward`; what it returns replaces the arguments."""
-        return Handle(self._forward_pre_hooks, hook)
+        return RemovableHandle(self._forward_pre_hooks, hook)
 
-    def register_forward_hook(self, hook: Callable[..., Any]) -> Handle:
+    def register_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """`hook(module, args, output)` after `forward`; what it returns replaces the output."""
-        return Handle(self._forward_hooks, hook)
+        return RemovableHandle(self._forward_hooks, hook)
+
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """`hook(module, grad_output)` before the gradients of a call's outputs are used; what it returns replaces them."""
+        return _registered(self._backward_pre_hooks, hook, prepend)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """`hook(module, grad_input, grad_output)` once those of the inputs are known, too; what it returns replaces them."""
+        self._is_full_backward_hook = True
+        return _registered(self._backward_hooks, hook, prepend)
 
     # -- attributes ---------------------------------------------------------------------------------------------------
     def __getattr__(self, name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..graph import Handle as RemovableHandle
+from ..graph import RemovableHandle
 
 
 def unserializable_hook(f: Any) -> Any:
