@@ -25,7 +25,7 @@ NO_FORMULA = (
 
 
 class Level:
-    """The tensors that carry a tangent, which is dropped when the level ends."""
+    """The tensors that carry a tangent of one level, which is dropped when the level ends."""
 
     def __init__(self) -> None:
         self.duals: list[weakref.ref[Tensor]] = []
@@ -39,36 +39,50 @@ class Composition:
 
 
 _levels: list[Level] = []
+_visible = 0  # how many of the levels an op looks at: while the innermost computes tangents, those outside it
+_at: Level | None = None  # the level whose tangents are read
 
 
-def enter() -> int:
-    """Start a level; returns its number. Raises RuntimeError inside another."""
-    if _levels:
+def enter(nested: bool = False) -> int:
+    """Start a level; returns its number. Raises RuntimeError inside another, unless that is `nested` on purpose."""
+    if _levels and not nested:
         raise RuntimeError("Nested forward mode AD is not supported at the moment")
     _levels.append(Level())
-    modes.set_bit(modes.FORWARD, True)
-    return 0
+    _look_at(len(_levels), _levels[-1])
+    return len(_levels) - 1
 
 
 def leave() -> None:
     """End the level and drop its tangents. Raises RuntimeError where there is none."""
     if not _levels:
         raise RuntimeError("Dual level must be a positive number.")
-    modes.set_bit(modes.FORWARD, False)
-    for ref in _levels.pop().duals:
+    level = _levels.pop()
+    _look_at(len(_levels), _levels[-1] if _levels else None)
+    for ref in level.duals:
         t = ref()
-        if t is not None and t._rare is not None:
-            t._rare.tangent = None
+        if t is not None and t._rare is not None and t._rare.tangents is not None:
+            t._rare.tangents.pop(level, None)
+
+
+def _look_at(visible: int, at: Level | None) -> None:
+    global _visible, _at
+    _visible, _at = visible, at
+    modes.set_bit(modes.FORWARD, visible > 0)
+
+
+def carried(t: Any) -> dict[Level, Tensor]:
+    """The tangents of `t` by level."""
+    return t._rare.tangents or {} if isinstance(t, Tensor) and t._rare is not None else {}
 
 
 def tangent_of(t: Any) -> Tensor | None:
-    return t._rare.tangent if isinstance(t, Tensor) and t._rare is not None else None
+    return carried(t).get(_at)  # type: ignore[arg-type]  # without a level nothing is found
 
 
 def give(t: Tensor, tangent: Tensor) -> None:
     """Let `t` carry `tangent`; through a view, the base carries it in the part the view covers."""
     view = t._view
-    if view is not None and tangent_of(t) is None and tangent_of(view.base) is None:
+    if view is not None and type(tangent) is Tensor and tangent_of(t) is None and tangent_of(view.base) is None:
         whole = _zeros_like(view.base)
         _set(view.base, whole)
         part = replayed(whole, t)
@@ -78,8 +92,16 @@ def give(t: Tensor, tangent: Tensor) -> None:
 
 
 def _set(t: Tensor, tangent: Tensor) -> None:
-    rare(t).tangent = _arranged(tangent, t._array)
-    _levels[-1].duals.append(weakref.ref(t))
+    give_at(_at, t, _arranged(tangent, t._array))  # type: ignore[arg-type]  # there is a level
+
+
+def give_at(level: Level, t: Tensor, tangent: Tensor) -> None:
+    """Let `t` carry `tangent` as it is."""
+    slot = rare(t)
+    if slot.tangents is None:
+        slot.tangents = {}
+    slot.tangents[level] = tangent
+    level.duals.append(weakref.ref(t))
 
 
 def _arranged(tangent: Tensor, primal: np.ndarray) -> Tensor:
@@ -92,9 +114,13 @@ def _arranged(tangent: Tensor, primal: np.ndarray) -> Tensor:
     return F.copy_(wrap(new(shape, steps, tangent._array.dtype), tangent._dtype), tangent)
 
 
-def tangents(op: Any, values: list[Any]) -> bool:
-    """True where some differentiable argument carries a tangent."""
-    return any(_any_tangent(values[i]) for i in op.diff)
+def tangents(op: Any, values: list[Any]) -> int:
+    """The number of the innermost level at which some differentiable argument carries a tangent, counted from 1; 0 for none."""
+    found = [carried(t) for i in op.diff for t in (values[i] if isinstance(values[i], list | tuple) else (values[i],))]
+    for number in range(_visible, 0, -1):
+        if any(_levels[number - 1] in tangents for tangents in found):
+            return number
+    return 0
 
 
 def _any_tangent(v: Any) -> bool:
@@ -104,14 +130,27 @@ def _any_tangent(v: Any) -> bool:
 
 
 class _Off:
-    """Tangents are computed with forward mode off: only one level exists."""
+    """Tangents of a level are computed while ops look only at the levels outside of it."""
+
+    def __init__(self, number: int = 1) -> None:
+        self.number = number
 
     def __enter__(self) -> None:
-        self.before = modes.current()
-        modes.switch(self.before & ~modes.FORWARD)
+        self.before = _visible, _at
+        _look_at(self.number - 1, _levels[self.number - 1] if self.number <= len(_levels) else _at)
 
     def __exit__(self, *exc: Any) -> None:
-        modes.switch(self.before)
+        _look_at(*self.before)
+
+
+def hidden() -> _Off:
+    """`with hidden():` no op looks at tangents."""
+    return _Off()
+
+
+def innermost() -> _Off:
+    """`with innermost():` the tangents of the innermost level are read, and ops look at those of the others."""
+    return _Off(len(_levels))
 
 
 def run(op: Any, values: list[Any]) -> Any:
@@ -119,14 +158,14 @@ def run(op: Any, values: list[Any]) -> Any:
     _refuse(op, "")
     if isinstance(op.family.jvp, Composition):
         return _composed(op, values)
-    with _Off():
+    with _Off(tangents(op, values)):
         result = op.run(values)
         outs = list(result) if isinstance(result, tuple | list) else [result]
         computed = _jvp(op, values, outs)
-    for t, tangent in zip(outs, computed, strict=True):
-        if tangent is not None and t._dtype.differentiable:
-            (_set if op.schema.is_view else give)(t, tangent)
-            _keep(t, tangent)
+        for t, tangent in zip(outs, computed, strict=True):
+            if tangent is not None and t._dtype.differentiable:
+                (_set if op.schema.is_view else give)(t, tangent)
+                _keep(t)
     return result
 
 
@@ -148,19 +187,20 @@ def _refuse(op: Any, suffix: str) -> None:
         raise NotImplementedError(f"Trying to use forward AD with aten::{op.schema.name}{suffix} that does not support it.")
 
 
-def _keep(t: Tensor, tangent: Tensor) -> None:
-    """Where a node kept its output for backward, it keeps that output's tangent, too."""
+def _keep(t: Tensor) -> None:
+    """Where a node kept its output for backward, it keeps that output's tangents, too."""
     node = t._node
     if isinstance(node, Node) and node.op is not None:
         for value in node.saved:
             if type(value) is Saved and value.nr == t._nr:
-                value.tangent = tangent
+                value.tangents = carried(t)
 
 
-def carry(t: Tensor, tangent: Tensor) -> None:
-    """Let a tensor made anew from what was saved carry the tangent it had, while the level lasts."""
-    if _levels:
-        _set(t, tangent)
+def carry(t: Tensor, tangents: dict[Level, Tensor]) -> None:
+    """Let a tensor made anew from what was saved carry the tangents it had, while their levels last."""
+    for level in _levels:
+        if level in tangents:
+            give_at(level, t, tangents[level])
 
 
 def run_inplace(op: Any, values: list[Any], needs: Any) -> Tensor:
@@ -169,21 +209,24 @@ def run_inplace(op: Any, values: list[Any], needs: Any) -> Tensor:
     into: Tensor = values[0]
     before = wrap(into._array.copy(), into._dtype)
     before._node, before._nr = into._node, into._nr
-    with _Off():
+    with _Off(tangents(op, values)):
         old = tangent_of(into)
-        if old is not None:
-            rare(before).tangent = F.clone(old)
-        op.write_into(into, values, needs)
+        for level, tangent in carried(into).items():
+            give_at(level, before, F.clone(tangent))
+        if tangents(op, values):
+            run_inplace(op, values, needs)
+        else:
+            op.write_into(into, values, needs)
         if op.family.plan == "restride" and old is not None:
             tangent = op.write_into(old, [old, *values[1:]], None)  # another view of the same memory, as its value is
         else:
             [tangent] = _jvp(op, [before, *values[1:]], [into])
             if tangent is not None and old is not None:
-                F.copy_(old, tangent)
-    if tangent is not None and old is None and into._dtype.differentiable:
-        give(into, fit(tangent, into._array.shape, into._dtype))
-    if tangent_of(into) is not None:
-        _keep(into, tangent_of(into))  # type: ignore[arg-type]
+                F.copy_(old, tangent) if type(tangent) is type(old) else _set(into, tangent)
+        if tangent is not None and old is None and into._dtype.differentiable:
+            give(into, fit(tangent, into._array.shape, into._dtype))
+        if carried(into):
+            _keep(into)
     return into
 
 
@@ -305,5 +348,6 @@ def _requires(t: Any) -> bool:
 
 
 def _without_recording(starts: list[Any], targets: dict[Any, int]) -> dict[int, Any]:
-    got = Walk(True, False, targets, False).run([(node, nr, t._array) for node, nr, t in starts])
-    return {i: wrap(g, dtypes.OF_NUMPY[g.dtype]) for i, g in got.items()}
+    walk = Walk(True, False, targets, False)
+    got = walk.run(starts if walk.recording else [(node, nr, t._array) for node, nr, t in starts])
+    return {i: g if isinstance(g, Tensor) else wrap(g, dtypes.OF_NUMPY[g.dtype]) for i, g in got.items()}

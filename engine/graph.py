@@ -80,11 +80,11 @@ class Extras:
 class Saved:
     """An output kept for backward: its array, not the tensor, so that node and tensor are no cycle."""
 
-    __slots__ = ("array", "dtype", "nr", "counter", "tangent")
+    __slots__ = ("array", "dtype", "nr", "counter", "tangents")
 
     def __init__(self, t: Tensor) -> None:
         self.array, self.dtype, self.nr, self.counter = t._array, t._dtype, t._nr, t._counter
-        self.tangent: Tensor | None = None
+        self.tangents: dict[Any, Tensor] | None = None
 
 
 class FreedValues(tuple):
@@ -105,6 +105,7 @@ class Node:
 
     __slots__ = ("edges", "saved", "plan", "fits", "seq", "extras", "__weakref__")
     op: ClassVar[Any] = None
+    enters: ClassVar[bool] = False  # what a transform starts from: to its function a leaf
     outputs: ClassVar[Any] = None  # a node of several results has a slot of this name, with the (shape, dtype) of each
 
     edges: tuple[Any, ...]

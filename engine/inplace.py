@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import forward, modes, saved
+from . import batch_rules, batching, forward, modes, saved
 from .declaration import RECORDING, TENSOR
 from .dtypes import OF_NUMPY
 from .lazy import Lazy
@@ -40,6 +40,10 @@ def run(op: Op, values: list[Any]) -> Tensor:
         return op.family.inplace(*values)  # type: ignore[operator]  # the body of a composite's in-place form
     into: Tensor = values[0]
     mode = modes.current()
+    if mode & modes.BATCHED:
+        level = batching.innermost(values)
+        if level is not None:
+            return batch_rules.run_inplace(op, values, level)
     needs = op.needs(values) if mode & RECORDING == modes.GRAD and op.diff and (into._dtype.differentiable or op.family.into) else None
     check_inplace(into, needs is not None)
     if mode & modes.SAVED_HOOKS:

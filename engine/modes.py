@@ -11,7 +11,8 @@ from contextvars import ContextVar
 from typing import Any
 
 # One integer holds every mode, so that a fast path asks one question: "is it plain recording (GRAD), or nothing (0)?"
-GRAD, INFERENCE, SAVED_HOOKS, ANOMALY, FORWARD, GENERIC = 1, 2, 4, 8, 16, 32
+GRAD, INFERENCE, SAVED_HOOKS, ANOMALY, FORWARD, GENERIC, BATCHED = 1, 2, 4, 8, 16, 32, 64
+ON_TENSORS = FORWARD | BATCHED  # a backward runs rules on Tensors, which know their tangents and their batches
 
 # GENERIC: every call and every rule takes the path that defines it, none the one compiled from its declaration.
 _mode: ContextVar[int] = ContextVar("engine_mode", default=GRAD | GENERIC * bool(os.environ.get("ENGINE_GENERIC")))

@@ -182,8 +182,8 @@ class OpNode(Node):
         t._counter = value.counter
         if value.dtype.differentiable:
             t._node, t._nr = self, value.nr
-        if value.tangent is not None:
-            forward.carry(t, value.tangent)
+        if value.tangents:
+            forward.carry(t, value.tangents)
         return t
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes, forward, inplace, lazy, modes
+from . import batch_rules, batching, dtypes, forward, inplace, lazy, modes
 from .calls import Overloads
 from .declaration import RECORDING, Declaration
 from .dtypes import OF_NUMPY, dtype
@@ -42,6 +42,10 @@ class Op(Declaration):
         if self.body is not None:
             return self.body(*values)
         mode = modes.current()
+        if mode & modes.BATCHED:
+            level = batching.innermost(values)
+            if level is not None:
+                return batch_rules.run(self, values, level)
         if self.family.constants and mode & RECORDING == modes.GRAD:
             for name in self.family.constants:
                 refuse_gradient(values[self.schema.names.index(name)], name, self.schema.name)

@@ -45,14 +45,14 @@ class View:
 class Rare:
     """What few tensors have: hooks, a retained gradient, a materialised accumulate node, a tangent."""
 
-    __slots__ = ("hooks", "retains", "accumulate", "post_hooks", "tangent")
+    __slots__ = ("hooks", "retains", "accumulate", "post_hooks", "tangents")
 
     def __init__(self) -> None:
         self.hooks: dict[int, Callable[..., Any]] | None = None
         self.retains = False
         self.accumulate: Any = None  # weak reference to the AccumulateGrad node a user has looked at
         self.post_hooks: dict[int, Callable[..., Any]] | None = None
-        self.tangent: Any = None
+        self.tangents: dict[Any, Tensor] | None = None  # by level of forward mode
 
 
 def readonly(read: Callable[[Any], Any], name: str = "") -> Any:

@@ -41,7 +41,7 @@ class Walk:
 
     def __init__(self, keep: bool, create_graph: bool, targets: dict[tuple[Any, int], int] | None, accumulate: bool) -> None:
         self.keep, self.create_graph, self.targets, self.accumulate = keep, create_graph, targets, accumulate
-        self.recording = create_graph or bool(modes.current() & modes.FORWARD)  # on Tensors, which know their tangents
+        self.recording = create_graph or bool(modes.current() & modes.ON_TENSORS)
         self.arrived: dict[Any, Any] = {}  # a gradient, or for a node of several outputs one or None per output
         self.waiting: dict[Any, int] = {}  # how many consumers have not run yet
         self.captured: dict[int, Any] = {}

@@ -60,7 +60,7 @@ def register_post_accumulate_grad_hook(self: Tensor, hook: Any) -> RemovableHand
 def grad_fn(self: Tensor) -> Any:
     """The node that made this tensor; None for a leaf."""
     node = node_of(self)
-    return None if node is LEAF else node
+    return None if node is LEAF or (node is not None and node.enters) else node
 
 
 def is_leaf(self: Tensor) -> bool:

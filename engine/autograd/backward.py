@@ -248,7 +248,7 @@ def implicit_seed(t: Any) -> Tensor | None:
 
 def starts_of(roots: tuple[Any, ...], seeds: list[Any], recording: bool) -> list[tuple[Any, int, Any]]:
     """Where the walk starts, and with what. Raises RuntimeError for a root that is in no graph."""
-    on_tensors = recording or bool(modes.current() & modes.FORWARD)
+    on_tensors = recording or bool(modes.current() & modes.ON_TENSORS)
     starts = []
     for i, (t, g) in enumerate(zip(roots, seeds, strict=True)):
         where, nr, _, d = end(t)

@@ -48,24 +48,34 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
     """
     if not forward._levels:
         raise RuntimeError(NO_LEVEL)
-    for name, t in (("primal", tensor), ("tangent", tangent)):
-        if not (t.is_floating_point() or t.is_complex()):
-            raise ValueError(f"Expected {name} to be floating point or complex, but got: {t.dtype}")
+    check_dtypes(tensor, tangent)
     if forward.tangent_of(tensor) is not None:
         raise RuntimeError(
             "Making a dual Tensor based on a Tensor that already has a forward gradient at the same level 0 is not supported."
         )
+    check_shapes(tensor, tangent)
+    if forward.tangent_of(tangent) is not None:
+        raise RuntimeError("Setting a forward grad that itself has a forward gradient at the same level0 is not supported.")
+    with forward.innermost():
+        dual = F.view_as(tensor, tensor)
+        forward._set(dual, tangent if _same_layout(tensor, tangent) else _laid_out(tensor, tangent))
+    return dual
+
+
+def check_dtypes(tensor: Tensor, tangent: Tensor) -> None:
+    """Raises ValueError where one is neither floating nor complex."""
+    for name, t in (("primal", tensor), ("tangent", tangent)):
+        if not (t.is_floating_point() or t.is_complex()):
+            raise ValueError(f"Expected {name} to be floating point or complex, but got: {t.dtype}")
+
+
+def check_shapes(tensor: Tensor, tangent: Tensor) -> None:
+    """Raises RuntimeError where the shapes differ."""
     if tangent.shape != tensor.shape:
         raise RuntimeError(
             "Trying to set a forward gradient that has a different size than that of the original Tensor, this is not supported. "
             f"Tensor is of size {list(tensor.shape)} while the given forward gradient is of size {list(tangent.shape)}."
         )
-    if forward.tangent_of(tangent) is not None:
-        raise RuntimeError("Setting a forward grad that itself has a forward gradient at the same level0 is not supported.")
-    with forward._Off():
-        dual = F.view_as(tensor, tensor)
-        forward._set(dual, tangent if _same_layout(tensor, tangent) else _laid_out(tensor, tangent))
-    return dual
 
 
 def _same_layout(primal: Tensor, tangent: Tensor) -> bool:
@@ -88,5 +98,5 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
     tangent = forward.tangent_of(tensor)
     if not forward._levels or tangent is None:
         return UnpackedDualTensor(tensor, None)
-    with forward._Off():
+    with forward.innermost():
         return UnpackedDualTensor(F.view_as(tensor, tensor), tangent)

@@ -413,7 +413,7 @@ def _tangents(ctx: Any, values: tuple[Any, ...], tensors: list[Tensor], outputs:
     """Give the outputs the tangents that `jvp` makes of those of the arguments."""
     if not any(forward.tangent_of(t) is not None for t in tensors):
         return
-    with forward._Off():
+    with forward.innermost():
         given = tuple(_given_tangent(ctx, v) for v in values)
         results = ctx._forward_cls.jvp(ctx, *given)
         results = results if isinstance(results, tuple) else (results,)

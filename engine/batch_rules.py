@@ -1,0 +1,395 @@
+"""How an op is run on whole batches: one rule per family of declarations, and one call per sample where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from . import dtypes
+from .batching import Level, apart, batched, spread, whole, whole_or_spread
+from .registry import OPS, F
+from .tensor import Tensor, wrap
+
+DIMS = frozenset(("dim", "dims", "dim0", "dim1", "dim2", "dimension"))  # arguments that name dimensions
+SIZES = frozenset(("size", "shape", "input_sizes"))  # arguments that are whole shapes
+# Ops that PyTorch does not call pointwise and that treat every element, or the last dimensions, alike.
+ALIKE = frozenset((
+    "clone", "_to_copy", "fill.Scalar", "threshold_backward", "log_sigmoid_backward", "complex", "polar", "_conj_physical",
+    "masked_fill.Scalar", "pow.Scalar", "zeros_like", "ones_like", "full_like", "empty_like", "tril", "triu",
+    "alias", "view_as_real", "view_as_complex", "_conj", "_neg_view",
+))  # fmt: skip
+PRODUCTS = {"mm": (2, 2), "bmm": (3, 3), "mv": (2, 1), "dot": (1, 1), "addmm": (2, 2), "addmv": (2, 1), "baddbmm": (3, 3)}
+DYNAMIC = (
+    "vmap: We do not support batching operators that can output dynamic shape. Attempted to vmap over aten::{}. Please file an issue at "
+    "https://github.com/pytorch/pytorch/issues if you need this feature."
+)
+SELECTED = (
+    "vmap: Attempted to vmap over `mask` in torch.masked_select(self, mask) We cannot support this because for each batch this would "
+    "return a differently shaped Tensor. Please file an issue at https://github.com/pytorch/pytorch/issues if you need this feature."
+)
+MASKED = "vmap: We do not support batching operators that can support dynamic shape. Attempting to batch over indexing with a boolean mask."
+REFUSED = {
+    "nonzero": DYNAMIC.format("nonzero"),
+    "argwhere": DYNAMIC.format("nonzero"),
+    "repeat_interleave.Tensor": DYNAMIC.format("repeat_interleave"),
+    "masked_select": SELECTED,
+}
+INTO_CAPTURED = (
+    "vmap: {} is not possible because there exists a Tensor `other` in extra_args that has more elements than `self`. This happened due to "
+    "`other` being vmapped over but `self` not being vmapped over in a vmap. Please try to use out-of-place operators instead of {}. If "
+    "said operator is being called inside the PyTorch framework, please file a bug report instead."
+)
+
+Rule = Callable[[Any, list[Any], Level], Any]
+
+
+class NoRule(Exception):
+    """The rule of an op's family does not cover these arguments."""
+
+
+def run(op: Any, values: list[Any], level: Level) -> Any:
+    """Call `op`, some of whose arguments are samples of `level`, on whole batches."""
+    if op.key in REFUSED:
+        raise RuntimeError(REFUSED[op.key])
+    try:
+        result = rule_of(op)(op, values, level)
+    except NoRule:
+        result = one_by_one(op, values, level)
+    return _each(result, lambda t: batched(t, level))
+
+
+def run_inplace(op: Any, values: list[Any], level: Level) -> Any:
+    """The same for the form that writes into the first argument, which must be a sample of that batch."""
+    into = whole(values[0], level)
+    if into is None:
+        name = "inplace arithmetic" if op.family.plan in ("pointwise", "write") else f"aten::{op.schema.name}_"
+        raise RuntimeError(INTO_CAPTURED.format(f"{name}(self, *extra_args)", name))
+    try:
+        called, changed = _arguments(rule_of(op), op, values, level)
+        if changed[0] is not into:
+            raise NoRule
+        called.run_inplace(changed)
+    except NoRule:
+        _write_one_by_one(op, into, values, level)
+    return values[0]
+
+
+def _each(result: Any, change: Callable[[Tensor], Any]) -> Any:
+    """`change` applied to every tensor of a result."""
+    if isinstance(result, Tensor):
+        return change(result)
+    if hasattr(result, "_fields"):
+        return type(result)(*map(change, result))
+    return tuple(map(change, result)) if isinstance(result, tuple) else result
+
+
+@cache
+def rule_of(op: Any) -> Rule:
+    """The rule that follows from how `op` is declared."""
+    arguments = op.schema.arguments
+    if op.family.plan in ("pointwise", "write") or op.key in ALIKE:
+        return aligned if op.key != "fill_.Tensor" else one_by_one
+    if op.key in PRODUCTS:
+        return product
+    if op.key == "index.Tensor":
+        return indexed
+    if op.family.plan == "reduction" and not any(a.name in DIMS for a in arguments):
+        return reduced
+    if any(a.name in DIMS or a.name in SIZES for a in arguments) or op.schema.name in WITHOUT_DIMS:
+        return shifted
+    return one_by_one
+
+
+def _arguments(rule: Rule, op: Any, values: list[Any], level: Level) -> tuple[Any, list[Any]]:
+    """The op and the arguments with which a rule calls for whole batches. Raises NoRule for rules that do more than that."""
+    if rule is aligned:
+        return op, _aligned(op, values, level)
+    if rule is shifted:
+        return _shifted(op, values, level)
+    raise NoRule
+
+
+# -- elementwise --------------------------------------------------------------------------------------------------------------
+def aligned(op: Any, values: list[Any], level: Level) -> Any:
+    """Elementwise: dimensions are lined up behind the batch."""
+    return op.run(_aligned(op, values, level))
+
+
+def _aligned(op: Any, values: list[Any], level: Level) -> list[Any]:
+    changed = list(values)
+    rank = max(v.ndim for v in values if isinstance(v, Tensor))
+    places = [i for i, is_list in op.tensors if not is_list and isinstance(values[i], Tensor)]
+    for i in places:
+        t = values[i]
+        found = whole(t, level)
+        if found is None and (apart(t, level) or (i == 0 and len(places) > 1 and op.family.plan != "pointwise")):
+            found = spread(t, level)
+        if found is not None:
+            changed[i] = _padded(found, rank - t.ndim)
+    return _promoted(op, values, changed, places) if op.promoted else changed
+
+
+def _padded(t: Tensor, count: int) -> Tensor:
+    """A batch with `count` dimensions of size 1 before those of its samples."""
+    return F.view(t, (*t.shape[:1], *[1] * count, *t.shape[1:])) if count > 0 else t
+
+
+def _promoted(op: Any, values: list[Any], changed: list[Any], places: list[int]) -> list[Any]:
+    """Samples without dimensions give way in promotion as they would alone; a batch of them would not."""
+    low = [i for i in places if not values[i].ndim and changed[i] is not values[i]]
+    if not low or len(op.promoted) < 2:
+        return changed
+    alone = op.family.promote([values[i] for i in op.promoted if values[i] is not None])
+    together = op.family.promote([changed[i] for i in op.promoted if changed[i] is not None])
+    if alone is not together:
+        for i in low:
+            changed[i] = F.to(changed[i], alone)
+    return changed
+
+
+# -- ops along dimensions -----------------------------------------------------------------------------------------------------
+def shifted(op: Any, values: list[Any], level: Level) -> Any:
+    """Ops told by their arguments along which dimensions to work: those are one further back in a batch."""
+    if not values[0] if isinstance(values[0], list | tuple) else False:
+        raise NoRule
+    if op.family.plan == "reduction":
+        return _along(op, values, level)
+    op, changed = _shifted(op, values, level)
+    return op.run(changed)
+
+
+# Views of dimensions that are not named by an argument: the same view with them named.
+WITHOUT_DIMS = frozenset(("squeeze", "squeeze_", "t", "t_"))
+
+
+def _named(op: Any, values: list[Any]) -> tuple[Any, list[Any]]:
+    t, mark = values[0], "_" * op.schema.is_inplace
+    if op.key == "_reshape_alias":  # of which the batch has other strides
+        return OPS["reshape"], values[:2]
+    if op.key == f"squeeze{mark}":
+        return OPS[f"squeeze{mark}.dims"], [t, [d for d, n in enumerate(t.shape) if n == 1]]
+    if op.key == f"t{mark}":
+        if t.ndim > 2:
+            raise NoRule
+        return OPS["transpose_" if mark else "transpose.int"], [t, -1, -2] if t.ndim == 2 else [t, -1, -1]
+    return op, values
+
+
+def _shifted(op: Any, values: list[Any], level: Level) -> tuple[Any, list[Any]]:
+    op, values = _named(op, values)
+    first = values[0][0] if isinstance(values[0], list | tuple) else values[0]
+    if not isinstance(first, Tensor):
+        raise NoRule
+    rank = len(_argument(op, values, "input_sizes", first.shape))
+    changed = _batches(op, values, level)
+    outside = False
+    for i, a in enumerate(op.schema.arguments):
+        v = values[i]
+        if a.name in SIZES:
+            changed[i] = _with_batch(op, values[0], v, changed, level)
+        elif a.name in DIMS and v is not None:
+            dims = v if isinstance(v, list | tuple) else (v,)
+            outside = outside or not all(-rank <= d < rank for d in dims)
+            moved = [d + 1 if d >= 0 else d for d in dims]
+            if op.key == "permute":
+                moved = [0, *moved]
+            elif not moved and not op.key.startswith("squeeze"):
+                raise NoRule
+            changed[i] = moved if isinstance(v, list | tuple) else moved[0]
+    if outside or not rank:
+        _check(op, values, rank)
+    if op.key == "expand":
+        changed[0] = _padded(changed[0], len(values[1]) - rank)
+    return op, changed
+
+
+def _argument(op: Any, values: list[Any], name: str, default: Any) -> Any:
+    names = op.schema.names
+    return values[names.index(name)] if name in names else default
+
+
+def _with_batch(op: Any, t: Tensor, size: Sequence[int], changed: list[Any], level: Level) -> Any:
+    """A shape with the batch before it."""
+    if isinstance(size, int):  # of a window, and no shape
+        return size
+    if "stride" in op.schema.names:
+        raise NoRule
+    return (level.size, *size)
+
+
+def _check(op: Any, values: list[Any], rank: int) -> None:
+    """Raises what `op` raises on one sample. Raises NoRule where a sample has no dimensions and the op makes none."""
+    made = op.run([_sample(v) for v in values])
+    if not rank and not any(t.ndim for t in (made if isinstance(made, tuple) else (made,))):
+        raise NoRule
+
+
+def _sample(v: Any) -> Any:
+    if isinstance(v, list | tuple):
+        return [_sample(x) for x in v]
+    return wrap(v._array, v._dtype) if isinstance(v, Tensor) else v
+
+
+def _batches(op: Any, values: list[Any], level: Level) -> list[Any]:
+    """Every tensor among the arguments as a batch; an index into one dimension stays as it is. Raises NoRule where ranks differ."""
+    changed = list(values)
+    by_number = op.schema.name.startswith("index_")  # one index for all samples
+    rank = None
+    for i, is_list in op.tensors:
+        if values[i] is None:
+            continue
+        for t in values[i] if is_list else (values[i],):
+            if op.schema.arguments[i].name == "index" and by_number:
+                if whole(t, level) is not None:
+                    raise NoRule
+                continue
+            if rank is not None and t.ndim != rank:
+                raise NoRule
+            rank = t.ndim
+        if not (by_number and op.schema.arguments[i].name == "index"):
+            changed[i] = [whole_or_spread(t, level) for t in values[i]] if is_list else whole_or_spread(values[i], level)
+    return changed
+
+
+# -- reductions ---------------------------------------------------------------------------------------------------------------
+def _along(op: Any, values: list[Any], level: Level) -> Any:
+    """A reduction, scan or sort; over everything where it names no dimension."""
+    names = op.schema.names
+    at = next(i for i, n in enumerate(names) if n in DIMS)
+    t, dim = values[0], values[at]
+    if t.ndim and dim is not None and dim != [] and dim != ():
+        op, changed = _shifted(op, values, level)
+        return op.run(changed)
+    many = "[" in op.schema.arguments[at].type
+    _check_dims(op, values, dim)
+    flat = F.reshape(whole_or_spread(t, level), (level.size, -1)) if level.size and t.numel() else None
+    if flat is None:
+        raise NoRule
+    changed = [flat, *values[1:]]
+    changed[at] = [1] if many else 1
+    keep = bool(_argument(op, values, "keepdim", False))
+    if "keepdim" in names:
+        changed[names.index("keepdim")] = False
+    shape = (level.size, *[1] * (t.ndim if keep else 0))
+    return _each(op.run(changed), lambda made: F.view(made, shape) if made.shape != shape else made)
+
+
+def _check_dims(op: Any, values: list[Any], dim: Any) -> None:
+    if dim is not None and dim != [] and dim != ():
+        op.run([_sample(v) for v in values])
+
+
+def reduced(op: Any, values: list[Any], level: Level) -> Any:
+    """A reduction of everything is that of one dimension, where such an overload returns the same."""
+    name = op.schema.name
+    other = next((o for o in (OPS.get(f"{name}.{w}") for w in ("dim_IntList", "dim_int", "dim")) if o is not None), None)
+    if name in ("max", "min"):
+        other = OPS[f"a{name}"]
+    if other is None or other.schema.returns.startswith("("):
+        raise NoRule
+    given = dict(zip(op.schema.names, values, strict=True))
+    changed = [given.get(a.name, a.default) for a in other.schema.arguments]
+    changed[1] = [1] if "[" in other.schema.arguments[1].type else 1
+    t = values[0]
+    if not (level.size and t.numel()):
+        raise NoRule
+    changed[0] = F.reshape(whole_or_spread(t, level), (level.size, -1))
+    if "keepdim" in other.schema.names:
+        changed[other.schema.names.index("keepdim")] = False
+    return other.run(changed)
+
+
+# -- products -------------------------------------------------------------------------------------------------------------------
+def product(op: Any, values: list[Any], level: Level) -> Any:
+    """Products of matrices and vectors, as one product of stacked matrices."""
+    op.compute([_sample(v) for v in values])  # raises what one sample raises
+    ranks = PRODUCTS[op.key]
+    first = 1 if op.key.startswith(("add", "badd")) else 0
+    a, b = (_operand(values[first + k], level) for k in (0, 1))
+    if ranks[0] == 1:
+        a = F.unsqueeze(a, -2)
+    if ranks[1] == 1:
+        b = F.unsqueeze(b, -1)
+    made = F.matmul(a, b)
+    if ranks[1] == 1:
+        made = F.squeeze(made, -1)
+    if ranks[0] == 1:
+        made = F.squeeze(made, -1)
+    if not first:
+        return made
+    beta, alpha = values[3:5]
+    made = made if alpha == 1 else F.mul(made, alpha)
+    if beta == 0:
+        return made
+    added = _operand(values[0], level)
+    if added is not values[0]:
+        added = _padded(added, made.ndim - 1 - values[0].ndim)
+    return F.add(added if beta == 1 else F.mul(added, beta), made)
+
+
+def _operand(t: Tensor, level: Level) -> Tensor:
+    found = whole(t, level)
+    return found if found is not None else spread(t, level) if apart(t, level) else t
+
+
+# -- indexing -------------------------------------------------------------------------------------------------------------------
+def indexed(op: Any, values: list[Any], level: Level) -> Any:
+    """Index tensors: with another that counts the samples where they differ between samples."""
+    t, indices = values[0], list(values[1])
+    wholes = [None if i is None else whole(i, level) for i in indices]
+    if any(w is not None and w._dtype in (dtypes.bool_, dtypes.uint8) for w in wholes):
+        raise RuntimeError(MASKED)
+    used = [k for k, i in enumerate(indices) if i is not None]
+    if any(i is not None and i._dtype in (dtypes.bool_, dtypes.uint8) for i in indices) or not used:
+        raise NoRule
+    rank = max(indices[k].ndim for k in used)
+    together = used == list(range(used[0], used[-1] + 1))
+    self = whole_or_spread(t, level)
+    if all(w is None for w in wholes):
+        made = op.run([self, [None, *indices]])
+        return made if together else F.movedim(made, rank, 0)
+    numbers = wrap(np.arange(level.size or 0).reshape(level.size or 0, *[1] * rank), dtypes.int64)
+    changed = [None if i is None else i if w is None else _padded(w, rank - i.ndim) for i, w in zip(indices, wholes, strict=True)]
+    made = op.run([self, [numbers, *changed]])
+    if not together or used[0] == 0:
+        return made
+    places = range(rank)
+    return F.movedim(made, [1 + p for p in places], [1 + used[0] + p for p in places])
+
+
+# -- one by one -----------------------------------------------------------------------------------------------------------------
+def one_by_one(op: Any, values: list[Any], level: Level) -> Any:
+    """One call a sample, the results stacked."""
+    wholes = [_wholes(v, level) for v in values]
+    if not level.size:
+        return _each(op.run([_sample(v) for v in values]), lambda made: wrap(np.empty((0, *made.shape), made._array.dtype), made._dtype))
+    rows = [op.run([_picked(v, w, k) for v, w in zip(values, wholes, strict=True)]) for k in range(level.size)]
+    if isinstance(rows[0], Tensor):
+        return F.stack(rows)
+    columns = [F.stack(list(column)) for column in zip(*rows, strict=True)]
+    return type(rows[0])(*columns) if hasattr(rows[0], "_fields") else tuple(columns)
+
+
+def _write_one_by_one(op: Any, into: Tensor, values: list[Any], level: Level) -> None:
+    wholes = [into, *(_wholes(v, level) for v in values[1:])]
+    for k in range(level.size or 0):
+        op.run_inplace([_picked(v, w, k) for v, w in zip(values, wholes, strict=True)])
+
+
+def _wholes(v: Any, level: Level) -> Any:
+    if isinstance(v, list | tuple):
+        return [_wholes(x, level) for x in v]
+    if not isinstance(v, Tensor):
+        return None
+    found = _operand(v, level)
+    return None if found is v else found
+
+
+def _picked(v: Any, batch: Any, k: int) -> Any:
+    """An argument as sample `k` has it."""
+    if isinstance(v, list | tuple):
+        return [_picked(x, b, k) for x, b in zip(v, batch, strict=True)] if isinstance(batch, list) else v
+    return v if batch is None else F.select(batch, 0, k)

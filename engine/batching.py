@@ -1,0 +1,225 @@
+"""Tensors that stand for one sample of a batch: how an op on them becomes the op on whole batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from . import forward, modes
+from .graph import Node, edge_of, sequence
+from .registry import F
+from .tensor import Tensor, readonly, wrap
+from .views import NO_PLAN, node_of
+
+NO_ITEM = (
+    "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap over calling .item() on a Tensor, please try to rewrite "
+    "what you're doing with other operations. If error is occurring somewhere inside PyTorch internals, please file a bug report."
+)
+NO_CHOICE = (
+    "vmap: It looks like you're attempting to use a Tensor in some data-dependent control flow. We don't support that yet, please file an "
+    "issue at https://github.com/pytorch/pytorch/issues ."
+)
+NO_STORAGE = "Cannot access data pointer of Tensor that doesn't have storage"
+
+
+class Level:
+    """One running transform: how deep it is nested, whether it still runs, and for `vmap` how many samples there are."""
+
+    __slots__ = ("depth", "size", "running")
+
+    def __init__(self, depth: int, size: int | None) -> None:
+        self.depth, self.size, self.running = depth, size, True
+
+
+_stack: ContextVar[tuple[Level, ...]] = ContextVar("transforms", default=())
+running = _stack.get
+
+
+class Running:
+    """`with Running(size) as level:` a transform runs inside; one that batches where `size` is given."""
+
+    def __init__(self, size: int | None = None) -> None:
+        self.size = size
+
+    def __enter__(self) -> Level:
+        outer = running()
+        self.level = Level(len(outer) + 1, self.size)
+        self.token = _stack.set((*outer, self.level))
+        self.before = modes.current() & modes.BATCHED
+        if self.size is not None:
+            modes.set_bit(modes.BATCHED, True)
+        return self.level
+
+    def __exit__(self, *exc: Any) -> None:
+        self.level.running = False
+        _stack.reset(self.token)
+        modes.set_bit(modes.BATCHED, bool(self.before))
+
+
+def differentiated_inside(level: Level) -> bool:
+    """True where a transform that differentiates runs inside `level`."""
+    return any(inner.size is None for inner in running()[level.depth :])
+
+
+class Batched(Tensor):
+    """One sample, any one, of `_value`, whose dimension 0 counts the samples of `_level`.
+
+    It has no memory, history or tangent of its own: those are of the innermost value. Its `_array` is the first sample, which
+    has the shape, strides and dtype of all.
+    """
+
+    __slots__ = ("_value", "_level")
+
+    _value: Tensor
+    _level: Level
+    __class__ = Tensor  # type: ignore[assignment]  # it is one to every question but `type`
+
+    def __init__(self, value: Tensor, level: Level) -> None:
+        self._value, self._level, self._dtype = value, level, value._dtype
+        self._gradient = self._view = self._rare = None
+
+    @property
+    def _array(self) -> np.ndarray:  # type: ignore[override]  # nothing sets it
+        whole = self._value._array
+        return whole[0, ...] if whole.shape[0] else np.zeros(whole.shape[1:], whole.dtype)
+
+    @property
+    def _node(self) -> Any:  # type: ignore[override]
+        return node_of(self._value)
+
+    @property
+    def _nr(self) -> int:  # type: ignore[override]
+        return self._value._nr
+
+    @property
+    def _counter(self) -> list[int] | None:
+        return self._value._counter
+
+    @_counter.setter
+    def _counter(self, counter: list[int] | None) -> None:
+        self._value._counter = counter
+
+    @readonly
+    def requires_grad(self) -> bool:
+        return differentiated_inside(self._level) and self._value.requires_grad
+
+    @readonly
+    def grad_fn(self) -> Any:
+        return self._value.grad_fn if self.requires_grad else None
+
+    @readonly
+    def is_leaf(self) -> bool:
+        return self.grad_fn is None
+
+    def _alias(self) -> Tensor:
+        return Batched(self._value._alias(), self._level)
+
+    def _write(self, values: np.ndarray) -> None:
+        raise RuntimeError(NO_STORAGE)
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError(NO_ITEM)
+
+    item = _scalar = __int__ = __float__ = __complex__ = __index__ = _refuse
+
+    def _no_storage(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError(NO_STORAGE)
+
+    tolist = numpy = data_ptr = __array__ = _no_storage
+
+    def __bool__(self) -> bool:
+        raise RuntimeError(NO_CHOICE)
+
+    def __repr__(self) -> str:
+        inner = "\n".join("    " + line for line in repr(self._value).split("\n"))
+        return f"BatchedTensor(lvl={self._level.depth}, bdim=0, value=\n{inner}\n)"
+
+    __str__ = __repr__
+    __format__ = object.__format__  # type: ignore[assignment]
+
+
+# -- in and out of a level ----------------------------------------------------------------------------------------------------
+def batched(t: Tensor, level: Level) -> Tensor:
+    """`t`, whose dimension 0 counts samples, as one sample; inner levels stay around outer ones."""
+    if type(t) is Batched and t._level.depth > level.depth:
+        return Batched(batched(_swapped(t._value), level), t._level)
+    return Batched(t, level)
+
+
+def whole(t: Any, level: Level) -> Tensor | None:
+    """The batch `t` is a sample of, its samples along dimension 0; None where `t` is the same for all of them."""
+    if type(t) is not Batched or t._level.depth < level.depth:
+        return None
+    if t._level is level:
+        return t._value
+    inner = whole(t._value, level)
+    return None if inner is None else Batched(_swapped(inner), t._level)
+
+
+def whole_or_spread(t: Tensor, level: Level) -> Tensor:
+    """The batch `t` is a sample of, made by repeating it where it is the same for all."""
+    found = whole(t, level)
+    return spread(t, level) if found is None else found
+
+
+def spread(t: Tensor, level: Level) -> Tensor:
+    """`t` repeated for every sample, without a copy: in the graph, and with the tangents of each sample."""
+    if type(t) is Batched:
+        return Batched(_swapped(spread(t._value, level)), t._level)
+    shape = (level.size, *t._array.shape)
+    with forward.hidden():
+        if splits(t, level):
+            made = wrap(np.broadcast_to(t._array, shape), t._dtype)
+            made._node = Split(t, level)
+        else:
+            made = F.expand(t, shape)
+    for at, tangent in forward.carried(t).items():
+        forward.give_at(at, made, whole_or_spread(tangent, level))
+    return made
+
+
+def splits(t: Tensor, level: Level) -> bool:
+    """True where a gradient of `t` is wanted for each sample: it is tracked by a transform inside."""
+    return t._node is not None and bool(modes.current() & modes.GRAD) and differentiated_inside(level)
+
+
+def apart(t: Tensor, level: Level) -> bool:
+    """True where a tensor that is the same for all samples has a gradient or a tangent that is not."""
+    while type(t) is Batched:
+        t = t._value
+    return splits(t, level) or any(whole(tangent, level) is not None for tangent in forward.carried(t).values())
+
+
+def _swapped(t: Tensor) -> Tensor:
+    return F.transpose(t, 0, 1)
+
+
+class Split(Node):
+    """Where a tensor meets a batch: its gradient is that of each sample while the batch is there, and their sum after."""
+
+    __slots__ = ("level",)
+    plan: Any = NO_PLAN
+
+    def __init__(self, t: Tensor, level: Level) -> None:
+        node_of(t)
+        self.edges, self.level, self.seq = (edge_of(t),), level, sequence()
+        self.saved, self.extras, self.fits = (), None, None
+
+    def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
+        if not recording:
+            return [gs[0].sum(0)]
+        return [batched(gs[0], self.level) if self.level.running else F.sum(gs[0], (0,))]
+
+
+# -- calls ----------------------------------------------------------------------------------------------------------------------
+def innermost(values: Sequence[Any]) -> Level | None:
+    """The innermost level of which some argument is a sample."""
+    found = None
+    for v in values:
+        for t in v if isinstance(v, list | tuple) else (v,):
+            if type(t) is Batched and (found is None or t._level.depth > found.depth):
+                found = t._level
+    return found
