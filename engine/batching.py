@@ -87,7 +87,7 @@ class Batched(Tensor):
         return whole[0, ...] if whole.shape[0] else np.zeros(whole.shape[1:], whole.dtype)
 
     @property
-    def _node(self) -> Any:  # type: ignore[override]
+    def _node(self) -> Any:
         return node_of(self._value)
 
     @property

@@ -211,8 +211,8 @@ def run_inplace(op: Any, values: list[Any], needs: Any) -> Tensor:
     before._node, before._nr = into._node, into._nr
     with _Off(tangents(op, values)):
         old = tangent_of(into)
-        for level, tangent in carried(into).items():
-            give_at(level, before, F.clone(tangent))
+        for level, own in carried(into).items():
+            give_at(level, before, F.clone(own))
         if tangents(op, values):
             run_inplace(op, values, needs)
         else:

@@ -153,9 +153,8 @@ def check_inplace(t: Tensor, recording: bool) -> None:
             raise RuntimeError(refusal(t, view.creation, "is being"))
         if t.requires_grad and not isinstance(view.base._node, Node):
             raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-    if t.requires_grad and (
-        not isinstance(t._node, Node) or t._node.enters
-    ):  # PyTorch's convention: nor a view whose history nobody has asked for since
+    # PyTorch's convention: nor a view whose history nobody has asked for since
+    if t.requires_grad and (not isinstance(t._node, Node) or t._node.enters):
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
 
 

@@ -71,7 +71,7 @@ class Starts:
                 continue
             if not isinstance(node, Node):  # a leaf
                 return True
-            if node.enters and node.level is not self.level and node.level.running:
+            if isinstance(node, Entry) and node.level is not self.level and node.level.running:
                 return True
             seen.add(node)
             todo += node.edges

@@ -98,7 +98,7 @@ def spread_over(prefix: Any, structure: Structure) -> list[Any] | None:
     found = _children(prefix)
     if found is None:
         return [prefix] * structure.leaves
-    context, children = found
+    _, children = found
     if structure.kind is not type(prefix) or len(children) != len(structure.children):
         return None
     if isinstance(prefix, dict):
