@@ -13,11 +13,11 @@ import numpy as np
 
 from . import dtypes, traced
 from .constants import constant
-from .declaration import OUTPUT, TENSOR, Plan
+from .declaration import OUTPUT, TENSOR, TENSORS, Plan
 from .graph import FREED, FREED_TWICE, fit_array
 from .kept import check_version
 from .strided import in_order
-from .tensor import Tensor
+from .tensor import LEAF, PLAIN, Tensor
 
 if TYPE_CHECKING:
     from .op import Op
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 Mask = tuple[bool, ...]
 SPACE: dict[str, Any] = {
     "FREED": FREED, "FREED_TWICE": FREED_TWICE, "check": check_version, "Tensor": Tensor, "constant": constant, "ndarray": np.ndarray,
-    "in_order": in_order, "OF_NUMPY": dtypes.OF_NUMPY, "fit_array": fit_array,
+    "in_order": in_order, "OF_NUMPY": dtypes.OF_NUMPY, "fit_array": fit_array, "PLAIN": PLAIN, "LEAF": LEAF,
+    "WIDE": frozenset(d.np for d in dtypes.ALL if d.differentiable and not d.low),
 }  # fmt: skip
 START = """
 def fast(node, g):
@@ -49,10 +50,23 @@ def fast_plan(op: Op, mask: Mask, variant: str) -> Plan:
     return plan
 
 
+def lean_plan(op: Op, mask: Mask) -> Plan:
+    """The plan of a call of one result of any op; what lists of tensors need, or only some gradients have, is left to the generic way."""
+    plan = op.fast_plans.get((mask, "lean"))
+    if plan is None:
+        plan = fast_plan(op, mask, "lean")
+        if op.takes_lists or op.family.scatters or any(kind == TENSORS for kind, _, _ in plan.save):
+            plan.fast = None
+    return plan
+
+
 def compiled(op: Op, mask: Mask, plan: Plan, variant: str) -> Callable[..., Any]:
     space = SPACE | {f"rule{k}": rule for k, (rule, _, _) in enumerate(plan.rules)}
     if variant == "general":
         text = general_source(op, mask, plan)
+    elif variant == "lean":
+        space["careful"] = lambda node, g: node.apply([g], False)
+        text = lean_source(op, mask, plan)
     else:
         space["careful"] = lambda node, g: fast_plan(op, mask, "general").fast(node, g)  # type: ignore[misc]
         text = alike_source(op, mask, plan, variant)
@@ -66,7 +80,10 @@ def _unpacked(plan: Plan) -> str:
 
 def _stale(op: Op, mask: Mask, i: int, at: int) -> str:
     """When the tensor `s{i}`, argument `at`, was written to or detached since it was kept."""
-    detached = f" or s{i}._node is None" if at in op.diff and mask[op.diff.index(at)] else ""
+    if at not in op.diff or not mask[op.diff.index(at)]:
+        return f"s{i}._counter[0] != v{i}"
+    edge = f"node.edges[{op.diff.index(at)}]"
+    detached = f" or s{i}._node is None or (s{i}._node is LEAF and {edge} is not s{i})"
     return f"s{i}._counter[0] != v{i}{detached}"
 
 
@@ -141,5 +158,40 @@ def general_source(op: Op, mask: Mask, plan: Plan) -> str:
         lines.append(", ".join(f"r{p}" for p in positions) + f" = {call}")
         for p in positions:
             lines += [f"if r{p} is not None and fits is not None: r{p} = fit_array(r{p}, *fits[{p}])", "el" + _fitted(f"r{p}")]
+    results = ", ".join(f"r{p}" if m else "None" for p, m in enumerate(mask))
+    return START + _unpacked(plan) + "".join(f"    {line}\n" for line in lines) + f"    return {results},\n"
+
+
+def lean_source(op: Op, mask: Mask, plan: Plan) -> str:
+    """The rules as written, where nothing has to be converted before them; what they give is fitted where it is not as it should be."""
+    lines, read = ["if g.dtype not in WIDE: return careful(node, g)"], []
+    for i, (kind, at, promoted) in enumerate(plan.save):
+        if kind == OUTPUT:
+            lines += [f"if s{i}.counter[0] != v{i}: check(s{i}, v{i}, node)", f"x{i} = s{i}.array"]
+            lines.append(f"if s{i}.dtype.low: return careful(node, g)")
+        elif kind == TENSOR:
+            other = f"x{i}.dtype is not g.dtype" if promoted else f"s{i}._dtype.low"
+            lines += [
+                f"if s{i} is None: x{i} = None",
+                f"elif type(s{i}) not in PLAIN: return careful(node, g)",
+                "else:",
+                f"    if {_stale(op, mask, i, at)}: check(s{i}, v{i}, node)",
+                f"    x{i} = s{i}._array",
+                f"    if {other}: return careful(node, g)",
+            ]
+        if kind in (OUTPUT, TENSOR):
+            read.append(f"x{i}")
+    if read and op.broadcasts:
+        of_another = " or ".join(f"({x} is not None and {x}.dtype is not g.dtype and {x}.dtype.kind != 'b')" for x in read)
+        differ = " or ".join(f"({x} is not None and {x}.strides != g.strides)" for x in read)
+        ordered = " and ".join(["in_order(g)", *(f"({x} is None or in_order({x}))" for x in read)])
+        lines.append(f"if {of_another} or (({differ}) and not ({ordered})): return careful(node, g)")
+    lines.append("fits = node.fits")
+    for k, (_, sources, positions) in enumerate(plan.rules):
+        given = ", ".join(_array_name(plan, s) for s in sources)
+        lines.append(f"{', '.join(f'r{p}' for p in positions)} = rule{k}({given})")
+        for p in (p for p in positions if mask[p]):
+            odd = f"type(r{p}) is not ndarray or r{p}.shape != shape or r{p}.dtype is not dtype.np"
+            lines += [f"if r{p} is not None:", f"    shape, dtype = fits[{p}]", f"    if {odd}: r{p} = fit_array(r{p}, shape, dtype)"]
     results = ", ".join(f"r{p}" if m else "None" for p, m in enumerate(mask))
     return START + _unpacked(plan) + "".join(f"    {line}\n" for line in lines) + f"    return {results},\n"

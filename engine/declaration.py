@@ -5,13 +5,19 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from . import modes
 from . import schema as schemas
+from .dtypes import ALL, dtype
 from .family import Family
 from .graph import Node
+from .promotion import BY_DTYPE
 from .registry import OPS
+from .tensor import wrap
 
 TENSOR, TENSORS, OUTPUT, VALUE, SHAPE, DTYPE, NEEDS, GEOMETRY = range(8)
 RECORDING = modes.GRAD | modes.INFERENCE  # inference mode records nothing, whatever enable_grad says inside
@@ -85,6 +91,21 @@ class Declaration:
             or family.moves
         )
         self.node_name = self._node_name()
+
+    @cached_property
+    def unpromoted(self) -> frozenset[dtype] | None:
+        """The dtypes in which operands of one dtype are computed as they are; None where more than dtypes decide."""
+        family, arguments = self.family, self.schema.arguments
+        tensors = self.promoted and not self.promotes_list and all(arguments[i].is_tensor for i in self.promoted)
+        if not tensors or family.promote not in BY_DTYPE:
+            return None
+        return frozenset(d for d in ALL if not d.low and self._computes_in(d))
+
+    def _computes_in(self, d: dtype) -> bool:
+        try:
+            return self.family.promote([wrap(np.zeros(1, d.np), d)] * len(self.promoted)) is d  # type: ignore[misc]
+        except (RuntimeError, NotImplementedError):
+            return False
 
     def __repr__(self) -> str:
         return f"<op {self.schema.text}>"

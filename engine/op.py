@@ -15,6 +15,7 @@ from .dtypes import OF_NUMPY, dtype
 from .family import Family, plain, pointwise, reduction, restride, view, write
 from .inplace import MISFIT
 from .lazy import Lazy
+from .lean import lean
 from .modes import generic
 from .node import OpNode, new_node
 from .operands import array_of, check_broadcast, number_of, refuse_gradient, requires, settle, unwrapped, wrapped
@@ -38,9 +39,12 @@ class Op(Declaration):
         self.NodeOfSeveral = type(named, (OpNode,), {"__slots__": ("outputs",), "op": self})
 
     def run(self, values: list[Any]) -> Any:
+        """Compute and record, in the way written for this op when it is first run (`engine.lean`)."""
+        self.run = (lambda values: self.body(*values)) if self.body is not None else lean(self)  # type: ignore[method-assign, misc]
+        return self.run(values)
+
+    def generic(self, values: list[Any]) -> Any:
         """Compute and record. `values` has every argument, in schema order; numbers may stand for tensors."""
-        if self.body is not None:
-            return self.body(*values)
         mode = modes.current()
         if mode & modes.BATCHED:
             level = batching.innermost(values)

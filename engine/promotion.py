@@ -12,8 +12,16 @@ from .dtypes import PROMOTED, combine, dtype
 from .tensor import Tensor, WrappedNumber
 
 Promote = Callable[[Sequence[Any]], dtype]
+BY_DTYPE: set[Promote] = set()  # the rules that look at nothing but dtypes, so that what they say of some holds for others
 
 
+def by_dtype(promote: Promote) -> Promote:
+    """Say of a rule that it looks at nothing but dtypes."""
+    BY_DTYPE.add(promote)
+    return promote
+
+
+@by_dtype
 def common(operands: Sequence[Any]) -> dtype:
     """PyTorch's `result_type` of Tensors, arrays and Python numbers."""
     first = operands[0]
@@ -38,18 +46,21 @@ def _rank(v: Any) -> tuple[int, dtype]:
     return 2, dtypes.of_number(v)
 
 
+@by_dtype
 def floating(operands: Sequence[Any]) -> dtype:
     """The common dtype, or the default floating dtype where that is integral or bool."""
     d = common(operands)
     return d if d.category >= 2 else dtypes.get_default_dtype()
 
 
+@by_dtype
 def long_if_integral(operands: Sequence[Any]) -> dtype:
     """The common dtype, or int64 where that is integral or bool: sums and products."""
     d = common(operands)
     return d if d.category >= 2 else dtypes.int64
 
 
+@by_dtype
 def first(operands: Sequence[Any]) -> dtype:
     """The dtype of the first operand, whatever the others are."""
     return _rank(operands[0])[1]
@@ -65,7 +76,7 @@ def only(names: str, kernel: str, promote: Promote = common) -> Promote:
             raise NotImplementedError(f"\"{kernel}\" not implemented for '{d.scalar_name}'")
         return d
 
-    return refusing
+    return by_dtype(refusing) if promote in BY_DTYPE else refusing
 
 
 def without_complex(text: str, promote: Promote = common) -> Promote:
@@ -77,4 +88,4 @@ def without_complex(text: str, promote: Promote = common) -> Promote:
             raise NotImplementedError(text)
         return d
 
-    return refusing
+    return by_dtype(refusing) if promote in BY_DTYPE else refusing

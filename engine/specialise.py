@@ -102,9 +102,10 @@ RECORD = """
 """
 
 
-def edge_text(n: str) -> str:
-    leaf = f"({n} if {n}._rare is None and {n}._view is None else edge_of({n}))"
-    return f"(n{n} if n{n} is None else {leaf} if n{n} is LEAF else (n{n}, {n}._nr) if {n}._nr else n{n})"
+def edge_text(t: str, node: str) -> str:
+    """What `edge_of` says, for the tensor and the node of these names."""
+    leaf = f"({t} if {t}._rare is None and {t}._view is None else edge_of({t}))"
+    return f"({node} if {node} is None else {leaf} if {node} is LEAF else ({node}, {t}._nr) if {t}._nr else {node})"
 
 
 def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:
@@ -125,7 +126,7 @@ def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:
         return (text + "    return t\n").format(**fill)
     live = [("a", "b")[i] for i in op.diff]
     fill["some"] = " or ".join(f"n{n} is not None" for n in live)
-    fill["edges"] = ", ".join(map(edge_text, live))
+    fill["edges"] = ", ".join(edge_text(n, f"n{n}") for n in live)
     fill["same"] = "".join(f" and {x}.shape == r.shape" for x in arrays) if count > 1 else ""
     fill["fits"] = ", ".join(f"({'x' if n == 'a' else 'y'}.shape, dtype)" for n in live)
     fill["saves"] = "".join(_save_text(op, live, mask, numbers and count == 2) for mask in _masks(len(live)))
