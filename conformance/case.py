@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache
 from math import copysign, inf, prod
@@ -106,6 +107,12 @@ class TensorValue:
         with np.errstate(all="ignore"):
             return replace(self, root=(self.root * (1 + unit * signs)).astype(self.root.dtype))
 
+    def magnitude(self) -> TensorValue:
+        """The absolute value of every finite element, and 0 for the others."""
+        if self.dtype not in DIFFERENTIABLE:
+            return self
+        return replace(self, root=np.where(np.isfinite(self.root), np.abs(self.root), 0).astype(self.root.dtype))
+
     def __repr__(self) -> str:
         if self.same_as:
             return f"<the tensor {self.same_as}>"
@@ -151,15 +158,14 @@ def _cotangents_of(dtype: str) -> np.ndarray:
 class Case:
     """One call: the op's key, its arguments in order of the signature, and bytes for whatever a property must choose.
 
-    `unit` and `jitter` are set on perturbed copies only: then cotangents are moved too.
+    `changed` is set on copies with other numbers only: it makes those of the cotangents.
     """
 
     op: str
     args: dict[str, Any]
     noise: bytes = bytes(20)  # 8 choices, then 12 that shift the cotangents
     spoiled: str = ""
-    unit: float = 0.0
-    jitter: np.random.Generator | None = field(default=None, compare=False, repr=False)
+    changed: Callable[[TensorValue], TensorValue] | None = field(default=None, compare=False, repr=False)
     _made: dict[Any, TensorValue] = field(default_factory=dict, init=False, compare=False, repr=False)  # both sides ask for the same
 
     def choice(self, slot: int, options: int) -> int:
@@ -172,7 +178,7 @@ class Case:
         value = self._made.get(key)
         if value is None:
             value = self._made[key] = self._cotangent(shape, dtype, slot)
-        return value.perturbed(self.jitter, self.unit) if self.jitter is not None else value
+        return self.changed(value) if self.changed is not None else value
 
     def _cotangent(self, shape: tuple[int, ...], dtype: str, slot: int) -> TensorValue:
         count = prod(shape)
@@ -218,7 +224,14 @@ class Case:
 
     def perturbed(self, rng: np.random.Generator, unit: float) -> Case:
         """The case with every number moved by a relative `unit`, for the conditioning bound."""
-        return self._map(lambda t: t.perturbed(rng, unit), jitter=rng, unit=unit)
+        return self._changed(lambda t: t.perturbed(rng, unit))
+
+    def magnitudes(self) -> Case:
+        """The case in double precision with no number negative, infinite or NaN: how large the terms of a sum are together."""
+        return self.upcast()._changed(TensorValue.magnitude)
+
+    def _changed(self, change: Callable[[TensorValue], TensorValue]) -> Case:
+        return self._map(change, changed=change)
 
     def __repr__(self) -> str:
         return f"{self.op}({', '.join(f'{n}={v!r}' for n, v in self.args.items() if v is not OMITTED)})"

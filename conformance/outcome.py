@@ -81,20 +81,21 @@ class Reference:
 
     `exact` is the run in double precision, `moved` the same with inputs moved by a relative unit, `strided` the run at the
     case's own precision with every tensor spaced out in memory, those between its steps too: there PyTorch takes other
-    loops than for dense tensors.
-    `narrowest` is the least precise dtype in the case.
+    loops than for dense tensors. `magnitudes` is the run in double precision with the absolute values of all finite
+    numbers. `narrowest` is the least precise dtype in the case.
     """
 
     exact: Callable[[], Observations]
     moved: Callable[[float], list[Observations]]
     strided: Callable[[], Observations] = dict
+    magnitudes: Callable[[], Observations] = dict
     narrowest: str = "float64"
 
 
 def compare(mine: Observations, theirs: Observations, reference: Reference | None = None, ulp: int = 4, sums: bool = False) -> Comparison:
     """Compare what a subject (`mine`) and PyTorch (`theirs`) came to, label by label.
 
-    `sums` says that results are sums whose order is the library's own, so that the sign of a zero is open.
+    `sums` says that results are sums whose order is the library's own, so that the sign of a zero is open, and how they overflow.
     """
     made = Comparison()
     for label, right in theirs.items():
@@ -179,7 +180,7 @@ def arrays(
         return "engine", _where(left, right, left != right)
     left, right = _narrowed(left, right, reference)
     name = NAME[left.dtype]
-    right, open_ = _closed(left, right, sums)
+    right, open_ = _closed(left, right, label, reference) if sums else (right, False)
     if open_ and left.tobytes() == right.tobytes():
         return "order", ""
     verdict, words = _decided(left, right, label, name, reference, ulp)
@@ -212,23 +213,37 @@ def _narrowed(left: np.ndarray, right: np.ndarray, reference: Reference | None) 
     return narrow if all(held) else (left, right)
 
 
-def _closed(left: np.ndarray, right: np.ndarray, sums: bool) -> tuple[np.ndarray, bool]:
+def _closed(left: np.ndarray, right: np.ndarray, label: str, reference: Reference | None) -> tuple[np.ndarray, bool]:
     """`right` with the elements that no rule decides taken from `left`, and whether there were any.
 
-    Open are, in sums whose order the library chooses, the sign of a zero and which part of an infinite complex number is
-    NaN. Elsewhere PyTorch's answer is a definite one, or one of two (see `_either`).
+    Open are, in sums whose order the library chooses, the sign of a zero, which part of an infinite complex number is NaN, and
+    whether what overflows on the way is infinite or NaN. Elsewhere PyTorch's answer is a definite one, or one of two (see `_either`).
     """
-    if not sums:
-        return right, False
     a, b = _parts(left), _parts(right)
     free = (a == 0) & (b == 0) & (np.signbit(a) != np.signbit(b))
+    blown = ~np.isfinite(a) & ~np.isfinite(b)
     if left.dtype.kind == "c":
         free |= (~np.isfinite(a)).any(-1, keepdims=True) & (~np.isfinite(b)).any(-1, keepdims=True)
+    elif (blown & ~_identical(a, b)).any():
+        free |= blown & _overflows(left, label, reference)
     if not free.any():
         return right, False
     if left.dtype.kind == "c":
         return np.where(free, a, b).view(left.dtype).reshape(left.shape), True
     return np.where(free, left, right), True
+
+
+def _overflows(left: np.ndarray, label: str, reference: Reference | None) -> np.ndarray:
+    """Where the terms of a sum are together larger than its dtype holds: a part of them may be infinite, by the order they are added in.
+
+    PyTorch's own `mm` and `mv` differ there: `(3 - 2) * 3.4e38` is infinite in the one, which rounds once a product is added, and NaN
+    in the other, for which `-2 * 3.4e38` is an infinity.
+    """
+    found = reference.magnitudes().get(label) if reference else None
+    if not isinstance(found, np.ndarray) or found.shape != left.shape:
+        return np.zeros(left.shape, bool)
+    made: np.ndarray = ~(np.abs(found) <= LARGEST.get(NAME[left.dtype], np.finfo(np.float64).max))
+    return made
 
 
 def _either(left: np.ndarray, right: np.ndarray, label: str, reference: Reference | None, ulp: int) -> np.ndarray | None:

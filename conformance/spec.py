@@ -47,8 +47,9 @@ def spec(
     """Register what is special about `key` (`"log"`, or a further variant `"amax[ties]"`).
 
     `ulp` widens the second tier of equality, `sums` leaves open what the order of a library's sums decides (the sign of a
-    zero, which part of an infinite complex number is NaN), `call` (called with the module, then the arguments by name)
-    replaces the public call, `contents=False` says that results are uninitialised memory; each needs a `why`.
+    zero, which part of an infinite complex number is NaN, how what is too large overflows), `call` (called with the module,
+    then the arguments by name) replaces the public call, `contents=False` says that results are uninitialised memory; each
+    needs a `why`.
 
     Raises SpecError where the key is taken or a reason is missing.
     """

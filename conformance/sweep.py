@@ -115,7 +115,12 @@ class Trial:
             with backends.ElementByElement():
                 return self.seen(backends.truth, case.spaced())
 
-        return Reference(exact, moved, strided, case.narrowest())
+        @cache
+        def magnitudes() -> Observations:
+            with backends.truth.double():
+                return self.seen(backends.truth, case.magnitudes())
+
+        return Reference(exact, moved, strided, magnitudes, case.narrowest())
 
     def failure(self, case: Case, found: Difference) -> Failure:
         op, name = self.op.key, self.property.name

@@ -44,7 +44,8 @@ def _joined(result: dtype, out: dtype) -> None:
 
 
 # What a declaration's word `out=` says of the dtype: it must be one the result can be cast to, the very same (two texts), or any.
-# A function in place of a word computes for the targets: called with the op, the arguments and the targets, it returns arrays or raises.
+# A function in place of a word computes for the targets: called with the op, the arguments and the targets, it returns arrays or raises;
+# None where it has written to them already.
 CHECKS: dict[str, Callable[[dtype, dtype], None]] = {
     "cast": check_cast,
     "exact": _found,
@@ -72,6 +73,8 @@ def run_out(op: Op, values: list[Any], out: Any) -> Any:
     computes = callable(form.family.out)
     if computes:
         results = form.family.out(form, values, outs)
+        if results is None:
+            return out
     else:
         results = op.compute(values)[1] if op.body is None else [t._array for t in _as_tuple(op.body(*values))]
     for result, t in zip(results, outs, strict=True):  # PyTorch looks at a target when those before it have been resized

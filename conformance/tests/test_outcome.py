@@ -225,6 +225,26 @@ def test_sums_leave_open_only_what_their_order_decides():
         assert arrays(planted, theirs, sums=True)[1], at
 
 
+def test_how_a_sum_overflows_is_open_only_where_its_terms_can():
+    """`(3 - 2) * 3.4e38` is infinite in PyTorch's mm, which rounds once a product is added, and NaN in its mv."""
+    mm = declaration("mm(Tensor self, Tensor mat2) -> Tensor")
+    largest = np.finfo(np.float32).max
+
+    def outcomes(row, mine, sums=True):
+        case = Case("mm", {"self": tensor_value(np.float32([row])), "mat2": tensor_value(np.float32([[3], [-2]]))}, bytes(20))
+        trial = Trial(mm, PROPERTIES["value"], "torch")
+        theirs = trial.seen(truth, case)
+        return theirs["value"].item(), compare({"value": np.float32([[mine]])}, theirs, trial._reference(case), sums=sums).differences
+
+    assert np.isnan(torch.tensor(np.float32([[largest, largest]])).mv(torch.tensor([3.0, -2.0])).item())
+    theirs, found = outcomes([largest, largest], np.nan)
+    assert theirs == np.inf and not found
+    assert outcomes([largest, largest], np.nan, sums=False)[1]
+    assert outcomes([largest, largest], 5.0)[1]  # a number where both orders overflow
+    assert outcomes([np.inf, 1], np.nan)[1] and outcomes([np.inf, 1], -np.inf)[1]  # nothing here is too large
+    assert not outcomes([np.inf, largest], np.nan)[1]
+
+
 def test_results_cast_from_a_less_precise_dtype_are_compared_in_it():
     """The gradient of `x.softmax(0, dtype=torch.float32)` for a float64 `x`: PyTorch's last digits are those of float32."""
     theirs = np.random.default_rng(2).normal(size=20).astype(np.float32)

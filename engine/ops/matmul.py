@@ -11,7 +11,7 @@ import numpy as np
 from ..dtypes import OF_NUMPY, dtype, float64, of_number
 from ..graph import type_name
 from ..op import OPS, F, Family, Op, composite, op, plain
-from ..out import check_dtype, fit, matching
+from ..out import fit, run_out
 from ..promotion import Promote
 from ..tensor import CPP_NAMES, Tensor, exchange, wrap
 from .arithmetic import cast_number, not_implemented
@@ -279,20 +279,23 @@ def addbmm_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.nd
     return result
 
 
-def product_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
-    """What `matmul` ends with decides which dtype the target must have, and in which words."""
-    ranks, [target] = (values[0].dim(), values[1].dim()), outs
-    result: Tensor = op.body(*values)  # type: ignore[misc]
-    if ranks == (1, 1) or max(ranks) > 2:
-        fit(target, result._array)
-    if ranks == (2, 1) or ranks == (1, 1):
-        check_dtype(OPS["mv" if ranks == (2, 1) else "dot"], result.dtype, target.dtype)
-    else:
-        matching(result.dtype, target.dtype)
-    if ranks == (1, 2):
-        fit(target, result._array[None])
-        exchange(target, target._array[0])
-    return [result._array]
+def product_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> None:
+    """Has the op `matmul` ends with write to the target, or to a reshaped one, as PyTorch does."""
+    product(*values, outs[0])
+
+
+def ending(name: str, operands: list[Any], out: Tensor | None) -> Tensor:
+    """The product an op makes, or writes to `out`."""
+    made: Tensor = OPS[name].run(operands) if out is None else run_out(OPS[name], operands, out)
+    return made
+
+
+def through(out: Tensor, shape: tuple[int, ...], steps: tuple[int, ...], write: Callable[[Tensor], Tensor]) -> Tensor:
+    """`out` in its `shape`, once `write` has filled it reshaped to `steps`, or a copy of it where it cannot be viewed so."""
+    fit(out, np.empty(shape, out._array.dtype))
+    target = F.reshape(out, steps)
+    written = write(target)
+    return out if target._counter is out._counter else F.copy_(out, written)
 
 
 # -- tangents: elsewhere a missing one counts as zeros, which times infinity are NaN -------------------------------------------
@@ -362,21 +365,21 @@ def outer_of(column: Any, row: Any) -> Any:
     return F.unsqueeze(column, 1) * row
 
 
-def product(kernel: Callable[..., Any], promote: Promote, **words: Any) -> Family:
+def multiplying(kernel: Callable[..., Any], promote: Promote, **words: Any) -> Family:
     """A product that is linear in each operand; has an `out=` form."""
     return plain(kernel, promote, **{"out": True, "jvp": "multilinear", **words})
 
 
 op("mm(Tensor self, Tensor mat2) -> Tensor",
-   product(mm_kernel, checked(check_mm, same("expected m1 and m2 to have the same dtype, but got: {0} != {1}", names=CPP_NAMES))),
+   multiplying(mm_kernel, checked(check_mm, same("expected m1 and m2 to have the same dtype, but got: {0} != {1}", names=CPP_NAMES))),
    self=lambda g, mat2, self_geometry: left(g, mat2, self_geometry),
    mat2=lambda g, self, mat2_geometry: right(g, self, mat2_geometry))  # fmt: skip
 op("bmm(Tensor self, Tensor mat2) -> Tensor",
-   product(bmm_kernel, checked(check_batches, check_batch_dtypes)),
+   multiplying(bmm_kernel, checked(check_batches, check_batch_dtypes)),
    self=lambda g, mat2: F.bmm(g, adjoint(mat2)),
    mat2=lambda g, self: F.bmm(adjoint(self), g))  # fmt: skip
 op("mv(Tensor self, Tensor vec) -> Tensor",
-   product(mv_kernel, checked(check_mv, same("addmv input tensors must have the same dtype, but got {1}, {0}, and {1}")),
+   multiplying(mv_kernel, checked(check_mv, same("addmv input tensors must have the same dtype, but got {1}, {0}, and {1}")),
            out="addmv input tensors must have the same dtype, but got {out}, {result}, and {result}"),
    self=lambda g, vec: outer_of(g, vec.conj()),
    vec=lambda g, self: adjoint(self) @ g)  # fmt: skip
@@ -384,11 +387,11 @@ op("mv(Tensor self, Tensor vec) -> Tensor",
 DOT = checked(check_ranks_of_vectors, same("dot : expected both vectors to have same dtype, but found {0} and {1}"), check_lengths)
 DOT_OUT = "result dtype {out} does not match input dtype {result}"
 op("dot(Tensor self, Tensor tensor) -> Tensor",
-   product(dot_kernel, DOT, out=DOT_OUT, jvp=of_present(lambda self, tensor: F.dot(self, tensor))),
+   multiplying(dot_kernel, DOT, out=DOT_OUT, jvp=of_present(lambda self, tensor: F.dot(self, tensor))),
    self=lambda g, tensor: g * tensor.conj(),
    tensor=lambda g, self: g * self.conj())  # fmt: skip
 op("vdot(Tensor self, Tensor other) -> Tensor",
-   product(vdot_kernel, DOT, out=DOT_OUT, jvp=of_present(lambda self, other: F.vdot(self, other))),
+   multiplying(vdot_kernel, DOT, out=DOT_OUT, jvp=of_present(lambda self, other: F.vdot(self, other))),
    self=lambda g, other: g.conj() * other,
    other=lambda g, self: g * self)  # fmt: skip
 
@@ -404,19 +407,19 @@ def into_its_own_shape(self: Any, mat1: Any, mat2: Any, beta: Any, alpha: Any) -
 
 
 op("addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-   product(addmm_kernel, checked(*ADDMM_DTYPES, check_addmm), inplace=into_its_own_shape, inplace_function=False,
+   multiplying(addmm_kernel, checked(*ADDMM_DTYPES, check_addmm), inplace=into_its_own_shape, inplace_function=False,
            jvp=of_sum(lambda a, b: F.mm(a, b))),
    self=lambda g, beta: scaled(g, beta),
    mat1=lambda g, mat2, mat1_geometry, alpha: left(g, mat2, mat1_geometry, alpha),
    mat2=lambda g, mat1, mat2_geometry, alpha: right(g, mat1, mat2_geometry, alpha))  # fmt: skip
 op("addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-   product(addmv_kernel, checked(check_addmv, same("addmv input tensors must have the same dtype, but got {0}, {1}, and {2}")),
+   multiplying(addmv_kernel, checked(check_addmv, same("addmv input tensors must have the same dtype, but got {0}, {1}, and {2}")),
            inplace=True, jvp=of_sum(lambda a, b: F.mv(a, b))),
    self=lambda g, beta: scaled(g, beta),
    mat=lambda g, vec, alpha: scaled(outer_of(g, vec.conj()), alpha),
    vec=lambda g, mat, alpha: scaled(adjoint(mat) @ g, alpha))  # fmt: skip
 op("baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-   product(baddbmm_kernel,
+   multiplying(baddbmm_kernel,
            checked(check_baddbmm, same("Input dtypes must be the same, got: input {0}, batch1: {1}, batch2: {2}", 0, 1, names=CPP_NAMES),
                    check_batches, check_batch_dtypes),
            inplace=True, inplace_function=False, jvp=of_sum(lambda a, b: F.bmm(a, b))),
@@ -424,7 +427,7 @@ op("baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar 
    batch1=lambda g, batch2, alpha: scaled(F.bmm(g, adjoint(batch2)), alpha),
    batch2=lambda g, batch1, alpha: scaled(F.bmm(adjoint(batch1), g), alpha))  # fmt: skip
 op("addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-   product(addbmm_kernel, adding_batches, inplace=True, inplace_function=False, jvp=of_sum(lambda a, b: F.sum(F.bmm(a, b), 0)),
+   multiplying(addbmm_kernel, adding_batches, inplace=True, inplace_function=False, jvp=of_sum(lambda a, b: F.sum(F.bmm(a, b), 0)),
            out=addbmm_into),
    self=lambda g, beta: scaled(g, beta),
    batch1=lambda g, batch2, alpha: scaled(F.bmm(for_each(g, batch2), adjoint(batch2)), alpha),
@@ -457,7 +460,12 @@ def outer(self: Tensor, vec2: Tensor) -> Tensor:
 
 @composite("matmul(Tensor self, Tensor other) -> Tensor", operator="matmul", out=product_into)
 def matmul(self: Tensor, other: Tensor) -> Tensor:
-    """The product NumPy's `@` names: vectors, matrices, or broadcast batches of matrices.
+    """The product NumPy's `@` names: vectors, matrices, or broadcast batches of matrices."""
+    return product(self, other)
+
+
+def product(self: Tensor, other: Tensor, out: Tensor | None = None) -> Tensor:
+    """`self @ other`, written to `out` where there is one.
 
     Source of the order of steps: `_matmul_impl` in PyTorch's LinearAlgebra.cpp, which the graph shows.
     """
@@ -465,22 +473,23 @@ def matmul(self: Tensor, other: Tensor) -> Tensor:
     if 0 in ranks:
         raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {ranks[0]}D and {ranks[1]}D")
     if ranks == (1, 1):
-        return F.dot(self, other)
+        return ending("dot", [self, other], out)
     if ranks == (2, 1):
-        return F.mv(self, other)
+        return ending("mv", [self, other], out)
     if ranks == (1, 2):
-        return F.mm(F.unsqueeze(self, 0), other).squeeze_(0)
+        made: Tensor = ending("mm", [F.unsqueeze(self, 0), other], out).squeeze_(0)
+        return made
     if ranks == (2, 2):
-        return F.mm(self, other)
-    return _folded(self, other) if _folds(self, other) else _batched(self, other)
+        return ending("mm", [self, other], out)
+    return _folded(self, other, out) if _folds(self, other, out is not None) else _batched(self, other, out)
 
 
-def _folds(self: Tensor, other: Tensor) -> bool:
+def _folds(self: Tensor, other: Tensor, has_out: bool) -> bool:
     """True where the batch is one tall matrix: the other operand is no batch, and folding costs no copy or spares a gradient."""
-    big, small = (self, other) if self.dim() >= other.dim() else (other, self)
+    big, small = (self, other) if self.dim() >= other.dim() else (F.transpose(other, -2, -1), self)
     if big.dim() < 3 or small.dim() > 2:
         return False
-    if small.requires_grad:
+    if small.requires_grad and not has_out:
         return True
     if self.dim() == 2:
         return False
@@ -490,46 +499,52 @@ def _folds(self: Tensor, other: Tensor) -> bool:
     return all(strides[i] == strides[i + 1] * shape[i + 1] for i in range(big.dim() - 2))
 
 
-def _folded(self: Tensor, other: Tensor) -> Tensor:
+def _folded(self: Tensor, other: Tensor, out: Tensor | None) -> Tensor:
     swapped = other.dim() > self.dim()
     big = F.transpose(other, -2, -1) if swapped else self
     small = other if not swapped else F.t(self) if self.dim() == 2 else self
-    lead = tuple(big.shape[:-1])
-    tall = F.reshape(big, (math.prod(lead), big.shape[-1]))
-    if small.dim() == 1:
-        return F._unsafe_view(F.mv(tall, small), lead)
-    result = F._unsafe_view(F.mm(tall, small), (*lead, small.shape[1]))
-    return F.contiguous(F.transpose(result, -2, -1)) if swapped else result
+    lead, columns = tuple(big.shape[:-1]), tuple(small.shape[1:])
+    count = math.prod(lead)
+    tall = F.reshape(big, (count, big.shape[-1]))
+    name = "mm" if columns else "mv"
+    if out is not None:
+        return through(out, (*lead, *columns), (count, *columns), lambda target: ending(name, [tall, small], target))
+    result = F._unsafe_view(ending(name, [tall, small], None), (*lead, *columns))
+    return F.contiguous(F.transpose(result, -2, -1)) if swapped and columns else result
 
 
-def _batched(self: Tensor, other: Tensor) -> Tensor:
+def _batched(self: Tensor, other: Tensor, out: Tensor | None) -> Tensor:
     rows, inner = (self.shape[-2] if self.dim() > 1 else 1), self.shape[-1]
     batch1, batch2 = tuple(self.shape[:-2]), tuple(other.shape[:-2])
     if self.dim() == other.dim() == 3 and batch1 != batch2:
         if batch1[0] == 1 and self.requires_grad:
-            return matmul(F.squeeze(self, 0), other)
+            return product(F.squeeze(self, 0), other, out)
         if batch2[0] == 1 and other.requires_grad:
-            return matmul(self, F.squeeze(other, 0))
+            return product(self, F.squeeze(other, 0), out)
     batch = broadcast(batch1, batch2)
     count = math.prod(batch)
+    vector = other.dim() == 1
     tail = tuple(other.shape[-2:])
     left_side = F.reshape(F.expand(self, (*batch, rows, inner)), (count, rows, inner))
     right_side = F.reshape(F.expand(other, (*batch, *tail)), (count, *tail))
-    vector = other.dim() == 1
+    operands = [left_side, F.unsqueeze(right_side, 2) if vector else right_side]
     shape = (*batch, *((rows,) if self.dim() > 1 else ()), *(() if vector else tail[1:]))
-    if vector:
-        return F._unsafe_view(F.squeeze(F.bmm(left_side, F.unsqueeze(right_side, 2)), -1), shape)
-    return F._unsafe_view(F.bmm(left_side, right_side), shape)
+
+    def multiply(target: Tensor | None = None) -> Tensor:
+        made = ending("bmm", operands, target)
+        return F.squeeze(made, -1) if vector else made
+
+    if out is None:
+        return F._unsafe_view(multiply(), shape)
+    return through(out, shape, (count, rows, 1 if vector else tail[1]), lambda target: F.view_as(multiply(target), out))
 
 
 def broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
-    """The common shape of two. Raises RuntimeError where there is none."""
+    """The common shape of two. Raises RuntimeError for the last dimension that keeps them from having one."""
     count = max(len(a), len(b))
-    shape = []
-    for i in range(count):
-        n = a[i - count + len(a)] if i - count + len(a) >= 0 else 1
-        m = b[i - count + len(b)] if i - count + len(b) >= 0 else 1
+    pairs = list(zip((1,) * (count - len(a)) + a, (1,) * (count - len(b)) + b, strict=True))
+    for i in reversed(range(count)):
+        n, m = pairs[i]
         if n != m and 1 not in (n, m):
             raise RuntimeError(f"The size of tensor a ({n}) must match the size of tensor b ({m}) at non-singleton dimension {i}")
-        shape.append(m if n == 1 else n)
-    return tuple(shape)
+    return tuple(m if n == 1 else n for n, m in pairs)
