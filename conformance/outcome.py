@@ -217,11 +217,11 @@ def _closed(left: np.ndarray, right: np.ndarray, label: str, reference: Referenc
     """`right` with the elements that no rule decides taken from `left`, and whether there were any.
 
     Open are, in sums whose order the library chooses, the sign of a zero, which part of an infinite complex number is NaN, and
-    whether what overflows on the way is infinite or NaN. Elsewhere PyTorch's answer is a definite one, or one of two (see `_either`).
+    whether an overflow on the way makes it infinite or NaN. Elsewhere PyTorch's answer is a definite one, or one of two (see `_either`).
     """
     a, b = _parts(left), _parts(right)
     free = (a == 0) & (b == 0) & (np.signbit(a) != np.signbit(b))
-    blown = ~np.isfinite(a) & ~np.isfinite(b)
+    blown = ~np.isfinite(a)
     if left.dtype.kind == "c":
         free |= (~np.isfinite(a)).any(-1, keepdims=True) & (~np.isfinite(b)).any(-1, keepdims=True)
     elif (blown & ~_identical(a, b)).any():

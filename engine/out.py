@@ -26,7 +26,8 @@ RESIZED = (
 )
 
 
-def _found(result: dtype, out: dtype) -> None:
+def exactly(result: dtype, out: dtype) -> None:
+    """Raises RuntimeError where the dtypes differ, in the words of elementwise ops."""
     if result is not out:
         raise RuntimeError(f"Found dtype {out.scalar_name} but expected {result.scalar_name}")
 
@@ -48,7 +49,7 @@ def _joined(result: dtype, out: dtype) -> None:
 # None where it has written to them already.
 CHECKS: dict[str, Callable[[dtype, dtype], None]] = {
     "cast": check_cast,
-    "exact": _found,
+    "exact": exactly,
     "matching": matching,
     "joined": _joined,
     "any": lambda result, out: None,
@@ -95,7 +96,8 @@ def record_underived(op: Op, values: list[Any], outs: Sequence[Tensor]) -> None:
         node = op.make_node(values, list(outs), (False,) * len(op.diff))
         node.edges = tuple(edge_of(t) for t in given)
         for t in outs:
-            rebase(t, node)
+            if t._dtype.differentiable:
+                rebase(t, node)
 
 
 def native(op: Op) -> str:

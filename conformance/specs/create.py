@@ -18,7 +18,6 @@ spec("arange.start", start=_bound, end=_bound)
 spec("arange.start_step", start=_bound, end=_bound, step=_step)
 spec("linspace", start=_bound, end=_bound, steps=between(0, 9))
 _absent = always(one_of(OMITTED))  # Python's `range` takes neither
-spec("range", start=_bound, end=_bound, layout=_absent, pin_memory=_absent)
 _whole_step = one_of(1, 2, 1.5, -1, 3, 2.5, -1.25)  # one that is 0 as an integer ends PyTorch's process
 spec("range.step", start=_bound, end=_bound, step=_whole_step, layout=_absent, pin_memory=_absent)
 _power = one_of(0, 1, 2, -1, 2.5, -1.25, 0.1)

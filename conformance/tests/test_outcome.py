@@ -243,6 +243,8 @@ def test_how_a_sum_overflows_is_open_only_where_its_terms_can():
     assert outcomes([largest, largest], 5.0)[1]  # a number where both orders overflow
     assert outcomes([np.inf, 1], np.nan)[1] and outcomes([np.inf, 1], -np.inf)[1]  # nothing here is too large
     assert not outcomes([np.inf, largest], np.nan)[1]
+    assert not outcomes([largest / 2, largest / 2], np.inf)[1]  # PyTorch's order stays below
+    assert outcomes([largest / 9, largest / 9], np.inf)[1]
 
 
 def test_results_cast_from_a_less_precise_dtype_are_compared_in_it():

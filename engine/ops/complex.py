@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,14 @@ import numpy as np
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY
 from ..lazy import parts
-from ..op import F, check_broadcast, composite, op, plain, view, write
+from ..op import F, Op, check_broadcast, composite, op, plain, view, write
+from ..operands import array_of
+from ..out import exactly
 from ..strided import copied, laid_out, strided
 from ..tensor import Tensor, address, method, root_of, strides_of
 
 PAIRS: dict[np.dtype, np.dtype] = {np.dtype(np.float32): np.dtype(np.complex64), np.dtype(np.float64): np.dtype(np.complex128)}
+NO_COMPLEX_HALF = "NumPy has no complex numbers of two 16-bit floats (complex32)"
 
 
 def as_real(self: np.ndarray) -> np.ndarray:
@@ -24,7 +28,7 @@ def as_real(self: np.ndarray) -> np.ndarray:
 
 def as_complex(self: np.ndarray) -> np.ndarray:
     name = OF_NUMPY[self.dtype].scalar_name
-    if self.dtype not in PAIRS:
+    if self.dtype not in PAIRS and self.dtype != np.float16:
         raise RuntimeError(f"view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: {name}")
     if not self.ndim:
         raise RuntimeError("Input tensor must have one or more dimensions")
@@ -37,6 +41,8 @@ def as_complex(self: np.ndarray) -> np.ndarray:
         raise RuntimeError("Tensor must have a stride divisible by 2 for all but last dimension")
     if (address(self) - address(root_of(self))) // self.itemsize % 2:
         raise RuntimeError("Tensor must have a storage_offset divisible by 2")
+    if self.dtype == np.float16:
+        raise NotImplementedError(NO_COMPLEX_HALF)
     return strided(self, self.shape[:-1], [s // 2 for s in steps[:-1]], 0, PAIRS[self.dtype])
 
 
@@ -54,7 +60,7 @@ def complex_of(real: np.ndarray, imag: np.ndarray) -> np.ndarray:
     if real.dtype != imag.dtype:
         raise RuntimeError(f"Expected object of scalar type {a} but got scalar type {b} for second argument")
     if real.dtype == np.float16:
-        raise NotImplementedError("NumPy has no complex numbers of two 16-bit floats (complex32)")
+        raise NotImplementedError(NO_COMPLEX_HALF)
     check_broadcast([real.shape, imag.shape])
     made = np.empty(np.broadcast_shapes(real.shape, imag.shape), PAIRS[real.dtype])
     made.real, made.imag = real, imag
@@ -116,7 +122,14 @@ def conj(self: Tensor) -> Tensor:
     return F._conj(self) if self.is_complex() else self
 
 
-@composite("conj_physical(Tensor self) -> Tensor", out="Found dtype {out} but expected {result}")
+def conjugated_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """The conjugates for `out=`, laid out as elementwise results are."""
+    exactly(values[0].dtype, outs[0].dtype)
+    array = array_of(values[0])
+    return [laid_out(np.conjugate(array), [array])]
+
+
+@composite("conj_physical(Tensor self) -> Tensor", out=conjugated_into, underived=True)
 def conj_physical(self: Tensor) -> Tensor:
     return F._conj_physical(self) if self.is_complex() else self
 

@@ -12,9 +12,11 @@ import numpy as np
 from .. import dtypes, modes
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, dtype
+from ..fused import fused
 from ..number import NAMES, converted, filling
 from ..once import warn_once
 from ..op import F, op, plain
+from ..out import record_underived
 from ..parser import Parser, python_order
 from ..registry import OVERLOADS
 from ..schema import Schema, parse
@@ -26,6 +28,12 @@ from .convert import cast, steps_for
 OPTIONS = "ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None"
 PINNED = "pin_memory=True requires a CUDA or other accelerator backend; no pinned memory allocator is available on this system."
 Made = Callable[..., Any]
+
+
+DEPRECATED = {
+    "range": "torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with Python's range "
+    "builtin. Instead, use torch.arange, which produces values in [start, end).",
+}
 
 
 # -- what every new tensor has -----------------------------------------------------------------------------------------------------
@@ -49,6 +57,8 @@ class Factory:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         index, values, out = (self.parser or self._build())(args, kwargs)
         op = self.ops[index]
+        if self.name in DEPRECATED:
+            warnings.warn(DEPRECATED[self.name], UserWarning, stacklevel=2)
         at = op.schema.names.index("pin_memory")
         if values[at]:
             raise RuntimeError(PINNED)
@@ -99,12 +109,16 @@ def into(out: Tensor, op: Any, values: list[Any], at: int) -> Tensor:
     values[at] = out._dtype
     made = op.run(values)
     if empty:
-        if out.shape != made.shape:
+        if out.requires_grad or out.shape != made.shape:
             bump(resized(out, made.shape))
         return out
     if op.schema.name in BY_COUNT:
-        return _into_range(out, made, op.schema.name)
-    return F.copy_(out if out.shape == made.shape else resized(out, made.shape), made)
+        _into_range(out, made, op.schema.name)
+    else:
+        F.copy_(out if out.shape == made.shape else resized(out, made.shape), made)
+    if modes.is_grad_enabled():
+        record_underived(op, values, [out])
+    return out
 
 
 def _into_range(out: Tensor, made: Tensor, name: str) -> Tensor:
@@ -129,7 +143,8 @@ def factory(text: str, out: bool = False) -> Callable[[Made], Made]:
 
     def declare(body: Made) -> Made:
         is_method = "(Tensor self, " in text and text.startswith("new_")
-        op(text.replace("OPTIONS", OPTIONS), plain(body, method=is_method, function=not is_method, out=out, jvp=None))
+        words: dict[str, Any] = {"method": is_method, "function": not is_method, "out": out, "underived": out, "jvp": None}
+        op(text.replace("OPTIONS", OPTIONS), plain(body, **words))
         name = parse(text.replace("OPTIONS", OPTIONS)).name
         if is_method:
             setattr(Tensor, name, Factory(name, "method"))
@@ -228,18 +243,18 @@ def counted(start: Any, end: Any, step: Any, dtype: dtype | None, closed: bool =
     if dtype is None:
         integral = all(isinstance(v, int) for v in (start, end, step))
         dtype = dtypes.int64 if integral and not closed else dtypes.get_default_dtype()
-    for v in (start, end, step):
-        if isinstance(v, complex):
-            raise RuntimeError("value cannot be converted to type double without overflow")
     if dtype.category in (0, 3):
         raise NotImplementedError(f"\"{'range' if closed else 'arange'}_cpu\" not implemented for '{dtype.scalar_name}'")
+    kind = np.dtype(np.int64 if closed and dtype.category == 1 else np.float64)  # `range` counts in what it accumulates in
+    for v in (start, end, step):
+        converted(v, kind)
     if not (step > 0 or step < 0):
         raise RuntimeError("step must be nonzero")
     if start - start != 0 or end - end != 0:
         raise RuntimeError(f"unsupported range: {_shown(start)} -> {_shown(end)}")
     if (step > 0 and end < start) or (step < 0 and end > start):
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    if dtype is dtypes.int64:
+    if dtype is dtypes.int64 or kind.kind == "i":
         start, end, step = int(start), int(end), int(step)
         if not step:
             raise ValueError("step must be nonzero")
@@ -259,12 +274,21 @@ def _count(start: Any, end: Any, step: Any, closed: bool) -> int:
     return math.ceil((end - start) / step)
 
 
+VECTOR = 32  # bytes: PyTorch's loops take two vectors of them in a step, and what is left one by one
+
+
 def _values(start: Any, step: Any, count: int, dtype: dtype) -> np.ndarray:
-    """`start + i * step`, computed in the precision PyTorch accumulates in."""
+    """`start + i * step`, computed in the precision PyTorch accumulates in; in a vector counted from its first element."""
     wide = np.int64 if dtype.category == 1 else np.float64 if dtype.name in ("float32", "float64") else np.float32
-    steps = np.arange(count, dtype=np.int64).astype(wide)
-    values = np.asarray(start).astype(wide) + steps * np.asarray(step).astype(wide)
-    return values.astype(dtype.np)
+    at, by = np.arange(count, dtype=np.int64).astype(wide), np.asarray(step).astype(wide)
+    first = np.asarray(start).astype(wide)
+    if dtype.category == 1:
+        return (first + at * by).astype(dtype.np)
+    values, lanes = fused(at, by, first).astype(dtype.np), VECTOR // dtype.np.itemsize
+    whole = count // (2 * lanes) * 2 * lanes
+    firsts = values[:whole:lanes].astype(wide)
+    values[:whole] = fused(at[:lanes], by, firsts[:, None]).astype(dtype.np).reshape(-1)
+    return values
 
 
 @factory("arange(Scalar end, *, OPTIONS) -> Tensor", out=True)
@@ -282,20 +306,8 @@ def arange_step(start: Any, end: Any, step: Any, dtype: Any, layout: Any, device
     return counted(start, end, step, dtype)
 
 
-RANGE = (
-    "torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with Python's range builtin. "
-    "Instead, use torch.arange, which produces values in [start, end)."
-)
-
-
-@factory("range(Scalar start, Scalar end, *, OPTIONS) -> Tensor")
-def range_(start: Any, end: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
-    return range_step(start, end, 1, dtype, layout, device, pin_memory)
-
-
 @factory("range.step(Scalar start, Scalar end, Scalar step=1, *, OPTIONS) -> Tensor", out=True)
 def range_step(start: Any, end: Any, step: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
-    warnings.warn(RANGE, UserWarning, stacklevel=6)
     return counted(start, end, step, dtype, closed=True)
 
 
@@ -324,22 +336,26 @@ def spaced_dtype(start: Any, end: Any, given: dtype | None, name: str) -> dtype:
 def spaced(start: Any, end: Any, steps: int, dtype: dtype) -> np.ndarray:
     """Evenly spaced values, counted from both ends so that each end is exact."""
     if steps <= 1:
-        return np.full(steps, converted(start, dtype.np))
-    if dtype.category == 1:
-        first, last = np.float32(converted(start, dtype.np)), np.float32(converted(end, dtype.np))
-        at = np.arange(steps, dtype=np.int64)
-        whole = (int(end) - int(start)) / max(steps - 1, 1)
-        step = np.float32(whole)
-        lower = (first + step * at.astype(np.float32)).astype(np.int64)
-        upper = (last - step * (steps - at - 1).astype(np.float32)).astype(np.int64)
-        return np.where(at < steps // 2, lower, upper).astype(dtype.np)
-    kind = dtype.np.type
+        return np.full(steps, converted(start, dtype.np) if steps else 0, dtype.np)
     low, high = converted(start, dtype.np)[()], converted(end, dtype.np)[()]
-    real = dtype.to_real().np.type  # 16-bit floats are rounded after every operation
-    step = kind((high - low) / real(max(steps - 1, 1)))
+    if dtype.category == 1:
+        return _between(np.float64(low), np.float64(high), steps).astype(np.int64).astype(dtype.np)
+    if dtype.is_complex:
+        made = np.empty(steps, dtype.np)
+        made.real, made.imag = (_between(getattr(low, part), getattr(high, part), steps) for part in ("real", "imag"))
+        return made
+    return _between(low, high, steps)
+
+
+def _between(low: Any, high: Any, steps: int) -> np.ndarray:
+    """From `low` to `high` in the precision of both; 16-bit floats are rounded after every operation."""
+    kind = type(low)
+    step = kind((high - low) / kind(steps - 1))
     at = np.arange(steps)
-    lower, upper = low + step * at.astype(real), high - step * (steps - at - 1).astype(real)
-    return np.where(at < steps // 2, lower, upper).astype(dtype.np)
+    up, down = at.astype(kind), (steps - at - 1).astype(kind)
+    if np.dtype(kind).itemsize == 2:
+        return np.where(at < steps // 2, low + step * up, high - step * down)
+    return np.where(at < steps // 2, fused(step, up, low), fused(-step, down, high))
 
 
 def powers(start: Any, end: Any, steps: int, base: float, dtype: dtype | None) -> np.ndarray:

@@ -15,6 +15,7 @@ from ..out import fit, run_out
 from ..promotion import Promote
 from ..tensor import CPP_NAMES, Tensor, exchange, wrap
 from .arithmetic import cast_number, not_implemented
+from .convert import cast
 
 # -- what dtypes and shapes go together ----------------------------------------------------------------------------------
 Check = Callable[[Sequence[Any]], None]
@@ -225,7 +226,7 @@ def sum_of(self: np.ndarray, product: np.ndarray, beta: Any, alpha: Any) -> np.n
 
 def nothing_added(self: np.ndarray, shape: tuple[int, ...], beta: Any) -> np.ndarray:
     """`beta * self` where there is nothing to sum over. Raises RuntimeError where that is of a higher category than `self`."""
-    if not math.prod(shape) or beta == 0:
+    if beta == 0:
         return np.zeros(shape, self.dtype)
     d, number = OF_NUMPY[self.dtype], of_number(beta)
     if number.category > d.category:
@@ -234,9 +235,14 @@ def nothing_added(self: np.ndarray, shape: tuple[int, ...], beta: Any) -> np.nda
     return np.array(np.broadcast_to(self * np.asarray(beta).astype(self.dtype), shape), order="C")
 
 
+def empty_sum(self: np.ndarray, shape: tuple[int, ...], beta: Any) -> np.ndarray:
+    """What is left where there is nothing to multiply; without elements PyTorch does not look at `beta`."""
+    return nothing_added(self, shape, beta if math.prod(shape) else 0)
+
+
 def addmm_kernel(self: np.ndarray, mat1: np.ndarray, mat2: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
     if not (mat1.size and mat2.size):
-        return nothing_added(self, (mat1.shape[0], mat2.shape[1]), beta)
+        return empty_sum(self, (mat1.shape[0], mat2.shape[1]), beta)
     refuse_bool("addmm_impl_cpu_", mat1)
     return sum_of(self, np.matmul(mat1, mat2), beta, alpha)
 
@@ -244,14 +250,14 @@ def addmm_kernel(self: np.ndarray, mat1: np.ndarray, mat2: np.ndarray, beta: Any
 def addmv_kernel(self: np.ndarray, mat: np.ndarray, vec: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
     if not mat.size:
         factor = cast_number(beta, self.dtype).item()
-        return nothing_added(self, self.shape if factor else (mat.shape[0],), factor)  # PyTorch does not broadcast `self` here
+        return empty_sum(self, self.shape if factor else (mat.shape[0],), factor)  # PyTorch does not broadcast `self` here
     refuse_bool("addmv_impl_cpu", mat)
     return sum_of(self, np.matmul(mat, vec), beta, alpha)
 
 
 def baddbmm_kernel(self: np.ndarray, batch1: np.ndarray, batch2: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
     if not (batch1.size and batch2.size):
-        return nothing_added(self, (*batch1.shape[:2], batch2.shape[2]), beta)
+        return empty_sum(self, (*batch1.shape[:2], batch2.shape[2]), beta)
     refuse_bool("baddbmm", batch1)
     return sum_of(self, batched(batch1, batch2), beta, alpha)
 
@@ -272,8 +278,9 @@ def addbmm_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.nd
     [target] = outs
     shape = side(batch1, 1), side(batch2, 2)
     check_expands(self, shape)
-    copied = np.broadcast_to(self._array, shape).astype(target._array.dtype)
-    result = op.compute([wrap(copied, target.dtype), batch1, batch2, beta, alpha])[1]
+    copied = cast(np.broadcast_to(self._array, shape), target._array.dtype)
+    batches = [b if b.shape[0] else F.to(b, target.dtype) for b in (batch1, batch2)]  # of none the dtype does not count
+    result = op.compute([wrap(copied, target.dtype), *batches, beta, alpha])[1]
     if target._array.shape != shape:
         exchange(target, np.empty(shape, copied.dtype))
     return result

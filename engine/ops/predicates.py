@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..dtypes import OF_NUMPY, complex128, dtype, of_number
-from ..op import op, plain, pointwise
+from ..dtypes import OF_NUMPY, bool_, complex128, dtype, of_number
+from ..op import Op, op, plain, pointwise
+from ..out import fit, matching
 from ..promotion import common
 from ..strided import copied
+from ..tensor import Tensor
 from .convert import cast
 from .shape import viewed
 
@@ -37,13 +40,21 @@ def is_member(elements: Any, test_elements: Any, assume_unique: bool, invert: bo
     return ~found if invert else found
 
 
+def is_member_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """The answer for one number; PyTorch makes the target empty before it gives it its shape."""
+    matching(bool_, outs[0].dtype)
+    fit(outs[0], np.empty(0, bool))
+    return op.compute(values)[1]  # type: ignore[no-any-return]
+
+
 _ISIN = "bool assume_unique=False, bool invert=False) -> Tensor"
 for _name, _arguments in {
     "Tensor_Tensor": "Tensor elements, Tensor test_elements",
     "Tensor_Scalar": "Tensor elements, Scalar test_element",
     "Scalar_Tensor": "Scalar element, Tensor test_elements",
 }.items():
-    op(f"isin.{_name}({_arguments}, *, {_ISIN}", plain(is_member, method=False, out="matching", jvp=None))
+    _out = is_member_into if _name == "Scalar_Tensor" else "matching"
+    op(f"isin.{_name}({_arguments}, *, {_ISIN}", plain(is_member, method=False, out=_out, jvp=None))
 
 
 # -- signs -------------------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..dtypes import OF_NUMPY, dtype
 from ..forward import Composition
+from ..fused import fused
 from ..op import F, Op, composite, op, plain
 from ..out import matching
 from ..tensor import Tensor, in_range
@@ -18,7 +19,6 @@ from .reduce import logsumexp_tangent
 
 HALF_TO_FLOAT = "softmax with half to float conversion is not supported on CPU"
 LANES = 32  # elements of 16 bits in a step of PyTorch's vector loops
-SPLIT = 2.0**27 + 1  # cuts a double in two halves whose products are exact
 
 
 def along(kernel: Callable[..., np.ndarray], name: str) -> Callable[..., np.ndarray]:
@@ -112,23 +112,6 @@ def summed(a: np.ndarray, b: np.ndarray, dim: int) -> np.ndarray:
 
 def log_softmax_backward(grad_output: np.ndarray, output: np.ndarray, dim: int, of: np.dtype) -> np.ndarray:
     return fused(-accurate(np.exp, output), added(grad_output, dim), grad_output)
-
-
-def fused(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """`a * b + c` rounded once, as one instruction does it.
-
-    Source of the exact product and sum of doubles: T. J. Dekker, A floating-point technique for extending the available precision, 1971.
-    """
-    if a.dtype == np.float32:
-        return (a.astype(np.float64) * b + c).astype(np.float32)
-    product = a * b
-    high_a, high_b = (x * SPLIT - (x * SPLIT - x) for x in (a, b))
-    low_a, low_b = a - high_a, b - high_b
-    rest = low_a * low_b - (((product - high_a * high_b) - low_a * high_b) - high_a * low_b)
-    made = product + c
-    added = made - product
-    better = made + (rest + ((product - (made - added)) + (c - added)))
-    return np.where(np.isfinite(better) & (better != 0), better, made)
 
 
 # -- the ops -------------------------------------------------------------------------------------------------------------------
