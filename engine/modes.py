@@ -132,9 +132,11 @@ class set_grad_enabled(_Decorator):
     """Acts at once as a function; restores on exit as a context; as a decorator the change at creation is undone."""
 
     def __init__(self, mode: bool) -> None:
+        if not isinstance(mode, bool):
+            raise TypeError(f"set_grad_enabled(): argument 'enabled' (position 1) must be bool, not {type(mode).__name__}")
         self.previous = is_grad_enabled()
         self.mode = mode
-        set_bit(GRAD, bool(mode))
+        set_bit(GRAD, mode)
 
     def __call__(self, function: Any) -> Any:
         set_bit(GRAD, self.previous)
