@@ -67,7 +67,7 @@ def leave() -> None:
 def _look_at(visible: int, at: Level | None) -> None:
     global _visible, _at
     _visible, _at = visible, at
-    modes.set_bit(modes.FORWARD, visible > 0)
+    modes.set_bit(modes.FORWARD, visible > 0 and not modes.current() & modes.INFERENCE)
 
 
 def carried(t: Any) -> dict[Level, Tensor]:
@@ -76,18 +76,24 @@ def carried(t: Any) -> dict[Level, Tensor]:
 
 
 def tangent_of(t: Any) -> Tensor | None:
-    return carried(t).get(_at)  # type: ignore[arg-type]  # without a level nothing is found
+    """What `t` carries at the level that is read; a view of what carries something, the part it covers."""
+    tangent = carried(t).get(_at)  # type: ignore[arg-type]  # without a level nothing is found
+    if tangent is None and _at is not None and isinstance(t, Tensor) and t._view is not None:
+        whole = carried(t._view.base).get(_at)
+        if whole is not None and t._dtype.differentiable:
+            tangent = replayed(whole, t)
+            give_at(_at, t, tangent)
+    return tangent
 
 
 def give(t: Tensor, tangent: Tensor) -> None:
     """Let `t` carry `tangent`; through a view, the base carries it in the part the view covers."""
     view = t._view
     if view is not None and type(tangent) is Tensor and tangent_of(t) is None and tangent_of(view.base) is None:
-        whole = _zeros_like(view.base)
-        _set(view.base, whole)
-        part = replayed(whole, t)
+        _set(view.base, _zeros_like(view.base))
+        part: Tensor = tangent_of(t)  # type: ignore[assignment]  # the base carries one now
         F.copy_(part, tangent)
-        tangent = part
+        return
     _set(t, tangent)
 
 
@@ -123,7 +129,7 @@ def tangents(op: Any, values: list[Any]) -> int:
     return 0
 
 
-def _any_tangent(v: Any) -> bool:
+def any_tangent(v: Any) -> bool:
     if isinstance(v, list | tuple):
         return any(tangent_of(t) is not None for t in v)
     return tangent_of(v) is not None
@@ -311,7 +317,7 @@ def _same_layout(a: Tensor, b: Tensor) -> bool:
 
 
 def _node(op: Any, values: list[Any], outs: list[Tensor]) -> Any:
-    flags = tuple(_any_tangent(values[i]) for i in op.diff)
+    flags = tuple(any_tangent(values[i]) for i in op.diff)
     node = op.make_node(values, outs, flags)
     node.saved = [outs[v.nr] if type(v) is Saved else v for v in node.saved]  # what was returned, and not of this node's making
     return node

@@ -169,10 +169,11 @@ class inference_mode(_Decorator):
 
     def __enter__(self) -> None:
         self.previous = current()
-        switch(self.previous & ~(GRAD | INFERENCE) | (INFERENCE if self.mode else GRAD))
+        # tangents are neither seen nor made inside
+        switch(self.previous & ~(GRAD | INFERENCE | FORWARD) | INFERENCE if self.mode else self.previous & ~INFERENCE | GRAD)
 
     def __exit__(self, *exc: Any) -> None:
-        switch(current() & ~(GRAD | INFERENCE) | self.previous & (GRAD | INFERENCE))
+        switch(current() & ~(GRAD | INFERENCE | FORWARD) | self.previous & (GRAD | INFERENCE | FORWARD))
 
     def clone(self) -> inference_mode:
         return type(self)(self.mode)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import dtypes, modes, saved
+from . import dtypes, forward, modes, saved
 from .dtypes import dtype
 from .graph import edge_of
 from .registry import OPS
@@ -70,6 +70,10 @@ def run_out(op: Op, values: list[Any], out: Any) -> Any:
         name = f"aten::{op.schema.name}" if op.family.underived else native(form)
         raise RuntimeError(
             f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."
+        )
+    if modes.current() & modes.FORWARD and any(map(forward.any_tangent, (*values, *outs))):
+        raise NotImplementedError(
+            f"Trying to use forward AD with {native(form)}_out that does not support it because it is an out= function"
         )
     computes = callable(form.family.out)
     if computes:

@@ -42,6 +42,7 @@ TOPICS = (
     "training",
     "complex_numbers",
     "forward_mode",
+    "tangents",
     "printing",
     "threads",
     "sequences",

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import forward, strided
+from .. import forward, modes, strided
 from ..registry import F
 from ..tensor import Tensor, root_of, wrap
 
@@ -26,8 +26,26 @@ def enter_dual_level() -> int:
 
 
 def exit_dual_level(*, level: int | None = None) -> None:
-    """End the level: no tensor has a tangent any more. Raises RuntimeError where there is none."""
+    """End the level: no tensor has a tangent any more. Raises RuntimeError where there is none, or another is the last."""
+    if level is not None and forward._levels and level != _current():
+        raise RuntimeError("Trying to exit a forward AD level that was not the last one that was created. This is not supported.")
     forward.leave()
+
+
+def _current() -> int:
+    """The number of the innermost level; -1 outside."""
+    return len(forward._levels) - 1
+
+
+def __getattr__(name: str) -> Any:
+    if name == "_current_level":
+        return _current()
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
+def _check_level(level: int | None, what: str) -> None:
+    if level is not None and level >= 0 and level != _current():
+        raise RuntimeError(f"Invalid level given to {what}")
 
 
 class dual_level:
@@ -46,8 +64,9 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
     Raises RuntimeError outside a level, for another shape, or where either carries a tangent already; ValueError where
     one is neither floating nor complex.
     """
-    if not forward._levels:
+    if not forward._levels or (level is not None and level < 0):
         raise RuntimeError(NO_LEVEL)
+    _check_level(level, "_make_dual")
     check_dtypes(tensor, tangent)
     if forward.tangent_of(tensor) is not None:
         raise RuntimeError(
@@ -95,8 +114,17 @@ def _laid_out(primal: Tensor, tangent: Tensor) -> Tensor:
 
 def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTensor:
     """The value and the tangent (None where `tensor` carries none or no level is active)."""
-    tangent = forward.tangent_of(tensor)
-    if not forward._levels or tangent is None:
+    if not forward._levels or (level is not None and level < 0):
         return UnpackedDualTensor(tensor, None)
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"_unpack_dual(): argument 'dual' (position 1) must be Tensor, not {typename(tensor)}")
+    _check_level(level, "_fw_primal")
+    tangent = forward.tangent_of(tensor) if modes.current() & modes.FORWARD else None
     with forward.innermost():
         return UnpackedDualTensor(F.view_as(tensor, tensor), tangent)
+
+
+def typename(value: Any) -> str:
+    """The type of an argument as PyTorch's parser says it."""
+    cls = type(value)
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"

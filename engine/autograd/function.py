@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import anomaly, forward, kept, modes
+from .. import anomaly, kept, modes
 from ..dtypes import OF_NUMPY
 from ..graph import FREED, FREED_TWICE, Node, Saved, edge_of, fit, sequence
 from ..node import Error
@@ -18,6 +18,7 @@ from ..registry import F
 from ..saved import Packed, SavedTensor, packed
 from ..tensor import LEAF, Tensor, wrap
 from ..views import NO_PLAN, check_inplace, node_of, rebase, renew
+from . import function_tangents
 
 SEVERAL_OF_A_VIEW = (
     "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return more than one Tensor. "
@@ -89,7 +90,9 @@ class BackwardCFunction(Node, FunctionCtx):
 
     @property
     def saved_tensors(self) -> tuple[Tensor | None, ...]:
-        """What was saved. Raises RuntimeError once it is freed, or was written to since."""
+        """What was saved; in `jvp`, what was for it. Raises RuntimeError once it is freed, or was written to since."""
+        if self.saved_for_forward:
+            return self.saved_for_forward
         if self.saved is FREED:
             raise RuntimeError(FREED_TWICE)
         for value, version in zip(self.saved[::2], self.saved[1::2], strict=True):
@@ -308,7 +311,8 @@ def _run(cls: Any, values: tuple[Any, ...], with_setup: bool) -> Any:
     outputs = output if isinstance(output, tuple) else (output,)
     made = _outputs(ctx, tensors, outputs, recorded, with_setup)
     if mode & modes.FORWARD:
-        _tangents(ctx, values, tensors, made)
+        function_tangents.give(ctx, values, outputs, made)
+        ctx.saved_for_forward = ()
     if recorded:
         ctx._keep()
     return made if isinstance(output, tuple) else made[0]
@@ -406,27 +410,6 @@ class InplaceFunction(Function):
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
         self.inplace = inplace
-
-
-# -- forward mode --------------------------------------------------------------------------------------------------------
-def _tangents(ctx: Any, values: tuple[Any, ...], tensors: list[Tensor], outputs: tuple[Any, ...]) -> None:
-    """Give the outputs the tangents that `jvp` makes of those of the arguments."""
-    if not any(forward.tangent_of(t) is not None for t in tensors):
-        return
-    with forward.innermost():
-        given = tuple(_given_tangent(ctx, v) for v in values)
-        results = ctx._forward_cls.jvp(ctx, *given)
-        results = results if isinstance(results, tuple) else (results,)
-        for o, tangent in zip(outputs, results, strict=True):
-            if isinstance(o, Tensor) and isinstance(tangent, Tensor):
-                forward._set(o, tangent)
-
-
-def _given_tangent(ctx: Any, value: Any) -> Tensor | None:
-    tangent = forward.tangent_of(value)
-    if tangent is None and isinstance(value, Tensor) and ctx.materialize_grads:
-        return forward._zeros_like(value)
-    return tangent
 
 
 # -- what may be differentiated once -----------------------------------------------------------------------------------------

@@ -278,6 +278,8 @@ def detach_(self: Tensor) -> Tensor:
     if self._view is not None:
         raise RuntimeError(DETACHED_VIEW)
     self._node, self._nr = None, 0
+    if self._rare is not None:
+        self._rare.tangents = None
     return self
 
 

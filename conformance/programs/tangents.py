@@ -1,0 +1,544 @@
+"""Tangents in detail: whose object they are, how long they live, and what views, writes and custom Functions make of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .declare import program
+
+
+@program
+def the_tangent_given_is_the_tangent(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+    shape = draw.shape(1, 2)
+    x = draw.floats(shape)
+    whole = draw.floats((2, 3))
+    pairs = [
+        lambda: (x, draw.floats(shape)),
+        lambda: (whole, draw.floats((3, 2)).t()),
+        lambda: (whole.t(), draw.floats((3, 2))),
+        lambda: (whole.t(), draw.floats((2, 3)).t()),
+        lambda: (whole[0], draw.floats((3,))),
+        lambda: (whole[:1], draw.floats((2, 3))[:1]),
+        lambda: (whole[:, :1], draw.floats((2, 3))[:, 1:2]),
+        lambda: (whole[:0], draw.floats((0, 3))),
+        lambda: (whole[:1].expand(2, 3), draw.floats((2, 3))),
+        lambda: (draw.floats((1, 1)), draw.floats((2, 3))[1:, 1:2]),
+    ]
+    primal, tangent = draw.choice(pairs)()
+    with fw.dual_level():
+        dual = fw.make_dual(primal, tangent)
+        p, t = fw.unpack_dual(dual)
+        see("tangent", t)
+        see.same("the same tangent", t, tangent)
+        see("layout", [t.stride(), t.storage_offset(), t._is_view()])
+        see.same("the same primal", p, primal)
+        see("primal shares memory", [p.data_ptr() == primal.data_ptr(), p._version, p._is_view()])
+        see.same("a new primal each time", fw.unpack_dual(dual).primal, fw.unpack_dual(dual).primal)
+        see.same("the tangent each time", fw.unpack_dual(dual).tangent, fw.unpack_dual(dual).tangent)
+        primal.add_(1)
+        see("versions", [dual._version, p._version])
+
+
+@program
+def what_unpacking_gives(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+    x, t = draw.floats((2,)), draw.floats((2,))
+    see.raises("outside", lambda: list(fw.unpack_dual(x)))
+    see.raises("made outside", lambda: fw.make_dual(x, t))
+    with fw.dual_level() as level:
+        see("level", level)
+        see("of no dual", [fw.unpack_dual(x).primal, fw.unpack_dual(x).tangent])
+        dual = fw.make_dual(x, t)
+        unpacked = fw.unpack_dual(dual)
+        see("fields", list(unpacked._fields))
+        see("type", type(unpacked).__name__)
+        see("printed", [str(dual), str(unpacked.primal), str(x)])
+        see("flags", [dual.requires_grad, dual._is_view(), dual.is_leaf])
+        see.same("base", dual._base, x)
+        see.raises("nested", lambda: fw.enter_dual_level())
+        see.raises("of integers", lambda: fw.make_dual(x.long(), t))
+        see.raises("integer tangent", lambda: fw.make_dual(x, t.long()))
+        see.raises("another size", lambda: fw.make_dual(x, draw.floats((3,))))
+        see.raises("another dtype", lambda: fw.unpack_dual(fw.make_dual(x, t.double())).tangent)
+        see.raises("complex tangent", lambda: fw.unpack_dual(fw.make_dual(x, t.to(B.complex64))).tangent)
+        see.raises("a dual as tangent", lambda: fw.make_dual(x, dual))
+        see.raises("a dual as primal", lambda: fw.unpack_dual(fw.make_dual(dual, t)).tangent)
+        see.raises("a number", lambda: fw.make_dual(x, 1.0))
+        see.raises("another level", lambda: fw.make_dual(x, t, level=3))
+    see("after the level", [fw.unpack_dual(dual).tangent, str(dual)])
+    see.raises("left twice", lambda: fw.exit_dual_level())
+
+
+@program
+def levels_by_hand(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+    x, t = draw.floats((2,)), draw.floats((2,))
+    see("before", fw._current_level)
+    see("level", fw.enter_dual_level())
+    see("inside", fw._current_level)
+    dual = fw.make_dual(x, t)
+    y = dual * dual
+    see("tangent", fw.unpack_dual(y).tangent)
+    fw.exit_dual_level(level=fw._current_level)
+    see("after", fw._current_level)
+    see("gone", fw.unpack_dual(y).tangent)
+    with fw.dual_level():
+        see("in another level", fw.unpack_dual(y).tangent)
+
+
+@program
+def modes_around_tangents(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+    x, t = draw.floats((2,), requires_grad=draw.flag()), draw.floats((2,))
+    with fw.dual_level():
+        dual = fw.make_dual(x, t)
+        with B.no_grad():
+            y = dual * 2
+            see("under no_grad", [y, fw.unpack_dual(y).tangent])
+            see("detached there", fw.unpack_dual(dual.detach()).tangent)
+        see("detached", fw.unpack_dual(dual.detach()).tangent)
+        see("data", fw.unpack_dual(dual.data).tangent)
+        see("cloned", fw.unpack_dual(dual.clone()).tangent)
+        see("to", fw.unpack_dual(dual.double()).tangent)
+        z = dual * 3
+        z.detach_()
+        see("detach_", fw.unpack_dual(z).tangent)
+        see("dual is left alone", fw.unpack_dual(dual).tangent)
+        see("integers", (dual > 0))
+        see.raises("eq_", lambda: (dual * 1).eq_(0))
+        see.raises("out", lambda: B.mul(dual, 2, out=B.zeros(2)))
+        see.raises("out is dual", lambda: B.mul(x.detach(), 2, out=dual.detach() * dual))
+
+
+@program
+def backward_through_both(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+    foo, bar = draw.floats((2,), requires_grad=True), draw.floats((2,), requires_grad=True)
+    with fw.dual_level():
+        dual = fw.make_dual(foo, bar)
+        p, t = fw.unpack_dual(dual)
+        which = draw.flag()
+        (p if which else t).sum().backward()
+        see("gradients", [foo.grad, bar.grad])
+        foo.grad = bar.grad = None
+        p, t = fw.unpack_dual(dual.exp())
+        (t if which else p).sum().backward()
+        see("gradients after exp", [foo.grad, bar.grad])
+
+
+@program
+def writes_to_duals_and_their_views(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+    x, t = draw.floats((2, 2)), draw.floats((2, 2))
+    other, other_t = draw.floats((2,)), draw.floats((2,))
+    with fw.dual_level():
+        dual = fw.make_dual(x, t)
+        row = dual[0]
+        alias, gone = dual.detach(), fw.unpack_dual(dual)
+        write = draw.choice(
+            [
+                lambda: dual.mul_(2),
+                lambda: row.mul_(3),
+                lambda: row.copy_(fw.make_dual(other, other_t)),
+                lambda: dual.copy_(fw.make_dual(other, other_t)),
+                lambda: dual[1].copy_(other),
+                lambda: row.fill_(1.0),
+                lambda: dual.zero_(),
+                lambda: row.add_(fw.make_dual(other, other_t)),
+                lambda: dual.t().mul_(2),
+                lambda: dual.view(-1)[:1].exp_(),
+            ]
+        )
+        see.raises("written", write)
+        for name, one in (("dual", dual), ("row", row), ("alias", alias), ("primal", gone.primal), ("x", x)):
+            see(name, one)
+            see(f"tangent of {name}", fw.unpack_dual(one).tangent)
+        see("first tangent", gone.tangent)
+        see("t", t)
+
+
+@program
+def writes_that_bring_tangents(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+    base = draw.floats((2, 2)).clone()
+    view = base[0]
+    before = base.t()
+    other, other_t = draw.floats((2,)), draw.floats((2,))
+    with fw.dual_level():
+        dual = fw.make_dual(other, other_t)
+        write = draw.choice(
+            [
+                lambda: view.copy_(dual),
+                lambda: view.mul_(dual),
+                lambda: base.add_(dual),
+                lambda: base.copy_(dual),
+                lambda: before[1].copy_(dual),
+                lambda: base.__setitem__(0, dual),
+            ]
+        )
+        see.raises("written", lambda: (write(), None)[1])
+        after = base[1]
+        for name, one in (("base", base), ("view", view), ("before", before), ("after", after)):
+            see(name, one)
+            see(f"forward gradient of {name}", fw.unpack_dual(one).tangent)
+        view.mul_(2)
+        see("forward gradient after another", fw.unpack_dual(base).tangent)
+
+
+@program
+def tangents_of_views_are_views(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+    x, t = draw.floats((2, 3)), draw.floats((2, 3))
+    take = draw.choice(
+        [
+            lambda a: a.t(),
+            lambda a: a[0],
+            lambda a: a.view(-1),
+            lambda a: a[:, 1:],
+            lambda a: a.expand(2, 2, 3),
+            lambda a: a.unbind()[1],
+            lambda a: a.detach(),
+            lambda a: a.unsqueeze(0),
+            lambda a: a.reshape(3, 2),
+        ]
+    )
+    with fw.dual_level():
+        dual = fw.make_dual(x, t)
+        view = take(dual)
+        tangent = fw.unpack_dual(view).tangent
+        see("tangent", tangent)
+        if tangent is not None:
+            see("is a view", [view._is_view(), tangent._is_view(), tangent.stride()])
+            see.same("of the tangent", tangent._base, fw.unpack_dual(dual).tangent)
+            see("shares memory", tangent.data_ptr() == take(t).data_ptr())
+
+
+@program
+def tangents_die(B: Any, draw: Any, see: Any) -> None:
+    import gc
+    import weakref
+
+    fw = B.autograd.forward_ad
+    gc.disable()
+    try:
+        with fw.dual_level():
+            x, t = draw.floats((2,)), draw.floats((2,))
+            dual = fw.make_dual(x, t)
+            ref = weakref.ref(t)
+            del t
+            see("alive", ref() is not None)
+            if draw.flag():
+                del dual
+                see("dead with the dual", ref() is None)
+        see("dead with the level", ref() is None)
+    finally:
+        gc.enable()
+
+
+@program
+def a_dual_saved_in_its_own_graph(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+
+    class Keep(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.a = a
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+        @staticmethod
+        def jvp(ctx, a_t):
+            return a_t * 2
+
+    x = draw.floats((2,), requires_grad=True)
+    with fw.dual_level():
+        dual = fw.make_dual(x, draw.floats((2,)))
+        y = Keep.apply(dual)
+        y.grad_fn.kept = y
+        see("tangent", fw.unpack_dual(y).tangent)
+    see("after", fw.unpack_dual(y).tangent)
+    y.grad_fn.kept = None
+
+
+@program
+def inference_and_tangents(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+    with B.inference_mode():
+        x, t = draw.floats((2,)), draw.floats((2,))
+        with fw.dual_level():
+            see.raises("made", lambda: fw.make_dual(x, t).is_inference())
+            dual = fw.make_dual(x, t)
+            see("is a view", dual._is_view())
+            see("tangent", fw.unpack_dual(dual).tangent)
+            y = dual * 3
+            see("product", [y.is_inference(), fw.unpack_dual(y).tangent])
+    x, t = draw.floats((2,)), draw.floats((2,))
+    with fw.dual_level():
+        dual = fw.make_dual(x, t)
+        with B.inference_mode():
+            see("of a dual from outside", [fw.unpack_dual(dual).tangent, fw.unpack_dual(dual * 3).tangent])
+        see("afterwards", fw.unpack_dual(dual).tangent)
+
+
+@program
+def functions_with_jvp(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+
+    class Product(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, factor, b):
+            ctx.save_for_forward(a, b)
+            ctx.save_for_backward(a, b)
+            ctx.factor = factor
+            see("grad mode in forward", B.is_grad_enabled())
+            see("tangent in forward", fw.unpack_dual(a).tangent)
+            return a * b * factor
+
+        @staticmethod
+        def jvp(ctx, a_t, factor_t, b_t):
+            see("tangents", [a_t, factor_t, b_t])
+            a, b = ctx.saved_tensors
+            see("grad mode in jvp", B.is_grad_enabled())
+            made = None
+            for one in (None if a_t is None else a_t * b * ctx.factor, None if b_t is None else a * b_t * ctx.factor):
+                made = one if made is None else made if one is None else made + one
+            return made
+
+        @staticmethod
+        def backward(ctx, g):
+            a, b = ctx.saved_tensors
+            return g * b * ctx.factor, None, g * a * ctx.factor
+
+    a, b = (draw.floats((2,), requires_grad=draw.flag()) for _ in range(2))
+    with fw.dual_level():
+        if draw.flag():
+            a = fw.make_dual(a, draw.floats((2,)))
+        b = fw.make_dual(b, draw.floats((2,)))
+        y = Product.apply(a, 3.0, b)
+        see("y", y)
+        see("tangent", fw.unpack_dual(y).tangent)
+
+
+@program
+def what_jvp_may_return(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+    answers = {
+        "the tangent": lambda t: t * 2,
+        "a number": lambda t: 3.0,
+        "another shape": lambda t: B.ones(3),
+        "doubles": lambda t: t.double(),
+        "two": lambda t: (t, t),
+        "a list": lambda t: [t],
+        "complex": lambda t: t.to(B.complex64),
+        "the input tangent": lambda t: t,
+        "a view of it": lambda t: t.view_as(t),
+    }
+    name = draw.choice(list(answers))
+
+    class Answer(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        @staticmethod
+        def jvp(ctx, t):
+            return answers[name](t)
+
+    x, t = draw.floats((2,)), draw.floats((2,))
+    with fw.dual_level():
+        see.raises(name, lambda: fw.unpack_dual(Answer.apply(fw.make_dual(x, t))).tangent)
+
+
+@program
+def functions_without_jvp(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+
+    class Double(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b):
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2, None
+
+    x, t = draw.floats((2,), requires_grad=draw.flag()), draw.floats((2,))
+    see("without tangents", Double.apply(x, 1))
+    with fw.dual_level():
+        see("inside, without tangents", Double.apply(x, x.detach()))
+        see.raises("with a tangent", lambda: Double.apply(fw.make_dual(x, t), 1))
+        see.raises("with another", lambda: Double.apply(x, fw.make_dual(x, t)))
+
+
+@program
+def functions_that_return_their_input(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+    answers = {
+        "a view of it": lambda t: t.view_as(t),
+        "the tangent": lambda t: t,
+        "a product": lambda t: t * 1,
+        "a clone": lambda t: t.clone(),
+    }
+    name = draw.choice(list(answers))
+
+    class Same(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a
+
+        @staticmethod
+        def jvp(ctx, t):
+            return answers[name](t)
+
+        @staticmethod
+        def backward(ctx, g):
+            return g
+
+    x, t = draw.floats((2,), requires_grad=draw.flag()), draw.floats((2,))
+    with fw.dual_level():
+        dual = fw.make_dual(x, t)
+
+        def call():
+            y = Same.apply(dual)
+            tangent = fw.unpack_dual(y).tangent
+            see.same("the base of the tangent", tangent._base, fw.unpack_dual(dual).tangent)
+            see("is a view", [y._is_view(), tangent._is_view()])
+            return tangent
+
+        see.raises(name, call)
+
+
+@program
+def functions_that_return_views(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+    answers = {
+        "the same view": lambda t: t[:1],
+        "a product": lambda t: t[:1] * 1,
+        "a view of another": lambda t: B.ones(2)[:1],
+    }
+    name = draw.choice(list(answers))
+
+    class Head(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a[:1]
+
+        @staticmethod
+        def jvp(ctx, t):
+            return answers[name](t)
+
+        @staticmethod
+        def backward(ctx, g):
+            return g.expand(2)
+
+    x, t = draw.floats((2,)), draw.floats((2,))
+    with fw.dual_level():
+        dual = fw.make_dual(x, t)
+        see.raises(name, lambda: fw.unpack_dual(Head.apply(dual)).tangent)
+
+
+@program
+def functions_that_write(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+    answers = {
+        "in place": lambda t: t.mul_(2),
+        "out of place": lambda t: t * 2,
+        "None": lambda t: None,
+    }
+    name = draw.choice(list(answers))
+
+    class Double(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.mark_dirty(a)
+            return a.mul_(2)
+
+        @staticmethod
+        def jvp(ctx, t):
+            return answers[name](t)
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+    x, t = draw.floats((2,)), draw.floats((2,))
+    with fw.dual_level():
+        dual = fw.make_dual(x, t) * 1
+        view = dual[:1]
+
+        def call():
+            y = Double.apply(dual)
+            see.same("the same", y, dual)
+            return fw.unpack_dual(y).tangent
+
+        see.raises(name, call)
+        see("dual", dual)
+        see("tangent of the dual", fw.unpack_dual(dual).tangent)
+        see("tangent of the view", fw.unpack_dual(view).tangent)
+
+
+@program
+def tangents_of_several_outputs(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+    marked, materialize = draw.flag(), not draw.flag()
+    answer = draw.choice(["None for it", "a tangent for it", "too few"])
+
+    class Parts(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b):
+            ctx.set_materialize_grads(materialize)
+            large = a > 1 if not marked else a * 3
+            ctx.mark_non_differentiable(large)
+            return a * 2, large, "text"
+
+        @staticmethod
+        def jvp(ctx, a_t, b_t):
+            see("tangents", [a_t, b_t])
+            made = None if a_t is None else a_t * 2
+            return {"None for it": (made, None, None), "a tangent for it": (made, made, None), "too few": (made, None)}[answer]
+
+    a, b = draw.floats((2,)), draw.floats((2,))
+    with fw.dual_level():
+        a = fw.make_dual(a, draw.floats((2,)))
+        see.raises(answer, lambda: [fw.unpack_dual(one).tangent for one in Parts.apply(a, b)[:2]])
+
+
+@program
+def ops_that_have_no_tangent(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+    x, t = draw.floats((2,)), draw.floats((2,))
+    with fw.dual_level():
+        dual = fw.make_dual(x, t)
+        for name, call in (
+            ("floor", lambda: dual.floor()),
+            ("sign", lambda: dual.sign()),
+            ("long", lambda: dual.long()),
+            ("isnan", lambda: dual.isnan()),
+            ("argmax", lambda: dual.argmax()),
+            ("equal", lambda: dual == 1),
+            ("ones_like", lambda: B.ones_like(dual)),
+            ("fmod", lambda: B.fmod(dual, 2)),
+            ("max", lambda: dual.max(0).values),
+            ("item", lambda: dual.sum().item()),
+            ("numpy", lambda: dual.detach().numpy()),
+        ):
+            see.raises(name, call)
+            see.raises(f"tangent of {name}", lambda call=call: fw.unpack_dual(call()).tangent)
+
+
+@program
+def tangents_of_tangents_are_refused(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+    x, t = draw.floats((2,)), draw.floats((2,))
+    with fw.dual_level():
+        dual = fw.make_dual(x, t)
+        see.raises("jvp inside", lambda: B.autograd.functional.jvp(lambda a: a * dual, x, t)[1])
+        leaf = x.clone().requires_grad_()
+        made = fw.make_dual(leaf, t)
+        (g,) = B.autograd.grad((made**3).sum(), leaf)
+        see("gradient", g)
+        see("its tangent", fw.unpack_dual(g).tangent)
