@@ -51,6 +51,7 @@ class Overloads:
         self.ops: list[Op] = []
         self.forms: dict[str, Callable[..., Any]] = {}
         self.chosen: dict[Any, Op] = {}
+        self.plain: dict[Any, tuple[Op, bool, list[Any], list[int]]] = {}
 
     def add(self, op: Op) -> None:
         self.ops.append(op)
@@ -82,7 +83,21 @@ class Overloads:
     # -- inside rules -------------------------------------------------------------------------------------------------
     def either(self, *args: Any, **kwargs: Any) -> Any:
         """The op as a rule calls it: on arrays the kernel alone, on Tensors the recorded call."""
+        key = (*map(type, args), *kwargs)
+        known = self.plain.get(key)
+        if known is not None:  # by position, with no list among the tensors: what is missing follows
+            op, recorded, tail, singles = known
+            values = [*args, *tail]
+            for i in singles:
+                values[i] = (values[i],)
+            return op.run(values) if recorded else op.raw(values)
         op, values = self.resolve(args, kwargs)
+        if not kwargs and not op.writes and not any(is_list for _, is_list in op.tensors):
+            recorded = any(isinstance(values[i], Tensor) for i, _ in op.tensors)
+            singles = [
+                i for i, (v, a) in enumerate(zip(args, op.schema.arguments, strict=False)) if type(v) is int and a.type.startswith("int[")
+            ]
+            self.plain[key] = op, recorded, [a.default for a in op.schema.arguments[len(args) :]], singles
         for i, is_list in op.tensors:
             v = values[i]
             if isinstance(v, Tensor) or (is_list and any(isinstance(t, Tensor) for t in v)):

@@ -17,8 +17,9 @@ from .declaration import DTYPE, GEOMETRY, NEEDS, OUTPUT, SHAPE, TENSOR, TENSORS,
 from .graph import Saved, edge_of, sequence
 from .kept import version_of
 from .operands import settle, shape_of
+from .promotion import BY_SHAPE
 from .schema import Argument
-from .silence import loud, quiet
+from .silence import is_quiet, loud, quiet
 from .specialise import edge_text
 from .strided import laid_out
 from .tensor import LEAF, PLAIN, Tensor, wrap
@@ -41,6 +42,37 @@ def lean(op: Op) -> Callable[[list[Any]], Any]:
     return space["run"]
 
 
+def lean_raw(op: Op) -> Callable[[list[Any]], Any]:
+    """`raw(values)` of an op on arrays that need no conversion, where a rule has turned NumPy's warnings off already."""
+    drawn = any(a.type.startswith("Generator") or (a.is_tensor and "[" in a.type) for a in op.schema.arguments)
+    if op.family.plan in LEFT_OUT or drawn or not op.tensors:
+        return op.generic_raw
+    space = space_of(op) | {"slow": op.generic_raw, "is_quiet": is_quiet, "GENERIC": modes.GENERIC}
+    space["SAME"] = op.unpromoted and frozenset(d.np for d in op.unpromoted)
+    exec(compile(raw_source_of(op), f"<{op.key}>", "exec"), space)
+    return space["raw"]
+
+
+def raw_source_of(op: Op) -> str:
+    """`x<i>` are the arguments themselves."""
+    lines = [
+        f"{', '.join(f'a{i}' for i in range(len(op.schema.arguments)))}, = values",
+        "if not is_quiet() or current() & GENERIC: return slow(values)",
+    ]
+    for i, _ in op.tensors:
+        allowed = f"a{i} is not None and " if op.schema.arguments[i].optional else ""
+        lines += [f"if {allowed}type(a{i}) is not ndarray: return slow(values)", f"x{i} = a{i}"]
+    if op.family.first is not None:
+        lines.append(f"first({', '.join(f'a{i}' for i in range(len(op.schema.arguments)))})")
+    before, call = _computed(op, "dtype")
+    lines += [*before, "try:", *call, "except Exception: return slow(values)"]
+    if len(op.schema.outputs) > 1 or op.schema.returns_list:
+        lines.append("return [settle(x, None) for x in r]")
+    else:
+        lines += [*_settled(op), "return r"]
+    return "def raw(values):\n" + "".join(f"    {line}\n" for line in lines)
+
+
 def space_of(op: Op) -> dict[str, Any]:
     """The names the text uses."""
     return {
@@ -48,7 +80,7 @@ def space_of(op: Op) -> dict[str, Any]:
         "promote": op.promote, "quiet": quiet, "loud": loud, "ndarray": np.ndarray, "asarray": np.asarray, "laid_out": laid_out,
         "NUMBER": NUMBER, "wrap": wrap, "OF_NUMPY": dtypes.OF_NUMPY, "make_view": make_view, "share": share, "op": op, "settle": settle,
         "creation": view_creation(op), "record": op.record, "Node": op.Node, "LEAF": LEAF, "edge_of": edge_of, "sequence": sequence,
-        "SAME": op.unpromoted, "kept": Kept(op),
+        "SAME": op.unpromoted, "kept": Kept(op), "known": set(),
     }  # fmt: skip
 
 
@@ -61,7 +93,19 @@ def source_of(op: Op) -> str:
         lines.append(f"if mode and n{op.schema.names.index(name)} is not None: return slow(values)")
     if op.family.first is not None:
         lines.append(f"first({', '.join(f'a{i}' for i in range(len(op.schema.arguments)))})")
-    lines += _computed(op)
+    before, call = _computed(op, "_dtype")
+    lines += before
+    if op.family.plan == "view":
+        lines += ["try:", *call, "except Exception: return slow(values)"]
+    else:
+        lines += [
+            "token = quiet()",
+            "try:",
+            *call,
+            "except Exception: r = None",
+            "finally: loud(token)",
+            "if r is None: return slow(values)",
+        ]
     several = len(op.schema.outputs) > 1 or op.schema.returns_list
     lines += _several(op) if several else _single(op)
     return "def run(values):\n" + "".join(f"    {line}\n" for line in lines)
@@ -84,48 +128,48 @@ def _operand(op: Op, i: int, a: Argument) -> list[str]:
             f"    if t._node is not None: n{i} = t._node",
         ]
     lines = [f"if {_unready(f'a{i}')}: return slow(values)", f"x{i} = a{i}._array; n{i} = a{i}._node"]
-    if a.type.endswith("?"):
+    if a.optional:
         lines = [f"if a{i} is None: x{i} = n{i} = None", "else:", *(f"    {line}" for line in lines)]
     return lines
 
 
-def _computed(op: Op) -> list[str]:
-    """Sets `r` to what the kernel gives. An error is for the generic call to raise, which knows what to look at first."""
+def _computed(op: Op, dtype: str) -> tuple[list[str], list[str]]:
+    """What is looked at before, and what sets `r` to what the kernel gives. Errors are for the generic call, which knows their order."""
     types = [a.type for a in op.schema.arguments]
     given = [f"x{i}" if a.is_tensor else f"a{i}" for i, a in enumerate(op.schema.arguments)]
-    lines, before = [], []
+    before: list[str] = []
+    call = []
     if op.family.promote is not None and op.unpromoted is not None:
         head, *rest = op.promoted
-        lines.append(f"if a{head} is None or a{head}._dtype not in SAME: return slow(values)")
-        lines += [f"if a{i} is not None and a{i}._dtype is not a{head}._dtype: return slow(values)" for i in rest]
+        before.append(f"if a{head} is None or a{head}.{dtype} not in SAME: return slow(values)")
+        before += [f"if a{i} is not None and a{i}.{dtype} is not a{head}.{dtype}: return slow(values)" for i in rest]
     elif op.family.promote is not None:
-        before = [f"    xs = [{', '.join(given)}]", "    low = promote(values, xs).low"]
         changed = [f"xs[{i}] is not x{i}" for i in op.promoted if types[i].startswith("Tensor")]
         changed += [f"any(p is not q for p, q in zip(xs[{i}], x{i}))" for i in op.promotes_list]
-        before.append(f"    if {' or '.join(['low', *changed])}: return slow(values)")
-        given = [f"xs[{i}]" if i in op.promoted else name for i, name in enumerate(given)]
-    call = [*before, f"    r = kernel({', '.join(given)})"]
-    if op.family.plan == "view":
-        return [*lines, "try:", *call, "except Exception: return slow(values)"]
-    return [
-        *lines,
-        "token = quiet()",
-        "try:",
-        *call,
-        "except Exception: r = None",
-        "finally: loud(token)",
-        "if r is None: return slow(values)",
-    ]
+        call = [f"xs = [{', '.join(given)}]", "low = promote(values, xs).low", f"if {' or '.join(['low', *changed])}: return slow(values)"]
+        if op.family.promote in BY_SHAPE and all(types[i].startswith("Tensor") for i in op.promoted) and not op.promotes_list:
+            before.append(f"key = ({', '.join(f'a{i} is None or (x{i}.shape, a{i}.{dtype})' for i in op.promoted)},)")
+            call = ["if key not in known:", *(f"    {line}" for line in call), "    if len(known) < 4096: known.add(key)"]
+        else:
+            given = [f"xs[{i}]" if i in op.promoted else name for i, name in enumerate(given)]
+    call.append(f"r = kernel({', '.join(given)})")
+    return before, [f"    {line}" for line in call]
 
 
-def _single(op: Op) -> list[str]:
-    """Wraps and records the one result `r`."""
+def _settled(op: Op) -> list[str]:
+    """Makes the one result `r` an array in PyTorch's layout."""
     lines = ["if type(r) is not ndarray:", "    if isinstance(r, (tuple, list)): return slow(values)", "    r = asarray(r)"]
     if op.family.plan == "pointwise":
         arrays = [f"x{i}" for i, is_list in op.tensors if not is_list]
         unlike = " or ".join(f"({x} is not None and r.strides != {x}.strides)" for x in arrays) or "True"
         numbers = [] if op.family.unary else ["NUMBER" for i in op.promoted if not op.schema.arguments[i].is_tensor]
         lines.append(f"if r.ndim and (r.ndim == 4 or {unlike}): r = laid_out(r, ({', '.join(arrays + numbers)},))")
+    return lines
+
+
+def _single(op: Op) -> list[str]:
+    """Wraps and records the one result `r`."""
+    lines = _settled(op)
     lines.append("t = wrap(r, OF_NUMPY[r.dtype])")
     if op.schema.is_view:
         lines.append("make_view(t, a0, op, values, creation)")
@@ -185,7 +229,7 @@ def _kept_text(a: Argument | None, kind: int, i: int, wanted: set[str]) -> str:
     if kind == OUTPUT:
         return "Saved(t), t._counter[0]"
     if kind == TENSOR:
-        return f"{v}, version_of({v})" if a.type.endswith("?") else f"{v}, {v}._counter[0]"  # type: ignore[union-attr]
+        return f"{v}, version_of({v})" if a.optional else f"{v}, {v}._counter[0]"  # type: ignore[union-attr]
     if kind == TENSORS:
         return f"list({v}), version_of({v})"
     if kind == SHAPE:

@@ -15,7 +15,7 @@ from .dtypes import OF_NUMPY, dtype
 from .family import Family, plain, pointwise, reduction, restride, view, write
 from .inplace import MISFIT
 from .lazy import Lazy
-from .lean import lean
+from .lean import lean, lean_raw
 from .modes import generic
 from .node import OpNode, new_node
 from .operands import array_of, check_broadcast, number_of, refuse_gradient, requires, settle, unwrapped, wrapped
@@ -192,7 +192,12 @@ class Op(Declaration):
     run_inplace = inplace.run
     write_into = inplace.write_into
 
-    def raw(self, values: Sequence[Any]) -> Any:
+    def raw(self, values: list[Any]) -> Any:
+        """The kernel on arrays, in the way written for this op when a rule first calls it."""
+        self.raw = lean_raw(self) if self.body is None else self.generic_raw  # type: ignore[method-assign]
+        return self.raw(values)
+
+    def generic_raw(self, values: Sequence[Any]) -> Any:
         """The kernel on arrays, as a rule calls it in an ordinary backward: promoted like a call, nothing recorded."""
         if self.body is not None:
             return unwrapped(self.body(*map(wrapped, values)))

@@ -14,6 +14,8 @@ from .tensor import Tensor, WrappedNumber
 Promote = Callable[[Sequence[Any]], dtype]
 BY_DTYPE: set[Promote] = set()  # the rules that look at nothing but dtypes, so that what they say of some holds for others
 
+BY_SHAPE: set[Promote] = set()  # and those that look at shapes, too
+
 
 def by_dtype(promote: Promote) -> Promote:
     """Say of a rule that it looks at nothing but dtypes."""

@@ -23,6 +23,10 @@ try:
         return _policy.set(_ignore)
 
     loud = _policy.reset
+
+    def is_quiet() -> bool:
+        return _policy.get() is _ignore
+
     _context = Context()
     _context.run(_policy.set, _ignore)
 
@@ -36,6 +40,9 @@ except ImportError:  # another NumPy: the public way
 
     def loud(token: Any) -> None:
         np.seterr(**token)
+
+    def is_quiet() -> bool:
+        return False
 
     def silent(function: Callable[..., Any], *arguments: Any) -> Any:
         with np.errstate(all="ignore"):

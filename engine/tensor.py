@@ -136,6 +136,8 @@ class Tensor:
 
     def storage_offset(self) -> int:
         """Elements between the start of the buffer and the first of this tensor."""
+        if self._array.base is None:
+            return 0
         root = root_of(self._array)
         return (address(self._array) - address(root)) // self._array.itemsize
 

@@ -12,7 +12,7 @@ from ..dtypes import OF_NUMPY, dtype, float64, of_number
 from ..graph import type_name
 from ..op import OPS, F, Family, Op, composite, op, plain
 from ..out import fit, run_out
-from ..promotion import Promote
+from ..promotion import BY_SHAPE, Promote
 from ..tensor import CPP_NAMES, Tensor, exchange, wrap
 from .arithmetic import cast_number, not_implemented
 from .convert import cast
@@ -33,6 +33,7 @@ def checked(*steps: Check) -> Promote:
             step(operands)
         return dtype_of(operands[-1])
 
+    BY_SHAPE.add(promote)
     return promote
 
 
