@@ -18,6 +18,10 @@ def add_rows(into: np.ndarray, places: np.ndarray, rows: np.ndarray) -> None:
         add_rows(into.view(real), places, np.ascontiguousarray(rows).view(real))
     elif rows.size < _FEW or into.dtype.kind not in "fiu" or into.dtype.itemsize < 4:
         np.add.at(into if into.shape[1] != 1 else into.reshape(-1), places, rows if into.shape[1] != 1 else rows.reshape(-1))
+    elif into.shape[1] == 1:  # one column of a matrix, times one
+        ends, at = np.array([0, places.size]), places.astype(np.int64, copy=False)
+        parts, one = np.ascontiguousarray(rows).reshape(-1), np.ones(1, into.dtype)
+        _sparsetools.csc_matvec(into.shape[0], 1, ends, at, parts, one, into.reshape(-1))
     else:
         count = places.size
         width = np.int32 if max(count, into.shape[0]) < 2**31 else np.int64

@@ -13,6 +13,7 @@ from ..dtypes import dtype
 from ..op import F, composite, op, plain, pointwise
 from ..promotion import common, only
 from ..registry import OVERLOADS
+from ..select import where
 from ..strided import dense_strides, laid_out, new
 from ..tensor import Tensor, strides_of
 from .arithmetic import along, by, plus
@@ -32,12 +33,12 @@ def rectifying(operands: Sequence[Any]) -> dtype:
 
 
 def relu_kernel(self: np.ndarray) -> np.ndarray:
-    return np.where(self < 0, self.dtype.type(0), self)  # NaN and -0 stay
+    return where(self < 0, np.zeros((), self.dtype), self)  # NaN and -0 stay
 
 
 def passed(grad_output: np.ndarray, self: np.ndarray, threshold: Any) -> np.ndarray:
     """The gradient where `self` is above the threshold, laid out as PyTorch does: like `self` first."""
-    return laid_out(np.where(self <= threshold, grad_output.dtype.type(0), grad_output), [self, grad_output])
+    return laid_out(where(self <= threshold, np.zeros((), grad_output.dtype), grad_output), [self, grad_output])
 
 
 op("relu(Tensor self) -> Tensor",

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..number import CPP_WORDS, converted
 from ..op import MISFIT, OPS, F, op, plain
+from ..select import where
 from ..views import check_no_overlap
 from .index import expanded, laid_as, real_stays_real, word, zeros
 
@@ -40,7 +41,7 @@ def masked_fill_kernel(self: np.ndarray, mask: np.ndarray, value: Any) -> np.nda
         raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {CPP_WORDS[word(mask)]}")
     filled = converted(value, self.dtype)
     if self.flags.c_contiguous and mask.flags.c_contiguous and self.dtype.isbuiltin:
-        return np.where(mask, filled, self)
+        return where(mask, filled, self)
     made = np.array(self, order="C")
     np.copyto(made, filled, where=mask)
     return made

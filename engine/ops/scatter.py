@@ -17,6 +17,7 @@ from ..tensor import in_range
 from .index import within, zeros
 
 Shape = tuple[int, ...]
+PIECE = 2**14  # elements gathered at once
 DEPRECATED_REDUCE = (
     "The reduce argument of torch.scatter with Tensor src is deprecated and will be removed in a future PyTorch release. "
     "Use torch.scatter_reduce instead for more reduction options."
@@ -35,11 +36,12 @@ def places(index: np.ndarray, dim: int, shape: Shape) -> np.ndarray:
     """
     within(index, dim, shape[dim], RuntimeError)
     steps = row_major(shape)
-    where = index.astype(np.int64) if steps[dim] == 1 else np.multiply(index, steps[dim], dtype=np.int64)
+    where = index if steps[dim] == 1 else np.multiply(index, steps[dim], dtype=np.int64)
     for d, n in enumerate(index.shape):
         if d != dim and n > 1:
-            where += (np.arange(n) * steps[d]).reshape((n,) + (1,) * (index.ndim - d - 1))
-    return where
+            step = (np.arange(n) * steps[d]).reshape((n,) + (1,) * (index.ndim - d - 1))
+            where = np.add(where, step, out=None if where is index else where)
+    return where.astype(np.int64, copy=False)
 
 
 def gather_kernel(self: np.ndarray, dim: int, index: np.ndarray, sparse_grad: bool) -> np.ndarray:
@@ -56,7 +58,19 @@ def gather_kernel(self: np.ndarray, dim: int, index: np.ndarray, sparse_grad: bo
                 f"Size does not match at dimension {d} expected index {list(index.shape)} "
                 f"to be no larger than self {list(self.shape)} apart from dimension {dim}"
             )
-    return np.take(np.ascontiguousarray(source).reshape(-1), places(at, dim, source.shape)).reshape(index.shape)
+    return taken(np.ascontiguousarray(source), dim, at).reshape(index.shape)
+
+
+def taken(source: np.ndarray, dim: int, index: np.ndarray) -> np.ndarray:
+    """The elements `index` names, in pieces whose places stay in the cache. Raises RuntimeError where one is out of bounds."""
+    flat, made = source.reshape(-1), np.empty(index.shape, source.dtype)
+    rows = len(index) if dim == 0 else max(1, PIECE * len(index) // index.size)
+    step = source.size // len(source)
+    for start in range(0, len(index), rows):
+        part = index[start : start + rows]
+        where = places(part, dim, source.shape if dim == 0 else (len(part), *source.shape[1:]))
+        np.take(flat if dim == 0 else flat[start * step : (start + len(part)) * step], where, out=made[start : start + rows], mode="clip")
+    return made
 
 
 def check_scatter(self: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray | None) -> None:
@@ -91,14 +105,18 @@ def _scattered(self: np.ndarray, dim: int, index: np.ndarray, src: Any, write: C
     """A row-major copy of `self` after `write(flat, where, parts)`; `src` is an array no smaller than `index`, or a number."""
     dim = in_range(dim, self.ndim)
     check_scatter(self, dim, index, src if isinstance(src, np.ndarray) else None)
-    made = np.array(self, order="C")
+    return _written(np.array(self, order="C"), dim, index, src, write)
+
+
+def _written(made: np.ndarray, dim: int, index: np.ndarray, src: Any, write: Callable[..., None]) -> np.ndarray:
+    """`made`, which is row-major, after the write."""
     if index.size:
         at = np.atleast_1d(index)
-        where = places(at, dim, np.atleast_1d(self).shape).reshape(-1)
+        where = places(at, dim, np.atleast_1d(made).shape).reshape(-1)
         if isinstance(src, np.ndarray):
             parts = np.atleast_1d(src)[tuple(map(slice, at.shape))].reshape(-1)
         else:
-            parts = np.full(where.shape, converted(src, self.dtype))
+            parts = np.full(where.shape, converted(src, made.dtype))
         write(made.reshape(-1), where, parts)
     return made
 
@@ -149,13 +167,20 @@ def whole_source(g: Any, dim: int, index: Any, shape: Shape, name: str) -> Any:
     )
 
 
+def gathered_from(g: Any, shape: Shape, dim: int, index: Any) -> Any:
+    """The gradient of what was gathered: each element is added to the zero it came from."""
+    if isinstance(g, np.ndarray) and index.ndim == len(shape):
+        return _written(np.zeros(shape, g.dtype), dim % max(len(shape), 1), index, g, _add)
+    return F.scatter_add(zeros(g, shape), dim, index, g)
+
+
 def underived(g: Any) -> Any:
     """The rule of a call PyTorch has no formula for: its node refuses before a rule runs."""
 
 
 op("gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor",
    plain(gather_kernel, out=True, scatters=True, jvp="linear"),
-   self=lambda g, self, dim, index, sparse_grad: F.scatter_add(zeros(g, self.shape), dim, index, g))  # fmt: skip
+   self=lambda g, self, dim, index, sparse_grad: gathered_from(g, self.shape, dim, index))  # fmt: skip
 op("scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
    plain(scatter_kernel, inplace=True, inplace_function=False, apart=True, out=True, jvp="linear"),
    self=lambda g, dim, index: F.scatter(g, dim, index, 0),

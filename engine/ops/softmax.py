@@ -19,12 +19,16 @@ from .reduce import logsumexp_tangent
 
 HALF_TO_FLOAT = "softmax with half to float conversion is not supported on CPU"
 LANES = 32  # elements of 16 bits in a step of PyTorch's vector loops
+MANY = 2**14  # elements from which speed counts
+PIECE = 2**15  # elements of one piece
+NEAR = 40.0  # no sum of exponentials up to this overflows, and none of them or of their shares is lost
 
 
-def along(kernel: Callable[..., np.ndarray], name: str) -> Callable[..., np.ndarray]:
+def along(kernel: Callable[..., np.ndarray], name: str, fast: Callable[..., None] | None = None) -> Callable[..., np.ndarray]:
     """A kernel over one dimension, with PyTorch's refusals under the name of its own; the result is contiguous.
 
-    It gets arrays of at least one dimension, those of 16 bits in float32, the dimension, and what they were of.
+    It gets arrays of at least one dimension, those of 16 bits in float32, the dimension, and what they were of. `fast` does the
+    same for MANY elements, in the precision of the operand and without PyTorch's order of steps, which shows in few elements only.
     """
 
     def compute(arrays: Sequence[np.ndarray], dim: int) -> np.ndarray:
@@ -34,15 +38,27 @@ def along(kernel: Callable[..., np.ndarray], name: str) -> Callable[..., np.ndar
             return np.empty(shape, d)
         if d.kind in "biuc":
             raise not_implemented(f"{name}_lastdim_kernel_impl" if dim >= len(shape) - 1 else f"{name}_kernel_impl", arrays[0])
+        if fast is not None and d.itemsize > 2 and arrays[0].size >= MANY:
+            return in_pieces(fast, arrays, dim)
         wide = [np.atleast_1d(a).astype(OF_NUMPY[d].wide, copy=False) for a in arrays]
         return np.ascontiguousarray(kernel(*wide, dim, d), d).reshape(shape)
 
     return compute
 
 
-def forward(kernel: Callable[..., np.ndarray], name: str) -> Callable[..., np.ndarray]:
+def in_pieces(fast: Callable[..., None], arrays: Sequence[np.ndarray], dim: int) -> np.ndarray:
+    """`fast(*arrays, dim, out)` of pieces that stay in the cache, cut along the first dimension where that is another one."""
+    out = np.empty(arrays[0].shape, arrays[0].dtype)
+    rows = out.shape[0] if dim == 0 else max(1, PIECE * out.shape[0] // out.size)
+    for start in range(0, out.shape[0], rows):
+        part = slice(start, start + rows)
+        fast(*(a[part] for a in arrays), dim, out[part])
+    return out
+
+
+def forward(kernel: Callable[..., np.ndarray], name: str, fast: Callable[..., None]) -> Callable[..., np.ndarray]:
     """The kernel of `_softmax` or `_log_softmax`. Raises RuntimeError where it would have to convert."""
-    compute = along(kernel, name)
+    compute = along(kernel, name, fast)
 
     def normalise(self: np.ndarray, dim: int, half_to_float: bool) -> np.ndarray:
         if half_to_float:
@@ -52,9 +68,9 @@ def forward(kernel: Callable[..., np.ndarray], name: str) -> Callable[..., np.nd
     return normalise
 
 
-def backward(kernel: Callable[..., np.ndarray], name: str) -> Callable[..., np.ndarray]:
+def backward(kernel: Callable[..., np.ndarray], name: str, fast: Callable[..., None]) -> Callable[..., np.ndarray]:
     """The kernel of `_softmax_backward_data` or `_log_softmax_backward_data`."""
-    compute = along(kernel, f"{name}_backward")
+    compute = along(kernel, f"{name}_backward", fast)
     return lambda grad_output, output, dim, input_dtype: compute([grad_output, output], dim)
 
 
@@ -114,6 +130,36 @@ def log_softmax_backward(grad_output: np.ndarray, output: np.ndarray, dim: int, 
     return fused(-accurate(np.exp, output), added(grad_output, dim), grad_output)
 
 
+# -- many elements ---------------------------------------------------------------------------------------------------------------
+def many_softmax(self: np.ndarray, dim: int, out: np.ndarray) -> None:
+    if np.minimum.reduce(self, None) > -NEAR and np.maximum.reduce(self, None) < NEAR:
+        np.exp(self, out=out)
+    else:
+        np.subtract(self, np.maximum.reduce(self, dim, keepdims=True), out=out)
+        np.exp(out, out=out)
+    out *= 1 / np.add.reduce(out, dim, keepdims=True)
+
+
+def many_log_softmax(self: np.ndarray, dim: int, out: np.ndarray) -> None:
+    np.subtract(self, np.maximum.reduce(self, dim, keepdims=True), out=out)
+    out -= np.log(np.add.reduce(np.exp(out), dim, keepdims=True))
+
+
+def many_softmax_backward(grad_output: np.ndarray, output: np.ndarray, dim: int, out: np.ndarray) -> None:
+    if dim == output.ndim - 1:
+        total = np.vecdot(grad_output, output)[..., None]
+    else:
+        total = np.add.reduce(np.multiply(grad_output, output, out=out), dim, keepdims=True)
+    np.subtract(grad_output, total, out=out)
+    out *= output
+
+
+def many_log_softmax_backward(grad_output: np.ndarray, output: np.ndarray, dim: int, out: np.ndarray) -> None:
+    np.exp(output, out=out)
+    out *= np.add.reduce(grad_output, dim, keepdims=True)
+    np.subtract(grad_output, out, out=out)
+
+
 # -- the ops -------------------------------------------------------------------------------------------------------------------
 def softmax_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
     return outs[0] * log_softmax_tangent(values, tangents, outs)
@@ -142,18 +188,19 @@ def softmax_twice_backward(g: Any, grad_output: Any, output: Any, dim: int) -> A
 WORDS: dict[str, Any] = {"function": False, "method": False, "complex_gradient": False}
 
 op("_softmax(Tensor self, int dim, bool half_to_float) -> Tensor",
-   plain(forward(softmax_kernel, "softmax"), node="SoftmaxBackward0", jvp=softmax_tangent, **WORDS),
+   plain(forward(softmax_kernel, "softmax", many_softmax), node="SoftmaxBackward0", jvp=softmax_tangent, **WORDS),
    self=lambda g, result, dim, self_dtype: F._softmax_backward_data(g, result, dim, self_dtype))  # fmt: skip
 op("_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor",
-   plain(forward(log_softmax_kernel, "log_softmax"), node="LogSoftmaxBackward0", jvp=log_softmax_tangent, **WORDS),
+   plain(forward(log_softmax_kernel, "log_softmax", many_log_softmax), node="LogSoftmaxBackward0", jvp=log_softmax_tangent, **WORDS),
    self=lambda g, result, dim, self_dtype: F._log_softmax_backward_data(g, result, dim, self_dtype))  # fmt: skip
 # A formula of a backward keeps all that any of them mentions, hence the arguments that are not used.
 op("_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",
-   plain(backward(softmax_backward, "softmax"), node="SoftmaxBackwardDataBackward0", jvp=Composition(softmax_backward_steps), **WORDS),
+   plain(backward(softmax_backward, "softmax", many_softmax_backward),
+         node="SoftmaxBackwardDataBackward0", jvp=Composition(softmax_backward_steps), **WORDS),
    grad_output=lambda g, grad_output, output, dim, input_dtype: F._softmax_backward_data(g, output, dim, input_dtype),
    output=softmax_twice_backward)  # fmt: skip
 op("_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",
-   plain(backward(log_softmax_backward, "log_softmax"), node="LogSoftmaxBackwardDataBackward0",
+   plain(backward(log_softmax_backward, "log_softmax", many_log_softmax_backward), node="LogSoftmaxBackwardDataBackward0",
          jvp=Composition(log_softmax_backward_steps), **WORDS),
    grad_output=lambda g, grad_output, output, dim: g - F.sum(g * F.exp(output), [dim], True),
    output=lambda g, grad_output, output, dim: F.mul(F.mul(-F.sum(grad_output, [dim], True), F.exp(output)), g))  # fmt: skip

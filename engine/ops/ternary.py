@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes
+from .. import dtypes, select
 from ..dtypes import dtype
 from ..inplace import MISFIT
 from ..op import OPS, F, alias, composite, op, pointwise
@@ -29,7 +29,7 @@ def chosen(condition: np.ndarray, self: np.ndarray, other: np.ndarray) -> np.nda
             "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version of PyTorch. "
             "Use a boolean condition instead.", stacklevel=2)  # fmt: skip
         condition = condition.astype(bool)
-    return np.where(condition, self, other)
+    return select.where(condition, self, other)
 
 
 op("where.self(Tensor condition, Tensor self, Tensor other) -> Tensor",

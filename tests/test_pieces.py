@@ -1,0 +1,61 @@
+"""What is computed in pieces, or by a shorter way for many elements, is what the plain way gives."""
+
+import numpy as np
+import pytest
+
+import engine
+from engine.ops import softmax
+from engine.rows import add_rows
+
+
+@pytest.mark.parametrize("dim", [0, 1, 2])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("scale", [1, 300])
+def test_softmax_of_many_is_that_of_few(dim, dtype, scale):
+    x, g = (np.random.default_rng(s).uniform(-scale, scale, (40, 31, 57)).astype(dtype) for s in (0, 1))
+    bound = 64 * np.finfo(dtype).eps
+    for name in ("softmax", "log_softmax"):
+        many, plain = getattr(softmax, f"many_{name}"), getattr(softmax, f"{name}_kernel")
+        y = softmax.in_pieces(many, [x], dim)
+        right = plain(x, dim, x.dtype)
+        np.testing.assert_array_less(np.abs(y - right), bound * max(scale, 1) + bound * np.abs(right))
+        back, plain_back = getattr(softmax, f"many_{name}_backward"), getattr(softmax, f"{name}_backward")
+        near = np.abs(softmax.in_pieces(back, [g, right], dim) - plain_back(g, right, dim, x.dtype))
+        np.testing.assert_array_less(near, bound * scale * 57)
+
+
+def test_softmax_of_many_with_infinities():
+    x = np.zeros((200, 100), np.float32)
+    x[0, 0], x[1, 0], x[2] = np.inf, -np.inf, -np.inf
+    with np.errstate(all="ignore"):
+        made, right = (f for f in (softmax.in_pieces(softmax.many_softmax, [x], 1), softmax.softmax_kernel(x, 1, x.dtype)))
+    np.testing.assert_allclose(made, right, rtol=1e-6)
+    assert np.isnan(made[[0, 2]]).any() and made[1, 0] == 0
+
+
+@pytest.mark.parametrize("dim", [0, 1, 2])
+def test_gather_in_pieces(dim):
+    x = np.random.default_rng(0).random((70, 60, 50)).astype(np.float32)
+    index = np.random.default_rng(1).integers(0, x.shape[dim], (60, 55, 45))
+    shape = tuple(n if d == dim else m for d, (n, m) in enumerate(zip(x.shape, index.shape, strict=True)))
+    made = engine.gather(engine.from_numpy(x), dim, engine.from_numpy(index)).numpy()
+    assert (made == np.take_along_axis(x[tuple(map(slice, shape))], index, dim)).all()
+
+
+def test_a_place_outside_of_a_later_piece_is_refused():
+    x, index = engine.zeros(1000, 100), np.zeros((1000, 100), np.int64)
+    index[777, 3] = 100
+    with pytest.raises(RuntimeError, match="index 100 is out of bounds for dimension 1 with size 100"):
+        engine.gather(x, 1, engine.from_numpy(index))
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c8", "i4", "i8"])
+@pytest.mark.parametrize("width", [1, 3])
+def test_rows_are_added_in_order(dtype, width):
+    rng = np.random.default_rng(0)
+    rows = (rng.random((500, width)) * 100).astype(dtype)
+    places = rng.integers(0, 7, 500)
+    made, right = np.ones((7, width), dtype), np.ones((7, width), dtype)
+    add_rows(made, places, rows)
+    np.add.at(right, places, rows)
+    assert made.tobytes() == right.tobytes()
