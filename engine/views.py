@@ -118,7 +118,7 @@ def make_view(t: Tensor, source: Tensor, op: Any, values: list[Any], creation: s
     mode = modes.current()
     if not mode & modes.GRAD:
         creation = "inference" if mode & modes.INFERENCE else "no_grad"
-    if creation is None and outer is not None:
+    if outer is not None and (creation is None or outer.creation == "inference"):
         creation = outer.creation
     replay = None
     if op.changes_dtype or (outer is not None and outer.replay is not None):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import modes
+from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, get_default_dtype
 from ..graph import AccumulateGrad, Node, edge_of, end_of, extras
 from ..registry import F
@@ -31,6 +32,10 @@ BATCHED = (
     "are expected to match the shape of corresponding output, but a mismatch was detected: grad_output[{i}] has a shape of "
     "{g} and output[{i}] has "
     "a shape of {t}. If you only want some tensors in `grad_output` to be considered batched, consider using vmap."
+)
+NO_BATCH = (
+    "vmap(vjp, in_dims=0, ...)(<inputs>): Got in_dim=0 for some input, but that input is a Tensor of dimensionality 0 so expected in_dim "
+    "to satisfy 0 <= in_dim < 0."
 )
 ONLY_INPUTS = (
     "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for other parts of the graph, "
@@ -149,7 +154,7 @@ def grad(
         return results
     if any(g is None and isinstance(t, GradientEdge) for g, t in zip(results, ends, strict=True)):
         raise RuntimeError("materialize_grads cannot be used when the given input is a GradientEdge")
-    return tuple(F.zeros_like(t) if g is None else g for g, t in zip(results, ends, strict=True))
+    return tuple(FUNCTIONS["zeros_like"](t, requires_grad=create_graph) if g is None else g for g, t in zip(results, ends, strict=True))
 
 
 def gradients(
@@ -181,8 +186,11 @@ def batched(
     """One walk per entry of the cotangents' first dimension; results stacked."""
     for i, (t, g) in enumerate(zip(roots, given, strict=False)):
         shape = end(t).shape
-        if isinstance(g, Tensor) and g.shape[1:] != shape:
-            raise RuntimeError(BATCHED.format(i=i, g=g[0].shape, t=shape))
+        if isinstance(g, Tensor) and (first := g[0]).shape != shape:
+            raise RuntimeError(BATCHED.format(i=i, g=first[0].shape, t=shape))  # PyTorch's convention: one dimension too few
+    given = tuple(implicit_seed(t) if g is None else g for t, g in zip(roots, given, strict=False))
+    if any(isinstance(g, Tensor) and not g.ndim for g in given):
+        raise ValueError(NO_BATCH)
     sizes = [g.shape[0] for g in given if g is not None]
     if len(set(sizes)) > 1:
         raise ValueError(

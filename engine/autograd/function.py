@@ -351,6 +351,10 @@ def _outputs(ctx: Any, tensors: list[Tensor], outputs: tuple[Any, ...], recorded
             result = _attached(ctx, _same_view(o) if is_input else o, nr)
         made[id(o)] = result
         results.append(result)
+    if sum(shape is not None and shape[2] for shape in ctx._shapes) > 1:
+        for o in made.values():
+            if o._view is not None:
+                o._view.creation = "multi_output"
     return tuple(results)
 
 

@@ -1,0 +1,127 @@
+"""Batched cotangents (`is_grads_batched`) and what `grad` fills in or refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .declare import program
+
+
+@program
+def the_first_dimension_is_the_batch(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = draw.floats((2,), requires_grad=True)
+    count = draw.integer(1, 3)
+    outputs = draw.choice([lambda: x * y, lambda: (x * y).sum(), lambda: B.outer(x, y), lambda: x.exp() + y.sum(), lambda: x[0] * y])()
+    seed = draw.floats((count, *outputs.shape))
+    see("gradients", B.autograd.grad(outputs, (x, y), seed, retain_graph=True, is_grads_batched=True))
+    see("gradient of one", B.autograd.grad(outputs, x, (seed,), retain_graph=True, is_grads_batched=True))
+    see("gradient of an eye", B.autograd.grad(x * 3, x, B.eye(2), is_grads_batched=True))
+
+
+@program
+def batches_that_do_not_fit(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    grad = B.autograd.grad
+
+    def batched(outputs, seeds, **options):
+        return lambda: grad(outputs, x, seeds, is_grads_batched=True, **options)
+
+    see.raises("another shape", batched(x * 2, draw.floats((2, 3))))
+    see.raises("no batch", batched(x * 2, draw.floats((2,))))
+    see.raises("a scalar", batched((x * 2).sum(), draw.floats(())))
+    see.raises("for a scalar", batched((x * 2).sum(), draw.floats((3,))))
+    see.raises("integers", batched(x * 2, draw.integers((2, 2))))
+    see.raises("doubles", batched(x * 2, draw.floats((2, 2), B.float64)))
+    see.raises("two sizes", batched((x * 2, x * 3), (draw.floats((2, 2)), draw.floats((3, 2)))))
+    see.raises("one without", batched((x * 2, (x * 3).sum()), (draw.floats((2, 2)), None)))
+    see.raises("none", batched((x * 2).sum(), None))
+    see.raises("an empty batch", batched(x * 2, draw.floats((0, 2))))
+
+
+@program
+def batches_and_graphs(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = draw.floats((2,), requires_grad=True)
+    z = x.exp() * y
+    seed = draw.floats((2, 2))
+    (g,) = B.autograd.grad(z, x, seed, create_graph=True, is_grads_batched=True)
+    see("gradient", [g.requires_grad, tuple(g.shape)])
+    see("second gradient", B.autograd.grad(g.sum(), (x, y)))
+    see.raises("a second time", lambda: B.autograd.grad(z, x, seed, is_grads_batched=True))
+    see.raises("a third time", lambda: B.autograd.grad(z, x, seed, is_grads_batched=True))
+
+
+@program
+def batches_for_what_is_not_used(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    other = draw.floats((3,), requires_grad=True)
+    seed = draw.floats((2, 2))
+    see.raises("refused", lambda: B.autograd.grad(x * 2, (x, other), seed, is_grads_batched=True))
+    see.raises("gradient, allowed", lambda: B.autograd.grad(x * 2, (x, other), seed, is_grads_batched=True, allow_unused=True))
+    see.raises("gradient, filled", lambda: B.autograd.grad(x * 2, (x, other), seed, is_grads_batched=True, materialize_grads=True))
+
+
+@program
+def batches_through_many_operations(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 3), requires_grad=True)
+    function = draw.choice(
+        [
+            lambda a: a.t() @ a,
+            lambda a: a.softmax(1),
+            lambda a: a.cumsum(0),
+            lambda a: a[:, 1:].sum(0),
+            lambda a: B.cat([a, a * 2]),
+            lambda a: a.max(1).values,
+            lambda a: B.where(a > 0, a, a * 2),
+            lambda a: a.view(3, 2).t().reshape(-1),
+            lambda a: a.expand(2, 2, 3).mean(0),
+            lambda a: a.unbind(1)[1],
+            lambda a: a.index_select(1, B.tensor([0, 0])),
+            lambda a: a.norm(dim=1),
+            lambda a: B.nn.functional.mse_loss(a, B.zeros(2, 3)),
+        ]
+    )
+    y = function(x)
+    see("gradients", B.autograd.grad(y, x, draw.floats((2, *y.shape)), is_grads_batched=True))
+
+
+@program
+def zeros_for_what_is_not_used(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    other = draw.floats(draw.shape(), draw.dtype(), requires_grad=True)
+    y = (x * 2).sum()
+    see("gradients", B.autograd.grad(y, (x, other), retain_graph=True, materialize_grads=True))
+    see.raises("gradient, allowed too", lambda: B.autograd.grad(y, other, retain_graph=True, materialize_grads=True, allow_unused=True))
+    see.raises("not allowed", lambda: B.autograd.grad(y, x, retain_graph=True, materialize_grads=True, allow_unused=False))
+    see.raises("gradient, none in a graph", lambda: B.autograd.grad(y, other, create_graph=True, materialize_grads=True))
+    see.raises("requires none", lambda: B.autograd.grad(y, other.detach(), materialize_grads=True))
+
+
+@program
+def nothing_runs_that_nobody_needs(B: Any, draw: Any, see: Any) -> None:
+    calls = []
+
+    class Watched(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, name):
+            ctx.name = name
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            calls.append(ctx.name)
+            return g * 2, None
+
+    x, y = draw.floats((2,), requires_grad=True), draw.floats((2,), requires_grad=True)
+    other = draw.floats((2,), requires_grad=True)
+    a, b = Watched.apply(x, "a"), Watched.apply(y, "b")
+    c = Watched.apply(a, "c")
+    d = Watched.apply(b * c, "d")
+    ends = draw.choice([(x,), (y,), (a,), (c, y), (x, other), (other,), (b, a)])
+    see.raises("gradients", lambda: B.autograd.grad(d, ends, draw.floats((2,)), allow_unused=True, retain_graph=True))
+    see("calls", calls)
+    calls.clear()
+    see.raises("backward", lambda: d.backward(draw.floats((2,)), inputs=ends))
+    see("calls of backward", calls)
+    see("gradients left", [x.grad, y.grad, other.grad])
