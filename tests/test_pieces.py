@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy import special
 
 import engine
 from engine.ops import softmax
+from engine.pieces import elementwise
 from engine.rows import add_rows
 
 
@@ -16,11 +18,11 @@ def test_softmax_of_many_is_that_of_few(dim, dtype, scale):
     bound = 64 * np.finfo(dtype).eps
     for name in ("softmax", "log_softmax"):
         many, plain = getattr(softmax, f"many_{name}"), getattr(softmax, f"{name}_kernel")
-        y = softmax.in_pieces(many, [x], dim)
+        y = softmax.many(many, [x], dim)
         right = plain(x, dim, x.dtype)
         np.testing.assert_array_less(np.abs(y - right), bound * max(scale, 1) + bound * np.abs(right))
         back, plain_back = getattr(softmax, f"many_{name}_backward"), getattr(softmax, f"{name}_backward")
-        near = np.abs(softmax.in_pieces(back, [g, right], dim) - plain_back(g, right, dim, x.dtype))
+        near = np.abs(softmax.many(back, [g, right], dim) - plain_back(g, right, dim, x.dtype))
         np.testing.assert_array_less(near, bound * scale * 57)
 
 
@@ -28,7 +30,7 @@ def test_softmax_of_many_with_infinities():
     x = np.zeros((200, 100), np.float32)
     x[0, 0], x[1, 0], x[2] = np.inf, -np.inf, -np.inf
     with np.errstate(all="ignore"):
-        made, right = (f for f in (softmax.in_pieces(softmax.many_softmax, [x], 1), softmax.softmax_kernel(x, 1, x.dtype)))
+        made, right = (f for f in (softmax.many(softmax.many_softmax, [x], 1), softmax.softmax_kernel(x, 1, x.dtype)))
     np.testing.assert_allclose(made, right, rtol=1e-6)
     assert np.isnan(made[[0, 2]]).any() and made[1, 0] == 0
 
@@ -59,3 +61,48 @@ def test_rows_are_added_in_order(dtype, width):
     add_rows(made, places, rows)
     np.add.at(right, places, rows)
     assert made.tobytes() == right.tobytes()
+
+
+def test_elementwise_keeps_the_layout():
+    base = np.random.default_rng(0).random((300, 7, 90))
+    for x in (
+        base,
+        base.T,
+        base[:, ::2],
+        base.transpose(1, 0, 2)[::-1],
+        base[0, 0, 0, ...],
+        base[:0],
+        np.broadcast_to(base[:, :1], base.shape),
+        base[::-1],
+    ):
+        made = elementwise(lambda part, out: np.sqrt(part, out=out), x)
+        assert made.strides == np.sqrt(x, out=np.empty_like(x)).strides
+        assert (made == np.sqrt(x)).all()
+
+
+def test_erf_within_three_units_of_the_last_place():
+    x = np.concatenate([np.linspace(-5, 5, 200_001), np.logspace(-44, 1, 50_001)]).astype(np.float32)
+    x = np.concatenate([x, np.float32([0.0, -0.0, np.inf, -np.inf, np.nan])])
+    made, right = engine.erf(engine.from_numpy(x)).numpy(), special.erf(x.astype(np.float64))
+    near = np.abs(made[:-5] - right[:-5]) / np.spacing(np.abs(right[:-5]).astype(np.float32))
+    assert near.max() < 3.2
+    assert made[-5:].tobytes()[:16] == np.float32([0.0, -0.0, 1, -1]).tobytes() and np.isnan(made[-1])
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c8", "i8"])
+@pytest.mark.parametrize("dim", [0, 1, 2])
+def test_running_sums_and_products(dtype, dim):
+    x = (np.random.default_rng(0).random((20, 90, 300)) * 4 - 2).astype(dtype)
+    wide = {"f4": "f8", "c8": "c16"}.get(dtype, dtype)
+    for name, ufunc in (("cumsum", np.add), ("cumprod", np.multiply)):
+        right = ufunc.accumulate(x.astype(wide), dim).astype(dtype)
+        assert (getattr(engine, name)(engine.from_numpy(x), dim).numpy() == right).all()
+
+
+@pytest.mark.parametrize("shape", [(300, 400), (1, 5), (4, 1), (3, 2, 300)])
+@pytest.mark.parametrize("dim", [0, 1])
+def test_the_gradient_of_a_running_sum_adds_from_the_end(shape, dim):
+    x, g = engine.ones(shape, requires_grad=True), np.random.default_rng(0).random(shape).astype(np.float32)
+    engine.cumsum(x, dim).backward(engine.from_numpy(g))
+    right = np.flip(np.cumsum(np.flip(g, dim), dim, dtype=np.float64), dim).astype(np.float32)
+    assert (x.grad.numpy() == right).all()

@@ -11,12 +11,14 @@ import numpy as np
 from ..dtypes import OF_NUMPY, PROMOTED, dtype, int64
 from ..modes import is_grad_enabled
 from ..op import F, Op, op, reduction
+from ..pieces import in_pieces
 from ..tensor import CPP_NAMES, Tensor, in_range
 from ..views import check_cast
 from .convert import cast
 from .extremes import orderly
 from .reduce import agreeing, into, refuse, refuse_complex, summed_dtype
 
+WIDE = 128  # elements beside each other from which whole rows are added to one
 WIDER = {np.dtype(np.float32): np.float64, np.dtype(np.complex64): np.complex128}
 
 
@@ -31,12 +33,27 @@ def scanned(name: str, ufunc: np.ufunc) -> Callable[..., np.ndarray]:
         own = cast(self, to.np)
         if not self.ndim or not self.size:
             return np.array(own, order="C")
-        wide = own.astype(WIDER.get(to.wide, to.wide))
-        first = (slice(None),) * dim + (slice(1),)
-        wide[first] = ufunc(wide.dtype.type(ufunc.identity), wide[first])  # -0 becomes 0, and a complex infinity NaN
-        return np.asarray(ufunc.accumulate(wide, dim, dtype=wide.dtype), to.np, order="C")
+        return scan(ufunc, own, dim, np.empty(own.shape, own.dtype))
 
     return kernel
+
+
+def scan(ufunc: np.ufunc, array: np.ndarray, dim: int, out: np.ndarray) -> np.ndarray:
+    """`out` with what `ufunc` accumulates in double precision, from its identity on: -0 becomes 0, and a complex infinity NaN."""
+    wide = WIDER.get(OF_NUMPY[array.dtype].wide, OF_NUMPY[array.dtype].wide)
+    if math.prod(array.shape[dim + 1 :]) >= WIDE:
+        total = np.full(array.shape[:dim] + array.shape[dim + 1 :], ufunc.identity, wide)
+        for part, made in zip(np.moveaxis(array, dim, 0), np.moveaxis(out, dim, 0), strict=True):
+            made[...] = ufunc(total, part, out=total, dtype=wide)
+        return out
+
+    def work(part: np.ndarray, made: np.ndarray) -> None:
+        copied = part.astype(wide)
+        first = (slice(None),) * dim + (slice(1),)
+        copied[first] = ufunc(copied.dtype.type(ufunc.identity), copied[first])
+        made[...] = ufunc.accumulate(copied, dim, dtype=copied.dtype)
+
+    return in_pieces(work, [array], out, whole=dim == 0)
 
 
 def same_dtype(self: Tensor, dim: int, dtype: dtype | None) -> None:
@@ -50,6 +67,10 @@ def backwards_sum(g: Any, dim: int) -> Any:
     """For every element the sum of it and all later ones."""
     if math.prod(g.shape) <= 1 or g.shape[dim] == 1:
         return g
+    if isinstance(g, np.ndarray):
+        made = np.empty(g.shape, g.dtype)
+        scan(np.add, np.flip(g, dim), dim % g.ndim, np.flip(made, dim))
+        return made
     return F.flip(F.cumsum(F.flip(g, (dim,)), dim), (dim,))
 
 

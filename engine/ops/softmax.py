@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ..forward import Composition
 from ..fused import fused
 from ..op import F, Op, composite, op, plain
 from ..out import matching
+from ..pieces import in_pieces
 from ..tensor import Tensor, in_range
 from .arithmetic import not_implemented
 from .reduce import logsumexp_tangent
@@ -20,7 +22,6 @@ from .reduce import logsumexp_tangent
 HALF_TO_FLOAT = "softmax with half to float conversion is not supported on CPU"
 LANES = 32  # elements of 16 bits in a step of PyTorch's vector loops
 MANY = 2**14  # elements from which speed counts
-PIECE = 2**15  # elements of one piece
 NEAR = 40.0  # no sum of exponentials up to this overflows, and none of them or of their shares is lost
 
 
@@ -39,21 +40,16 @@ def along(kernel: Callable[..., np.ndarray], name: str, fast: Callable[..., None
         if d.kind in "biuc":
             raise not_implemented(f"{name}_lastdim_kernel_impl" if dim >= len(shape) - 1 else f"{name}_kernel_impl", arrays[0])
         if fast is not None and d.itemsize > 2 and arrays[0].size >= MANY:
-            return in_pieces(fast, arrays, dim)
+            return many(fast, arrays, dim)
         wide = [np.atleast_1d(a).astype(OF_NUMPY[d].wide, copy=False) for a in arrays]
         return np.ascontiguousarray(kernel(*wide, dim, d), d).reshape(shape)
 
     return compute
 
 
-def in_pieces(fast: Callable[..., None], arrays: Sequence[np.ndarray], dim: int) -> np.ndarray:
-    """`fast(*arrays, dim, out)` of pieces that stay in the cache, cut along the first dimension where that is another one."""
-    out = np.empty(arrays[0].shape, arrays[0].dtype)
-    rows = out.shape[0] if dim == 0 else max(1, PIECE * out.shape[0] // out.size)
-    for start in range(0, out.shape[0], rows):
-        part = slice(start, start + rows)
-        fast(*(a[part] for a in arrays), dim, out[part])
-    return out
+def many(fast: Callable[..., None], arrays: Sequence[np.ndarray], dim: int) -> np.ndarray:
+    """`fast(dim, *arrays, out)` in pieces along the first dimension, where that is another one."""
+    return in_pieces(partial(fast, dim), arrays, np.empty(arrays[0].shape, arrays[0].dtype), whole=dim == 0)
 
 
 def forward(kernel: Callable[..., np.ndarray], name: str, fast: Callable[..., None]) -> Callable[..., np.ndarray]:
@@ -131,7 +127,7 @@ def log_softmax_backward(grad_output: np.ndarray, output: np.ndarray, dim: int, 
 
 
 # -- many elements ---------------------------------------------------------------------------------------------------------------
-def many_softmax(self: np.ndarray, dim: int, out: np.ndarray) -> None:
+def many_softmax(dim: int, self: np.ndarray, out: np.ndarray) -> None:
     if np.minimum.reduce(self, None) > -NEAR and np.maximum.reduce(self, None) < NEAR:
         np.exp(self, out=out)
     else:
@@ -140,12 +136,12 @@ def many_softmax(self: np.ndarray, dim: int, out: np.ndarray) -> None:
     out *= 1 / np.add.reduce(out, dim, keepdims=True)
 
 
-def many_log_softmax(self: np.ndarray, dim: int, out: np.ndarray) -> None:
+def many_log_softmax(dim: int, self: np.ndarray, out: np.ndarray) -> None:
     np.subtract(self, np.maximum.reduce(self, dim, keepdims=True), out=out)
     out -= np.log(np.add.reduce(np.exp(out), dim, keepdims=True))
 
 
-def many_softmax_backward(grad_output: np.ndarray, output: np.ndarray, dim: int, out: np.ndarray) -> None:
+def many_softmax_backward(dim: int, grad_output: np.ndarray, output: np.ndarray, out: np.ndarray) -> None:
     if dim == output.ndim - 1:
         total = np.vecdot(grad_output, output)[..., None]
     else:
@@ -154,7 +150,7 @@ def many_softmax_backward(grad_output: np.ndarray, output: np.ndarray, dim: int,
     out *= output
 
 
-def many_log_softmax_backward(grad_output: np.ndarray, output: np.ndarray, dim: int, out: np.ndarray) -> None:
+def many_log_softmax_backward(dim: int, grad_output: np.ndarray, output: np.ndarray, out: np.ndarray) -> None:
     np.exp(output, out=out)
     out *= np.add.reduce(grad_output, dim, keepdims=True)
     np.subtract(grad_output, out, out=out)
