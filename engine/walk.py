@@ -12,6 +12,7 @@ import numpy as np
 
 from . import anomaly, dtypes, modes, ready
 from .accumulate import accumulate, added, retain
+from .deep import DEPTH, in_new_thread
 from .graph import FREED, AccumulateGrad, Hooks, Node, end_of, type_name
 from .layout import dense
 from .silence import loud, quiet
@@ -60,10 +61,12 @@ class Walk:
 
     def run(self, roots: list[tuple[Any, int, Any]]) -> dict[int, Any]:
         """Send `roots`' gradients down; returns what was captured, by place."""
+        walks = _active.__dict__.setdefault("walks", [])
+        if len(walks) >= DEPTH:
+            return in_new_thread(lambda: self.run(roots))
         before = modes.current()
         modes.switch(before & ~modes.GRAD | (modes.GRAD if self.create_graph else 0))
         token = quiet()
-        walks = _active.__dict__.setdefault("walks", [])
         walks.append(self)
         try:
             starts = list(dict.fromkeys(node for node, _, _ in roots))

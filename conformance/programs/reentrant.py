@@ -129,3 +129,149 @@ def old_names(B: Any, draw: Any, see: Any) -> None:
         see("grad mode", B.is_grad_enabled())
     with A.set_grad_enabled(draw.flag()):
         see("set", B.is_grad_enabled())
+
+
+@program
+def two_thousand_deep(B: Any, draw: Any, see: Any) -> None:
+    class Deep(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            with B.enable_grad():
+                ctx.a = a.detach().requires_grad_()
+                ctx.less = ctx.a - 1
+            return ctx.less.detach()
+
+        @staticmethod
+        def backward(ctx, g):
+            if ctx.less > 0:
+                with B.enable_grad():
+                    Deep.apply(ctx.less).sum().backward()
+            return g
+
+    depth = draw.choice([100, 150, 200, 250, 300, 2000])
+    x = B.tensor(float(depth), requires_grad=True)
+    Deep.apply(x).sum().backward()
+    see("x.grad", x.grad)
+
+
+@program
+def children_run_before_the_rest(B: Any, draw: Any, see: Any) -> None:
+    order = []
+
+    class Mark(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, name):
+            ctx.name = name
+            return a * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            order.append(f"{ctx.name} starts")
+            if ctx.name == "outer":
+                inner = g.detach().requires_grad_()
+                with B.enable_grad():
+                    Mark.apply(Mark.apply(inner, "inner first"), "inner last").backward(B.ones(2))
+            order.append(f"{ctx.name} ends")
+            return g, None
+
+    x = draw.floats((2,), requires_grad=True)
+    a = Mark.apply(x, "first")
+    b = Mark.apply(a, "outer") + Mark.apply(a, "other") if draw.flag() else Mark.apply(Mark.apply(x, "other"), "outer") * a
+    b.backward(draw.floats((2,)))
+    see("order", order)
+    see("x.grad", x.grad)
+
+
+@program
+def hooks_of_leaves_that_run_backward(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    order = []
+
+    def rewrite(t):
+        order.append(t.grad.tolist())
+        if len(order) < 3:
+            t.grad = None
+            with B.enable_grad():
+                (t * 2).backward(B.ones(2))
+        else:
+            t.grad = t.grad * 10
+
+    x.register_post_accumulate_grad_hook(rewrite)
+    (x * 3).backward(draw.floats((2,)))
+    see("order", order)
+    see("x.grad", x.grad)
+
+
+@program
+def the_same_graph_inside(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    y = x * x
+    z = y.exp()
+    how = draw.choice(["the other branch", "the same graph", "grad of it"])
+
+    def hook(g):
+        handle.remove()
+        with B.enable_grad():
+            if how == "the other branch":
+                (y * 3).sum().backward(retain_graph=True)
+            elif how == "the same graph":
+                z.sum().backward(retain_graph=True)
+            else:
+                see("gradient inside", B.autograd.grad(z.sum(), x, retain_graph=True))
+
+    handle = y.register_hook(hook)
+    see.raises("backward", lambda: z.backward(draw.floats((2,)), retain_graph=draw.flag()))
+    see("x.grad", x.grad)
+
+
+@program
+def callbacks_run_once_at_the_end(B: Any, draw: Any, see: Any) -> None:
+    engine = B.autograd.Variable._execution_engine
+    order = []
+    x = draw.floats((2,), requires_grad=True)
+    count = draw.integer(1, 3)
+
+    def callback(name):
+        def run():
+            order.append(f"{name} {x.grad is not None}")
+
+        return run
+
+    def hook(g):
+        for k in range(count):
+            engine.queue_callback(callback(f"callback {k}"))
+        order.append("hook")
+
+    y = x * 2
+    y.register_hook(hook)
+    y.backward(draw.floats((2,)), retain_graph=True)
+    order.append("done")
+    y.backward(draw.floats((2,)))
+    see("order", order)
+
+
+@program
+def callbacks_that_fail(B: Any, draw: Any, see: Any) -> None:
+    engine = B.autograd.Variable._execution_engine
+    order = []
+
+    def fails():
+        order.append("fails")
+        raise KeyError("in the callback")
+
+    def hook(g):
+        engine.queue_callback(lambda: order.append("first"))
+        engine.queue_callback(fails)
+        engine.queue_callback(lambda: order.append("last"))
+        if inside:
+            raise ValueError("in the hook")
+
+    inside = draw.flag()
+    x = draw.floats((2,), requires_grad=True)
+    y = x * 2
+    y.register_hook(hook)
+    see.raises("backward", lambda: y.backward(draw.floats((2,))))
+    see("order", order)
+    see("x.grad", x.grad)
+    (x * 3).backward(draw.floats((2,)))
+    see("order after another", order)

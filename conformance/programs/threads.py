@@ -67,3 +67,155 @@ def hooks_run_in_the_thread_of_backward(B: Any, draw: Any, see: Any) -> None:
     (x * 2).backward(draw.floats((2,)))
     see("names", ["worker" if name == "worker" else "main" for name in names])
     see("x.grad", x.grad)
+
+
+@program
+def ten_threads_and_one_leaf(B: Any, draw: Any, see: Any) -> None:
+    import threading
+
+    x = draw.floats((2,), requires_grad=True)
+    separate = draw.flag()
+    gradients: list[Any] = [None] * 10
+
+    def work(k):
+        y = x.detach().requires_grad_() if separate else x
+        for _ in range(5):
+            z = (y * k).relu() + y * y
+            z.backward(B.ones(2)) if not separate else z.sum().backward()
+        gradients[k] = y.grad if separate else B.autograd.grad((y * k).sum(), y)[0]
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    see("gradients", gradients)
+    see("x.grad", x.grad)
+
+
+@program
+def one_graph_is_used_up(B: Any, draw: Any, see: Any) -> None:
+    import threading
+
+    x = draw.floats((2,), requires_grad=True)
+    y = x * x
+    said = []
+    start = threading.Barrier(3)
+
+    def work():
+        start.wait()
+        try:
+            y.backward(B.ones(2))
+            said.append("done")
+        except RuntimeError as error:
+            said.append("Specify retain_graph=True" in str(error))
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    see("some succeed", "done" in said)
+    see("the others are told", all(one == "done" or one for one in said))
+
+
+@program
+def modes_of_new_threads(B: Any, draw: Any, see: Any) -> None:
+    import threading
+
+    fw = B.autograd.forward_ad
+    modes = []
+
+    def look():
+        modes.append([B.is_grad_enabled(), B.is_inference_mode_enabled(), B.is_anomaly_enabled(), fw._current_level])
+
+    mode = draw.choice([B.no_grad(), B.inference_mode(), B.enable_grad(), fw.dual_level()])
+    with mode:
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+    see("modes", modes)
+
+
+@program
+def modes_inside_of_backward(B: Any, draw: Any, see: Any) -> None:
+    modes = []
+
+    class Look(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            modes.append([B.is_grad_enabled(), B.is_inference_mode_enabled(), B.is_anomaly_enabled()])
+            return g * 2
+
+    x = draw.floats((2,), requires_grad=True)
+    y = Look.apply(x)
+    create = draw.flag()
+    with draw.choice([B.no_grad, B.enable_grad, B.no_grad])():
+        B.autograd.grad(y, x, draw.floats((2,)), create_graph=create)
+    see("modes", modes)
+
+
+@program
+def switching_threads_off(B: Any, draw: Any, see: Any) -> None:
+    A = B.autograd
+    seen = [A.is_multithreading_enabled()]
+    with A.set_multithreading_enabled(draw.flag()):
+        seen.append(A.is_multithreading_enabled())
+        with A.set_multithreading_enabled(True):
+            seen.append(A.is_multithreading_enabled())
+        seen.append(A.is_multithreading_enabled())
+    seen.append(A.is_multithreading_enabled())
+    A.set_multithreading_enabled(False)
+    seen.append(A.is_multithreading_enabled())
+    A.set_multithreading_enabled(True)
+    seen.append(A.is_multithreading_enabled())
+    see("enabled", seen)
+
+
+@program
+def an_error_keeps_its_traceback(B: Any, draw: Any, see: Any) -> None:
+    import traceback
+
+    class Fails(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            return fails(g)
+
+    def fails(g):
+        raise KeyError("a long way inside")
+
+    x = draw.floats((2,), requires_grad=True)
+    try:
+        Fails.apply(x).backward(draw.floats((2,)))
+    except KeyError as error:
+        names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+        see("names", [name for name in names if name in ("fails", "backward")][-2:])
+        see("error", str(error))
+
+
+@program
+def saved_hooks_belong_to_their_thread(B: Any, draw: Any, see: Any) -> None:
+    import threading
+
+    x = draw.floats((2,), requires_grad=True)
+    packed = []
+
+    def work():
+        (x * x).backward(B.ones(2))
+
+    with B.autograd.graph.saved_tensors_hooks(lambda t: (packed.append(1), t)[1], lambda t: t):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        see("packed in the other", len(packed))
+        work()
+    see("packed", len(packed))
+    see("x.grad", x.grad)

@@ -187,7 +187,7 @@ def batched(
     for i, (t, g) in enumerate(zip(roots, given, strict=False)):
         shape = end(t).shape
         if isinstance(g, Tensor) and (first := g[0]).shape != shape:
-            raise RuntimeError(BATCHED.format(i=i, g=first[0].shape, t=shape))  # PyTorch's convention: one dimension too few
+            raise RuntimeError(BATCHED.format(i=i, g=first.shape[1:], t=shape))  # PyTorch's convention: one dimension too few
     given = tuple(implicit_seed(t) if g is None else g for t, g in zip(roots, given, strict=False))
     if any(isinstance(g, Tensor) and not g.ndim for g in given):
         raise ValueError(NO_BATCH)
