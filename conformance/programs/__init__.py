@@ -35,6 +35,7 @@ TOPICS = (
     "anomaly",
     "gradchecks",
     "checkpointing",
+    "recomputation",
     "mutation",
     "reentrant",
     "control_flow",
