@@ -44,7 +44,8 @@ def plus(a: Any, b: Any) -> Any:
 
 
 def minus(a: Any, b: Any) -> Any:
-    return a if b is None else -b if a is None else a - b
+    """The difference of two tangents: less a missing one is a product with -1, which for complex zeros is no negation."""
+    return a if b is None else b * -1 if a is None else a - b
 
 
 def by(tangent: Any, factor: Callable[[], Any]) -> Any:

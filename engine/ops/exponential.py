@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..op import op, pointwise
+from ..op import F, op, pointwise
 from ..promotion import floating
 
 LN2, LN10 = math.log(2), math.log(10)
@@ -23,4 +23,4 @@ op("log1p(Tensor self) -> Tensor", pointwise(np.log1p, floating), self=lambda g,
 op("sqrt(Tensor self) -> Tensor", pointwise(np.sqrt, floating), self=lambda g, result: g / (2 * result.conj()))
 op("rsqrt(Tensor self) -> Tensor",
    pointwise(lambda self: np.divide(1, np.sqrt(self)), floating),
-   self=lambda g, result: -0.5 * g * (result * result * result).conj())  # fmt: skip
+   self=lambda g, result: -0.5 * g * F.pow(result, 3).conj())  # fmt: skip

@@ -11,11 +11,18 @@ from ..op import F, op, pointwise, write
 from ..promotion import floating
 from .arithmetic import is_complex
 
+
+def arc_cosine(self: np.ndarray) -> np.ndarray:
+    """The arc cosine; PyTorch takes that of double complex numbers from a constant, so that no part of it is -0."""
+    made = np.arccos(self)
+    return made + 0 if self.dtype == np.complex128 else made
+
+
 op("sin(Tensor self) -> Tensor", pointwise(np.sin, floating), self=lambda g, self: g * F.cos(self).conj())
 op("cos(Tensor self) -> Tensor", pointwise(np.cos, floating), self=lambda g, self: g * -F.sin(self).conj())
-op("tan(Tensor self) -> Tensor", pointwise(np.tan, floating), self=lambda g, result: g * (1 + result * result).conj())
-op("asin(Tensor self) -> Tensor", pointwise(np.arcsin, floating), self=lambda g, self: g * F.rsqrt(1 - self * self).conj())
-op("acos(Tensor self) -> Tensor", pointwise(np.arccos, floating), self=lambda g, self: g * -F.rsqrt(1 - self * self).conj())
+op("tan(Tensor self) -> Tensor", pointwise(np.tan, floating), self=lambda g, result: g * (F.pow(result, 2) + 1).conj())
+op("asin(Tensor self) -> Tensor", pointwise(np.arcsin, floating), self=lambda g, self: g * F.rsqrt(-self * self + 1).conj())
+op("acos(Tensor self) -> Tensor", pointwise(arc_cosine, floating), self=lambda g, self: g * -F.rsqrt(-self * self + 1).conj())
 op("atan(Tensor self) -> Tensor", pointwise(np.arctan, floating), self=lambda g, self: g / (self * self + 1).conj())
 
 op("sinh(Tensor self) -> Tensor", pointwise(np.sinh, floating), self=lambda g, self: g * F.cosh(self).conj())
@@ -28,10 +35,11 @@ def slope_of_acosh(self: Any) -> Any:
     return F.rsqrt(self + 1) * F.rsqrt(self - 1) if is_complex(self) else F.rsqrt(self * self - 1)
 
 
-AREAS = {  # each with its slope
-    "asinh": (np.arcsinh, lambda g, self: g * F.rsqrt(self * self + 1).conj()),
+# Each with its slope. Numbers stand where PyTorch has them: times a complex 1 infinity is NaN, and so is its negation in 1 - x.
+AREAS = {
+    "asinh": (np.arcsinh, lambda g, self: g * F.rsqrt(F.pow(self, 2) + 1).conj()),
     "acosh": (np.arccosh, lambda g, self: g * slope_of_acosh(self).conj()),
-    "atanh": (np.arctanh, lambda g, self: g / (1 - self * self).conj()),
+    "atanh": (np.arctanh, lambda g, self: g * 1 / F.rsub(F.pow(self, 2), 1).conj()),
 }
 
 
