@@ -43,6 +43,14 @@ def viewed(self: np.ndarray, size: Shape) -> np.ndarray:
     return strided(self, size, steps)
 
 
+def reshaped(g: Any, shape: Shape) -> Any:
+    """A gradient in another shape; unlike NumPy, PyTorch derives the step of a side of 1 from those around it."""
+    if type(g) is np.ndarray and g.size and 1 in g.shape:
+        steps = viewed_strides(g.shape, strides_of(g), shape)
+        return strided(g, shape, steps) if steps is not None else g.reshape(shape)
+    return g.reshape(shape)
+
+
 def expanded(self: np.ndarray, size: Shape) -> np.ndarray:
     """`self` with steps of 0 where `size` is wider. Raises RuntimeError where it is not a broadcast."""
     lead = len(size) - self.ndim
@@ -72,13 +80,13 @@ def expanded(self: np.ndarray, size: Shape) -> np.ndarray:
     return strided(self, shape, steps if self.ndim else [0] * len(shape))
 
 
-op("view(Tensor(a) self, SymInt[] size) -> Tensor(a)", view(viewed), self=lambda g, self_shape: g.reshape(self_shape))
+op("view(Tensor(a) self, SymInt[] size) -> Tensor(a)", view(viewed), self=lambda g, self_shape: reshaped(g, self_shape))
 op("_reshape_alias(Tensor(a) self, int[] size, int[] stride) -> Tensor(a)",
    view(strided, method=False, function=False, node="ReshapeAliasBackward0"),
-   self=lambda g, self_shape: g.reshape(self_shape))  # fmt: skip
+   self=lambda g, self_shape: reshaped(g, self_shape))  # fmt: skip
 op("_unsafe_view(Tensor self, int[] size) -> Tensor",
    view(viewed, method=False, function=False, node="UnsafeViewBackward0"),
-   self=lambda g, self_shape: g.reshape(self_shape))  # fmt: skip
+   self=lambda g, self_shape: reshaped(g, self_shape))  # fmt: skip
 op("expand(Tensor(a) self, int[] size, *, bool implicit=False) -> Tensor(a)",
    view(lambda self, size, implicit: expanded(self, size), function=False),
    self=lambda g, self_shape: g if len(self_shape) else F.sum(g))  # fmt: skip
