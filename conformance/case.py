@@ -226,6 +226,10 @@ class Case:
         """The case with every number moved by a relative `unit`, for the conditioning bound."""
         return self._changed(lambda t: t.perturbed(rng, unit))
 
+    def beside(self, rng: np.random.Generator) -> Case:
+        """The case with every element of its tensors a few units in the last place away, as its least precise dtype has them."""
+        return self._map(lambda t: t.perturbed(rng, 4 * UNIT[self.narrowest()]))
+
     def magnitudes(self) -> Case:
         """The case in double precision with no number negative, infinite or NaN: how large the terms of a sum are together."""
         return self.upcast()._changed(TensorValue.magnitude)

@@ -120,7 +120,15 @@ class Trial:
             with backends.truth.double():
                 return self.seen(backends.truth, case.magnitudes())
 
-        return Reference(exact, moved, strided, magnitudes, case.narrowest())
+        @cache
+        def beside() -> list[tuple[Observations, Observations]]:
+            rng = np.random.default_rng(7)
+            cases = [case.beside(rng) for _ in range(TRIALS)]
+            with backends.truth.double():
+                exact = [self.seen(backends.truth, c.upcast()) for c in cases]
+            return list(zip([self.seen(backends.truth, c) for c in cases], exact, strict=True))
+
+        return Reference(exact, moved, strided, magnitudes, beside, case.narrowest())
 
     def failure(self, case: Case, found: Difference) -> Failure:
         op, name = self.op.key, self.property.name

@@ -303,7 +303,8 @@ def vector_norm_rule(g: Any, self: Any, self_dtype: Any, ord: Any, dim: Any, kee
     p = float(ord)
     if p == 0:
         return None
-    g, result = raised(g, dim, keepdim, self.shape), raised(result, dim, keepdim, self.shape)
+    if dim:  # where none was given a number stays one, which has no part in promotion
+        g, result = raised(g, dim, keepdim, self.shape), raised(result, dim, keepdim, self.shape)
     if p == 1:
         return F.mul(F.sgn(self), g)
     if p == 2:
@@ -341,7 +342,7 @@ def vector_norm_tangent(values: list[Any], tangents: list[Any], outs: list[Any])
 
 
 op("linalg.vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-   reduction(vector_norm_kernel, out="matching", node="LinalgVectorNormBackward0", jvp=vector_norm_tangent),
+   reduction(vector_norm_kernel, out="matching", node="LinalgVectorNormBackward0", stepwise=True, jvp=vector_norm_tangent),
    self=vector_norm_rule)  # fmt: skip
 
 
