@@ -226,9 +226,9 @@ class Case:
         """The case with every number moved by a relative `unit`, for the conditioning bound."""
         return self._changed(lambda t: t.perturbed(rng, unit))
 
-    def beside(self, rng: np.random.Generator) -> Case:
-        """The case with every element of its tensors a few units in the last place away, as its least precise dtype has them."""
-        return self._map(lambda t: t.perturbed(rng, 4 * UNIT[self.narrowest()]))
+    def beside(self, seed: int) -> Case:
+        """The case with every number moved so far that it rounds otherwise, by the root of the least precise unit."""
+        return self._changed(lambda t: t.perturbed(np.random.default_rng(seed), UNIT[self.narrowest()] ** 0.5))
 
     def magnitudes(self) -> Case:
         """The case in double precision with no number negative, infinite or NaN: how large the terms of a sum are together."""

@@ -82,7 +82,7 @@ class Reference:
     `exact` is the run in double precision, `moved` the same with inputs moved by a relative unit, `strided` the run at the
     case's own precision with every tensor spaced out in memory, those between its steps too: there PyTorch takes other
     loops than for dense tensors. `magnitudes` is the run in double precision with the absolute values of all finite
-    numbers; `beside` are runs on inputs a few units in the last place away, each with its own run in double precision.
+    numbers; `beside` are runs on inputs so far away that they round otherwise, each with its own run in double precision.
     `narrowest` is the least precise dtype in the case.
     """
 

@@ -1,5 +1,7 @@
 """The comparison is tested too: every planted error of the kill matrix is caught, and correct results are not."""
 
+from dataclasses import replace
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -223,6 +225,26 @@ def test_sums_leave_open_only_what_their_order_decides():
         planted = mine.copy()
         planted[at] = wrong
         assert arrays(planted, theirs, sums=True)[1], at
+
+
+def test_a_rounding_pytorch_happened_not_to_make_is_no_error():
+    """`g - exp(output) * g` is what a rounded exponential leaves: PyTorch's own differs as much beside the case."""
+    text = "_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor"
+    op = declaration(text, "plain")
+    g, output = np.float32([7.6, -5.3, 2.9]), np.float32([-0.0076, -0.0031, -0.0012])
+    args = {"grad_output": tensor_value(g[None]), "output": tensor_value(output[None]), "dim": 0, "input_dtype": Named("float32")}
+    trial = Trial(op, PROPERTIES["value"], "torch")
+    case = Case("_log_softmax_backward_data", args, bytes(20))
+
+    def differs(exponential, reference=None):
+        mine = (g - exponential.astype(np.float32) * g)[None]
+        return bool(compare({"value": mine}, trial.seen(truth, case), reference or trial._reference(case)).differences)
+
+    rounded = np.exp(output.astype(np.float64)).astype(np.float32)
+    above = np.nextafter(rounded, np.float32(2))
+    assert not differs(above)
+    assert differs(above, replace(trial._reference(case), beside=list))
+    assert differs(rounded * np.float32(1 + 1e-5)) and differs(1 + output) and differs(rounded * rounded)
 
 
 def test_how_a_sum_overflows_is_open_only_where_its_terms_can():
