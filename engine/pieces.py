@@ -11,24 +11,33 @@ PIECE = 2**15  # elements
 
 def in_pieces(work: Callable[..., None], arrays: Sequence[np.ndarray], out: np.ndarray, *, whole: bool = False) -> np.ndarray:
     """`out` after `work(*parts, out_part)` for parts along the first dimension, of about PIECE elements; or at once if `whole`."""
-    if whole or out.size <= PIECE or not out.ndim:
+    size = max(out.size, *(a.size for a in arrays))
+    if whole or size <= PIECE or not out.ndim:
         work(*arrays, out)
         return out
-    rows = max(1, PIECE * len(out) // out.size)
+    rows = max(1, PIECE * len(out) // size)
     for start in range(0, len(out), rows):
         part = slice(start, start + rows)
         work(*(a[part] for a in arrays), out[part])
     return out
 
 
-def elementwise(work: Callable[[np.ndarray, np.ndarray], None], array: np.ndarray) -> np.ndarray:
-    """A new array in the layout NumPy gives results, after `work(part, out_part)` of flat parts, which may be the same."""
-    out = np.empty_like(array)
-    flat = out.ravel("K")
-    if array.strides == out.strides:
-        source = array.ravel("K")
+def elementwise(work: Callable[..., None], *arrays: np.ndarray) -> np.ndarray:
+    """A new array after `work(*parts, out_part)`: of flat parts where the arrays are laid out alike and have no gaps, else at once.
+
+    Where there is one array, `work` may get it as `out` as well.
+    """
+    first, *others = arrays
+    if any(a.shape != first.shape or a.dtype != first.dtype for a in others):
+        out = np.empty(np.broadcast_shapes(*(a.shape for a in arrays)), np.result_type(*arrays))
+        work(*arrays, out)
+        return out
+    out = np.empty_like(first)
+    if any(a.strides != out.strides for a in arrays):
+        if not others:
+            out[...] = first
+            first = out
+        work(first, *others, out)
     else:
-        out[...] = array
-        source = flat
-    in_pieces(work, [source], flat)
+        in_pieces(work, [a.ravel("K") for a in arrays], out.ravel("K"))
     return out

@@ -106,3 +106,38 @@ def test_the_gradient_of_a_running_sum_adds_from_the_end(shape, dim):
     engine.cumsum(x, dim).backward(engine.from_numpy(g))
     right = np.flip(np.cumsum(np.flip(g, dim), dim, dtype=np.float64), dim).astype(np.float32)
     assert (x.grad.numpy() == right).all()
+
+
+@pytest.mark.parametrize("dim", [(0,), (1,), (2,), (0, 2), (1, 2), (0, 1, 2)])
+@pytest.mark.parametrize("scale", [1, 300])
+def test_logsumexp_of_many_and_its_gradient(dim, scale):
+    array = np.random.default_rng(0).uniform(-scale, scale, (40, 31, 57))
+    for keepdim in (False, True):
+        x = engine.from_numpy(array.astype(np.float32)).requires_grad_()
+        made = engine.logsumexp(x, dim, keepdim)
+        right = special.logsumexp(x.detach().numpy().astype(np.float64), dim, keepdims=keepdim)
+        np.testing.assert_allclose(made.detach().numpy(), right, rtol=2e-6)
+        made.backward(engine.ones_like(made) * 3)
+        shares = np.exp(array - special.logsumexp(array, dim, keepdims=True))
+        np.testing.assert_allclose(x.grad.numpy(), 3 * shares, rtol=1e-5 * scale, atol=1e-37)
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "tanh"])
+def test_gradients_in_pieces_have_the_bits_of_the_formula(name):
+    array = np.random.default_rng(0).uniform(-3, 3, (300, 200)).astype(np.float32)
+    g = np.random.default_rng(1).uniform(-3, 3, (300, 200)).astype(np.float32)
+    for view in (lambda a: a, lambda a: a.T, lambda a: a[:, ::2]):
+        x = engine.from_numpy(view(array).copy(order="K")).requires_grad_()
+        y = getattr(engine, name)(x)
+        y.backward(engine.from_numpy(view(g)))
+        o = y.detach().numpy()
+        right = view(g) * (1 - o) * o if name == "sigmoid" else view(g) * ((1 - o) * (1 + o))
+        assert (x.grad.numpy() == right).all()
+
+
+@pytest.mark.parametrize("dim", [0, 1])
+def test_the_variance_of_equal_elements_is_zero(dim):
+    x = np.full((50, 40), 0.1, np.float32)
+    assert (engine.var(engine.from_numpy(x), dim).numpy() == 0).all()
+    x[-1, -1] = 0.2
+    np.testing.assert_allclose(engine.var(engine.from_numpy(x), dim).numpy(), np.var(x.astype(np.float64), dim, ddof=1), rtol=1e-5)

@@ -11,6 +11,7 @@ import numpy as np
 from ..calls import FUNCTIONS, Form
 from ..dtypes import dtype
 from ..op import F, composite, op, plain, pointwise
+from ..pieces import elementwise
 from ..promotion import common, only
 from ..registry import OVERLOADS
 from ..select import where
@@ -56,13 +57,25 @@ def tanh_backward_kernel(grad_output: np.ndarray, output: np.ndarray) -> np.ndar
     if output.dtype.kind == "c":  # conjugated before zero is taken from it, which decides its sign
         square = output * output
         return grad_output * complex_of(1 - square.real, square.imag)
-    return grad_output * ((1 - output) * (1 + output))
+    return elementwise(tanh_backward_piece, grad_output, output)
+
+
+def tanh_backward_piece(grad_output: np.ndarray, output: np.ndarray, out: np.ndarray) -> None:
+    np.subtract(1, output, out=out)
+    out *= 1 + output
+    out *= grad_output
 
 
 def sigmoid_backward_kernel(grad_output: np.ndarray, output: np.ndarray) -> np.ndarray:
     if output.dtype.kind == "c":
         return grad_output * ((1 - output).conj() * output.conj())
-    return grad_output * (1 - output) * output
+    return elementwise(sigmoid_backward_piece, grad_output, output)
+
+
+def sigmoid_backward_piece(grad_output: np.ndarray, output: np.ndarray, out: np.ndarray) -> None:
+    np.subtract(1, output, out=out)
+    out *= grad_output
+    out *= output
 
 
 def log_sigmoid_kernel(self: np.ndarray) -> np.ndarray:

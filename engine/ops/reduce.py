@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,13 @@ from ..dtypes import OF_NUMPY, bool_, dtype, float32, get_default_dtype, int64, 
 from ..modes import is_grad_enabled
 from ..op import F, Op, op, reduction
 from ..out import matching
+from ..pieces import in_pieces
 from ..tensor import Tensor, in_range
 from ..views import check_cast
 from .convert import cast
+
+MANY = 2**14  # elements from which speed counts
+NEAR = 40.0  # no sum of exponentials of numbers up to this overflows
 
 
 # -- dimensions --------------------------------------------------------------------------------------------------------
@@ -308,10 +313,22 @@ def logsumexp_kernel(self: np.ndarray, dim: Any, keepdim: bool, to: dtype | None
         raise RuntimeError(f"output with shape [] doesn't match the broadcast shape {[1] * self.ndim}")
     if not self.size:
         return folded(lambda a, d: np.log(np.add.reduce(np.exp(a), d)), wide.astype(to.wide), dims, keepdim).astype(to.np, copy=False)
+    if self.size >= MANY and to.wide == wide.dtype and wide.dtype.kind == "f" and near_zero(wide):
+        total = in_pieces(partial(sum_of_exponentials, dims), [wide], np.empty(left(self.shape, dims, True), wide.dtype), whole=0 in dims)
+        return compact(np.log(total, out=total), left(self.shape, dims, keepdim)).astype(to.np, copy=False)
     top = np.maximum.reduce(wide.real, dims, keepdims=True)
     top = np.where(np.isinf(top), 0, top).astype(wide.real.dtype)
     total = folded(np.add.reduce, cast(np.exp(wide - top), to.wide), dims, keepdim)
     return (np.log(total) + top.reshape(total.shape).astype(to.to_real().wide)).astype(to.np, copy=False)
+
+
+def near_zero(array: np.ndarray) -> bool:
+    """Whether no sum of exponentials overflows, and none of them is lost in one: then nothing needs to be subtracted first."""
+    return bool(np.minimum.reduce(array, None) > -NEAR and np.maximum.reduce(array, None) < NEAR)
+
+
+def sum_of_exponentials(dims: tuple[int, ...], self: np.ndarray, out: np.ndarray) -> None:
+    np.add.reduce(np.exp(self), dims, out=out, keepdims=True)
 
 
 def logsumexp_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
@@ -322,7 +339,16 @@ def logsumexp_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np
 
 
 def logsumexp_rule(g: Any, self: Any, dim: Any, keepdim: bool, result: Any) -> Any:
-    return F.mul(raised(g, dim, keepdim, self.shape), F.exp(F.sub(self, raised(result, dim, keepdim, self.shape))).conj())
+    g, result = raised(g, dim, keepdim, self.shape), raised(result, dim, keepdim, self.shape)
+    if isinstance(self, np.ndarray) and self.size >= MANY and self.dtype.kind == "f" and self.dtype == g.dtype == result.dtype:
+        return in_pieces(weighted_piece, [g, self, result], np.empty_like(self), whole=len(g) == 1)
+    return F.mul(g, F.exp(F.sub(self, result)).conj())
+
+
+def weighted_piece(g: np.ndarray, self: np.ndarray, result: np.ndarray, out: np.ndarray) -> None:
+    np.subtract(self, result, out=out)
+    np.exp(out, out=out)
+    out *= g
 
 
 def logsumexp_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:

@@ -17,12 +17,10 @@ from ..out import matching
 from ..pieces import in_pieces
 from ..tensor import Tensor, in_range
 from .arithmetic import not_implemented
-from .reduce import logsumexp_tangent
+from .reduce import MANY, logsumexp_tangent, near_zero
 
 HALF_TO_FLOAT = "softmax with half to float conversion is not supported on CPU"
 LANES = 32  # elements of 16 bits in a step of PyTorch's vector loops
-MANY = 2**14  # elements from which speed counts
-NEAR = 40.0  # no sum of exponentials up to this overflows, and none of them or of their shares is lost
 
 
 def along(kernel: Callable[..., np.ndarray], name: str, fast: Callable[..., None] | None = None) -> Callable[..., np.ndarray]:
@@ -128,7 +126,7 @@ def log_softmax_backward(grad_output: np.ndarray, output: np.ndarray, dim: int, 
 
 # -- many elements ---------------------------------------------------------------------------------------------------------------
 def many_softmax(dim: int, self: np.ndarray, out: np.ndarray) -> None:
-    if np.minimum.reduce(self, None) > -NEAR and np.maximum.reduce(self, None) < NEAR:
+    if near_zero(self):
         np.exp(self, out=out)
     else:
         np.subtract(self, np.maximum.reduce(self, dim, keepdims=True), out=out)

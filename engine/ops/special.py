@@ -16,10 +16,14 @@ TWO_BY_SQRT_PI = 2 / math.sqrt(math.pi)
 
 
 def sigmoid_kernel(self: np.ndarray) -> np.ndarray:
-    made = np.negative(self, out=np.empty_like(self))
-    np.exp(made, out=made)
-    np.add(1, made, out=made)
-    return np.divide(1, made, out=made)
+    return elementwise(sigmoid_piece, self)
+
+
+def sigmoid_piece(self: np.ndarray, out: np.ndarray) -> None:
+    np.negative(self, out=out)
+    np.exp(out, out=out)
+    np.add(1, out, out=out)
+    np.divide(1, out, out=out)
 
 
 # The inverse hyperbolic tangent of erf(x), over x: a polynomial in x * x, so that one of few terms is near enough for float32. Fitted to

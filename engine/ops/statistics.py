@@ -40,12 +40,14 @@ def moments(name: str, self: np.ndarray, dim: Any, correction: Any, keepdim: boo
     wide = self.astype(np.complex128 if self.dtype.kind == "c" else np.float64)
     mean = updated_mean(wide, dims, count)
     whole = name in ("std", "var") and math.prod(left(self.shape, dims, False)) == 1
-    apart = wide - (mean_of(self, dims, count) if whole and not OF_NUMPY[self.dtype].low else mean)  # PyTorch takes `mean()` of everything
+    running = running_mean(wide, mean, dims)
+    level = mean_of(self, dims, count) if whole and not OF_NUMPY[self.dtype].low else mean  # PyTorch takes `mean()` of everything
+    apart = np.subtract(wide, level, out=wide)
     freedom = np.float64(max(count - by, 0))
     parts = [apart.real, apart.imag] if self.dtype.kind == "c" else [apart]
-    shares = [folded(np.add.reduce, p * p, dims, keepdim) / freedom for p in parts]
+    shares = [folded(np.add.reduce, np.multiply(p, p, out=p), dims, keepdim) / freedom for p in parts]
     total = shares[0] + shares[1] if len(shares) > 1 else shares[0]
-    mean = compact(running_mean(wide, mean, dims), total.shape)
+    mean = compact(running, total.shape)
     return (total if count else np.full(total.shape, math.nan)), mean
 
 
@@ -61,7 +63,9 @@ def mean_of(array: np.ndarray, dims: tuple[int, ...], count: int) -> np.ndarray:
 
 def updated_mean(wide: np.ndarray, dims: tuple[int, ...], count: int) -> np.ndarray:
     """The mean as one element after the other updates it: exact where all are equal."""
-    first = wide[tuple(slice(1) if d in dims else slice(None) for d in range(wide.ndim))]
+    first, last = (wide[tuple(s if d in dims else slice(None) for d in range(wide.ndim))] for s in (slice(1), slice(-1, None)))
+    if wide.size and not (first == last).any():
+        return mean_of(wide, dims, count)
     level = np.logical_and.reduce(wide == first, dims, keepdims=True)
     return np.where(level, first, mean_of(wide, dims, count)) if wide.size else mean_of(wide, dims, count)
 
