@@ -90,8 +90,10 @@ def _laid_out_as(g: np.ndarray, leaf: np.ndarray) -> bool:
 
 def _copied_for(leaf: Tensor, g: np.ndarray) -> Tensor:
     """A copy of `g` in the layout a gradient of `leaf` has; PyTorch writes it into new memory where the leaf is dense, so version 1."""
-    packed = dense(leaf._array)
-    array = _empty_as(leaf._array, g) if packed else np.empty(g.shape, g.dtype)
+    array = np.empty(g.shape, g.dtype)
+    packed = (array.strides == leaf._array.strides and array.size > 0) or dense(leaf._array)
+    if packed and array.strides != leaf._array.strides:
+        array = _empty_as(leaf._array, g)
     array[...] = g
     made = wrap(array, leaf._dtype)
     made._counter = [int(packed)]

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import dtypes
+from .alike import specialisable
 from .out import run_out
 from .parser import NUMBERS_AS_TENSORS, Parser, python_order, register
 from .schema import REQUIRED
-from .specialise import specialisable, specialise
+from .specialise import specialise
 from .tensor import Tensor
 
 if TYPE_CHECKING:

@@ -69,7 +69,7 @@ def compiled(op: Op, mask: Mask, plan: Plan, variant: str) -> Callable[..., Any]
         text = lean_source(op, mask, plan)
     else:
         space["careful"] = lambda node, g: fast_plan(op, mask, "general").fast(node, g)  # type: ignore[misc]
-        text = alike_source(op, mask, plan, variant)
+        text = alike_source(op, mask, plan, variant, space)
     exec(compile(text, f"<{op.node_name} of {op.key}>", "exec"), space)
     return space["fast"]
 
@@ -87,8 +87,11 @@ def _stale(op: Op, mask: Mask, i: int, at: int) -> str:
     return f"s{i}._counter[0] != v{i}{detached}"
 
 
-def alike_source(op: Op, mask: Mask, plan: Plan, variant: str) -> str:
-    """Operands and result are alike and in row-major order: no layout, dtype or shape is looked at but the gradient's."""
+def alike_source(op: Op, mask: Mask, plan: Plan, variant: str, space: dict[str, Any]) -> str:
+    """Operands and result are alike and in row-major order: no layout, dtype or shape is looked at but the gradient's.
+
+    The kernels of the ops that the rules call go into `space`.
+    """
     lines, arrays = [], []
     for i, (kind, at, _) in enumerate(plan.save):
         if kind == OUTPUT:
@@ -101,10 +104,10 @@ def alike_source(op: Op, mask: Mask, plan: Plan, variant: str) -> str:
             lines.append(f"if s{i}._rows is False: return careful(node, g)")
             arrays.append(f"x{i} = s{i}._array")
     if arrays:
-        lines.append("if not g.flags.c_contiguous: return careful(node, g)")
+        lines.append("if not g.flags.c_contiguous and any(g.strides): return careful(node, g)")  # one element everywhere is laid out as any
     results = ["None"] * len(mask)
     for k, (rule, sources, positions) in enumerate(plan.rules):
-        texts = traced.read(rule, [_symbol(op, plan, s) for s in sources], len(positions))
+        texts = traced.read(rule, [_symbol(op, plan, s) for s in sources], len(positions), space)
         if texts is None:
             texts = [f"r{p}" for p in positions]
             given = ", ".join(_array_name(plan, s) for s in sources)

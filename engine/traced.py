@@ -6,7 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any
+
+from .alike import result_dtypes, specialisable
+from .dtypes import float32, float64
+from .registry import OVERLOADS
 
 
 class Unreadable(Exception):
@@ -57,10 +62,40 @@ def _text(value: Any) -> str:
     return repr(value)
 
 
-def read(rule: Callable[..., Any], arguments: Sequence[Any], count: int) -> list[str] | None:
-    """The texts of the `count` gradients `rule` gives for `arguments` (Symbols and constants); None where it cannot be read."""
+class Ops:
+    """`F` while a rule is read: an op of operands alike is the call of its kernel, which goes into `space`."""
+
+    def __init__(self, space: dict[str, Any]) -> None:
+        self.space = space
+
+    def __getattr__(self, name: str) -> Callable[..., Symbol]:
+        def call(*operands: Any) -> Symbol:
+            made = [op for op in OVERLOADS[name].ops if specialisable(op) == len(operands)]
+            if len(made) != 1 or not all(type(x) is Symbol for x in operands) or not _keeps_dtype(made[0], len(operands)):
+                raise Unreadable
+            [op] = made
+            given = {f"{name}_{a.name}": a.default for a in op.schema.arguments[len(operands) :]}
+            self.space.update({f"{name}_kernel": op.kernel, **given})
+            return Symbol(f"{name}_kernel({', '.join([*map(_text, operands), *given])})", any(x.follows_g for x in operands))
+
+        return call
+
+
+def _keeps_dtype(op: Any, count: int) -> bool:
+    result = result_dtypes(op, count)
+    return all(result.get(d) is d for d in (float32, float64))
+
+
+def read(rule: Callable[..., Any], arguments: Sequence[Any], count: int, space: dict[str, Any]) -> list[str] | None:
+    """The texts of the `count` gradients `rule` gives for `arguments` (Symbols and constants); None where it cannot be read.
+
+    `space` gets the names that the texts use.
+    """
+    if not isinstance(rule, FunctionType):
+        return None
+    on_symbols = FunctionType(rule.__code__, rule.__globals__ | {"F": Ops(space)}, rule.__name__, rule.__defaults__, rule.__closure__)
     try:
-        result = rule(*arguments)
+        result = on_symbols(*arguments)
     except Exception:  # whatever a rule does to what is no array
         return None
     results = [result] if count == 1 else result

@@ -61,7 +61,10 @@ class Walk:
 
     def run(self, roots: list[tuple[Any, int, Any]]) -> dict[int, Any]:
         """Send `roots`' gradients down; returns what was captured, by place."""
-        walks = _active.__dict__.setdefault("walks", [])
+        try:
+            walks = _active.walks
+        except AttributeError:
+            walks = _active.walks = []
         if len(walks) >= DEPTH:
             return in_new_thread(lambda: self.run(roots))
         before = modes.current()
@@ -69,7 +72,7 @@ class Walk:
         token = quiet()
         walks.append(self)
         try:
-            starts = list(dict.fromkeys(node for node, _, _ in roots))
+            starts = [roots[0][0]] if len(roots) == 1 else list(dict.fromkeys(node for node, _, _ in roots))
             self.starts = set(starts)
             self.only_start = starts[0] if len(roots) == 1 else None
             order = self._count(starts)
@@ -98,7 +101,7 @@ class Walk:
 
     def _count(self, starts: list[Any]) -> list[Any]:
         """Count what each reachable node waits for; returns the nodes, `starts` first."""
-        waiting, first = self.waiting, set(starts)
+        waiting, first = self.waiting, self.starts
         order = [node for node in starts if isinstance(node, Node)]
         for node in order:  # grows while it is read
             if node.outputs is not None:
@@ -164,7 +167,7 @@ class Walk:
                     results = self._watched(node, g) if watched else self._step(node, g)
                     if results is None:
                         break
-                follow, branches = None, False
+                follow = then = crowd = None  # what this made ready
                 for e, r in zip(node.edges, results):  # noqa: B905  # strict costs, and a node's results match its edges
                     if e is None:
                         continue
@@ -186,20 +189,44 @@ class Walk:
                     left = waiting[e] - 1
                     if left:
                         waiting[e] = left
+                    elif crowd:
+                        self._push(e)
                     elif follow is None:
                         follow = e
+                    elif then is None:
+                        then = e
                     else:
-                        if not branches:
-                            self._push(follow)
-                            branches = True
-                        self._push(e)
+                        for end in (follow, then, e):
+                            self._push(end)
+                        follow = then = end = None
+                        crowd = True
                 results = r = g = old = None  # nobody but the walk holds what arrived
-                if branches:
-                    break
+                if then is not None:
+                    follow = self._first(follow, then)
                 if follow is not None and heap:
-                    self._push(follow)
+                    if isinstance(follow, Node):
+                        self._push(follow)
+                    else:
+                        self._leaf(follow)
                     break
                 node = follow
+
+    def _first(self, one: Any, other: Any) -> Any:
+        """Of two that are ready, in the order in which they became so: a leaf is run at once, what is left to run is returned or queued."""
+        if self.ready:
+            self._push(one)
+            self._push(other)
+            return None
+        if not isinstance(one, Node):
+            self._leaf(one)
+            return other
+        if not isinstance(other, Node):
+            self._leaf(other)
+            return one
+        late, early = (one, other) if one.seq > other.seq else (other, one)
+        self._push(early)
+        self._push(late)
+        return None
 
     def _arrive(self, node: Any, nr: int, g: Any, held: Sequence[Any]) -> None:
         """Add a gradient to what output `nr` of `node` (or a leaf) has received; `held` may hold that, too."""

@@ -13,7 +13,7 @@ from ..dtypes import OF_NUMPY, get_default_dtype
 from ..graph import AccumulateGrad, Node, edge_of, end_of, extras
 from ..registry import F
 from ..size import Size
-from ..tensor import Tensor, root_of, wrap
+from ..tensor import PLAIN, Tensor, root_of, wrap
 from ..views import node_of
 from ..walk import Walk
 from .attributes import retain_grad
@@ -300,6 +300,14 @@ def input_end(t: Any) -> tuple[Any, int]:
     return end(t)[:2]
 
 
+def plain_seed(t: Tensor, g: Any) -> Tensor | None:
+    """The cotangent of a root where it needs neither check nor conversion."""
+    if g is None:
+        one = t._array.size == 1 and t._dtype.is_floating_point
+        return wrap(np.ones(t._array.shape, t._dtype.np), t._dtype) if one else None
+    return g if type(g) in PLAIN and g._dtype is t._dtype and g._array.shape == t._array.shape else None
+
+
 # -- what Tensor has of it ---------------------------------------------------------------------------------------------
 def _method(name: str) -> Any:
     """A method under a name that means something else in this module."""
@@ -315,4 +323,13 @@ def _method(name: str) -> Any:
 @_method("backward")
 def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
     """Accumulate gradients of this tensor into the leaves it was computed from; see `autograd.backward`."""
+    if inputs is None and not create_graph and type(self) in PLAIN and not modes.current() & modes.ON_TENSORS:
+        g = plain_seed(self, gradient)
+        node = None if g is None else node_of(self)
+        if g is not None and isinstance(node, Node):  # what the checks of `backward` come to where there is nothing to refuse
+            walk = Walk(bool(retain_graph), False, None, True)
+            root = root_of(g._array)
+            walk.counters[id(root)] = g._counter, root
+            walk.run([(node, self._nr, g._array)])
+            return
     backward(self, gradient, retain_graph, create_graph, inputs=inputs)
