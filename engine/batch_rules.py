@@ -9,19 +9,28 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
-from .batching import Level, apart, batched, spread, whole, whole_or_spread
+from .batching import apart, batched, spread, whole, whole_or_spread
 from .registry import OPS, F
 from .tensor import Tensor, wrap
+from .transforms import Level
 
 DIMS = frozenset(("dim", "dims", "dim0", "dim1", "dim2", "dimension"))  # arguments that name dimensions
 SIZES = frozenset(("size", "shape", "input_sizes"))  # arguments that are whole shapes
-# Ops that PyTorch does not call pointwise and that treat every element, or the last dimensions, alike.
-ALIKE = frozenset((
+# Ops that are not declared pointwise and treat every element alike; and the least rank of those that do so with the last dimensions.
+ALIKE = dict.fromkeys((
     "clone", "_to_copy", "fill.Scalar", "threshold_backward", "log_sigmoid_backward", "complex", "polar", "_conj_physical",
-    "masked_fill.Scalar", "pow.Scalar", "zeros_like", "ones_like", "full_like", "empty_like", "tril", "triu",
-    "alias", "view_as_real", "view_as_complex", "_conj", "_neg_view",
-))  # fmt: skip
-PRODUCTS = {"mm": (2, 2), "bmm": (3, 3), "mv": (2, 1), "dot": (1, 1), "addmm": (2, 2), "addmv": (2, 1), "baddbmm": (3, 3)}
+    "masked_fill.Scalar", "pow.Scalar", "zeros_like", "ones_like", "full_like", "empty_like", "alias", "_conj", "_neg_view", "view_as_real",
+), 0) | {"view_as_complex": 1, "tril": 2, "triu": 2}  # fmt: skip
+# Ranks of the factors and of the product; with "add" there is a tensor to add before the factors.
+PRODUCTS = {
+    "mm": (2, 2, 2),
+    "bmm": (3, 3, 3),
+    "mv": (2, 1, 1),
+    "dot": (1, 1, 0),
+    "addmm": (2, 2, 2),
+    "addmv": (2, 1, 1),
+    "baddbmm": (3, 3, 3),
+}
 DYNAMIC = (
     "vmap: We do not support batching operators that can output dynamic shape. Attempted to vmap over aten::{}. Please file an issue at "
     "https://github.com/pytorch/pytorch/issues if you need this feature."
@@ -122,6 +131,8 @@ def _aligned(op: Any, values: list[Any], level: Level) -> list[Any]:
     changed = list(values)
     rank = max(v.ndim for v in values if isinstance(v, Tensor))
     places = [i for i, is_list in op.tensors if not is_list and isinstance(values[i], Tensor)]
+    if rank < ALIKE.get(op.key, 0):
+        raise NoRule
     for i in places:
         t = values[i]
         found = whole(t, level)
@@ -260,11 +271,14 @@ def _along(op: Any, values: list[Any], level: Level) -> Any:
     names = op.schema.names
     at = next(i for i, n in enumerate(names) if n in DIMS)
     t, dim = values[0], values[at]
-    if t.ndim and dim is not None and dim != [] and dim != ():
+    if dim in ([], ()):  # to some ops everything, to others nothing
+        raise NoRule
+    if t.ndim and dim is not None:
         op, changed = _shifted(op, values, level)
         return op.run(changed)
     many = "[" in op.schema.arguments[at].type
-    _check_dims(op, values, dim)
+    if dim is not None:
+        op.run([_sample(v) for v in values])  # raises what one sample raises
     flat = F.reshape(whole_or_spread(t, level), (level.size, -1)) if level.size and t.numel() else None
     if flat is None:
         raise NoRule
@@ -275,11 +289,6 @@ def _along(op: Any, values: list[Any], level: Level) -> Any:
         changed[names.index("keepdim")] = False
     shape = (level.size, *[1] * (t.ndim if keep else 0))
     return _each(op.run(changed), lambda made: F.view(made, shape) if made.shape != shape else made)
-
-
-def _check_dims(op: Any, values: list[Any], dim: Any) -> None:
-    if dim is not None and dim != [] and dim != ():
-        op.run([_sample(v) for v in values])
 
 
 def reduced(op: Any, values: list[Any], level: Level) -> Any:
@@ -306,28 +315,24 @@ def reduced(op: Any, values: list[Any], level: Level) -> Any:
 def product(op: Any, values: list[Any], level: Level) -> Any:
     """Products of matrices and vectors, as one product of stacked matrices."""
     op.compute([_sample(v) for v in values])  # raises what one sample raises
-    ranks = PRODUCTS[op.key]
-    first = 1 if op.key.startswith(("add", "badd")) else 0
-    a, b = (_operand(values[first + k], level) for k in (0, 1))
-    if ranks[0] == 1:
+    rank_a, rank_b, rank = PRODUCTS[op.key]
+    adds = "add" in op.key
+    if adds and values[3:5] != [1, 1]:
+        raise NoRule
+    a, b = (_operand(t, level) for t in values[adds : adds + 2])
+    if rank_a == 1:
         a = F.unsqueeze(a, -2)
-    if ranks[1] == 1:
+    if rank_b == 1:
         b = F.unsqueeze(b, -1)
     made = F.matmul(a, b)
-    if ranks[1] == 1:
+    if rank_b == 1:
         made = F.squeeze(made, -1)
-    if ranks[0] == 1:
+    if rank_a == 1:
         made = F.squeeze(made, -1)
-    if not first:
-        return made
-    beta, alpha = values[3:5]
-    made = made if alpha == 1 else F.mul(made, alpha)
-    if beta == 0:
+    if not adds:
         return made
     added = _operand(values[0], level)
-    if added is not values[0]:
-        added = _padded(added, made.ndim - 1 - values[0].ndim)
-    return F.add(added if beta == 1 else F.mul(added, beta), made)
+    return F.add(added if added is values[0] else _padded(added, rank - values[0].ndim), made)
 
 
 def _operand(t: Tensor, level: Level) -> Tensor:

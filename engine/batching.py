@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from . import forward, modes
 from .graph import Node, edge_of, sequence
 from .registry import F
 from .tensor import Tensor, readonly, wrap
+from .transforms import Level, differentiated_inside
 from .views import NO_PLAN, node_of
 
 NO_ITEM = (
@@ -23,45 +23,6 @@ NO_CHOICE = (
     "issue at https://github.com/pytorch/pytorch/issues ."
 )
 NO_STORAGE = "Cannot access data pointer of Tensor that doesn't have storage"
-
-
-class Level:
-    """One running transform: how deep it is nested, whether it still runs, and for `vmap` how many samples there are."""
-
-    __slots__ = ("depth", "size", "running")
-
-    def __init__(self, depth: int, size: int | None) -> None:
-        self.depth, self.size, self.running = depth, size, True
-
-
-_stack: ContextVar[tuple[Level, ...]] = ContextVar("transforms", default=())
-running = _stack.get
-
-
-class Running:
-    """`with Running(size) as level:` a transform runs inside; one that batches where `size` is given."""
-
-    def __init__(self, size: int | None = None) -> None:
-        self.size = size
-
-    def __enter__(self) -> Level:
-        outer = running()
-        self.level = Level(len(outer) + 1, self.size)
-        self.token = _stack.set((*outer, self.level))
-        self.before = modes.current() & modes.BATCHED
-        if self.size is not None:
-            modes.set_bit(modes.BATCHED, True)
-        return self.level
-
-    def __exit__(self, *exc: Any) -> None:
-        self.level.running = False
-        _stack.reset(self.token)
-        modes.set_bit(modes.BATCHED, bool(self.before))
-
-
-def differentiated_inside(level: Level) -> bool:
-    """True where a transform that differentiates runs inside `level`."""
-    return any(inner.size is None for inner in running()[level.depth :])
 
 
 class Batched(Tensor):
@@ -80,6 +41,7 @@ class Batched(Tensor):
     def __init__(self, value: Tensor, level: Level) -> None:
         self._value, self._level, self._dtype = value, level, value._dtype
         self._gradient = self._view = self._rare = None
+        self._rows = False
 
     @property
     def _array(self) -> np.ndarray:  # type: ignore[override]  # nothing sets it
@@ -88,7 +50,7 @@ class Batched(Tensor):
 
     @property
     def _node(self) -> Any:
-        return node_of(self._value)
+        return node_of(self._value) if differentiated_inside(self._level) else None
 
     @property
     def _nr(self) -> int:  # type: ignore[override]
@@ -102,9 +64,13 @@ class Batched(Tensor):
     def _counter(self, counter: list[int] | None) -> None:
         self._value._counter = counter
 
-    @readonly
+    @property
     def requires_grad(self) -> bool:
         return differentiated_inside(self._level) and self._value.requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, flag: bool) -> None:
+        self.requires_grad_(flag)
 
     @readonly
     def grad_fn(self) -> Any:

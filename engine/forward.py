@@ -13,7 +13,7 @@ from . import dtypes, modes
 from .graph import Node, Saved, edge_of, end_of, fit
 from .registry import F
 from .strided import new, overlaps
-from .tensor import Tensor, rare, strides_of, wrap
+from .tensor import LEAF, Tensor, rare, strides_of, wrap
 from .views import replayed
 from .walk import Walk
 
@@ -330,7 +330,7 @@ def _transpose(op: Any, values: list[Any], outs: list[Tensor]) -> list[Any]:
     before = modes.current()
     modes.switch(before | modes.GRAD)
     try:
-        cotangents = [_zeros_like(t).requires_grad_() if t._dtype.differentiable else None for t in outs]
+        cotangents = [_start(_zeros_like(t)) if t._dtype.differentiable else None for t in outs]
         node = _node(op, values, outs)
         node.force_edges(values)
         back = node.apply(list(cotangents), True)
@@ -347,6 +347,12 @@ def _transpose(op: Any, values: list[Any], outs: list[Tensor]) -> list[Any]:
     finally:
         modes.switch(before)
     return [got[i] if i in got else _zeros_like(t) for i, t in enumerate(outs)]
+
+
+def _start(t: Tensor) -> Tensor:
+    """`t` as a leaf that requires grad."""
+    t._node = LEAF
+    return t
 
 
 def _requires(t: Any) -> bool:

@@ -12,6 +12,7 @@ from . import device as devices
 from . import dtypes, modes
 from .once import warn_once
 from .size import Size
+from .transforms import refuse_inside
 
 
 class _Leaf:
@@ -205,6 +206,7 @@ class Tensor:
         if not isinstance(requires_grad, bool):
             kind = type(requires_grad).__name__
             raise TypeError(f"requires_grad_(): argument 'requires_grad' (position 1) must be bool, not {kind}")
+        refuse_inside("requires_grad_", "(or perhaps using torch.autograd.functional.* APIs) ")
         if self._node is not None and self._node is not LEAF:
             if not requires_grad:
                 raise RuntimeError(

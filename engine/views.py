@@ -151,11 +151,16 @@ def check_inplace(t: Tensor, recording: bool) -> None:
     if view is not None:
         if view.creation is not None:
             raise RuntimeError(refusal(t, view.creation, "is being"))
-        if t.requires_grad and not isinstance(view.base._node, Node):
+        if t.requires_grad and _starts(view.base._node):
             raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
     # PyTorch's convention: nor a view whose history nobody has asked for since
-    if t.requires_grad and (not isinstance(t._node, Node) or t._node.enters):
+    if t.requires_grad and _starts(t._node):
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+
+
+def _starts(node: Any) -> bool:
+    """True for what a leaf has in place of a node, and for the node with which a tensor enters a transform."""
+    return not isinstance(node, Node) or node.enters
 
 
 def refusal(t: Tensor, creation: str, what: str) -> str:

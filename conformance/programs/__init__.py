@@ -46,6 +46,7 @@ TOPICS = (
     "complex_numbers",
     "forward_mode",
     "tangents",
+    "func",
     "printing",
     "threads",
     "sequences",

@@ -40,6 +40,7 @@ def observe(B: Any, body: Body, draw: Draw) -> dict[str, Any]:
     with warnings.catch_warnings(record=True) as elsewhere, _Repeating(B):
         warnings.simplefilter("always")
         warnings.filterwarnings("ignore", ".*torch.jit.script", DeprecationWarning)  # PyTorch loading a part of itself, once
+        warnings.filterwarnings("ignore", "Attempted to insert a get_attr Node")  # PyTorch's own use of its tracer in linearize
         try:
             body(B, draw, see)
         except Exception as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..graph import Hooks, RemovableHandle, extras
 from ..tensor import LEAF, Tensor, method, rare, readonly
+from ..transforms import refuse_inside
 from ..views import node_of
 
 
@@ -34,6 +35,7 @@ def retain_grad(self: Tensor) -> None:
     node = node_of(self)
     if node is None:
         raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+    refuse_inside("retain_grad")
     if node is LEAF:
         return
     rare(self).retains = True

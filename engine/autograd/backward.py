@@ -14,6 +14,7 @@ from ..graph import AccumulateGrad, Node, edge_of, end_of, extras
 from ..registry import F
 from ..size import Size
 from ..tensor import PLAIN, Tensor, root_of, wrap
+from ..transforms import running
 from ..views import node_of
 from ..walk import Walk
 from .attributes import retain_grad
@@ -36,6 +37,10 @@ BATCHED = (
 NO_BATCH = (
     "vmap(vjp, in_dims=0, ...)(<inputs>): Got in_dim=0 for some input, but that input is a Tensor of dimensionality 0 so expected in_dim "
     "to satisfy 0 <= in_dim < 0."
+)
+INSIDE = (
+    "backward() called inside a functorch transform. This is not supported, please use functorch.grad or functorch.vjp instead or call "
+    "backward() outside of functorch transforms."
 )
 ONLY_INPUTS = (
     "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for other parts of the graph, "
@@ -98,6 +103,8 @@ def backward(
     `grad_tensors` holds one cotangent per tensor, of its shape; None stands for ones where the tensor has one element.
     Raises RuntimeError where a tensor requires no grad, is not scalar and has no cotangent, or was freed by an earlier pass.
     """
+    if running():
+        raise RuntimeError(INSIDE)
     if grad_variables is not None:
         warnings.warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning, stacklevel=2)
         if grad_tensors is not None:

@@ -17,6 +17,7 @@ from ..node import Error
 from ..registry import F
 from ..saved import Packed, SavedTensor, packed
 from ..tensor import LEAF, Tensor, wrap
+from ..transforms import running
 from ..views import NO_PLAN, check_inplace, node_of, rebase, renew
 from . import function_tangents
 
@@ -265,7 +266,12 @@ class Function(metaclass=FunctionMeta):
             bound = inspect.signature(cls.forward).bind(*args, **kwargs)
             bound.apply_defaults()
             args, kwargs = bound.args, bound.kwargs
-        return _run(cls, _positional(cls.forward, args, kwargs, not with_setup) if kwargs else args, with_setup)
+        values = _positional(cls.forward, args, kwargs, not with_setup) if kwargs else args
+        if running():
+            from ..func.custom import apply
+
+            return apply(cls, values)
+        return run(cls, values, with_setup)
 
 
 def _positional(forward: Any, args: tuple[Any, ...], kwargs: dict[str, Any], takes_ctx: bool) -> tuple[Any, ...]:
@@ -284,7 +290,8 @@ def _positional(forward: Any, args: tuple[Any, ...], kwargs: dict[str, Any], tak
     return (*args, *(kwargs[name] for name in names[len(args) : last + 1]))
 
 
-def _run(cls: Any, values: tuple[Any, ...], with_setup: bool) -> Any:
+def run(cls: Any, values: tuple[Any, ...], with_setup: bool) -> Any:
+    """Run `forward`, and record it where some argument requires grad."""
     ctx = cls._backward_cls()
     mode = modes.current()
     tensors = [a for a in values if isinstance(a, Tensor)]

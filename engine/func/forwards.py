@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .. import forward
+from .. import forward, modes
 from ..autograd.forward_ad import check_dtypes, check_shapes
-from ..batching import Batched, Running, whole_or_spread
+from ..batching import Batched, whole_or_spread
 from ..registry import F
 from ..tensor import Tensor
+from ..transforms import Running
 from .reverse import ArgNums, as_sample, check_outputs, chosen, innermost, picked, replaced, split_aux
 from .trees import put_together, taken_apart
 
@@ -62,10 +63,13 @@ def _check_tensors(leaves: list[Any], argument: str) -> None:
 
 @contextmanager
 def _level() -> Iterator[None]:
+    inference = modes.current() & modes.INFERENCE  # where tangents are not looked at
+    modes.set_bit(modes.INFERENCE, False)
     forward.enter(nested=True)
     try:
         yield
     finally:
+        modes.set_bit(modes.INFERENCE, bool(inference))
         forward.leave()
 
 

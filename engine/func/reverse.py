@@ -9,10 +9,11 @@ from typing import Any
 from .. import forward, modes, saved
 from ..autograd.backward import check_seed, end
 from ..autograd.backward import grad as gradients
-from ..batching import Batched, Level, Running, batched, whole_or_spread
+from ..batching import Batched, batched, whole_or_spread
 from ..graph import Node, edge_of, end_of, sequence
 from ..registry import F
 from ..tensor import Tensor, alias
+from ..transforms import Level, Running
 from ..views import NO_PLAN, node_of
 from .trees import Structure, mapped, put_together, sketch, taken_apart
 
@@ -55,6 +56,8 @@ class Starts:
             made = Batched(self.entered(t._value), t._level)
         else:
             made = alias(t)
+            if made._counter is None:
+                made._counter = [0]
             for level, tangent in forward.carried(t).items():
                 forward.give_at(level, made, tangent)
             made._node = Entry(t, self.level, self.recording and node_of(t) is not None)
@@ -113,6 +116,8 @@ def _walked(outputs: Sequence[Tensor], inputs: Sequence[Tensor], seeds: Sequence
         return [F.zeros_like(t) for t in inputs]
     roots, cotangents = [], []
     for i, (out, seed) in enumerate(pairs):
+        if seed is None and out.is_complex():
+            raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {out.dtype}")
         seed = F.ones_like(out) if seed is None else check_seed(i, end(out), seed)
         while type(out) is Batched:
             seed, out = whole_or_spread(seed, out._level), out._value
@@ -194,8 +199,8 @@ def grad_and_value(func: Callable[..., Any], argnums: ArgNums = 0, has_aux: bool
 
     @functools.wraps(func)
     def both(*args: Any, **kwargs: Any) -> Any:
-        recording = modes.is_grad_enabled()
-        with saved.disabled(NO_HOOKS), Running() as level, modes.enable_grad():
+        recording = modes.is_grad_enabled() and not modes.is_inference_mode_enabled()
+        with saved.disabled(NO_HOOKS), Running() as level, modes.inference_mode(False), modes.enable_grad():
             starts = Starts(level, recording)
             places = chosen(args, argnums)
             inputs = mapped(starts.entered, picked(args, places))
@@ -224,8 +229,8 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
 def vjp_at(func: Callable[..., Any], primals: tuple[Any, ...], argnums: ArgNums | None, has_aux: bool) -> Any:
     """The same with respect to the arguments at `argnums` alone."""
     api = "vjp(f, *primals)"
-    recording = modes.is_grad_enabled()
-    with saved.disabled(NO_HOOKS), Running() as level, modes.enable_grad():
+    recording = modes.is_grad_enabled() and not modes.is_inference_mode_enabled()
+    with saved.disabled(NO_HOOKS), Running() as level, modes.inference_mode(False), modes.enable_grad():
         starts = Starts(level, recording)
         places = tuple(range(len(primals))) if argnums is None else chosen(primals, argnums)
         inputs = mapped(starts.entered, picked(primals, places))

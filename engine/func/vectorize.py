@@ -7,9 +7,10 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from ..batching import Batched, Level, Running, batched, spread, whole
+from ..batching import Batched, batched, whole
 from ..registry import F
 from ..tensor import Tensor, in_range
+from ..transforms import Level, Running
 from .trees import Structure, put_together, spread_over, taken_apart
 
 RANDOMNESS = ("error", "different", "same")
@@ -38,9 +39,9 @@ def vmap(
         _check_out_dims(out_dims, func)
         size, dims, leaves, structure = _inputs(in_dims, args, func)
         if chunk_size is None:
-            return _run(func, size, dims, leaves, structure, out_dims, kwargs)
+            return _run(func, size, dims, leaves, structure, out_dims, randomness, kwargs)
         chunks = [c for c in _chunks(dims, leaves, size, chunk_size) if _size_of(dims, c)]
-        made = [_run(func, _size_of(dims, c), dims, c, structure, out_dims, kwargs) for c in chunks]
+        made = [_run(func, _size_of(dims, c), dims, c, structure, out_dims, randomness, kwargs) for c in chunks]
         return _joined(made, out_dims)
 
     return vectorized
@@ -118,9 +119,16 @@ def _chunks(dims: list[Any], leaves: list[Any], size: int, chunk_size: int) -> I
 
 # -- one call ------------------------------------------------------------------------------------------------------------------------
 def _run(
-    func: Callable[..., Any], size: int, dims: list[Any], leaves: Any, structure: Structure, out_dims: Any, kwargs: dict[str, Any]
+    func: Callable[..., Any],
+    size: int,
+    dims: list[Any],
+    leaves: Any,
+    structure: Structure,
+    out_dims: Any,
+    randomness: str,
+    kwargs: dict[str, Any],
 ) -> Any:
-    with Running(size) as level:
+    with Running(size, randomness) as level:
         samples = [t if dim is None else batched(_front(t, dim), level) for t, dim in zip(leaves, dims, strict=True)]
         results = func(*put_together(samples, structure), **kwargs)
         return _outputs(results, out_dims, level, func)
@@ -158,9 +166,8 @@ def _output(name: str, t: Any, dim: int | None, level: Level) -> Any:
         )
     found = whole(t, level)
     if found is None:
-        shape = t.shape
         at = in_range(dim, t.ndim + 1)
-        return F.expand(t, (*shape[:at], level.size, *shape[at:])) if at == 0 else F.movedim(spread(t, level), 0, at)
+        return F.expand(t, (*t.shape[:at], level.size, *t.shape[at:]))  # PyTorch's convention, also where that is another dimension
     return found if dim == 0 else F.movedim(found, 0, in_range(dim, found.ndim))
 
 

@@ -55,7 +55,7 @@ def _remade(array: np.ndarray, d: dtype, requires_grad: bool) -> Tensor:
     """A leaf over `array`, of version 1: PyTorch makes it empty and then sets it to the memory."""
     made = wrap(array, d)
     made._counter = [1]
-    made.requires_grad_(requires_grad)
+    made._node = LEAF if requires_grad else None
     return made
 
 

@@ -21,7 +21,7 @@ from ..parser import Parser, python_order
 from ..registry import OVERLOADS
 from ..schema import Schema, parse
 from ..strided import dense_strides, new, row_major, span
-from ..tensor import Tensor, exchange, strides_of
+from ..tensor import LEAF, Tensor, exchange, strides_of
 from ..views import bump
 from .convert import cast, steps_for
 
@@ -83,7 +83,8 @@ def requiring(made: Tensor, flag: bool | None) -> Tensor:
         return made
     if not made._dtype.differentiable:
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
-    return made.requires_grad_()
+    made._node = LEAF
+    return made
 
 
 BY_COUNT = ("arange", "range", "linspace", "logspace")  # these keep the shape of an `out=` that has as many elements

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import modes
 from ..dtypes import OF_NUMPY, dtype
 from ..forward import tangent_of
 from ..layout import iterated, laid_out
@@ -98,9 +99,12 @@ def mse_tangent(values: list[Any], tangents: list[Any], outs: list[Tensor]) -> T
 
 
 def mse_gradient_tangent(values: list[Any], tangents: list[Any], outs: list[Tensor]) -> Tensor:
-    """Raises RuntimeError as PyTorch does: it divides in place for the mean, which a tangent that is not there does not bear."""
+    """Raises RuntimeError as PyTorch does: it divides in place for the mean, which a tangent that is not there does not bear.
+
+    In a batch there are zeros that do.
+    """
     (grad_output, self, target, reduction), (along_g, along_self, along_target) = values, tangents
-    if reduction == MEAN and (along_self is None or along_target is None):
+    if reduction == MEAN and (along_self is None or along_target is None) and not modes.current() & modes.BATCHED:
         raise RuntimeError(NO_TANGENT)
     made = None if along_self is None else twice(along_self * grad_output, self, reduction)
     if along_target is not None:
