@@ -24,6 +24,7 @@ TOPICS = (
     "creation",
     "detach",
     "saved",
+    "packing",
     "saved_attributes",
     "double_backward",
     "graph",
