@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Mask = tuple[bool, ...]
 SPACE: dict[str, Any] = {
     "FREED": FREED, "FREED_TWICE": FREED_TWICE, "check": check_version, "Tensor": Tensor, "constant": constant, "ndarray": np.ndarray,
-    "in_order": in_order, "OF_NUMPY": dtypes.OF_NUMPY, "fit_array": fit_array, "PLAIN": PLAIN, "LEAF": LEAF,
+    "in_order": in_order, "np": np, "OF_NUMPY": dtypes.OF_NUMPY, "fit_array": fit_array, "PLAIN": PLAIN, "LEAF": LEAF,
     "WIDE": frozenset(d.np for d in dtypes.ALL if d.differentiable and not d.low),
 }  # fmt: skip
 START = """

@@ -1,44 +1,33 @@
-"""The queue of nodes ready to run: a binary heap that breaks ties as PyTorch's (C++'s `std::priority_queue`) does.
+"""The queue of nodes ready to run, the latest recorded first, and leaves before all.
 
-Leaves all have one priority, so the way the heap is kept decides in which order their hooks run. Items are (priority, node).
+Leaves have one priority, so the way a heap is kept decides in which order their hooks run. `heapq` keeps one as PyTorch's
+(C++'s `std::priority_queue`) is kept, ties included, as long as nothing but priorities is compared: so the heap holds numbers, and
+which node each stands for is looked up by the number's identity. In which order nodes lie below the leaves never matters.
 """
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
 from typing import Any
 
-Heap = list[tuple[int, Any]]
+LEAVES = 2**64 - 1
 
 
-def push(heap: Heap, item: tuple[int, Any]) -> None:
-    """Add an item."""
-    heap.append(item)
-    if len(heap) > 1:
-        _rise(heap, len(heap) - 1, item)
+class Ready:
+    """`heap` holds negative priorities, the first of them that of what runs next."""
 
+    __slots__ = ("heap", "nodes")
 
-def pop(heap: Heap) -> tuple[int, Any]:
-    """Remove and return an item of the highest priority."""
-    last = heap.pop()
-    if not heap:
-        return last
-    first = heap[0]
-    hole, n = 0, len(heap)
-    while 2 * hole + 2 < n:  # the hole sinks to a leaf, the later of two equal children rising
-        child = 2 * hole + 2
-        if heap[child][0] < heap[child - 1][0]:
-            child -= 1
-        heap[hole] = heap[child]
-        hole = child
-    if 2 * hole + 2 == n:
-        heap[hole] = heap[n - 1]
-        hole = n - 1
-    _rise(heap, hole, last)
-    return first
+    def __init__(self) -> None:
+        self.heap: list[int] = []
+        self.nodes: dict[int, Any] = {}
 
+    def push(self, node: Any, priority: int) -> None:
+        """Add a node, or a leaf with the priority of LEAVES."""
+        number = -priority  # a number of its own, also where another is equal
+        self.nodes[id(number)] = node
+        heappush(self.heap, number)
 
-def _rise(heap: Heap, hole: int, item: tuple[int, Any]) -> None:
-    while hole and heap[(hole - 1) // 2][0] < item[0]:
-        heap[hole] = heap[(hole - 1) // 2]
-        hole = (hole - 1) // 2
-    heap[hole] = item
+    def pop(self) -> Any:
+        """Remove and return what runs next."""
+        return self.nodes.pop(id(heappop(self.heap)))

@@ -21,6 +21,7 @@ from .graph import Saved, edge_of, sequence
 from .silence import silent
 from .strided import laid_out
 from .tensor import LEAF, PLAIN, Tensor, rows
+from .traced import as_ufunc
 from .views import outdated
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def call({parameters}):
     if type(a) not in PLAIN:
         return slow({names})
     dtype = a._dtype
-    out = RESULT.get(dtype)
+    out, kernel = RESULT.get(dtype, NEITHER)
     version = a._counter
     mode = current()
     if out is None or mode > 1 or version is None or (a._view is not None and outdated(a)):
@@ -70,7 +71,7 @@ SECOND = """
 """
 COMPUTE = """
     try:
-        r = silent(kernel, {arrays}{defaults})
+        r = silent(kernel, {arrays})
     except Exception:
         return slow({names})
     if not alike:
@@ -117,7 +118,6 @@ def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:
         "names": ", ".join(names),
         "arrays": ", ".join(arrays),
         "unlike": "r.strides != x.strides" + (" or (r.strides != y.strides and not number)" if count == 2 else ""),
-        "defaults": "".join(f", d{i}" for i in range(count, len(op.schema.arguments))),
     }
     text = HEAD + (SECOND if count == 2 else FIRST) + COMPUTE
     if not op.diff:
@@ -182,16 +182,25 @@ def _first(*args: Any, **kwargs: Any) -> Any:
     return this(*args, **kwargs)  # noqa: F821
 
 
+def kernels_of(op: Op, count: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """What computes on `count` real arrays, and on complex ones: the kernel with its other arguments, or the ufunc it comes to."""
+    defaults = [a.default for a in op.schema.arguments[count:]]
+    whole = op.kernel if not defaults else lambda *arrays: op.kernel(*arrays, *defaults)
+    return as_ufunc(op.kernel, count, defaults) or whole, whole
+
+
 def space_of(op: Op, numbers: bool) -> dict[str, Any]:
     """The names the text of a specialised call uses."""
     count = specialisable(op)
     result = result_dtypes(op, count)
+    kernels = kernels_of(op, count)
+    computed = {d: (made, kernels[d.is_complex]) for d, made in result.items()}
     space: dict[str, Any] = {f"d{i}": a.default for i, a in enumerate(op.schema.arguments) if i >= count}
     for mask in _masks(len(op.diff)) if op.diff else ():
         space |= {_plan_name(mask, v): fast_plan(op, mask, v) for v in ("general", "alike", "number")}
     return space | {
-        "Tensor": Tensor, "PLAIN": PLAIN, "RESULT": result, "NUMBERS": numbers, "current": modes.current, "MISSING": MISSING,
-        "given": given, "silent": silent, "kernel": op.kernel, "outdated": outdated, "rows": rows, "constant": constant,
+        "Tensor": Tensor, "PLAIN": PLAIN, "RESULT": computed, "NEITHER": (None, None), "NUMBERS": numbers, "current": modes.current,
+        "MISSING": MISSING, "given": given, "silent": silent, "outdated": outdated, "rows": rows, "constant": constant,
         "READ": frozenset(d for d in result if result[d] is d and d.is_floating_point), "asarray": np.asarray, "laid_out": laid_out,
         "ndarray": np.ndarray, "Node": op.Node, "Saved": Saved, "LEAF": LEAF, "edge_of": edge_of, "sequence": sequence,
     }  # fmt: skip

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any
 
+import numpy as np
+
 from .alike import result_dtypes, specialisable
 from .dtypes import float32, float64
 from .registry import OVERLOADS
@@ -16,6 +18,15 @@ from .registry import OVERLOADS
 
 class Unreadable(Exception):
     """The rule asks more of an array than a symbol can tell."""
+
+
+class Real:
+    """The dtype of a symbol, of which only the kind is known."""
+
+    kind = "f"
+
+    def __eq__(self, other: object) -> bool:
+        raise Unreadable
 
 
 class Symbol:
@@ -30,9 +41,15 @@ class Symbol:
         return self
 
     real = property(conj)
+    dtype = Real()
 
     def __neg__(self) -> Symbol:
         return Symbol(f"(-{self.text})", self.follows_g)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **words: Any) -> Symbol:
+        if method != "__call__" or words or getattr(np, ufunc.__name__, None) is not ufunc:
+            raise Unreadable
+        return Symbol(f"np.{ufunc.__name__}({', '.join(map(_text, inputs))})", any(type(x) is Symbol and x.follows_g for x in inputs))
 
     def _refuse(self, *_: Any) -> Any:
         raise Unreadable
@@ -102,3 +119,15 @@ def read(rule: Callable[..., Any], arguments: Sequence[Any], count: int, space: 
     if not all(r is None or (type(r) is Symbol and r.follows_g) for r in results):
         return None
     return ["None" if r is None else r.text for r in results]
+
+
+def as_ufunc(kernel: Callable[..., Any], count: int, defaults: Sequence[Any]) -> np.ufunc | None:
+    """The ufunc that `kernel` comes to on `count` real arrays and these further arguments, if it is one."""
+    names = ["x", "y"][:count]
+    try:
+        result = kernel(*map(Symbol, names), *defaults)
+    except Exception:  # whatever a kernel does to what is no array
+        return None
+    name, _, given = result.text.removeprefix("np.").partition("(") if type(result) is Symbol else ("", "", "")
+    found = getattr(np, name, None)
+    return found if given == f"{', '.join(names)})" and isinstance(found, np.ufunc) else None

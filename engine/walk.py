@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from . import anomaly, dtypes, modes, ready
+from . import anomaly, dtypes, modes
 from .accumulate import accumulate, added, retain
 from .deep import DEPTH, in_new_thread
 from .graph import FREED, AccumulateGrad, Hooks, Node, end_of, type_name
 from .layout import dense
+from .ready import LEAVES, Ready
 from .silence import loud, quiet
 from .tensor import Tensor, wrap
 
-LEAVES = 2**64 - 1
 NO_LEAF = (
     "A leaf node was passed to _will_engine_execute_node but we are currently running autograd.grad(). This is currently not supported."
 )
@@ -53,7 +53,7 @@ class Walk:
         self.looked_at = False  # some edges lead to leaves by what a user was shown
         self.sums: dict[Any, int] = {}  # how often what arrived at a leaf was added to in place
         self.own: set[Any] = set()  # where what arrived is a sum nobody else holds, of real numbers
-        self.ready: list[tuple[int, Any]] = []
+        self.ready = Ready()
         self.callbacks: list[Callable[[], Any]] = []
         self.starts: set[Any] = set()
         self.only_start: Any = None  # PyTorch's convention: the hooks of a single root run even where nothing behind it is wanted
@@ -143,16 +143,16 @@ class Walk:
 
     def _push(self, node: Any) -> None:
         """Among ready nodes the latest recorded runs first, and leaves before all."""
-        ready.push(self.ready, (node.seq if isinstance(node, Node) else LEAVES, node))
+        self.ready.push(node, node.seq if isinstance(node, Node) else LEAVES)
 
     def _drain(self) -> None:
         """Run what is ready until nothing is. A node that is the only one made ready follows without the heap."""
-        arrived, waiting, heap, several, own, sums = self.arrived, self.waiting, self.ready, self.several, self.own, self.sums
+        arrived, waiting, heap, several, own, sums = self.arrived, self.waiting, self.ready.heap, self.several, self.own, self.sums
         watched, free = bool(modes.current() & modes.ANOMALY), not self.keep
         plain = self.targets is None and not self.recording and not watched and not modes.current() & modes.GENERIC
         add, first_of, looked_at = np.add, arrived.get, self.looked_at
         while heap:
-            node = ready.pop(heap)[1]
+            node = self.ready.pop()
             while node is not None:
                 if not isinstance(node, Node):
                     self._leaf(node)
@@ -204,29 +204,30 @@ class Walk:
                 if then is not None:
                     follow = self._first(follow, then)
                 if follow is not None and heap:
-                    if isinstance(follow, Node):
-                        self._push(follow)
-                    else:
+                    if not isinstance(follow, Node):
                         self._leaf(follow)
-                    break
+                        break
+                    if follow.seq <= -heap[0]:
+                        self._push(follow)
+                        break
                 node = follow
 
     def _first(self, one: Any, other: Any) -> Any:
         """Of two that are ready, in the order in which they became so: a leaf is run at once, what is left to run is returned or queued."""
-        if self.ready:
-            self._push(one)
-            self._push(other)
-            return None
         if not isinstance(one, Node):
             self._leaf(one)
             return other
         if not isinstance(other, Node):
             self._leaf(other)
             return one
-        late, early = (one, other) if one.seq > other.seq else (other, one)
-        self._push(early)
-        self._push(late)
-        return None
+        if other.seq > one.seq:
+            self._push(one)
+            return other
+        if one.seq == other.seq:  # numbers a user may set
+            self._push(one)
+            one = None
+        self._push(other)
+        return one
 
     def _arrive(self, node: Any, nr: int, g: Any, held: Sequence[Any]) -> None:
         """Add a gradient to what output `nr` of `node` (or a leaf) has received; `held` may hold that, too."""
