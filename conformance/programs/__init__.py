@@ -35,6 +35,7 @@ TOPICS = (
     "functional",
     "anomaly",
     "gradchecks",
+    "gradcheck_keywords",
     "checkpointing",
     "recomputation",
     "mutation",

@@ -127,3 +127,73 @@ def in_other_dtypes(B: Any, draw: Any, see: Any) -> None:
     see("gradients", [x.grad, y.grad])
     (x * 2).to(draw.dtype("float64", "float16", "complex64")).abs().backward(B.ones(2))
     see("x.grad after another dtype", x.grad)
+
+
+@program
+def stolen_gradients(B: Any, draw: Any, see: Any) -> None:
+    made = []
+
+    class Two(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b):
+            return a + b
+
+        @staticmethod
+        def backward(ctx, g):
+            one = {"same": lambda: g * 2, "expanded": lambda: (g * 2)[:1].expand(2), "the incoming": lambda: g}[how]()
+            made.append(one.data_ptr())
+            return one, one
+
+    how = draw.choice(["same", "expanded", "the incoming"])
+    a, b = (draw.floats((2,), requires_grad=True) for _ in range(2))
+    seed = draw.floats((2,))
+    Two.apply(a, b).backward(seed)
+    see("gradients", [a.grad, b.grad])
+    see("differ", a.grad.data_ptr() != b.grad.data_ptr())
+    see("taken", [a.grad.data_ptr() == made[0], b.grad.data_ptr() == made[0]] if how == "expanded" else made.count(a.grad.data_ptr()) <= 1)
+    see("strides", [a.grad.stride(), b.grad.stride()])
+    a.grad.add_(1)
+    see("b.grad is left alone", b.grad)
+    see("gradient: the seed is left alone", seed)
+
+
+@program
+def layouts_of_broadcast_gradients(B: Any, draw: Any, see: Any) -> None:
+    make = draw.choice(
+        [
+            lambda: draw.floats((2, 3)).t(),
+            lambda: draw.floats((1, 2, 2, 3)).to(memory_format=B.channels_last),
+            lambda: draw.floats((2, 3))[:, ::2],
+            lambda: draw.floats((1, 3)).expand(2, 3),
+            lambda: draw.floats((2, 2, 3)).permute(2, 0, 1),
+            lambda: draw.floats((3, 1)),
+        ]
+    )
+    leaf = make().requires_grad_()
+    other = draw.floats((2, *leaf.shape))
+    for _ in range(2):
+        (leaf * other).sum().backward()
+        see("gradient", leaf.grad)
+        see("strides", leaf.grad.stride())
+    leaf.grad = None
+    see.warns("warnings", lambda: (leaf * other).sum().backward(create_graph=True))
+    see("strides of a graph", leaf.grad.stride())
+    leaf.grad = None
+
+
+@program
+def objects_of_gradients(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    (x * 2).backward(draw.floats((2,)))
+    first = x.grad
+    create = draw.flag()
+    see.warns("warnings", lambda: (x * x).backward(draw.floats((2,)), create_graph=create))
+    see.same("the same object", x.grad, first)
+    see("gradient", x.grad)
+    see("the first", first.tolist() if not create else None)
+    x.grad = None
+    y = x * 3
+    y.backward(draw.floats((2,)), retain_graph=True)
+    x.grad.requires_grad_()
+    see.raises("a gradient that requires grad", lambda: y.backward(draw.floats((2,))))
+    x.grad = None

@@ -154,3 +154,100 @@ def in_place_keeps_both_flags(B: Any, draw: Any, see: Any) -> None:
             step()
             see("c", c)
             see("kind", c.is_inference())
+
+
+@program
+def factories_that_ask_for_grad(B: Any, draw: Any, see: Any) -> None:
+    with B.inference_mode():
+        x = B.ones(2, requires_grad=True) * 1 if draw.flag() else B.ones(2, requires_grad=True)
+        see("x", [x.is_inference(), x.requires_grad, x.is_leaf])
+        y = x * 2
+        view = x.view(-1)
+        see("y", [y.is_inference(), y.requires_grad])
+        see("view", [view.is_inference(), view.requires_grad, view._is_view()])
+        see.raises("requires_grad_", lambda: y.requires_grad_().requires_grad)
+        see.raises("off", lambda: y.requires_grad_(False).requires_grad)
+        writes = [lambda: x.mul_(2), lambda: x.transpose_(0, 0), lambda: x.resize_(1), lambda: x.copy_(y), lambda: x.resize_as_(y)]
+        see.raises("written", lambda: (draw.choice(writes)(), None)[1])
+        see("after", [x.is_inference(), x.requires_grad, tuple(x.shape)])
+    see.raises("outside", lambda: (x * draw.floats((1,), requires_grad=True)).requires_grad)
+    see.raises("added", lambda: (x + draw.floats((1,), requires_grad=True)).requires_grad)
+
+
+@program
+def decorators_of_every_form(B: Any, draw: Any, see: Any) -> None:
+    def function(a):
+        return [B.is_inference_mode_enabled(), B.is_grad_enabled(), (a * 2).is_inference()]
+
+    x = draw.floats((2,), requires_grad=True)
+    for name, decorated in (
+        ("function", lambda: B.inference_mode(function)),
+        ("True", lambda: B.inference_mode(True)(function)),
+        ("False", lambda: B.inference_mode(False)(function)),
+        ("called", lambda: B.inference_mode()(function)),
+        ("keyword", lambda: B.inference_mode(mode=draw.flag())(function)),
+        ("keyword function", lambda: B.inference_mode(mode=function)),
+    ):
+        see.raises(name, lambda decorated=decorated: decorated()(x))
+        with B.inference_mode(), B.no_grad():
+            see.raises(f"{name} inside", lambda decorated=decorated: decorated()(x.detach()))
+    see("after", B.is_inference_mode_enabled())
+
+
+@program
+def a_leaf_of_inference_mode_gets_a_gradient(B: Any, draw: Any, see: Any) -> None:
+    with B.inference_mode():
+        c = B.ones(2, requires_grad=True)
+    s = draw.floats((2,), requires_grad=True)
+    a = s * 1
+    see.raises("sum", lambda: (c + s).backward(B.ones(2)))
+    see("s.grad", s.grad)
+    see.raises("c.grad", lambda: [c.grad.tolist(), c.grad.is_inference()])
+    see.raises("product", lambda: c * s)
+    see.raises("product in place", lambda: a.mul_(c))
+    see.raises("out", lambda: B.mul(s, s, out=c))
+    see.raises("out of constants", lambda: B.mul(s.detach(), s.detach(), out=c))
+    see.raises("in place", lambda: c.add_(1))
+
+
+@program
+def normal_tensors_saved_and_written_inside(B: Any, draw: Any, see: Any) -> None:
+    s = draw.floats((2,), requires_grad=draw.flag())
+    a = s.clone()
+    saved = a * a
+    with B.inference_mode():
+        write = draw.choice([lambda: a.add_(1), lambda: a[:1].zero_(), lambda: a.view(-1).mul_(2), lambda: a.copy_(B.ones(2))])
+        see.raises("written", lambda: (write(), None)[1])
+        view = a.view(2, 1)
+        see("a", [a.is_inference(), a.requires_grad, a._version])
+        see("view", [view.is_inference(), view._is_view(), view.requires_grad, view.is_leaf, view._version])
+        see.raises("view written", lambda: (view.mul_(2), None)[1])
+    see("versions", [a._version, view._version])
+    if s.requires_grad:
+        see.raises("backward", lambda: saved.backward(B.ones(2)))
+    see.raises("written outside", lambda: (view.mul_(2), None)[1])
+    see.raises("grad_fn", lambda: view.grad_fn)
+    see.raises("used", lambda: view * 2)
+    see.raises("view of it", lambda: view.view(-1))
+    with B.no_grad():
+        a.add_(1)
+    see.raises("grad_fn after", lambda: view.grad_fn)
+
+
+@program
+def reading_what_is_not_tracked(B: Any, draw: Any, see: Any) -> None:
+    with B.inference_mode():
+        x = draw.floats((2,))
+        y = draw.choice(
+            [lambda: x, lambda: x[:1], lambda: x.detach(), lambda: x.clone(), lambda: x.to(B.float64), lambda: B.zeros_like(x)]
+        )()
+        see("is one", [y.is_inference(), B.is_inference(y)])
+        see.raises("version", lambda: y._version)
+    see.raises("version outside", lambda: y._version)
+    see("view outside", [y[:1].is_inference(), y[:1]._is_view()])
+    z = y * 2
+    see("result outside", [z.is_inference(), z.requires_grad, z.is_leaf, z._version])
+    see.raises("in place outside", lambda: y.mul_(2))
+    see.raises("grad", lambda: y.requires_grad_())
+    see.raises("increment", lambda: B.autograd.graph.increment_version(y))
+    see.raises("detach_", lambda: y.detach_().is_inference())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -105,10 +105,10 @@ def _numerical(check: Check, part: Callable[[Any], Any]) -> list[list[Tensor]]:
         array = t._array
         rows = []
         for at in np.ndindex(array.shape):
-            row = _quotient(check, array, at, check.eps, part)
+            row = [d / (2 * check.eps) for d in _differences(check, array, at, check.eps, part)]
             if t.is_complex():
-                turned = _quotient(check, array, at, check.eps * 1j, part)
-                row = [a + 1j * b for a, b in zip(row, turned, strict=True)]
+                turned = _differences(check, array, at, check.eps * 1j, part)
+                row = [a + 1j * b / (2 * check.eps) for a, b in zip(row, turned, strict=True)]
             rows.append(row)
         columns.append((t, rows))
     count = len(check.called())
@@ -121,16 +121,33 @@ def _matrix(rows: list[np.ndarray], t: Tensor) -> Tensor:
     return wrap(made, dtypes.OF_NUMPY[made.dtype])
 
 
-def _quotient(check: Check, array: np.ndarray, at: tuple[int, ...], step: Any, part: Callable[[Any], Any]) -> list[np.ndarray]:
+def _differences(check: Check, array: np.ndarray, at: tuple[int, ...], step: Any, part: Callable[[Any], Any]) -> list[np.ndarray]:
     """Each output's change along one element of an input, which is put back."""
     before = array[at]
     sides = []
     with modes.no_grad():
         for moved in (before - step, before + step):
             array[at] = moved
-            sides.append([np.array(part(o.detach()._array)).reshape(-1) for o in check.called()])
+            sides.append([F.clone(o.detach()) for o in check.called()])
     array[at] = before
-    return [(b - a) / (2 * check.eps) for a, b in zip(*sides, strict=True)]
+    for a, b in zip(*sides, strict=False):
+        _check_alike(a, b, at, check.eps)
+    return [_elements(b, part) - _elements(a, part) for a, b in zip(*sides, strict=False)]
+
+
+def _elements(o: Tensor, part: Callable[[Any], Any]) -> np.ndarray:
+    """The elements of an output in a row; integers have no differences."""
+    return np.array(part(o._array)).reshape(-1) if o._dtype.differentiable else np.zeros(0)
+
+
+def _check_alike(a: Tensor, b: Tensor, at: tuple[int, ...], eps: float) -> None:
+    """Raises AssertionError where an output's shape or dtype depends on the values of the inputs."""
+    for what, one, other in (("shape", a.shape, b.shape), ("dtype", a.dtype, b.dtype)):
+        if one != other:
+            raise AssertionError(
+                f"Expected `func` to return outputs with the same {what} when inputs are perturbed on index {at} by {eps}, but got: "
+                f"{what}s {one} and {other}."
+            )
 
 
 # -- by gradients ----------------------------------------------------------------------------------------------------------------
@@ -203,13 +220,39 @@ def _mismatch(analytical: Tensor, numerical: Tensor, i: int, j: int, part: str, 
 
 
 def _compare_forward(check: Check, outputs: tuple[Any, ...]) -> None:
-    """Raises GradcheckError where a tangent differs from the difference."""
+    """Raises GradcheckError where a tangent differs from the difference; complex inputs are varied part by part."""
+    if not any(isinstance(t, Tensor) and t.is_complex() for t in check.inputs):
+        _compare_tangents(check, outputs, "")
+        return
+    for name in ("imaginary", "real"):
+        varied = _with_real_inputs(check, name)
+        _compare_tangents(varied, varied.called(), name)
+
+
+def _with_real_inputs(check: Check, name: str) -> Check:
+    """The same check with one part of each complex input as the input, and the other part fixed."""
+    given = check.inputs
+    at = {i for i, t in enumerate(given) if isinstance(t, Tensor) and t.is_complex()}
+
+    def function(*inputs: Any) -> tuple[Any, ...]:
+        whole = [
+            t if i not in at else F.complex(t, given[i].imag) if name == "real" else F.complex(given[i].real, t)
+            for i, t in enumerate(inputs)
+        ]
+        return _as_tuple(check.func(*whole))
+
+    inputs = tuple(t if i not in at else t.real if name == "real" else t.imag for i, t in enumerate(given))
+    return replace(check, func=function, inputs=inputs)
+
+
+def _compare_tangents(check: Check, outputs: tuple[Any, ...], part: str) -> None:
     numerical, analytical = _numerical(check, np.asarray), _forward(check, np.asarray, 1)
     live = [i for i, o in enumerate(outputs) if o.requires_grad]
     for i, k in enumerate(live):
         for j, (a, n) in enumerate(zip(analytical[k], numerical[k], strict=True)):
             if not check.close(a, F.real(n) if n.is_complex() and not a.is_complex() else n):
-                raise GradcheckError(_mismatch(a, n, i, j, "", "computed with forward mode "))
+                where = f"While considering the {part} part of complex inputs only, " if part else ""
+                raise GradcheckError(where + _mismatch(a, n, i, j, "", "computed with forward mode "))
 
 
 def _check_no_gradient(check: Check) -> None:
@@ -364,3 +407,35 @@ def _random_seeds(outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
 
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
+
+
+# -- jacobians as they used to be asked for --------------------------------------------------------------------------------------
+PRIVATE = (
+    "`{}` was part of PyTorch's private API and not meant to be exposed. We are deprecating it and it will be removed in a future version "
+    "of PyTorch. If you have a specific use for this or feature request for this to be a stable API, please file us an issue at "
+    "https://github.com/pytorch/pytorch/issues/new"
+)
+
+
+def _check_old(name: str, grad_out: float) -> None:
+    """Warns (FutureWarning). Raises ValueError for another cotangent than 1."""
+    warnings.warn(PRIVATE.format(name), FutureWarning, stacklevel=3)
+    if grad_out != 1.0:
+        raise ValueError(f"Expected grad_out to be 1.0. {name} no longer supports values of grad_out != 1.0.")
+
+
+def get_numerical_jacobian(fn: Callable[..., Any], inputs: Any, target: Any = None, eps: float = 1e-3, grad_out: float = 1.0) -> Any:
+    """By input (or `target`): (elements of the input, elements of the first output of `fn(inputs)`), by differences."""
+    _check_old("get_numerical_jacobian", grad_out)
+    targets = inputs if target is None else target
+    check = Check(lambda *_: fn(inputs), _as_tuple(targets), eps, 0.0, 0.0, 0.0, False)
+    return tuple(_numerical(check, np.asarray)[0])
+
+
+def get_analytical_jacobian(inputs: Any, output: Tensor, nondet_tol: float = 0.0, grad_out: float = 1.0) -> Any:
+    """The same by gradients; and whether two backwards agreed, and sizes and dtypes were those of the inputs."""
+    _check_old("get_analytical_jacobian", grad_out)
+    check = Check(lambda *_: output, _as_tuple(inputs), 0.0, 0.0, 0.0, nondet_tol, False)
+    first, second = (_rows(check, output, check.watched(), 1) for _ in range(2))
+    agree = all(not a.numel() or float(F.abs(a - b).max()) <= nondet_tol for a, b in zip(first, second, strict=True))
+    return tuple(first), agree, True, True

@@ -78,7 +78,7 @@ def resize_as_(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 
 
 def _resized(self: Tensor, size: tuple[int, ...], memory_format: Any) -> Tensor:
-    if self.requires_grad:
+    if self.requires_grad and not modes.is_inference_mode_enabled():
         raise RuntimeError("cannot resize variables that require grad")
     if any(n < 0 for n in size):
         raise RuntimeError("numel: integer multiplication overflow")

@@ -1,0 +1,272 @@
+"""Every keyword of gradcheck and gradgradcheck, what the function may be and do, and the old functions for jacobians."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .declare import program
+
+
+@program
+def arguments_of_any_kind(B: Any, draw: Any, see: Any) -> None:
+    check = B.autograd.gradcheck
+    x, y = draw.floats((2,), B.float64, requires_grad=True), draw.floats((2,), B.float64)
+    see.raises("a number and text", lambda: check(lambda a, k, t: a * k, (x, draw.number(), "text")))
+    see.raises("a list", lambda: check(lambda a, b: a * b, [x, y]))
+    see.raises("one tensor", lambda: check(lambda a: a * 2, x))
+    see.raises("a set of one", lambda: check(lambda a: a * 2, iter([x])))
+    see.raises("a list of tensors inside", lambda: check(lambda a, l: a * l[0], (x, [y])))
+    see.raises("no inputs", lambda: check(lambda: y, ()))
+    see.raises("none requires grad", lambda: check(lambda a: a, (y,)))
+    see.raises("integers too", lambda: check(lambda a, i: a * i, (x, draw.integers((2,)))))
+    see.raises("no function", lambda: check(3, x))
+
+
+@program
+def results_of_any_kind(B: Any, draw: Any, see: Any) -> None:
+    check = B.autograd.gradcheck
+    x = draw.floats((2,), B.float64, requires_grad=True)
+    see.raises("nothing", lambda: check(lambda a: (), x))
+    see.raises("None", lambda: check(lambda a: None, x))
+    see.raises("a number", lambda: check(lambda a: 3.0, x))
+    see.raises("no gradient", lambda: check(lambda a: a.detach(), x))
+    see.raises("integers", lambda: check(lambda a: a.long(), x))
+    see.raises("a list", lambda: check(lambda a: [a * 2, a * 3], x))
+    see.raises("some without gradient", lambda: check(lambda a: (a * 2, a.detach()), x))
+    see.raises("sparse in values", lambda: check(lambda a: a.relu(), B.ones(2, dtype=B.float64, requires_grad=True)))
+
+
+@program
+def errors_of_the_function(B: Any, draw: Any, see: Any) -> None:
+    check = B.autograd.gradcheck
+    x = draw.floats((2,), B.float64, requires_grad=True)
+
+    def fails(a):
+        raise KeyError("in the function")
+
+    class FailsBackward(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            raise ValueError("in backward")
+
+    quiet = draw.flag()
+    see.raises("forward", lambda: check(fails, x, raise_exception=not quiet))
+    see.raises("backward", lambda: check(FailsBackward.apply, x, raise_exception=not quiet))
+    see("what it is", [issubclass(B.autograd.gradcheck.__globals__["GradcheckError"], RuntimeError)])
+
+
+@program
+def functions_that_are_not_deterministic(B: Any, draw: Any, see: Any) -> None:
+    check = B.autograd.gradcheck
+    state = [0]
+    size = draw.choice([0.0, 1e-9, 0.5])
+
+    class Noisy(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            state[0] += 1
+            return g * (2 + size * (state[0] % 2))
+
+    x = draw.floats((1,), B.float64, requires_grad=True)
+    see.raises("strictly", lambda: check(Noisy.apply, x))
+    see.raises("with a tolerance", lambda: check(Noisy.apply, x, nondet_tol=1e-6))
+    see.raises("quietly", lambda: check(Noisy.apply, x, raise_exception=False))
+
+
+@program
+def tolerances_and_steps(B: Any, draw: Any, see: Any) -> None:
+    check = B.autograd.gradcheck
+    off = draw.choice([0.0, 1e-4, 1e-2])
+
+    class Off(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * (2 + off)
+
+    x = B.ones(1, dtype=B.float64) * draw.integer(1, 3)
+    x.requires_grad_()
+    for words in ({}, {"atol": 1e-3}, {"rtol": 0.1}, {"atol": 0.0, "rtol": 0.0}, {"eps": 0.5}, {"eps": 1e-3, "atol": 1e-1}):
+        see.raises(f"{words}", lambda words=words: check(Off.apply, x, raise_exception=False, **words))
+
+
+@program
+def undefined_gradients(B: Any, draw: Any, see: Any) -> None:
+    check = B.autograd.gradcheck
+
+    class Two(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b):
+            ctx.set_materialize_grads(False)
+            return a * 2, b * 3
+
+        @staticmethod
+        def backward(ctx, g, h):
+            if careful:
+                return None if g is None else g * 2, None if h is None else h * 3
+            return g * 2, h * 3
+
+    careful = draw.flag()
+    x, y = (draw.floats((2,), B.float64, requires_grad=True) for _ in range(2))
+    see.raises("checked", lambda: see.warns("warnings", lambda: check(Two.apply, (x, y))))
+    see.raises("not checked", lambda: check(Two.apply, (x, y), check_undefined_grad=False))
+    see.raises("quietly", lambda: see.warns("quiet warnings", lambda: check(Two.apply, (x, y), raise_exception=False)))
+
+
+@program
+def dtypes_of_gradients(B: Any, draw: Any, see: Any) -> None:
+    check = B.autograd.gradcheck
+
+    class Single(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g.float() * 2 if single else g * 2
+
+    single = draw.flag()
+    x = draw.floats((2,), B.float64, requires_grad=True)
+    see.raises("not checked", lambda: check(Single.apply, x))
+    see.raises("checked", lambda: check(Single.apply, x, check_grad_dtypes=True))
+
+
+@program
+def batches_of_gradients(B: Any, draw: Any, see: Any) -> None:
+    check = B.autograd.gradcheck
+    x = draw.floats((2,), B.float64, requires_grad=True)
+    function = draw.choice([lambda a: a * 2, lambda a: a.exp().sum(), lambda a: (a.sin(), a**2)])
+    see.raises("batched", lambda: check(function, x, check_batched_grad=True))
+    see.raises("batched forward", lambda: check(function, x, check_forward_ad=True, check_batched_forward_grad=True))
+    see.raises("forward alone", lambda: check(function, x, check_forward_ad=True, check_backward_ad=False))
+    see.raises("batched forward without forward", lambda: check(function, x, check_batched_forward_grad=True))
+    see.raises("fast", lambda: check(function, x, fast_mode=True))
+    see.raises("masked", lambda: check(function, x, masked=draw.flag()))
+    see.raises("unknown", lambda: check(function, x, check_everything=True))
+
+
+@program
+def forward_mode_inside(B: Any, draw: Any, see: Any) -> None:
+    check = B.autograd.gradcheck
+    fw = B.autograd.forward_ad
+    levels = []
+
+    def function(a, b):
+        levels.append([fw._current_level >= 0, a.requires_grad, b.requires_grad])
+        return a * b
+
+    x, y = draw.floats((2,), B.float64, requires_grad=True), draw.floats((2,), B.float64, requires_grad=draw.flag())
+    see.raises("check", lambda: check(function, (x, y), check_forward_ad=True, check_backward_ad=draw.flag()))
+    see("a level was active", any(one[0] for one in levels))
+
+
+@program
+def a_wrong_tangent(B: Any, draw: Any, see: Any) -> None:
+    check = B.autograd.gradcheck
+    factor = draw.choice([2.0, 3.0])
+
+    class Double(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        @staticmethod
+        def jvp(ctx, t):
+            return t * factor
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+    x = draw.floats((2,), B.float64, requires_grad=True)
+    see.raises("forward", lambda: check(Double.apply, x, check_forward_ad=True))
+    see.raises("quietly", lambda: check(Double.apply, x, check_forward_ad=True, raise_exception=False))
+
+
+@program
+def results_that_change_shape(B: Any, draw: Any, see: Any) -> None:
+    how = draw.choice(["shape", "dtype"])
+    x = draw.floats((2,), B.float64, requires_grad=True)
+    start = float(x.detach().sum())
+
+    def function(a):
+        if float(a.detach().sum()) <= start:
+            return a * 2
+        return {"shape": lambda: (a * 2)[:1], "dtype": lambda: (a * 2).float()}[how]()
+
+    see.raises(how, lambda: B.autograd.gradcheck(function, x))
+
+
+@program
+def complex_inputs_and_results(B: Any, draw: Any, see: Any) -> None:
+    check = B.autograd.gradcheck
+    x, y = draw.complexes((2,), B.complex128, requires_grad=True), draw.floats((2,), B.float64, requires_grad=True)
+    function = draw.choice([lambda a, b: a * b, lambda a, b: (a.abs(), b * 1j), lambda a, b: a.conj() * b, lambda a, b: a.real + b])
+    see.raises("backward", lambda: check(function, (x, y)))
+    see.raises("forward", lambda: check(function, (x, y), check_forward_ad=True))
+
+    class Wrong(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2j
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2j
+
+    see.raises("the conjugate is missing", lambda: check(Wrong.apply, x, raise_exception=False))
+
+
+@program
+def second_gradients(B: Any, draw: Any, see: Any) -> None:
+    check = B.autograd.gradgradcheck
+    x, y = (draw.floats((2,), B.float64, requires_grad=True) for _ in range(2))
+    function = draw.choice([lambda a, b: a * b, lambda a, b: (a.exp() * b).sum(), lambda a, b: a @ b, lambda a, b: (a**3, b.sin())])
+    out = function(x, y)
+    seeds = tuple(B.ones_like(o).requires_grad_() for o in (out if isinstance(out, tuple) else (out,)))
+    see.raises("with seeds", lambda: check(function, (x, y), seeds if len(seeds) > 1 else seeds[0]))
+    see.raises("forward over backward", lambda: check(function, (x, y), seeds, check_fwd_over_rev=True))
+    see.raises("without backward over backward", lambda: check(function, (x, y), seeds, check_rev_over_rev=False))
+
+    class Once(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.save_for_backward(a)
+            return a * a
+
+        @staticmethod
+        def backward(ctx, g):
+            (a,) = ctx.saved_tensors
+            return 2 * a.detach() * g
+
+    see.raises("no second gradient", lambda: check(Once.apply, x, raise_exception=False))
+
+
+@program
+def jacobians_of_old(B: Any, draw: Any, see: Any) -> None:
+    from importlib import import_module
+
+    G = import_module(B.__name__ + ".autograd.gradcheck")
+    x = draw.floats((2,), B.float64, requires_grad=True)
+
+    def function(inputs):
+        return inputs[0] * 3 + inputs[0] ** 2
+
+    see.raises("gradient, numerical", lambda: see.warns("warnings", lambda: G.get_numerical_jacobian(function, (x,), target=x)))
+    see.raises(
+        "another grad_out", lambda: see.warns("warnings 2", lambda: G.get_numerical_jacobian(function, (x,), target=x, grad_out=2.0))
+    )
+    see.raises("gradient, analytical", lambda: see.warns("warnings 3", lambda: G.get_analytical_jacobian((x,), function((x,)))))
+    see.raises("another", lambda: see.warns("warnings 4", lambda: G.get_analytical_jacobian((x,), function((x,)), grad_out=2.0)))
