@@ -62,6 +62,11 @@ def along(formula: Callable[..., Any]) -> Callable[..., Any]:
     return lambda values, tangents, outs: formula(*values, *tangents, outs[0])
 
 
+def number_over(number: complex, x: Any) -> Any:
+    """`number / x` as a rule of PyTorch's has it: by one division, where the operator of a Tensor takes the reciprocal first."""
+    return F.div(F.fill(F.detach(x), number), x) if isinstance(x, Tensor) else number / x
+
+
 # -- complex gradients of real numbers ----------------------------------------------------------------------------------------
 def is_complex(x: Any) -> bool:
     """True for a complex array or Tensor."""
@@ -358,7 +363,7 @@ def times_log(self: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def times_log_along(self: Any, other: Any, s: Any, o: Any, result: Any) -> Any:
     """The tangent of `xlogy`."""
-    first = None if s is None else F.where((self == 0) & (other <= 0), 0.0, F.xlogy(s, other))
+    first = F.where((self == 0) & (other <= 0), 0.0, F.xlogy(F.zeros_like(self) if s is None else s, other))
     return plus(first, over(by(o, lambda: self), other))
 
 
@@ -387,8 +392,8 @@ op("copysign.Scalar(Tensor self, Scalar other) -> Tensor",
 op("logaddexp(Tensor self, Tensor other) -> Tensor",
    pointwise(log_sum_exp, only("real complex", "logaddexp_cpu"), inplace=False,
              jvp=along(lambda self, other, s, o, result: plus(over(s, 1 + F.exp(other - self)), over(o, 1 + F.exp(self - other))))),
-   self=lambda g, self, other: as_it_is(g / (1 + F.exp(other - self)).conj(), is_complex(self)),
-   other=lambda g, self, other: as_it_is(g / (1 + F.exp(self - other)).conj(), is_complex(other)))  # fmt: skip
+   self=lambda g, self, other: as_it_is(g / (1 + F.exp(F.sub(other, self))).conj(), is_complex(self)),
+   other=lambda g, self, other: as_it_is(g / (1 + F.exp(F.sub(self, other))).conj(), is_complex(other)))  # fmt: skip
 op("xlogy.Tensor(Tensor self, Tensor other) -> Tensor",
    pointwise(times_log, XLOGY, jvp=along(times_log_along)),
    self=lambda g, self, other: F.masked_fill(F.xlogy(g, other), (self == 0) & (other <= 0), 0),

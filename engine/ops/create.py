@@ -131,6 +131,12 @@ def _into_range(out: Tensor, made: Tensor, name: str) -> Tensor:
     return F.copy_(resized(out, made.shape), made)
 
 
+def check_resizable(out: Tensor) -> None:
+    """Raises RuntimeError for a tensor that requires grad."""
+    if out.requires_grad:
+        raise RuntimeError("cannot resize variables that require grad")
+
+
 def resized(out: Tensor, shape: Sequence[int]) -> Tensor:
     """`out` in new memory of another shape. Raises RuntimeError where it requires grad."""
     if out.requires_grad:

@@ -11,10 +11,11 @@ import numpy as np
 from .. import dtypes, select
 from ..dtypes import dtype
 from ..inplace import MISFIT
-from ..op import OPS, F, alias, composite, op, pointwise
+from ..op import OPS, F, Op, alias, composite, op, pointwise
+from ..out import CHECKS
 from ..promotion import common
 from ..tensor import Tensor, wrap
-from .arithmetic import along, as_it_is, by, cast_number, conjugate, minus, not_implemented, over, plus
+from .arithmetic import along, as_it_is, by, cast_number, conjugate, minus, not_implemented, number_over, over, plus
 from .compare import ordered
 
 
@@ -93,14 +94,20 @@ def between_by_tensor(self: np.ndarray, end: np.ndarray, weight: np.ndarray) -> 
     return between(self.astype(d, copy=False), end.astype(d, copy=False), weight.astype(d, copy=False))
 
 
+def between_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """`lerp` for `out=`: for one weight the result is cast, for several it must be of the target's dtype."""
+    _, [result] = op.compute(values)
+    CHECKS["exact" if values[2].ndim else "cast"](dtypes.OF_NUMPY[result.dtype], outs[0].dtype)
+    return [result]
+
+
 def or_zeros(tangent: Any, of: Any) -> Any:
     return F.zeros_like(of) if tangent is None else tangent
 
 
 def between_along(self: Any, end: Any, weight: Any, s: Any, e: Any, w: Any, result: Any) -> Any:
     """The tangent of `lerp` with a tensor of weights."""
-    moved = None if s is None and e is None else F.lerp(or_zeros(s, self), or_zeros(e, end), weight)
-    return plus(moved, by(w, lambda: end - self))
+    return plus(F.lerp(or_zeros(s, self), or_zeros(e, end), weight), by(w, lambda: end - self))
 
 
 CPP_NAMES = {
@@ -115,8 +122,8 @@ op("lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor",
    self=lambda g, weight: g * (1 - conjugate(weight)),
    end=lambda g, weight: g * conjugate(weight))  # fmt: skip
 op("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor",
-   pointwise(between_by_tensor, None, inplace_function=False, out="exact", first=check_lerp, jvp=along(between_along)),
-   self=lambda g, weight: g * (1 - weight).conj(),
+   pointwise(between_by_tensor, None, inplace_function=False, out=between_into, first=check_lerp, jvp=along(between_along)),
+   self=lambda g, weight: g * F.rsub(weight, 1).conj(),
    end=lambda g, weight: g * weight.conj(),
    weight=lambda g, self, end: g * (end - self).conj())  # fmt: skip
 
@@ -170,7 +177,7 @@ op("addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> T
 op("addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
    pointwise(plus_quotient, inplace_function=False, first=check_integers, jvp=along(quotient_along)),
    self=lambda g: g,
-   tensor1=lambda g, tensor2, value: g * (value / tensor2).conj(),
+   tensor1=lambda g, tensor2, value: g * number_over(value, tensor2).conj(),
    tensor2=lambda g, tensor1, tensor2, value: -g * (value * tensor1 / (tensor2 * tensor2)).conj())  # fmt: skip
 
 
