@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .pieces import in_pieces
+
 FEW = 2048  # elements below which NumPy's own is as fast
 BITS = {4: np.dtype(np.int32), 8: np.dtype(np.int64)}
 
@@ -19,15 +21,33 @@ def where(condition: np.ndarray, a: Any, b: Any) -> np.ndarray:
         return np.where(condition, a, b)
     bits = BITS[of.itemsize]
     first, second = (np.asarray(x, of).view(bits) for x in (a, b))
-    mask = condition.astype(bits)
-    if not first.ndim and not first:  # ones where `b` stays
-        mask -= 1
-        mask &= second
+    if condition.flags.c_contiguous and all(not x.ndim or (x.shape == condition.shape and x.flags.c_contiguous) for x in (first, second)):
+        made = np.empty(condition.size, bits)
+        flat = (x.reshape(-1) if x.ndim else np.broadcast_to(x, condition.size) for x in (first, second))
+        return in_pieces(_choose, [condition.reshape(-1), *flat], made).reshape(condition.shape).view(of)
+    made = np.empty_like(condition, bits)
+    _choose(condition, first, second, made)
+    return made.view(of)
+
+
+def _choose(condition: np.ndarray, first: np.ndarray, second: np.ndarray, out: np.ndarray) -> None:
+    """The bits of `first` where the condition holds, else those of `second`; with a zero that takes two steps less."""
+    out[...] = condition
+    if _zero(first):  # ones where `second` stays
+        out -= 1
+        out &= second
+        return
+    np.negative(out, out=out)
+    if _zero(second):
+        out &= first
     else:
-        np.negative(mask, out=mask)
-        mask &= first ^ second
-        mask ^= second
-    return mask.view(of)
+        out &= first ^ second
+        out ^= second
+
+
+def _zero(bits: np.ndarray) -> bool:
+    """One number for all elements, without a bit set."""
+    return not any(bits.strides) and not bits.flat[0]
 
 
 def _fits(x: Any, of: np.dtype, shape: tuple[int, ...]) -> bool:

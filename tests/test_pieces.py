@@ -141,3 +141,22 @@ def test_the_variance_of_equal_elements_is_zero(dim):
     assert (engine.var(engine.from_numpy(x), dim).numpy() == 0).all()
     x[-1, -1] = 0.2
     np.testing.assert_allclose(engine.var(engine.from_numpy(x), dim).numpy(), np.var(x.astype(np.float64), dim, ddof=1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dim", [None, 0, 1, 2, (0, 2), (1, 2)])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_variance_and_mean_of_many(dim, dtype):
+    x = np.random.default_rng(0).normal(3, 2, (60, 31, 57)).astype(dtype)
+    for keepdim in (False, True):
+        var, mean = engine.var_mean(engine.from_numpy(x), dim, correction=1, keepdim=keepdim)
+        bound = 4 * np.finfo(dtype).eps
+        np.testing.assert_allclose(var.numpy(), np.var(x.astype(np.float64), dim, ddof=1, keepdims=keepdim), rtol=bound)
+        np.testing.assert_allclose(mean.numpy(), np.mean(x.astype(np.float64), dim, keepdims=keepdim), rtol=bound)
+
+
+def test_variance_of_many_with_what_is_not_finite():
+    x = np.ones((100, 300), np.float32)
+    x[3, 4], x[5, 6] = np.inf, np.nan
+    with np.errstate(all="ignore"):
+        var = engine.var(engine.from_numpy(x), 1).numpy()
+    assert np.isnan(var[[3, 5]]).all() and (np.delete(var, [3, 5]) == 0).all()

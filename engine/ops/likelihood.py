@@ -98,7 +98,7 @@ def likelihood(spatial: bool) -> Callable[..., np.ndarray]:
         key, counts = picked(self.shape, target, ignore_index)
         d = OF_NUMPY[self.dtype].wide
         weights = weights_of(key[0 if self.ndim == 1 else 1], counts, weight, d)
-        scores = self.astype(d)[key] if self.size else np.zeros(counts.shape, d)
+        scores = self[key].astype(d) if self.size else np.zeros(counts.shape, d)
         batch = reduction == NONE and self.ndim > 1
         loss = np.where(counts, -scores * weights if batch else 0 - scores * weights, d.type(0))  # PyTorch's sums start at 0, not at -0
         if reduction != NONE:

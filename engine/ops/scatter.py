@@ -17,7 +17,7 @@ from ..tensor import in_range
 from .index import within, zeros
 
 Shape = tuple[int, ...]
-PIECE = 2**14  # elements gathered at once
+PIECE = 2**16  # elements gathered at once
 DEPRECATED_REDUCE = (
     "The reduce argument of torch.scatter with Tensor src is deprecated and will be removed in a future PyTorch release. "
     "Use torch.scatter_reduce instead for more reduction options."

@@ -34,7 +34,7 @@ def index_select_kernel(self: np.ndarray, dim: int, index: np.ndarray) -> np.nda
         if self.ndim > 1 and (dim == 1 or not self.size):
             raise RuntimeError(f"INDICES element is out of DATA bounds, id={bad} axis_dim={size}")
         raise IndexError("index out of range in self")
-    made = np.take(wide, index.reshape(-1), dim)
+    made = np.take(wide, index.reshape(-1), dim, mode="clip")
     return np.ascontiguousarray(made) if self.ndim else made.reshape(())
 
 
@@ -187,6 +187,15 @@ def selected(g: Any, dim: int, index: Any, shape: tuple[int, ...]) -> Any:
     return F.index_select(g, dim, index) if shape else F.index_select(g, dim, index.reshape((1,))).reshape(())
 
 
+def selected_from(g: Any, shape: tuple[int, ...], dim: int, index: Any) -> Any:
+    """The gradient of what was selected: every slice is added to the zeros it came from."""
+    if isinstance(g, np.ndarray) and shape and len(shape) == g.ndim and index.ndim == 1 and g.size:
+        made = np.zeros(shape, g.dtype)
+        add_at(made, along(dim % g.ndim, index), g)
+        return made
+    return F.index_add(zeros(g, shape), dim, index, g)
+
+
 def added_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
     """The tangent of `index_add`: the source's is scaled before it is added."""
     self, dim, index, source, alpha = values
@@ -196,7 +205,7 @@ def added_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> An
 
 op("index_select(Tensor self, int dim, Tensor index) -> Tensor",
    plain(index_select_kernel, out="index_select(): self and result must have the same scalar type", scatters=True, jvp="linear"),
-   self=lambda g, self_shape, dim, index: F.index_add(zeros(g, self_shape), dim, index, g))  # fmt: skip
+   self=lambda g, self_shape, dim, index: selected_from(g, self_shape, dim, index))  # fmt: skip
 op("index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor",
    plain(index_add_kernel, inplace=True, inplace_function=False, apart=True, out=True, jvp=added_tangent),
    self=lambda g: g,

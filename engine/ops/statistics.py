@@ -13,11 +13,12 @@ from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, dtype
 from ..op import OPS, F, Op, composite, op, reduction
 from ..out import fit
+from ..pieces import PIECE
 from ..tensor import Tensor, method
 from ..views import check_cast
 from .arithmetic import plus
 from .convert import cast
-from .reduce import axes, compact, counting, folded, left, raised
+from .reduce import MANY, axes, compact, counting, folded, kept, left, raised
 
 NO_FREEDOM = (
     "{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
@@ -37,25 +38,45 @@ def moments(name: str, self: np.ndarray, dim: Any, correction: Any, keepdim: boo
     if (count if left_over(self, dims) else 0) - by <= 0:
         for _ in range(1 + (self.dtype.kind == "c")):  # real and imaginary parts are two calls in PyTorch
             warnings.warn(NO_FREEDOM.format(name=name), UserWarning, stacklevel=6)
-    wide = self.astype(np.complex128 if self.dtype.kind == "c" else np.float64)
+    many = self.size >= MANY and self.dtype in (np.float32, np.float64)
+    wide = self if many else self.astype(np.complex128 if self.dtype.kind == "c" else np.float64)
     mean = updated_mean(wide, dims, count)
     whole = name in ("std", "var") and math.prod(left(self.shape, dims, False)) == 1
     running = running_mean(wide, mean, dims)
     level = mean_of(self, dims, count) if whole and not OF_NUMPY[self.dtype].low else mean  # PyTorch takes `mean()` of everything
-    apart = np.subtract(wide, level, out=wide)
     freedom = np.float64(max(count - by, 0))
-    parts = [apart.real, apart.imag] if self.dtype.kind == "c" else [apart]
-    shares = [folded(np.add.reduce, np.multiply(p, p, out=p), dims, keepdim) / freedom for p in parts]
-    total = shares[0] + shares[1] if len(shares) > 1 else shares[0]
+    if many:
+        total = compact(squares_apart(self, level, dims) / freedom, left(self.shape, dims, keepdim))
+    else:
+        apart = np.subtract(wide, level, out=wide)
+        parts = [apart.real, apart.imag] if self.dtype.kind == "c" else [apart]
+        shares = [folded(np.add.reduce, np.multiply(p, p, out=p), dims, keepdim) / freedom for p in parts]
+        total = shares[0] + shares[1] if len(shares) > 1 else shares[0]
     mean = compact(running, total.shape)
     return (total if count else np.full(total.shape, math.nan)), mean
 
 
-def mean_of(array: np.ndarray, dims: tuple[int, ...], count: int) -> np.ndarray:
-    """The sum divided by the count in the precision of `array`, dimensions kept."""
-    total = np.add.reduce(array, dims, keepdims=True, dtype=array.dtype)
+def squares_apart(self: np.ndarray, level: np.ndarray, dims: tuple[int, ...]) -> np.ndarray:
+    """The sums of squared distances from `level`, dimensions kept: in double precision, of pieces of the first dimension."""
+    total = np.zeros(kept(self.shape, dims))
+    rows = max(1, PIECE * len(self) // self.size)
+    for start in range(0, len(self), rows):
+        here = slice(start, start + rows)
+        apart = self[here].astype(np.float64)
+        apart -= level if len(level) == 1 else level[here]
+        share = np.add.reduce(np.multiply(apart, apart, out=apart), dims, keepdims=True)
+        if 0 in dims:
+            total += share
+        else:
+            total[here] = share
+    return total
+
+
+def mean_of(array: np.ndarray, dims: tuple[int, ...], count: int, dtype: Any = None) -> np.ndarray:
+    """The sum divided by the count in the precision of `array`, or that of `dtype`, dimensions kept."""
+    total = np.add.reduce(array, dims, keepdims=True, dtype=dtype or array.dtype)
     if array.dtype.kind != "c":
-        return total / array.dtype.type(count)
+        return total / total.dtype.type(count)
     for part in (total.real, total.imag):
         part /= part.dtype.type(count)
     return total
@@ -63,11 +84,12 @@ def mean_of(array: np.ndarray, dims: tuple[int, ...], count: int) -> np.ndarray:
 
 def updated_mean(wide: np.ndarray, dims: tuple[int, ...], count: int) -> np.ndarray:
     """The mean as one element after the other updates it: exact where all are equal."""
+    double = np.complex128 if wide.dtype.kind == "c" else np.float64
     first, last = (wide[tuple(s if d in dims else slice(None) for d in range(wide.ndim))] for s in (slice(1), slice(-1, None)))
     if wide.size and not (first == last).any():
-        return mean_of(wide, dims, count)
+        return mean_of(wide, dims, count, double)
     level = np.logical_and.reduce(wide == first, dims, keepdims=True)
-    return np.where(level, first, mean_of(wide, dims, count)) if wide.size else mean_of(wide, dims, count)
+    return np.where(level, first, mean_of(wide, dims, count, double)) if wide.size else mean_of(wide, dims, count, double)
 
 
 def freedom_lost(correction: Any) -> float:
