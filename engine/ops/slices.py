@@ -12,6 +12,7 @@ from ..dtypes import OF_NUMPY
 from ..layout import dense_strides, laid_out, pointwise_strides, walk_order
 from ..number import converted
 from ..op import F, Op, op, plain
+from ..strided import new
 from ..tensor import Tensor, in_range, method, strides_of, wrap
 from .index import add_at, along, expanded, kept, laid_as, real_stays_real, within, word, zeros
 
@@ -296,8 +297,12 @@ op("put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tens
 # -- where it is not zero -------------------------------------------------------------------------------------------------
 def nonzero_kernel(self: np.ndarray) -> np.ndarray:
     if not self.ndim:
-        return np.zeros((int(self != 0), 0), np.int64)
-    return np.stack(np.nonzero(self)).T
+        count = int(self != 0)
+        return new((count, 0), (1, count), np.dtype(np.int64))
+    found = np.stack(np.nonzero(self))
+    made = new(found.shape[::-1], (1, found.shape[1]), found.dtype)  # also where nothing was found: steps of 1 and 0
+    made[...] = found.T
+    return made
 
 
 op(
