@@ -110,6 +110,13 @@ class Moved(Draw):
         return moved if self.unit else value
 
 
+class Beside(Moved):
+    """The same choices in their own precision, moved as `Moved` moves them for the same seed."""
+
+    def named(self, dtype: str) -> str:
+        return dtype
+
+
 def _count(shape: Sequence[int]) -> int:
     count = 1
     for side in shape:

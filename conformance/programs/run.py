@@ -15,11 +15,12 @@ from unittest import SkipTest
 import numpy as np
 
 from .. import backends, outcome
+from ..case import UNIT
 from ..source import ROOM, NpSource, Source
 from ..source import shrink as minimise
 from ..sweep import CellResult, Failure
 from .declare import PROGRAMS, Body, Program
-from .draw import Draw, Moved
+from .draw import Beside, Draw, Moved
 from .script import script_of
 from .see import ENDED, ORDER, See, texts
 
@@ -82,6 +83,11 @@ class Reference:
     def moved(self, unit: float) -> list[dict[str, Any]]:
         return self._moved(unit, outcome.TRIALS)
 
+    def beside(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        unit, torch = UNIT["float32"] ** 0.5, backends.truth.m
+        own = [observe(torch, self.body, Beside(torch, NpSource(self.data), unit, seed)) for seed in range(outcome.TRIALS)]
+        return list(zip(own, self.moved(unit), strict=True))
+
     def _moved(self, unit: float, trials: int) -> list[dict[str, Any]]:
         if unit not in self.runs:
             torch = backends.truth.m
@@ -101,7 +107,7 @@ def compared(tested: Any, program: Program, data: bytes) -> tuple[outcome.Compar
     theirs = observe(truth, body, draw)
     mine = observe(tested, body, Draw(tested, NpSource(data)))
     reference = Reference(body, data)
-    made = outcome.compare(mine, theirs, outcome.Reference(reference.exact, reference.moved))
+    made = outcome.compare(mine, theirs, outcome.Reference(reference.exact, reference.moved, beside=reference.beside))
     made.differences = list(roots(made.differences))
     if program.cascades:  # the first alone, by the name of its step and not by its number
         made.differences = [replace(one, kind=re.sub(r" #?\d+", "", one.kind)) for one in made.differences[:1]]

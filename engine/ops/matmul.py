@@ -180,7 +180,15 @@ def check_lengths(operands: Sequence[Any]) -> None:
 # -- kernels -----------------------------------------------------------------------------------------------------------------
 def mm_kernel(self: np.ndarray, mat2: np.ndarray) -> np.ndarray:
     refuse_bool("addmm_impl_cpu_", self, mat2)
-    return np.matmul(self, mat2)
+    made: np.ndarray = matrices(self, mat2)
+    return made
+
+
+def matrices(left: Any, right: Any) -> Any:
+    """The product of two matrices. One of a column and a row has no sums, which would begin with 0: its zeros may be -0, as in PyTorch."""
+    if type(left) is np.ndarray and left.shape[1] == 1 and left.shape[0] > 1 and right.shape[1] > 1:
+        return left * right
+    return left @ right
 
 
 SMALL = 400  # multiplications per batch below which PyTorch uses no BLAS
@@ -245,7 +253,7 @@ def addmm_kernel(self: np.ndarray, mat1: np.ndarray, mat2: np.ndarray, beta: Any
     if not (mat1.size and mat2.size):
         return empty_sum(self, (mat1.shape[0], mat2.shape[1]), beta)
     refuse_bool("addmm_impl_cpu_", mat1)
-    return sum_of(self, np.matmul(mat1, mat2), beta, alpha)
+    return sum_of(self, matrices(mat1, mat2), beta, alpha)
 
 
 def addmv_kernel(self: np.ndarray, mat: np.ndarray, vec: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
@@ -348,15 +356,15 @@ def adjoint(x: Any) -> Any:
 def left(g: Any, right: Any, geometry: Any, factor: Any = 1) -> Any:
     """The gradient of `left @ right` for `left`; a column-major matrix gets a column-major gradient, as in PyTorch."""
     if _column_major(geometry):
-        return scaled(F.transpose(right.conj() @ F.transpose(g, -2, -1), -2, -1), factor)
-    return scaled(g @ adjoint(right), factor)
+        return scaled(F.transpose(matrices(right.conj(), F.transpose(g, -2, -1)), -2, -1), factor)
+    return scaled(matrices(g, adjoint(right)), factor)
 
 
 def right(g: Any, left: Any, geometry: Any, factor: Any = 1) -> Any:
     """The gradient of `left @ right` for `right`."""
     if _column_major(geometry):
-        return scaled(F.transpose(F.transpose(g, -2, -1) @ left.conj(), -2, -1), factor)
-    return scaled(adjoint(left) @ g, factor)
+        return scaled(F.transpose(matrices(F.transpose(g, -2, -1), left.conj()), -2, -1), factor)
+    return scaled(matrices(adjoint(left), g), factor)
 
 
 def _column_major(geometry: Any) -> bool:
