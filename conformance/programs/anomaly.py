@@ -119,3 +119,61 @@ def switching(B: Any, draw: Any, see: Any) -> None:
     see("kept", [*y.grad_fn.metadata])
     A.set_detect_anomaly(False)
     see("at last", state())
+
+
+@program
+def metadata_of_nodes(B: Any, draw: Any, see: Any) -> None:
+    import gc
+    import weakref
+
+    class Mark:
+        pass
+
+    gc.disable()
+    try:
+        with B.autograd.set_detect_anomaly(True):
+            x = draw.floats((2,), requires_grad=True)
+            y = x.exp()
+            mark = y.grad_fn.metadata["mark"] = Mark()
+            ref = weakref.ref(mark)
+            del mark
+            y.grad_fn.metadata["number"] = 1
+            y.grad_fn.metadata.update(number=draw.number())
+            see("metadata", sorted(y.grad_fn.metadata))
+            see.same("the same dict", y.grad_fn.metadata, y.grad_fn.metadata)
+            (g,) = B.autograd.grad(y.sum(), x, create_graph=True)
+            see("a parent is known", sorted(g.grad_fn.metadata))
+            see("alive", ref() is not None)
+            del y
+            see("kept by the gradient", ref() is not None)
+            del g
+            see("dead", ref() is None)
+    finally:
+        gc.enable()
+
+
+@program
+def nan_of_custom_functions(B: Any, draw: Any, see: Any) -> None:
+    import warnings
+
+    class Bad(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b, c):
+            return a + b + c
+
+        @staticmethod
+        def backward(ctx, g):
+            gs = [g.clone(), g.clone(), g.clone()]
+            gs[which][0] = B.nan
+            return tuple(gs)
+
+    which = draw.integer(0, 2)
+    leaves = [draw.floats((2,), requires_grad=draw.flag() or k == which) for k in range(3)]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with B.autograd.detect_anomaly():
+            see.raises("backward", lambda: Bad.apply(*leaves).sum().backward())
+        with B.autograd.detect_anomaly(check_nan=False):
+            see.raises("not checked", lambda: Bad.apply(*leaves).sum().backward())
+    see("warnings", [str(w.message).split("\n")[0].partition(" (Trig")[0] for w in caught])
+    see("gradients", [leaf.grad for leaf in leaves])

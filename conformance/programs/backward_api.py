@@ -219,3 +219,57 @@ def reentrant_from_a_hook(B: Any, draw: Any, see: Any) -> None:
     y.register_hook(hook)
     (y * 3).backward(draw.floats((2,)))
     see("gradients", [x.grad, inner.grad])
+
+
+@program
+def integers_on_the_way(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((3,), requires_grad=True)
+    values, indices = (x * 1).max(0)
+    branch = indices.repeat(2).double().sum() if draw.flag() else (x > 1).double().sum()
+    y = values * draw.number() + branch
+    y.backward()
+    see("x.grad", x.grad)
+    see("branch", [branch.requires_grad, indices.requires_grad])
+
+
+@program
+def roots_of_every_kind(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    a = x * 2
+    b = a * a
+    c = (b * 3).sum()
+    plain = draw.floats((2,))
+    seed = draw.floats((2,))
+    cases = {
+        "dependent": lambda: B.autograd.backward([a, b, c], [seed, seed, None]),
+        "twice": lambda: B.autograd.backward([b, b], [seed, seed]),
+        "a leaf": lambda: B.autograd.backward([x, b], [seed, seed]),
+        "None for several": lambda: B.autograd.backward([b], [None]),
+        "one without grad": lambda: B.autograd.backward([b, plain], [seed, seed]),
+        "too few": lambda: B.autograd.backward([b, c], [seed]),
+        "too many": lambda: B.autograd.backward([b], [seed, seed]),
+        "one for one": lambda: B.autograd.backward(b, seed),
+        "a number": lambda: B.autograd.backward([c], [1.0]),
+        "none at all": lambda: B.autograd.backward([]),
+        "another shape": lambda: B.autograd.backward(b, B.ones(3)),
+        "a wider one": lambda: B.autograd.backward(b, B.ones(2, 2)),
+        "of a scalar": lambda: B.autograd.backward(c, B.ones(1)),
+        "both names": lambda: B.autograd.backward(b, seed, grad_variables=seed),
+    }
+    name = draw.choice(list(cases))
+    see.raises(name, cases[name])
+    see("x.grad", x.grad)
+    by_grad = {
+        "dependent": lambda: B.autograd.grad([a, b, c], x, [seed, seed, None]),
+        "twice": lambda: B.autograd.grad([b, b], [x, x], [seed, seed]),
+        "a leaf": lambda: B.autograd.grad(x, x, seed),
+        "an output": lambda: B.autograd.grad(b, (b, a), seed),
+        "no inputs": lambda: B.autograd.grad(b, (), seed),
+        "a number": lambda: B.autograd.grad(b, 3, seed),
+        "a list of lists": lambda: B.autograd.grad(b, [[x]], seed),
+    }
+    a = x * 2
+    b = a * a
+    c = (b * 3).sum()
+    name = draw.choice(list(by_grad))
+    see.raises(f"gradient, {name}", by_grad[name])

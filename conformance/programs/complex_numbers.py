@@ -91,3 +91,65 @@ def second_gradients(B: Any, draw: Any, see: Any) -> None:
     (first,) = B.autograd.grad(z * z * z.conj(), z, draw.complexes((2,)), create_graph=True)
     see("first gradient", first)
     see("second gradient", B.autograd.grad(first, z, draw.complexes((2,))))
+
+
+@program
+def real_tensors_put_into_complex_ones(B: Any, draw: Any, see: Any) -> None:
+    x, z = draw.floats((2,), requires_grad=True), draw.complexes((2,), requires_grad=True)
+    put = draw.choice(
+        [
+            lambda: B.zeros(2, dtype=B.complex64).copy_(x) * z,
+            lambda: x.to(B.complex64) * z,
+            lambda: B.cat([x, z]),
+            lambda: B.stack([x, z]),
+            lambda: x * z,
+            lambda: x + z,
+            lambda: B.where(B.tensor([True, False]), x, z),
+            lambda: (z * 1).index_copy(0, B.tensor([0]), x[:1].to(B.complex64)),
+            lambda: x @ z.real + z.sum(),
+            lambda: x**z,
+        ]
+    )
+    y = see.warns("forward warnings", put)
+    seed = B.ones_like(y) * (1 + 2j) if y.is_complex() else B.ones_like(y)
+    see.raises("backward", lambda: see.warns("backward warnings", lambda: y.backward(seed)))
+    see("gradients", [x.grad, z.grad])
+
+
+@program
+def powers_of_negative_numbers(B: Any, draw: Any, see: Any) -> None:
+    check = B.autograd.gradcheck
+    base = -draw.floats((2,), B.float64).abs() - 1
+    base.requires_grad_()
+    exponent = draw.complexes((2,), B.complex128, requires_grad=True)
+    see.raises("both", lambda: check(lambda b, e: B.pow(b, e), (base, exponent)))
+    see.raises("a number", lambda: check(lambda e: (-2.0) ** e, (exponent,)))
+    see.raises("an exponent", lambda: check(lambda b: b**2, (base,)))
+
+
+@program
+def chains_of_real_views(B: Any, draw: Any, see: Any) -> None:
+    def both(in_place):
+        x = start.detach().clone().requires_grad_()
+        z = x * 1
+        real = B.view_as_real(z)
+        other = real.reshape(-1) if reshaped else real
+        if in_place:
+            other.mul_(factor)
+            return x, z
+        return x, B.view_as_complex((other * factor).reshape(2, 2))
+
+    start, factor, reshaped = draw.complexes((2,)), draw.number(), draw.flag()
+    for in_place in (True, False):
+        x, z = both(in_place)
+        (z * z.conj()).real.sum().backward()
+        see("gradient", x.grad)
+    x = draw.complexes((2,), requires_grad=True)
+    pieces = B.view_as_real(x * 1).unbind(-1)
+    see.raises("a piece", lambda: pieces[0].mul_(2))
+    y = draw.floats((2, 2), requires_grad=True)
+    z = B.view_as_complex(y * 1)
+    z.mul_(2j)
+    see("z", z)
+    z.abs().sum().backward()
+    see("y.grad", y.grad)

@@ -110,3 +110,47 @@ def broadcasting_and_matrices(B: Any, draw: Any, see: Any) -> None:
     first = B.autograd.grad(y, (m, v), draw.floats((2, 2)), create_graph=True)
     see("first gradient", first)
     see("second gradient", B.autograd.grad(first, (m, v), (draw.floats((2, 3)), draw.floats((3,))), allow_unused=True))
+
+
+@program
+def checked_by_differences(B: Any, draw: Any, see: Any) -> None:
+    function = draw.choice(
+        [
+            lambda a, b: a.select(0, 1).sum(),
+            lambda a, b: B.where(a > 0.1, a * b, b),
+            lambda a, b: B.where(a > 0.1, a, 2.0),
+            lambda a, b: a @ b[0].expand(2),
+            lambda a, b: (a * a.unsqueeze(0)).sum(0) * b,
+            lambda a, b: a.sum(0, keepdim=True) ** 2,
+            lambda a, b: (a[:1] * b).exp(),
+        ]
+    )
+    a, b = (draw.floats((2, 2), B.float64, requires_grad=True) for _ in range(2))
+    see.raises("gradcheck", lambda: B.autograd.gradcheck(function, (a, b)))
+    see.raises("gradgradcheck", lambda: B.autograd.gradgradcheck(function, (a, b), B.ones_like(function(a, b)).requires_grad_()))
+
+
+@program
+def an_input_that_does_not_matter(B: Any, draw: Any, see: Any) -> None:
+    x, other = (draw.floats((2,), requires_grad=True) for _ in range(2))
+    y = x.exp() + other.detach()
+    (g,) = B.autograd.grad(y.sum(), x, create_graph=True)
+    see.raises("refused", lambda: B.autograd.grad(g.sum(), (x, other), retain_graph=True))
+    see("second gradient", B.autograd.grad(g.sum(), (x, other), allow_unused=True))
+    (linear,) = B.autograd.grad((x * 3).sum(), x, create_graph=True)
+    see("linear gradient", linear)
+    see.raises("of a linear one", lambda: linear.sum().backward())
+
+
+@program
+def second_gradients_accumulate(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    v = draw.floats((2,))
+    y = (x**3).sum()
+    see.warns("warnings", lambda: y.backward(create_graph=True))
+    see("first gradient", x.grad)
+    kept = x.grad
+    (kept * v).sum().backward()
+    see("sum of both gradients", x.grad)
+    see.same("the same object", x.grad, kept)
+    x.grad = None

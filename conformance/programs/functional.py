@@ -177,3 +177,64 @@ def through_a_jacobian(B: Any, draw: Any, see: Any) -> None:
     (made * made).sum().backward()
     see("x.grad", x.grad)
     see("weight.grad", weight.grad)
+
+
+@program
+def under_no_grad_and_in_graphs(B: Any, draw: Any, see: Any) -> None:
+    F = B.autograd.functional
+    x, w = draw.floats((2,), requires_grad=draw.flag()), draw.floats((2,), requires_grad=True)
+    create = draw.flag()
+
+    def function(a):
+        return (a * w).exp()
+
+    calls = {
+        "jacobian": lambda: F.jacobian(function, x, create_graph=create),
+        "hessian": lambda: F.hessian(lambda a: function(a).sum(), x, create_graph=create),
+        "vjp": lambda: F.vjp(function, x, B.ones(2), create_graph=create)[1],
+        "jvp": lambda: F.jvp(function, x, B.ones(2), create_graph=create)[1],
+        "hvp": lambda: F.hvp(lambda a: function(a).sum(), x, B.ones(2), create_graph=create)[1],
+        "vhp": lambda: F.vhp(lambda a: function(a).sum(), x, B.ones(2), create_graph=create)[1],
+    }
+    name = draw.choice(list(calls))
+    with B.set_grad_enabled(not draw.flag()):
+        result = calls[name]()
+    see(f"gradient by {name}", result.detach())
+    see("in a graph", [result.requires_grad, result.grad_fn is not None])
+    if result.requires_grad:
+        see("second gradients", B.autograd.grad(result.sum(), (w,), retain_graph=True))
+
+
+@program
+def checked_by_differences(B: Any, draw: Any, see: Any) -> None:
+    F = B.autograd.functional
+    x = draw.floats((2,), B.float64, requires_grad=True)
+    calls = {
+        "jacobian": lambda a: F.jacobian(lambda b: b**2 * b.sum(), a, create_graph=True),
+        "hessian": lambda a: F.hessian(lambda b: (b**3).sum(), a, create_graph=True),
+        "vjp": lambda a: F.vjp(lambda b: b.exp(), a, a, create_graph=True)[1],
+        "jvp": lambda a: F.jvp(lambda b: b.exp(), a, a, create_graph=True)[1],
+        "composed": lambda a: F.jacobian(lambda b: b.sin(), a * 2, create_graph=True).exp(),
+    }
+    name = draw.choice(list(calls))
+    see.raises("gradcheck", lambda: B.autograd.gradcheck(calls[name], x))
+    see.raises("gradgradcheck", lambda: B.autograd.gradgradcheck(calls[name], x, B.ones_like(calls[name](x)).requires_grad_()))
+
+
+@program
+def several_of_mixed_kinds(B: Any, draw: Any, see: Any) -> None:
+    F = B.autograd.functional
+    vectorize = draw.flag()
+    x, y = draw.floats(draw.shape(0, 1)), draw.floats((2,), draw.dtype())
+    function = draw.choice(
+        [
+            lambda a, b: (a.sum() * b, a.exp()),
+            lambda a, b: (b.sum(), a * 2, B.zeros(2)),
+            lambda a, b: a.sum() + b.sum(),
+            lambda a, b: (a, b),
+        ]
+    )
+    see.raises("gradient, jacobian", lambda: see.warns("warnings", lambda: F.jacobian(function, (x, y), vectorize=vectorize)))
+    scalar = draw.choice([lambda a, b: (a.sum() * b * b).sum(), lambda a, b: (a * a).sum().view(1, 1, 1), lambda a, b: b.exp()])
+    see.raises("gradient, hessian", lambda: see.warns("warnings 2", lambda: F.hessian(scalar, (x, y), vectorize=vectorize)))
+    see.raises("gradient, hvp", lambda: F.hvp(scalar, (x, y), (B.ones_like(x), B.ones_like(y))))

@@ -190,3 +190,75 @@ def iteration_and_unpacking(B: Any, draw: Any, see: Any) -> None:
     see("x.grad", x.grad)
     see.raises("of a scalar", lambda: list(draw.floats(())))
     see.raises("its length", lambda: len(draw.floats(())))
+
+
+@program
+def sequences_as_indices(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((3, 3), requires_grad=True)
+    index = draw.choice(
+        [
+            [[0, 2], [1, 1]],
+            ([0, 2], [1, 1]),
+            [slice(None), [0, 2]],
+            (slice(0, 2), None, [0, 0]),
+            [0, 2],
+            [[0], [1]],
+            ([[0, 1], [1, 2]], [[1], [0]]),
+            (..., [0, 0]),
+            [True, False, True],
+            (slice(None), [True, False, True]),
+            [None, 0],
+        ]
+    )
+
+    def get():
+        y = x[index]
+        y.backward(draw.floats(tuple(y.shape)))
+        return y
+
+    see.raises("read", lambda: see.warns("warnings", get))
+    see("x.grad", x.grad)
+    z = x * 1
+    see.raises("written", lambda: see.warns("warnings 2", lambda: z.__setitem__(index, draw.number())))
+    see("z", z)
+
+
+@program
+def three_dimensions(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 3, 2), requires_grad=True)
+    rows, columns = draw.integers((2,), 0, 1), draw.integers((2,), 0, 2)
+    index = draw.choice(
+        [
+            (rows, columns),
+            (rows, slice(None), rows),
+            (slice(None), columns, 0),
+            (rows[:, None], columns),
+            (..., rows),
+            (0, columns, slice(None, None, 2)),
+            (draw.bools((2, 3)),),
+            (slice(None), draw.bools((3, 2))),
+            (rows, None, columns),
+        ]
+    )
+    y = x[index]
+    see("y", y)
+    y.backward(draw.floats(tuple(y.shape)))
+    see("x.grad", x.grad)
+    z = x * 1
+    value = draw.floats((), requires_grad=True)
+    z[index] = value
+    see("versions", z._version)
+    z.sum().backward()
+    see("gradients", [x.grad, value.grad])
+
+
+@program
+def index_tensors_in_other_layouts(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((3, 2), requires_grad=True)
+    index = draw.integers((1, 2, 2, 2), 0, 2)
+    index = draw.choice([index, index.to(memory_format=B.channels_last), index.permute(0, 2, 3, 1), index[:, :1].expand(1, 2, 2, 2)])
+    y = x[index]
+    see("y", y)
+    see("strides", y.stride())
+    y.backward(draw.floats(tuple(y.shape)))
+    see("x.grad", x.grad)

@@ -104,3 +104,48 @@ def saved_on_the_processor(B: Any, draw: Any, see: Any) -> None:
     see.raises("backward", lambda: z.backward(draw.floats((2,))))
     see("x.grad", x.grad)
     see("y.grad", y.grad)
+
+
+@program
+def targets_and_conjugates(B: Any, draw: Any, see: Any) -> None:
+    G = B.autograd.graph
+    x = draw.complexes((2,), requires_grad=True)
+    with G.allow_mutation_on_saved_tensors() as ctx:
+        a = x.clone()
+        view = draw.choice([lambda: a, lambda: a.conj(), lambda: B.view_as_real(a), lambda: a[:1], lambda: a.view(2, 1)])()
+        y = view * view
+        with B.no_grad():
+            write = draw.choice(
+                [
+                    lambda: B.mul(B.ones_like(a), 3, out=a),
+                    lambda: B.view_as_real(a).mul_(2),
+                    lambda: a.conj().mul_(2j),
+                    lambda: a.copy_(B.zeros(2)),
+                    lambda: a.__setitem__(0, 1j),
+                ]
+            )
+            see.raises("written", lambda: (write(), None)[1])
+        see("known", [len(list(ctx.cloned.items())), len(list(ctx.tid_to_weakhandle.items()))])
+        see.raises("backward", lambda: y.backward(B.ones_like(y)))
+    see("x.grad", x.grad)
+
+
+@program
+def what_is_not_saved_is_not_copied(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    with B.autograd.graph.allow_mutation_on_saved_tensors() as ctx:
+        a = x.clone()
+        y = a + 1
+        a.mul_(2)
+        see("nothing saved", [len(list(ctx.cloned.items())), len(list(ctx.tid_to_weakhandle.items()))])
+        z = a * a
+        del z
+        a.mul_(2)
+        see("no longer saved", [len(list(ctx.cloned.items())), len(list(ctx.tid_to_weakhandle.items()))])
+        w = a.cos() * a.sin()
+        a.mul_(draw.number())
+        a.add_(1)
+        see("saved by two", [len(list(ctx.cloned.items())), len(list(ctx.tid_to_weakhandle.items()))])
+        (y + w).backward(draw.floats((2,)))
+        see("after backward", [len(list(ctx.cloned.items())), len(list(ctx.tid_to_weakhandle.items()))])
+    see("x.grad", x.grad)

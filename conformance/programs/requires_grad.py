@@ -186,3 +186,38 @@ def freezing_half_the_parameters(B: Any, draw: Any, see: Any) -> None:
     if total.requires_grad:
         total.backward(draw.floats((2,)))
     see("gradients", [p.grad for p in parameters])
+
+
+@program
+def hooks_of_what_requires_none(B: Any, draw: Any, see: Any) -> None:
+    from collections import OrderedDict
+
+    called = []
+    x, y = draw.floats((2,)), draw.floats((2,), requires_grad=True)
+    x._backward_hooks = OrderedDict({0: lambda g: called.append("x")})
+    z = (x * y).exp() if draw.flag() else x * y + x
+    z.backward(draw.floats((2,)))
+    see("called", called)
+    see("y.grad", y.grad)
+    see("x", x)
+
+
+@program
+def arguments_of_requires_grad(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,))
+    for name, call in (
+        ("text", lambda: x.requires_grad_("yes")),
+        ("a number", lambda: x.requires_grad_(1)),
+        ("None", lambda: x.requires_grad_(None)),
+        ("a keyword", lambda: x.requires_grad_(requires_grad=True)),
+        ("set to a number", lambda: setattr(x, "requires_grad", 1)),
+        ("integers", lambda: draw.integers((2,)).requires_grad_()),
+        ("integers off", lambda: draw.integers((2,)).requires_grad_(False)),
+        ("bools by attribute", lambda: setattr(draw.bools((2,)), "requires_grad", True)),
+        ("an integer factory", lambda: B.ones(2, dtype=B.int64, requires_grad=True)),
+        ("an integer factory off", lambda: B.ones(2, dtype=B.int64, requires_grad=False)),
+        ("a result", lambda: (x.requires_grad_() * 2).requires_grad_(True)),
+        ("a result off", lambda: (x * 2).requires_grad_(False)),
+    ):
+        see.raises(name, call)
+    see("x", x)

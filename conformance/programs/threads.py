@@ -219,3 +219,41 @@ def saved_hooks_belong_to_their_thread(B: Any, draw: Any, see: Any) -> None:
         work()
     see("packed", len(packed))
     see("x.grad", x.grad)
+
+
+@program
+def several_hooks_where_one_thread_fails(B: Any, draw: Any, see: Any) -> None:
+    import threading
+
+    a, b = (draw.floats((2,), requires_grad=True) for _ in range(2))
+    calls = []
+    fails = draw.integer(0, 3)
+
+    class Fails(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, k):
+            ctx.k = k
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            if ctx.k == fails:
+                raise ValueError("in one thread")
+            return g, None
+
+    B.autograd.graph.register_multi_grad_hook((a, b), lambda grads: calls.append([g is not None for g in grads]))
+    said = []
+
+    def work(k):
+        try:
+            (a * Fails.apply(b * 2, k)).sum().backward()
+        except ValueError as error:
+            said.append(str(error))
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    see("calls", calls)
+    see("said", said)

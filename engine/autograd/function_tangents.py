@@ -36,7 +36,7 @@ def give(ctx: Any, values: Sequence[Any], returned: Sequence[Any], outputs: Sequ
     before = {id(t): tangent for t in tensors if (tangent := forward.tangent_of(t)) is not None}
     if not before:
         return
-    versions = {key: tangent._counter and tangent._counter[0] for key, tangent in before.items()}
+    versions = {key: None if tangent._counter is None else tangent._counter[0] for key, tangent in before.items()}
     with forward.innermost():
         results = ctx._forward_cls.jvp(ctx, *(_given(ctx, v) for v in values))
         results = results if isinstance(results, tuple) else (results,)

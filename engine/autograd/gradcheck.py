@@ -105,7 +105,7 @@ def _numerical(check: Check, part: Callable[[Any], Any]) -> list[list[Tensor]]:
         array = t._array
         rows = []
         for at in np.ndindex(array.shape):
-            row = [d / (2 * check.eps) for d in _differences(check, array, at, check.eps, part)]
+            row: list[Any] = [d / (2 * check.eps) for d in _differences(check, array, at, check.eps, part)]
             if t.is_complex():
                 turned = _differences(check, array, at, check.eps * 1j, part)
                 row = [a + 1j * b / (2 * check.eps) for a, b in zip(row, turned, strict=True)]
