@@ -13,7 +13,7 @@ from .out import run_out
 from .parser import NUMBERS_AS_TENSORS, Parser, python_order, register
 from .schema import REQUIRED
 from .specialise import specialise
-from .tensor import Tensor
+from .tensor import PLAIN, Tensor
 
 if TYPE_CHECKING:
     from .op import Op
@@ -155,13 +155,25 @@ class Overloads:
 
     def _attach_operator(self, operator: str, inplace: bool) -> None:
         slow = _operator(lambda *args: self.form("function")(*args))
-        call = self._fast(slow, True)
+        call = self._fast(slow, True) if self.ops[-1].body is None else _direct(self.ops[-1], slow)
         setattr(Tensor, f"__{operator}__", call)
         if operator in REFLECTED and f"__r{operator}__" not in Tensor.__dict__:
             swapped = call if operator in COMMUTING else _operator(lambda t, other: self.form("function")(other, t))
             setattr(Tensor, f"__r{operator}__", swapped)
         if operator in REFLECTED and inplace:
             setattr(Tensor, f"__i{operator}__", _operator(lambda *args: self.form("inplace")(*args)))
+
+
+def _direct(op: Op, slow: Callable[..., Any]) -> Callable[..., Any]:
+    """The operator of a composite of two Tensors: its body, where there is nothing to choose or to convert."""
+    if len(op.schema.arguments) != 2 or not all(a.type == "Tensor" for a in op.schema.arguments):
+        return slow
+    body = op.body
+
+    def operate(a: Any, b: Any, /) -> Any:
+        return body(a, b) if type(a) in PLAIN and type(b) in PLAIN else slow(a, b)  # type: ignore[misc]
+
+    return operate
 
 
 def _operator(call: Callable[..., Any]) -> Callable[..., Any]:

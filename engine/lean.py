@@ -22,7 +22,7 @@ from .schema import Argument
 from .silence import is_quiet, loud, quiet
 from .specialise import edge_text
 from .strided import laid_out
-from .tensor import LEAF, PLAIN, Tensor, wrap
+from .tensor import LEAF, PLAIN, Tensor, strides_of, wrap
 from .views import make_view, outdated, share, view_creation
 
 if TYPE_CHECKING:
@@ -208,6 +208,21 @@ def _recorded(op: Op, single: str, outs: str) -> list[str]:
     ]
 
 
+_steps: dict[Any, tuple[int, ...]] = {}
+
+
+def geometry(t: Tensor) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+    """Shape, strides in elements and offset of a tensor."""
+    array = t._array
+    key = array.shape, array.strides, array.itemsize
+    steps = _steps.get(key)
+    if steps is None:
+        if len(_steps) > 4096:
+            _steps.clear()
+        steps = _steps[key] = strides_of(array)
+    return key[0], steps, t.storage_offset()
+
+
 class Kept(dict):
     """For each set of arguments that need a gradient: the plan, and what makes of a call the list of all that is kept."""
 
@@ -218,7 +233,7 @@ class Kept(dict):
         plan = lean_plan(self.op, needs)
         wanted = {name for name, need in zip(self.op.differentiable, needs, strict=True) if need}
         texts = [_kept_text(self.op.schema.arguments[i] if kind != OUTPUT else None, kind, i, wanted) for kind, i, _ in plan.save]
-        space = {"Saved": Saved, "shape_of": shape_of, "version_of": version_of}
+        space = {"Saved": Saved, "shape_of": shape_of, "version_of": version_of, "geometry": geometry}
         self[needs] = made = plan, eval(f"lambda values, t: [{', '.join(texts)}]", space)
         return made
 
@@ -237,5 +252,5 @@ def _kept_text(a: Argument | None, kind: int, i: int, wanted: set[str]) -> str:
     if kind == DTYPE:
         return (f"[x._dtype for x in {v}]" if is_list else f"{v}._dtype") + ", 0"
     if kind == GEOMETRY:
-        return f"({v}._array.shape, {v}.stride(), {v}.storage_offset()), 0"
+        return f"geometry({v}), 0"
     return f"{wanted!r}, 0" if kind == NEEDS else f"{v}, 0"

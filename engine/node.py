@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import anomaly, forward, modes, reading, saved
+from .compiled import lean_plan
 from .declaration import OUTPUT, TENSOR, TENSORS
 from .dtypes import OF_NUMPY
 from .graph import FREED, FREED_TWICE, Node, Saved, edge_of, fit_array, sequence
@@ -27,10 +28,10 @@ def new_node(op: Op, values: list[Any], outs: list[Tensor], needs: tuple[bool, .
     """The node of this call; `outs` are read for what rules want of them."""
     if op.family.underived:
         return Underived(op, values, outs, needs)
-    plan = op.kept_for(needs)
     live = [t for t in outs if t._dtype.differentiable]  # indices come after the values, and are no outputs of the node
     several = len(live) > 1 or op.schema.returns_list
     node = op.NodeOfSeveral() if several else op.Node()
+    plan = op.kept_for(needs) if several else lean_plan(op, needs)
     if several:
         node.outputs = [(t._array.shape, t._dtype) for t in live]
     node.plan, node.extras = plan, None

@@ -192,11 +192,13 @@ def check_no_overlap(array: np.ndarray) -> None:
 def check_no_partial_overlap(written: Tensor, values: list[Any]) -> None:
     """Raises RuntimeError where an operand shares part of the written tensor's memory: all of it, or none, is fine."""
     out = written._array
-    start, end = address(out), address(out) + out.nbytes
-    for v in values:
-        if not isinstance(v, Tensor) or v is written or not v._array.size or not out.size:
-            continue
+    others = [v for v in values if isinstance(v, Tensor) and v is not written and v._array.size and out.size]
+    start = address(out) if others else 0
+    end = start + out.nbytes
+    for v in others:
         a = v._array
+        if a.base is None and out.base is None:  # each owns its memory
+            continue
         begin = address(a)
         if begin < end and start < begin + a.nbytes and dense(a) and dense(out):
             if begin != start or a.nbytes != out.nbytes or a.strides != out.strides:

@@ -350,20 +350,20 @@ def scaled(x: Any, factor: Any) -> Any:
 
 def adjoint(x: Any) -> Any:
     """The conjugate transpose of the last two dimensions."""
-    return F.transpose(x, -2, -1).conj()
+    return x.mT.conj()
 
 
 def left(g: Any, right: Any, geometry: Any, factor: Any = 1) -> Any:
     """The gradient of `left @ right` for `left`; a column-major matrix gets a column-major gradient, as in PyTorch."""
     if _column_major(geometry):
-        return scaled(F.transpose(matrices(right.conj(), F.transpose(g, -2, -1)), -2, -1), factor)
+        return scaled(matrices(right.conj(), g.mT).mT, factor)
     return scaled(matrices(g, adjoint(right)), factor)
 
 
 def right(g: Any, left: Any, geometry: Any, factor: Any = 1) -> Any:
     """The gradient of `left @ right` for `right`."""
     if _column_major(geometry):
-        return scaled(F.transpose(matrices(F.transpose(g, -2, -1), left.conj()), -2, -1), factor)
+        return scaled(matrices(g.mT, left.conj()).mT, factor)
     return scaled(matrices(adjoint(left), g), factor)
 
 
