@@ -11,7 +11,7 @@ import numpy as np
 from .layout import dense
 from .registry import F
 from .strided import new
-from .tensor import Tensor, root_of, strides_of, wrap
+from .tensor import Tensor, root_of, settled, strides_of, wrap
 
 if TYPE_CHECKING:
     from .walk import Walk
@@ -42,13 +42,15 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
             leaf._gradient._counter = [walk.sums.get(leaf, 0)] if g.base is None else _shared_count(g, walk, walk.sums.get(leaf, 0))
         else:
             leaf._gradient = _copied_for(leaf, g)
+        settled(leaf._gradient)
         return
     if recording:
         leaf._gradient = old = old + g
+    elif old._counter is None or old._array.shape != g.shape or old._array.dtype != g.dtype:
+        old.add_(wrap(g, leaf._dtype))  # type: ignore[attr-defined]  # which may refuse, in PyTorch's words
     else:
         added(old._array, g, out=old._array)
-        if old._counter is not None:
-            old._counter[0] += 1
+        old._counter[0] += 1
     if not _laid_out_as(old._array, leaf._array):
         sizes = list(leaf._array.shape)
         warnings.warn(CONTRACT.format(sizes, list(old.stride()), sizes, list(leaf.stride())), UserWarning, stacklevel=2)

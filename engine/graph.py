@@ -146,6 +146,10 @@ class Node:
         """`hook(grad_outputs)` before the node runs; a returned tuple replaces them."""
         return RemovableHandle(extras(self).pre, hook)
 
+    def keep_shape(self, t: Tensor) -> None:
+        """Remember shape and dtype of the output `t`, where it is the only one: nodes of several know them."""
+        extras(self).shapes.setdefault(t._nr, (t._array.shape, t._dtype))
+
     def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
         """Gradients for `edges`, in order, from one gradient (or None) per output: arrays, or Tensors when recording."""
         raise NotImplementedError

@@ -44,8 +44,10 @@ def run(op: Op, values: list[Any]) -> Tensor:
         level = batching.innermost(values)
         if level is not None:
             return batch_rules.run_inplace(op, values, level)
-    needs = op.needs(values) if mode & RECORDING == modes.GRAD and op.diff and (into._dtype.differentiable or op.family.into) else None
+    needs = op.needs(values) if mode & RECORDING == modes.GRAD and op.diff else None
     check_inplace(into, needs is not None)
+    if not into._dtype.differentiable and not op.family.into:
+        needs = None
     if mode & modes.SAVED_HOOKS:
         saved.about_to_write(into)
     if needs is not None:

@@ -245,7 +245,7 @@ class Tensor:
 
     @readonly
     def retains_grad(self) -> bool:
-        return self._rare is not None and self._rare.retains and self._node is not None and self._node is not LEAF
+        return self._rare is not None and self._rare.retains
 
     @property
     def grad(self) -> Tensor | None:
@@ -267,14 +267,19 @@ class Tensor:
     @property
     def data(self) -> Tensor:
         """The same values without history and with a version count of their own."""
-        return self._alias()
+        made = self._alias()
+        if self._counter is None:
+            made._counter = None
+        return made
 
     @data.setter
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
-        if self._node is LEAF and not value._dtype.differentiable:
+        if self._node is not None and not value._dtype.differentiable:
             raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
+        if self._node is not None and self._node is not LEAF and self._array.shape != value._array.shape:
+            self._node.keep_shape(self)  # gradients must still fit what was recorded
         exchange(self, value._array)
         self._dtype = value._dtype
 
@@ -408,6 +413,13 @@ def rows(t: Tensor) -> Any:
     return t._rows
 
 
+def settled(made: Tensor) -> Tensor:
+    """A new tensor as the current mode has it: an inference tensor in inference mode."""
+    if modes.is_inference_mode_enabled():
+        made._counter = None
+    return made
+
+
 def wrap_number(value: bool | int | float | complex) -> WrappedNumber:
     """A Python number as a zero-dimensional tensor that promotes like the number."""
     d = dtypes.of_number(value)
@@ -496,11 +508,6 @@ def check_grad(t: Tensor, value: Any) -> None:
         raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
     if value is t:
         raise RuntimeError("can't assign Variable as its own grad")
-    if value._array.shape != t._array.shape:
-        raise RuntimeError(
-            f"attempting to assign a gradient of size '{list(value._array.shape)}' to a tensor of size '{list(t._array.shape)}'. "
-            "Please ensure that the gradient and the tensor are the same size"
-        )
     if value._dtype is not t._dtype:
         raise RuntimeError(
             f"attempting to assign a gradient with dtype '{CPP_NAMES.get(value._dtype.scalar_name, value._dtype.scalar_name)}' to a "
@@ -510,6 +517,11 @@ def check_grad(t: Tensor, value: Any) -> None:
             "specific dtype, or None to allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its "
             "gradient may break "
             "downstream systems that assume they match."
+        )
+    if value._array.shape != t._array.shape:
+        raise RuntimeError(
+            f"attempting to assign a gradient of size '{list(value._array.shape)}' to a tensor of size '{list(t._array.shape)}'. "
+            "Please ensure that the gradient and the tensor are the same size"
         )
 
 

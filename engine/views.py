@@ -12,7 +12,7 @@ from .dtypes import OF_NUMPY, dtype
 from .graph import FREED, FREED_TWICE, Node, edge_of, extras, fit_array, sequence, short_name
 from .layout import dense
 from .registry import OPS, F
-from .tensor import LEAF, Tensor, View, address, wrap
+from .tensor import LEAF, Tensor, View, address, strides_of, wrap
 
 BLOCK = (
     " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the "
@@ -201,7 +201,7 @@ def check_no_partial_overlap(written: Tensor, values: list[Any]) -> None:
             continue
         begin = address(a)
         if begin < end and start < begin + a.nbytes and dense(a) and dense(out):
-            if begin != start or a.nbytes != out.nbytes or a.strides != out.strides:
+            if begin != start or a.nbytes != out.nbytes or strides_of(a) != strides_of(out):
                 raise RuntimeError(PARTIAL_OVERLAP)
 
 

@@ -326,7 +326,9 @@ class Walk:
             result = hook(shown)
             if result is not None:
                 check_hook_result(hook, shown, result)
-                g = self.take(result)
+                given, g = g, self.take(result)
+                if g is given and result is not shown and not self.recording:
+                    g = g.view()  # the same numbers in another tensor: what arrives is no longer the tensor a user gave
         return g
 
     def _node_pre_hooks(self, hooks: Hooks, gs: list[Any]) -> list[Any]:

@@ -10,10 +10,10 @@ import numpy as np
 from .. import modes
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, get_default_dtype
-from ..graph import AccumulateGrad, Node, edge_of, end_of, extras
+from ..graph import AccumulateGrad, Node, edge_of, end_of, extras, fit
 from ..registry import F
 from ..size import Size
-from ..tensor import PLAIN, Tensor, root_of, wrap
+from ..tensor import PLAIN, Tensor, root_of, settled, wrap
 from ..transforms import running
 from ..views import node_of
 from ..walk import Walk
@@ -117,10 +117,11 @@ def backward(
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     roots = as_tuple(tensors)
     seeds = make_seeds(roots, given_for(roots, grad_tensors))
+    places = places_of(roots)
+    targets = None if inputs is None else accumulated_into(ends)
+    starts = starts_of(places, seeds, create_graph)
     if create_graph:
         warnings.warn(CYCLE, UserWarning, stacklevel=3)
-    starts = starts_of(roots, seeds, create_graph)
-    targets = None if inputs is None else accumulated_into(ends)
     walk = Walk(create_graph if retain_graph is None else retain_graph, create_graph, targets, True)
     walk.counters.update((id(root_of(g._array)), (g._counter, root_of(g._array))) for g in seeds if g is not None)
     walk.run(starts)
@@ -170,9 +171,9 @@ def gradients(
     """One walk that captures what arrives at `ends`; None where nothing does and `unused` allows it."""
     if not ends:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
-    starts = starts_of(roots, seeds, recording)
+    begin = places_of(roots)
     targets, places = captured_at(ends)
-    captured = Walk(keep, recording, targets, False).run(starts)
+    captured = Walk(keep, recording, targets, False).run(starts_of(begin, seeds, recording))
     given = {id(g._array): g for g in seeds if g is not None}  # a cotangent that arrives as it was given is that very tensor
     results = []
     for i, place in enumerate(places):
@@ -183,7 +184,7 @@ def gradients(
                 f"the desired behavior."
             )
         g = given.get(id(g), g)
-        results.append(g if g is None or isinstance(g, Tensor) else wrap(g, OF_NUMPY[g.dtype]))
+        results.append(g if g is None or isinstance(g, Tensor) else settled(wrap(g, OF_NUMPY[g.dtype])))
     return tuple(results)
 
 
@@ -258,20 +259,36 @@ def implicit_seed(t: Any) -> Tensor | None:
         raise RuntimeError("grad can be implicitly created only for scalar outputs")
     if not d.is_floating_point:
         raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {d}")
-    return wrap(np.ones(shape, d.np), d)
+    return settled(wrap(np.ones(shape, d.np), d))
 
 
-def starts_of(roots: tuple[Any, ...], seeds: list[Any], recording: bool) -> list[tuple[Any, int, Any]]:
-    """Where the walk starts, and with what. Raises RuntimeError for a root that is in no graph."""
+def places_of(roots: tuple[Any, ...]) -> list[End]:
+    """Where a walk starts. Raises RuntimeError for a root that is in no graph."""
+    places = [end(t) for t in roots]
+    for i, place in enumerate(places):
+        if place.where is None:
+            raise RuntimeError(NO_GRAD.format(i=i))
+    return places
+
+
+def starts_of(places: list[End], seeds: list[Any], recording: bool) -> list[tuple[Any, int, Any]]:
+    """The same with the cotangents, as the nodes take them. Raises RuntimeError where a result has changed its shape since."""
     on_tensors = recording or bool(modes.current() & modes.ON_TENSORS)
     starts = []
-    for i, (t, g) in enumerate(zip(roots, seeds, strict=True)):
-        where, nr, _, d = end(t)
-        if where is None:
-            raise RuntimeError(NO_GRAD.format(i=i))
+    for i, ((where, nr, _, d), g) in enumerate(zip(places, seeds, strict=True)):
+        if isinstance(where, Node) and where.extras is not None and nr in where.extras.shapes:
+            g, d = compatible(g, where.extras.shapes[nr][0], i), where.extras.shapes[nr][1]
         g = g if d is None or g._dtype is d else F.to(g, d)
         starts.append((where, nr, g if on_tensors else g._array))
     return starts
+
+
+def compatible(g: Tensor, shape: tuple[int, ...], i: int) -> Tensor:
+    """A cotangent for a result that was `shape` when it was made. Raises RuntimeError where it cannot be summed to that."""
+    given = tuple(g._array.shape)
+    if len(shape) > len(given) or any(n not in (1, m) for n, m in zip(reversed(shape), reversed(given), strict=False)):
+        raise RuntimeError(f"invalid gradient at index {i} - got {list(given)} but expected shape compatible with {list(shape)}")
+    return fit(g, shape, g._dtype)
 
 
 def captured_at(ends: tuple[Any, ...]) -> tuple[dict[Any, int], list[int]]:

@@ -17,7 +17,7 @@ from ..op import OPS, F, composite, op, plain, view, write
 from ..parser import Parser
 from ..schema import parse
 from ..strided import copied, row_major, strided
-from ..tensor import Tensor, address, alias, exchange, method, root_of, strides_of
+from ..tensor import Tensor, address, alias, exchange, method, root_of, settled, strides_of
 
 builtin_type = type  # below, `type` is the method
 DISCARDS = "Casting complex values to real discards the imaginary part"
@@ -253,9 +253,7 @@ def view_dtype(self: Tensor, dtype: dtype) -> Tensor:
     made = alias(self)
     exchange(made, reinterpreted(stored, dtype))
     made._dtype = dtype
-    if modes.is_inference_mode_enabled():
-        made._counter = None
-    return made
+    return settled(made)
 
 
 # -- out of the graph ------------------------------------------------------------------------------------------------------------
@@ -275,6 +273,8 @@ def detach(self: Tensor) -> Tensor:
 
 @composite("detach_(Tensor(a!) self) -> Tensor(a!)")
 def detach_(self: Tensor) -> Tensor:
+    if modes.is_inference_mode_enabled():  # PyTorch's convention: there nothing is looked at, and nothing cut
+        return self
     if self._view is not None:
         raise RuntimeError(DETACHED_VIEW)
     self._node, self._nr = None, 0
@@ -291,7 +291,7 @@ def copied_from(self: np.ndarray, src: Any, non_blocking: bool) -> np.ndarray:
         together = broadcast(self.shape, src.shape)
         if together != self.shape:
             raise RuntimeError(f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(together)}")
-    return cast(src, self.dtype)
+    return cast(src if self.size else np.broadcast_to(src, self.shape), self.dtype)
 
 
 def broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from .. import dtypes
 from ..calls import FUNCTIONS
 from ..dtypes import dtype
 from ..strided import flat_root, over
-from ..tensor import LEAF, Tensor, address, method, strides_of, wrap
+from ..tensor import LEAF, Tensor, address, method, settled, strides_of, wrap
 
 NOT_A_LEAF = (
     "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you were attempting "
@@ -35,7 +35,7 @@ def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
     made = _remade(_copied_buffer(self._array, memo), self._dtype, self._node is LEAF)
     memo[id(self)] = made
     if self._gradient is not None:
-        made._gradient = self._gradient.__deepcopy__(memo)
+        made.grad = self._gradient.__deepcopy__(memo)
     if self.__dict__:
         made.__dict__.update(deepcopy(self.__dict__, memo))
     return made
@@ -46,7 +46,7 @@ def _copied_buffer(array: np.ndarray, memo: dict[int, Any]) -> np.ndarray:
     root = flat_root(array)
     key = address(root)
     if ("buffer", key) not in memo:
-        memo["buffer", key] = root.copy()  # type: ignore[index]  # deepcopy's memo takes any key
+        memo["buffer", key] = root.copy("K")  # type: ignore[index]  # deepcopy's memo takes any key
     start = address(array) - key if array.size else 0
     return over(memo["buffer", key], array.shape, array.strides, start, array.dtype)  # type: ignore[index]
 
@@ -56,7 +56,7 @@ def _remade(array: np.ndarray, d: dtype, requires_grad: bool) -> Tensor:
     made = wrap(array, d)
     made._counter = [1]
     made._node = LEAF if requires_grad else None
-    return made
+    return settled(made)
 
 
 @method

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes, forward, modes, once, printing
+from .. import dtypes, forward, once, printing
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, PROMOTED, dtype, of_array
 from ..number import converted as as_element
@@ -18,7 +18,7 @@ from ..parser import Parser, register
 from ..schema import parse
 from ..silence import loud, quiet
 from ..strided import dense_strides, new
-from ..tensor import Tensor, alias, method, strides_of, wrap
+from ..tensor import Tensor, alias, method, settled, strides_of, wrap
 from .convert import cast, converted
 from .create import requiring
 
@@ -218,13 +218,6 @@ _TENSOR = Parser("tensor", [parse(f"tensor(Any data, *, {_OPTIONS}, bool pin_mem
 _AS_TENSOR = Parser("as_tensor", [parse(f"as_tensor(Any data, *, {_OPTIONS}) -> Tensor")])
 _SIGNATURE = f"new_tensor(Tensor self, Any data, *, {_OPTIONS}, bool requires_grad=False) -> Tensor"
 _NEW_TENSOR = Parser("new_tensor", [parse(_SIGNATURE)], form="method")
-
-
-def settled(made: Tensor) -> Tensor:
-    """A new tensor as the current mode has it."""
-    if modes.is_inference_mode_enabled():
-        made._counter = None
-    return made
 
 
 def copied_data(data: Any, d: dtype | None, requires_grad: bool, name: str) -> Tensor:

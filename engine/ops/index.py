@@ -191,7 +191,7 @@ def index_put_into(self: np.ndarray, indices: Indices, values: np.ndarray, accum
     expanded(self, "index_put_", "tensor[indices] = tensor")
     if not accumulate and values.size == 1 and only_mask(self, indices) is not None:
         expanded(self, "masked_fill_", "tensor[mask] = scalar")
-    elif any(i is not None and overlaps(self, i) for i in (values, *indices)):
+    elif any(i is not None and (i is self or overlaps(self, i)) for i in (values, *indices)):
         raise RuntimeError(PARTIAL_OVERLAP)
     put_into(self, indices, values, accumulate)
 

@@ -218,7 +218,7 @@ def take_along_dim(self, indices, dim):
     sides = _joint(self._array.shape, indices._array.shape, dim)
     mine, theirs = list(sides), list(sides)
     mine[dim], theirs[dim] = self._array.shape[dim], indices._array.shape[dim]
-    return F.gather(F.expand(self, tuple(mine)), dim, F.remainder(F.expand(indices, tuple(theirs)), mine[dim]))
+    return F.gather(F.expand(self, tuple(mine)), dim, F.remainder(F.expand(indices, tuple(theirs)), mine[dim]) if mine[dim] else indices)
 
 
 def _joint(mine: Shape, theirs: Shape, dim: int) -> Shape:

@@ -359,7 +359,7 @@ def _adjoint(self: Tensor, name: str) -> Tensor:
     if self.ndim == 0:
         warn_once(f"{name} is deprecated on 0-D tensors. Consider using x.conj().")
         return F.conj(self)
-    _check_matrix(self, name.removeprefix("Tensor.").removesuffix("()"))
+    _check_matrix(self, name.removeprefix("Tensor."))
     made = F.transpose(self, -2, -1)
     return F.conj(made) if made.is_complex() else made
 

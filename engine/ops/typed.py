@@ -12,10 +12,10 @@ from ..dtypes import dtype
 from ..parser import Parser
 from ..schema import parse
 from ..size import Size
-from ..tensor import Tensor, alias, wrap
+from ..tensor import Tensor, alias, settled, wrap
 from .convert import converted
 from .create import checked, requiring
-from .data import from_numpy, is_sequence, made_from, settled
+from .data import from_numpy, is_sequence, made_from
 
 OTHER = (
     "expected TensorOptions(dtype={}, device=cpu, layout=Strided, requires_grad=false (default), pinned_memory=false (default), "
