@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache
 from math import copysign, inf, prod
@@ -154,6 +154,11 @@ def _cotangents_of(dtype: str) -> np.ndarray:
     return values.astype(NUMPY.get(dtype, NUMPY["float32"]))
 
 
+def least_precise(dtypes: Iterable[str]) -> str:
+    """The floating dtype with the largest unit in the last place; float64 where none is floating."""
+    return max((REAL.get(n, n) for n in dtypes if n in UNIT), key=lambda n: UNIT[n], default="float64")
+
+
 @dataclass(frozen=True)
 class Case:
     """One call: the op's key, its arguments in order of the signature, and bytes for whatever a property must choose.
@@ -210,8 +215,7 @@ class Case:
     def narrowest(self) -> str:
         """The least precise floating dtype among tensors and dtype arguments: what results may have been rounded to."""
         named = [v.name for v in self.args.values() if isinstance(v, Named)]
-        found = [REAL.get(n, n) for n in (*(t.dtype for t in self.tensors().values()), *named) if n in UNIT]
-        return max(found, key=lambda n: UNIT[n], default="float64")
+        return least_precise([*(t.dtype for t in self.tensors().values()), *named])
 
     def upcast(self) -> Case:
         """The case in double precision: the reference of the third tier."""

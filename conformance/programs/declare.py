@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 Body = Callable[[Any, Any, Any], None]
+Script = Callable[[str, list[Any], str], str]  # of the key, what was drawn, and the subject's name
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Program:
     key: str
     body: Body
     cascades: bool = False
+    script: Script | None = None  # text of a failing case, where it is not the body with the data it drew
 
 
 PROGRAMS: dict[str, Program] = {}
@@ -29,19 +31,19 @@ def program(body: Body) -> Body: ...
 
 
 @overload
-def program(*, cascades: bool) -> Callable[[Body], Body]: ...
+def program(*, cascades: bool, script: Script | None = None) -> Callable[[Body], Body]: ...
 
 
-def program(body: Body | None = None, *, cascades: bool = False) -> Any:
+def program(body: Body | None = None, *, cascades: bool = False, script: Script | None = None) -> Any:
     """Declares a function as the program `program:<file>.<name>`. Raises ValueError where the name is taken."""
     if body is None:
-        return lambda body: _declare(body, cascades)
-    return _declare(body, cascades)
+        return lambda body: _declare(body, cascades, script)
+    return _declare(body, cascades, script)
 
 
-def _declare(body: Body, cascades: bool) -> Body:
+def _declare(body: Body, cascades: bool, script: Script | None) -> Body:
     key = f"program:{body.__module__.rpartition('.')[2]}.{body.__name__}"
     if key in PROGRAMS:
         raise ValueError(f"{key} is declared twice")
-    PROGRAMS[key] = Program(key, body, cascades)
+    PROGRAMS[key] = Program(key, body, cascades, script)
     return body

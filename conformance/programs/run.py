@@ -15,7 +15,7 @@ from unittest import SkipTest
 import numpy as np
 
 from .. import backends, outcome
-from ..case import UNIT
+from ..case import NAME, UNIT, least_precise
 from ..source import ROOM, NpSource, Source
 from ..source import shrink as minimise
 from ..sweep import CellResult, Failure
@@ -24,7 +24,7 @@ from .draw import Beside, Draw, Moved
 from .script import script_of
 from .see import ENDED, ORDER, See, texts
 
-LENGTH = 96  # bytes drawn for one case; a program that asks for more reads zeros, the simplest choices
+LENGTH = 160  # bytes drawn for one case; a program that asks for more reads zeros, the simplest choices
 TRIES = 200  # runs that making one failure small may cost
 
 Subject = str | backends.Backend
@@ -107,7 +107,9 @@ def compared(tested: Any, program: Program, data: bytes) -> tuple[outcome.Compar
     theirs = observe(truth, body, draw)
     mine = observe(tested, body, Draw(tested, NpSource(data)))
     reference = Reference(body, data)
-    made = outcome.compare(mine, theirs, outcome.Reference(reference.exact, reference.moved, beside=reference.beside))
+    narrowest = least_precise(NAME.get(seen.dtype, "") for seen in theirs.values() if isinstance(seen, np.ndarray))
+    more = outcome.Reference(reference.exact, reference.moved, beside=reference.beside, narrowest=narrowest)
+    made = outcome.compare(mine, theirs, more)
     made.differences = list(roots(made.differences))
     if program.cascades:  # the first alone, by the name of its step and not by its number
         made.differences = [replace(one, kind=re.sub(r" #?\d+", "", one.kind)) for one in made.differences[:1]]
@@ -224,7 +226,8 @@ def _failure(op: str, subject: Subject, data: bytes, difference: outcome.Differe
     name = subject if isinstance(subject, str) else subject.name
     case = {"program": op, "bytes": data.rstrip(b"\0").hex(), "drawn": draw.log}
     command = f"python -m conformance run '{op}::program'" + ("" if name == "engine" else f" --subject {name}")
+    text = program.script(op, draw.log, name) if program.script else script_of(op, body, draw.log, name)
     return Failure(
         op=op, property="program", kind=difference.kind, message=difference.message, case=case, subject=difference.subject,
-        truth=difference.truth, script=script_of(op, body, draw.log, name), command=command,
+        truth=difference.truth, script=text, command=command,
     )  # fmt: skip

@@ -1,74 +1,178 @@
-"""Random programs: a drawn sequence of operations, views, writes, mode changes, hooks and backwards, observed after each step."""
+"""Random programs: drawn lines of operations, views, writes, mode changes, hooks and backwards, observed after each of them."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+from copy import deepcopy
+from functools import lru_cache, partial
+from types import CodeType
 from typing import Any
 
+from ..outcome import Raised
 from .declare import program
+from .see import attempt, graph_lines, texts, values
+from .steps import Step, steps
+
+SCRIPT = """\
+# {key}: the same lines on PyTorch and on {subject}.
+import importlib
+import sys
+from copy import deepcopy
+
+LINES = {lines}
 
 
-@program(cascades=True)
-def anything(B: Any, draw: Any, see: Any) -> None:
-    x = draw.floats((2, 2), requires_grad=True)
-    tensors = [x, draw.floats((2, 2)), x * 2]
-    hooks: list[str] = []
+def hook(number, change):
+    def called(g):
+        print(f"    hook {{number}} sees {{g}}")
+        return change(g)
 
-    def take():
-        return tensors[-1 - draw.integer(0, len(tensors) - 1)]
+    return called
 
-    def hook(t):
-        hasattr(t, "grad_fn")  # PyTorch's process ends where a view written to elsewhere gets a hook before its history is asked for
-        name = f"gradient in hook {len(hooks)}"
-        t.register_hook(lambda g: see.values(name, g))
-        hooks.append(name)
 
-    def without(mode):
-        with mode:
-            return take() * take()
+for name in sys.argv[1:] or ("torch", "{subject}"):
+    print(f"---- {{name}}")
+    names = {{"torch": importlib.import_module(name), "deepcopy": deepcopy, "hook": hook, "modes": []}}
+    for line, target in LINES:
+        try:
+            exec(line, names)
+            print(line)
+        except Exception as error:
+            print(f"{{line}}    # {{type(error).__name__}}: {{error}}")
+        if target and not isinstance(names.get(target), names["torch"].Tensor):
+            names[target] = names["t0"]
+        for shown in [n for n in names if n[0] == "t" and n[1:].isdigit()]:
+            t = names[shown]
+            version, grad = None if t.is_inference() else t._version, t.grad if t.is_leaf or t.retains_grad else None
+            print(f"    {{shown}} = {{t}} version={{version}} grad={{grad}}")
+"""
 
-    def written_under_no_grad(t):
-        with B.no_grad():
-            t.mul_(2)
 
-    steps = {
-        "nothing": lambda: None,
-        "product": lambda: take() * take(),
-        "sum": lambda: take() + take(),
-        "exp": lambda: take().exp(),
-        "constant": lambda: take() * 3,
-        "transposed": lambda: take().t(),
-        "row": lambda: take()[0].expand(2, 2),
-        "viewed": lambda: take().view_as(tensors[0]),
-        "cloned": lambda: take().clone(),
-        "detached": lambda: take().detach(),
-        "product in no_grad": lambda: without(B.no_grad()),
-        "product in enable_grad": lambda: without(B.enable_grad()),
-        "mul_": lambda: take().mul_(2),
-        "add_": lambda: take().add_(take()),
-        "write to a row": lambda: take()[0].add_(1),
-        "setitem": lambda: take().__setitem__((0, 1), 5.0),
-        "copy_": lambda: take().copy_(take()),
-        "written under no_grad": lambda: written_under_no_grad(take()),
-        "detach_": lambda: take().detach_(),
-        "requires_grad_": lambda: take().requires_grad_(draw.flag()),
-        "retain_grad": lambda: take().retain_grad(),
-        "hook": lambda: hook(take()),
-        "backward": lambda: take().backward(draw.floats((2, 2)), retain_graph=draw.flag()),
-        "grad": lambda: B.autograd.grad(take(), take(), draw.floats((2, 2)), retain_graph=True, allow_unused=True),
-    }
-    for _ in range(draw.integer(1, 10)):
-        name = draw.choice(list(steps))
+def script(key: str, log: list[Any], subject: str) -> str:
+    """The lines of a case as Python that prints every tensor after each of them, on PyTorch and on `subject`."""
+    return SCRIPT.format(key=key, subject=subject, lines="[\n" + "".join(f"    {tuple(one)!r},\n" for one in log) + "]")
 
-        def step(name=name):
-            made = steps[name]()
-            if isinstance(made, B.Tensor) and not any(made is one for one in tensors):
-                tensors.append(made)
-            return made
 
-        see.raises(name, step)
-    for i, one in enumerate(tensors):
-        see(f"tensor {i}", one)
-        see.graph(f"graph {i}", one)
-        see(f"grad {i}", one.grad if one.is_leaf or one.retains_grad else None)
-        see(f"base {i}", [k for k, other in enumerate(tensors) if one._base is other])
-    see("hooks", hooks)
+@program(cascades=True, script=script)
+def watched(B: Any, draw: Any, see: Any) -> None:
+    """Every observable of every live tensor after each line."""
+    _play(B, draw, see, each=True)
+
+
+@program(cascades=True, script=script)
+def unwatched(B: Any, draw: Any, see: Any) -> None:
+    """The same at the end only: to look at the history of a view builds it."""
+    _play(B, draw, see, each=False)
+
+
+def _play(B: Any, draw: Any, see: Any, each: bool) -> None:
+    names: dict[str, Any] = {"torch": B, "deepcopy": deepcopy, "modes": [], "versions": {}}
+    try:
+        for number, step in enumerate(steps(draw)):
+            at = f"step {number} {step.name}: "
+            _run(step, names, see.seen, at)
+            if each:
+                see.seen.update(_observed(names, at))
+        with B.enable_grad():
+            see.seen.update(_observed(names, "at the end: "))
+        for name, one in _tensors(names):
+            see.seen[f"at the end: graph of tensor {name[1:]}"] = attempt(partial(_graph, one))
+    finally:
+        while names["modes"]:
+            names["modes"].pop().__exit__(None, None, None)
+    see.labels.append("lines")
+
+
+def _run(step: Step, names: dict[str, Any], seen: dict[str, Any], at: str) -> None:
+    """Run one line; a name it should bind and does not is the first tensor's."""
+
+    def hook(number: int, change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def called(g: Any) -> Any:
+            seen[f"step {len(seen)} hook of step {number}"] = values(g)
+            return change(g)
+
+        return called
+
+    names["hook"] = hook
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            exec(_compiled(step.line), names)
+        except Exception as error:
+            seen[at + "error"] = Raised.of(error)
+    if caught:
+        seen[at + "warnings"] = texts(caught)
+    if step.target and not isinstance(names.get(step.target), names["torch"].Tensor):
+        names[step.target] = names["t0"]
+    if step.target and not names[step.target].is_inference():
+        names["versions"][step.target] = names[step.target]._version  # how often a gradient was written to before is left to each backend
+
+
+@lru_cache(1 << 14)
+def _compiled(line: str) -> CodeType:
+    return compile(line, "<step>", "exec")
+
+
+def _tensors(names: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [(name, one) for name, one in names.items() if name[0] == "t" and name[1:].isdigit()]
+
+
+def _observed(names: dict[str, Any], at: str) -> dict[str, Any]:
+    """What can be seen of every live tensor: numbers as arrays, everything else in one list."""
+    live = _tensors(names)
+    seen: dict[str, Any] = {}
+    first: dict[int, str] = {}  # who a tensor is, by the first name it has
+    for name, one in live:
+        first.setdefault(id(one), name)
+    memory: dict[int, str] = {}
+    for name, one in live:
+        label = f"{at}tensor {name[1:]}"
+        if first[id(one)] != name:
+            seen[label] = f"is {first[id(one)]}"
+            continue
+        seen[f"{label} values"] = attempt(partial(values, one))
+        seen[label] = [attempt(partial(read, one)) for read in FLAGS]
+        if not one.is_inference():
+            seen[f"{label} writes"] = one._version - names["versions"].get(name, 0)
+        pointer = one.data_ptr()
+        if pointer:
+            seen[f"{label} place"] = memory.setdefault(pointer, name)
+        if one._base is not None:
+            seen[f"{label} base"] = first.get(id(one._base), "unnamed")
+        if attempt(partial(_keeps_gradient, one)) is True:
+            seen[f"{label} gradient"] = attempt(partial(values, one.grad))
+            seen[f"{label} gradient is"] = [
+                first.get(id(one.grad), "unnamed"),
+                *[attempt(partial(read, one.grad)) for read in GRADIENT_FLAGS],
+            ]
+    return seen
+
+
+def _keeps_gradient(tensor: Any) -> bool:
+    return (tensor.is_leaf or tensor.retains_grad) and tensor.grad is not None
+
+
+def _graph(tensor: Any) -> list[str]:
+    return graph_lines(tensor.grad_fn)
+
+
+def _node(tensor: Any) -> str | None:
+    return None if tensor.grad_fn is None else tensor.grad_fn.name()
+
+
+GRADIENT_FLAGS: tuple[Callable[[Any], Any], ...] = (
+    lambda t: str(t.dtype),
+    lambda t: tuple(t.shape),
+    lambda t: t.requires_grad,
+    lambda t: t.is_leaf,
+    _node,
+    lambda t: t.stride() if t.numel() else None,  # nothing to place
+)
+FLAGS = (
+    *GRADIENT_FLAGS,
+    lambda t: t.storage_offset() if t.numel() else None,
+    lambda t: t.output_nr,
+    lambda t: t.retains_grad,
+    lambda t: t.is_inference(),
+)

@@ -1,0 +1,178 @@
+"""The steps of random programs: each is a line of Python over `torch` and the tensors made so far, built from five bytes.
+
+A program is text, so that the very lines that were run are the script of a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from math import prod
+
+from .draw import VALUES, Draw
+
+STEPS = 30
+WIDTH = 5  # bytes of a step
+SHAPES = ((2,), (), (2, 2), (1, 2), (2, 1), (1,), (3,), (2, 3), (0,), (2, 0))
+DTYPES = ("float32", "float64", "complex64", "int64", "bfloat16", "bool", "float16", "complex128", "uint8", "int32")
+NOT_REPEATABLE = frozenset({"empty_like"})  # elements of fresh memory
+
+
+@dataclass(frozen=True)
+class Step:
+    """A line to run. `target` is the name it binds, where it makes a tensor."""
+
+    name: str
+    line: str
+    target: str = ""
+
+
+CHOICES: dict[str, tuple[int, tuple[str, ...]]] = {  # which byte chooses, and from what
+    "first flag": (1, ("False", "True")),
+    "flag": (3, ("False", "True")),
+    "number": (3, ("2.0", "3.0", "-1.0", "0.5", "1.5", "0.0")),
+    "write": (3, ("add_", "mul_", "sub_", "copy_")),
+    "write alone": (3, ("neg_()", "zero_()", "exp_()", "fill_(3)", "sin_()", "sqrt_()")),
+    "shape": (3, ("t_()", "squeeze_()", "unsqueeze_(0)", "transpose_(0, -1)")),
+    "mode": (3, ("no_grad()", "enable_grad()", "inference_mode()", "set_grad_enabled(False)", "inference_mode(False)")),
+    "hook": (3, ("None", "g * 2", "torch.zeros_like(g)", "g.detach()")),
+    "gradient": (3, ("None", "torch.ones_like({a})", "{b}", "{b}.detach()")),
+    "view": (3, (
+        "t()", "view(-1)", "narrow(-1, 0, 1)", "expand(2, 2)", "transpose(0, -1)", "unsqueeze(0)", "squeeze()", "diagonal()", "detach()",
+        "reshape(-1)", "as_strided((2,), (1,))", "unbind()[0]", "chunk(2)[-1]", "view_as(t0)", "real", "mT", "flatten()", "conj()",
+        "view(torch.float32)", "narrow(0, 0, 1)", "permute(-1)", "select(-1, 0)", "split(1)[0]", "swapaxes(0, 0)",
+    )),
+    "flag too": (4, ("False", "True")),
+    "index": (4, ("0", "1:", "..., 0", "None", "torch.tensor([0, 0])", "..., ::2", "torch.tensor(True)", "-1")),
+    "cotangent": (4, ("torch.ones_like({a})", "None", "{b}", "torch.full_like({a}, 3)")),
+}  # fmt: skip
+
+
+class Words:
+    """What the five bytes of a step say: which step, two earlier tensors, and two more choices."""
+
+    def __init__(self, draw: Draw, raw: bytes, made: list[str], place: int):
+        self.draw, self.raw, self.made, self.place = draw, raw, made, place
+
+    def __getitem__(self, word: str) -> str:
+        if word not in CHOICES:
+            return getattr(self, word)()
+        at, options = CHOICES[word]
+        return options[self.raw[at] % len(options)].format_map(self)
+
+    def a(self) -> str:
+        """An earlier tensor. What was not made counts as the first, so that a step can be left out without moving the others."""
+        return self.made[self.raw[1] % len(self.made)]
+
+    def b(self) -> str:
+        return self.made[self.raw[2] % len(self.made)]
+
+    def t(self) -> str:
+        return f"t{self.place}"
+
+    def i(self) -> str:
+        return str(self.place)
+
+    def unary(self) -> str:
+        return self._call(1)
+
+    def binary(self) -> str:
+        return self._call(2)
+
+    def _call(self, operands: int) -> str:
+        names = calls(operands)
+        return names[self.raw[3] % len(names)]
+
+    def dtype(self) -> str:
+        names = DTYPES if self.place else DTYPES[:2]
+        return "torch." + self.draw.named(names[self.raw[2] % len(names)])
+
+    def values(self) -> str:
+        """A tensor of a drawn shape: numbers of the table, from a drawn one on."""
+        shape = SHAPES[self.raw[3] % len(SHAPES)]
+        numbers = [self.draw.used(VALUES[(self.raw[4] + i) % len(VALUES)]) for i in range(prod(shape))]
+        return f"torch.tensor({numbers}, dtype={self.dtype()}).reshape({shape})"
+
+
+LINES = {
+    "first": "{t} = {values}.requires_grad_({first flag})",
+    "nothing": "",
+    "create": "{t} = {values}",
+    "leaf": "{t} = {values}.requires_grad_({first flag})",
+    "unary": "{t} = torch.{unary}({a})",
+    "binary": "{t} = torch.{binary}({a}, {b})",
+    "product": "{t} = {a} * {b}",
+    "sum": "{t} = {a} + {b}",
+    "number": "{t} = {a} * {number}",
+    "power": "{t} = {a} ** 2",
+    "view": "{t} = {a}.{view}",
+    "index": "{t} = {a}[{index}]",
+    "clone": "{t} = {a}.clone()",
+    "deepcopy": "{t} = deepcopy({a})",
+    "detach": "{t} = {a}.detach()",
+    "data": "{t} = {a}.data",
+    "cast": "{t} = {a}.to({dtype})",
+    "gradient": "{t} = {a}.grad",
+    "write": "{t} = {a}.{write}({b})",
+    "write in place": "{t} = {a}.{write alone}",
+    "shape in place": "if not {a}.is_leaf or not {a}.requires_grad: {a}.{shape}",  # PyTorch's leaf keeps the shape its gradient had
+    "write a view": "{a}.{view}.{write}({b})",
+    "setitem": "{a}[{index}] = {b}",
+    "setitem number": "{a}[{index}] = {number}",
+    "assign data": "if {a}.is_inference() == {b}.is_inference() == torch.is_inference_mode_enabled(): "
+    "{a}.data = {b}.reshape({a}.shape).to({a}.dtype)",
+    "assign gradient": "{a}.grad = {gradient}",
+    "zero gradient": "{a}.grad.zero_()",
+    "detach_": "{a}.detach_()",
+    "requires_grad_": "{a}.requires_grad_({flag})",
+    "retain_grad": "{a}.grad_fn; {a}.retain_grad()",  # PyTorch's process ends where a stale view is asked before its history is
+    "hook": "{a}.grad_fn; {a}.register_hook(hook({i}, lambda g: {hook}))",
+    "enter": "modes.append(torch.{mode}); modes[-1].__enter__()",
+    "leave": "modes.pop().__exit__(None, None, None)",
+    "backward": "{a}.backward({cotangent}, retain_graph={flag})",
+    "backward to inputs": "{a}.backward({cotangent}, inputs=[{b}], retain_graph={flag})",
+    "backward with graph": "{a}.backward({cotangent}, create_graph=True)",
+    "grad": "{t} = torch.autograd.grad({a}, {b}, {cotangent}, retain_graph={flag}, create_graph={flag too}, allow_unused=True)[0].clone()",
+    "grad as zeros": "{t} = torch.autograd.grad({a}, {b}, {cotangent}, retain_graph=True, materialize_grads=True)[0].clone()",
+    "delete": "del {a}",
+}
+NAMES = tuple(name for name in LINES if name != "first")
+
+
+@cache
+def calls(operands: int) -> tuple[str, ...]:
+    """Names of the declared functions whose arguments without a default are `operands` tensors."""
+    from engine.schema import REQUIRED
+
+    from ..backends import truth
+    from ..spec import declarations
+
+    found = {}
+    for declared in declarations().values():
+        schema = declared.schema
+        types = [argument.type for argument in schema.arguments if argument.default is REQUIRED]
+        public = (
+            not schema.namespace and not schema.name.startswith("_") and not schema.name.endswith("_") and hasattr(truth.m, schema.name)
+        )
+        if types == ["Tensor"] * operands and public and schema.name not in NOT_REPEATABLE:
+            found[schema.name] = None
+    return tuple(found)
+
+
+def steps(draw: Draw) -> Iterator[Step]:
+    """A first floating tensor, then the drawn steps; those that do nothing are left out. The lines are kept in `draw.log`."""
+    made: list[str] = []
+    for place in range(STEPS):
+        raw = draw.source.bytes(WIDTH)
+        name = NAMES[raw[0] % len(NAMES)] if place else "first"
+        line = LINES[name].format_map(Words(draw, raw, made, place))
+        target = f"t{place}" if line.startswith(f"t{place}") else ""
+        made.append(target or "t0")
+        if name == "delete":
+            gone = line.removeprefix("del ")
+            made = [one if one != gone else "t0" for one in made]
+            line = line if gone != "t0" else ""  # what stands in for tensors that were not made
+        if line:
+            draw.log.append([line, target])
+            yield Step(name, line, target)

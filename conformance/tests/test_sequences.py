@@ -1,0 +1,63 @@
+"""Random programs: every step is drawn and means something, and a planted error is found, made small, and can be run by itself."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+
+import engine
+from conformance.programs import run
+from conformance.programs.draw import Draw
+from conformance.programs.steps import LINES, WIDTH, steps
+from conformance.source import NpSource
+
+ROOT = str(Path(__file__).parents[2])
+KEY = "program:sequences.watched"
+
+
+def drawn(count):
+    return [list(steps(Draw(torch, NpSource(data)))) for data in run.cases(count, 0)]
+
+
+def test_every_step_is_drawn_and_is_python():
+    found = Counter(step.name for program in drawn(200) for step in program)
+    assert {name for name in LINES if name != "nothing"} == set(found)
+    for program in drawn(60):
+        for step in program:
+            compile(step.line, step.name, "exec")
+
+
+def test_a_step_left_out_moves_no_other():
+    for data in run.cases(40, 0)[1:]:
+        whole = [step.line for step in steps(Draw(torch, NpSource(data)))]
+        rest = [step.line for step in steps(Draw(torch, NpSource(data[:WIDTH] + bytes(WIDTH) + data[2 * WIDTH :])))]
+        if not any(line.startswith("del ") for line in whole):
+            kept = whole if len(rest) == len(whole) else whole[:1] + whole[2:]
+            assert rest == [re.sub(r"\bt1\b", "t0", line) for line in kept]
+
+
+def test_a_planted_error_is_found_made_small_and_told_as_a_script(monkeypatch, tmp_path):
+    monkeypatch.setattr(engine.Tensor, "clone", lambda self: self.detach())
+    result = run.run_cell(KEY, examples=30, seed=1)
+    lines = {failure.kind: [line for line, _ in failure.case["drawn"]] for failure in result.failures}
+    kind, small = next((kind, found) for kind, found in lines.items() if kind.startswith("step clone"))
+    assert len(small) <= 3 and small[-1].endswith(".clone()")
+    script = tmp_path / "script.py"
+    script.write_text(next(failure.script for failure in result.failures if failure.kind == kind))
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=120, check=True, env={**os.environ, "PYTHONPATH": ROOT}
+    )
+    assert done.stdout.count(small[-1]) == 2 and "---- torch" in done.stdout and "---- engine" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["watched", "unwatched"])
+def test_torch_agrees_with_itself(name):
+    result = run.run_cell(f"program:sequences.{name}", examples=60, subject="torch")
+    assert result.status == "pass" and result.comparisons > 60
