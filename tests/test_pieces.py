@@ -6,6 +6,7 @@ from scipy import special
 
 import engine
 from engine.ops import softmax
+from engine.ops.sort import order
 from engine.pieces import elementwise
 from engine.rows import add_rows
 
@@ -160,3 +161,21 @@ def test_variance_of_many_with_what_is_not_finite():
     with np.errstate(all="ignore"):
         var = engine.var(engine.from_numpy(x), 1).numpy()
     assert np.isnan(var[[3, 5]]).all() and (np.delete(var, [3, 5]) == 0).all()
+
+
+@pytest.mark.parametrize("shape", [(5000,), (60, 70), (5, 30, 40)])
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("kind", ["ties", "special", "integers", "random"])
+def test_sorting_by_packed_integers_is_stable_sorting(shape, descending, kind):
+    rng = np.random.default_rng(0)
+    x = {
+        "ties": lambda: rng.integers(-3, 4, shape).astype(np.float32),
+        "special": lambda: rng.choice(np.float32([0, -0.0, np.inf, -np.inf, np.nan, -np.nan, 1e-45, -1e-45, 3.4e38]), shape),
+        "integers": lambda: rng.choice(np.int32([-(2**31), 2**31 - 1, 0, -1, 5]), shape),
+        "random": lambda: rng.normal(0, 1, shape).astype(np.float32),
+    }[kind]()
+    for array in (x, x.T):
+        for dim in range(array.ndim):
+            right = np.argsort(np.flip(array, dim) if descending else array, dim, kind="stable")
+            right = array.shape[dim] - 1 - np.flip(right, dim) if descending else right
+            assert (order(array, dim, descending) == right).all()

@@ -11,24 +11,60 @@ from ..dtypes import int64
 from ..graph import type_name
 from ..op import F, Op, composite, op, reduction
 from ..out import fit
+from ..pieces import in_pieces
 from ..strided import dense_strides, new
 from ..tensor import Tensor, exchange, in_range, strides_of
 from .extremes import even_rule, even_tangent, orderly, picked, selected
 from .reduce import axes, nonempty, refuse
+from .scatter import taken
+
+PACKED = (np.dtype(np.float32), np.dtype(np.int32))
+MANY = 2**10  # elements from which packing pays
 
 
 # -- sort ------------------------------------------------------------------------------------------------------------------
 def order(self: np.ndarray, dim: int, descending: bool) -> np.ndarray:
     """Indices that sort along `dim`, equal elements in their order; NaN is larger than all."""
+    array = orderly(self)
+    if array.dtype in PACKED and array.size >= MANY and array.shape[dim] < 2**31:
+        return packed_order(array, dim, descending)
     if not descending:
-        return np.argsort(orderly(self), dim, kind="stable")
-    back = np.argsort(np.flip(orderly(self), dim), dim, kind="stable")
+        return np.argsort(array, dim, kind="stable")
+    back = np.argsort(np.flip(array, dim), dim, kind="stable")
     return self.shape[dim] - 1 - np.flip(back, dim)
+
+
+def packed_order(self: np.ndarray, dim: int, descending: bool) -> np.ndarray:
+    """The same for numbers of 32 bits, as the lower halves of sorted integers of 64 bits: NumPy sorts those eight times faster."""
+    keys = in_pieces(rising, [self], np.empty(self.shape, np.int64))
+    if descending:
+        np.invert(keys, out=keys)
+    keys <<= 32
+    keys |= np.arange(self.shape[dim]).reshape((-1,) + (1,) * (self.ndim - dim - 1))
+    keys.sort(dim)
+    keys &= 2**32 - 1
+    return keys
+
+
+def rising(self: np.ndarray, out: np.ndarray) -> None:
+    """Integers in the order of the numbers: the same for 0 and -0, and the largest one for every NaN."""
+    if self.dtype == np.int32:
+        out[...] = self
+        return
+    keys = (self + np.float32(0)).view(np.int32)
+    turned = keys >> 31
+    turned &= np.int32(2**31 - 1)  # of negative numbers all bits but the sign are turned around
+    keys ^= turned
+    np.copyto(keys, 2**31 - 1, where=np.isnan(self))
+    out[...] = keys
 
 
 def laid_out_like(self: np.ndarray, values: np.ndarray) -> np.ndarray:
     """`values` in the layout a sort of `self` has: its own, made dense."""
-    made = new(self.shape, dense_strides(self.shape, strides_of(self)), values.dtype)
+    steps = dense_strides(self.shape, strides_of(self))
+    if values.strides == tuple(s * values.itemsize for s in steps):
+        return values
+    made = new(self.shape, steps, values.dtype)
     made[...] = values
     return made
 
@@ -40,7 +76,8 @@ def sort_kernel(self: np.ndarray, dim: int, descending: bool) -> tuple[np.ndarra
     if not self.ndim:
         return self.copy(), np.zeros((), np.int64)
     indices = order(self, dim, descending)
-    return laid_out_like(self, np.take_along_axis(self, indices, dim)), laid_out_like(self, indices)
+    values = taken(np.ascontiguousarray(self), dim, indices) if self.size else self.copy()
+    return laid_out_like(self, values), laid_out_like(self, indices)
 
 
 def ranked_rule(g_values: Any, self_shape: Any, dim: int, indices: Any) -> Any:
