@@ -20,6 +20,7 @@ from ..tensor import LEAF, Tensor, wrap
 from ..transforms import running
 from ..views import NO_PLAN, check_inplace, node_of, rebase, renew
 from . import function_tangents
+from .names import Named, put
 
 SEVERAL_OF_A_VIEW = (
     "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return more than one Tensor. "
@@ -51,26 +52,26 @@ class FunctionCtx:
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep tensors for backward, where `saved_tensors` has them."""
-        self.to_save = tensors
+        put(self, "to_save", tensors)
 
     def save_for_forward(self, *tensors: Tensor | None) -> None:
         """Keep tensors for `jvp`."""
-        self.saved_for_forward = tensors
+        put(self, "saved_for_forward", tensors)
 
     def mark_dirty(self, *args: Tensor) -> None:
         """Say which inputs `forward` wrote to."""
-        self.dirty_tensors = args
+        put(self, "dirty_tensors", args)
 
     def mark_non_differentiable(self, *args: Tensor) -> None:
         """Say which outputs have no gradient."""
-        self.non_differentiable = args
+        put(self, "non_differentiable", args)
 
     def set_materialize_grads(self, value: bool) -> None:
         """Whether gradients that did not arrive are zeros (the usual) or None."""
-        self.materialize_grads = value
+        put(self, "materialize_grads", value)
 
 
-class BackwardCFunction(Node, FunctionCtx):
+class BackwardCFunction(Named, Node, FunctionCtx):
     """The node of one call of a Function, which is also its `ctx`."""
 
     _forward_cls: Any = None
@@ -83,11 +84,13 @@ class BackwardCFunction(Node, FunctionCtx):
     materialize_grads = True
     _materialize_non_diff_grads = True
     needs_input_grad: tuple[bool, ...] = ()
+    _given: tuple[bool, ...] = ()  # which arguments are tensors
+    _shapes: Any = ()  # shape, dtype and differentiability of each output that is a tensor
+    _outputs: Any = None
 
     def __init__(self) -> None:
-        self.edges, self.saved, self.fits, self.extras, self.seq = (), (), (), None, 0
-        self._given: tuple[bool, ...] = ()  # which arguments are tensors
-        self._shapes: Any = ()  # shape, dtype and differentiability of each output that is a tensor
+        for name, value in (("edges", ()), ("saved", ()), ("fits", ()), ("extras", None), ("seq", 0)):
+            put(self, name, value)
 
     @property
     def saved_tensors(self) -> tuple[Tensor | None, ...]:
@@ -128,7 +131,7 @@ class BackwardCFunction(Node, FunctionCtx):
 
     def free(self) -> None:
         if self.saved:
-            self.saved = FREED
+            put(self, "saved", FREED)
 
     def _keep(self) -> None:
         """Keep what `save_for_backward` was given, outputs without the tensor, so that there is no cycle."""
@@ -143,8 +146,9 @@ class BackwardCFunction(Node, FunctionCtx):
             if made and value is t:
                 value = Saved(t)
             held += (value, kept.version_of(value))
-        self.saved = tuple(held)
-        self.to_save = self.dirty_tensors = self.non_differentiable = ()
+        put(self, "saved", tuple(held))
+        for name in ("to_save", "dirty_tensors", "non_differentiable"):
+            self.__dict__.pop(name, None)
 
     # -- backward ---------------------------------------------------------------------------------------------------
     def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
@@ -297,13 +301,13 @@ def run(cls: Any, values: tuple[Any, ...], with_setup: bool) -> Any:
     tensors = [a for a in values if isinstance(a, Tensor)]
     for t in tensors:
         node_of(t)
-    ctx._given = tuple(isinstance(a, Tensor) for a in values)
-    ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in values)
+    put(ctx, "_given", tuple(isinstance(a, Tensor) for a in values))
+    put(ctx, "needs_input_grad", tuple(isinstance(a, Tensor) and a.requires_grad for a in values))
     recorded = bool(mode & modes.GRAD) and not mode & modes.INFERENCE and any(ctx.needs_input_grad)
     if recorded:
-        ctx.edges = tuple(edge_of(t) if t.requires_grad else None for t in tensors)
-        ctx.fits = [(t._array.shape, t._dtype) for t in tensors]
-        ctx.seq = sequence()
+        put(ctx, "edges", tuple(edge_of(t) if t.requires_grad else None for t in tensors))
+        put(ctx, "fits", [(t._array.shape, t._dtype) for t in tensors])
+        put(ctx, "seq", sequence())
         if mode & modes.ANOMALY:
             anomaly.note(ctx)
     modes.switch(mode & ~(modes.GRAD | modes.FORWARD))
@@ -333,9 +337,10 @@ def _outputs(ctx: Any, tensors: list[Tensor], outputs: tuple[Any, ...], recorded
             d._counter[0] += 1
     if not all(any(d is o for o in outputs) for d in dirty):
         raise RuntimeError(DIRTY_UNRETURNED)
-    ctx._shapes = [None] * len(outputs)
+    put(ctx, "_shapes", [None] * len(outputs))
     if len(outputs) > 1:
-        ctx.outputs = ctx._shapes
+        put(ctx, "_outputs", ctx._shapes)
+        ctx.__dict__.setdefault("outputs", ctx._shapes)
     made: dict[int, Any] = {}
     results = []
     for nr, o in enumerate(outputs):
