@@ -60,8 +60,15 @@ def compact(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def raised(g: Any, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:
-    """`g` with the reduced dimensions of `shape` put back as 1."""
-    return g if keepdim or not shape else g.reshape(kept(shape, axes(dim, len(shape))))
+    """`g` with the reduced dimensions of `shape` put back as 1, of a Tensor one by one as PyTorch records it."""
+    if keepdim or not shape:
+        return g
+    dims = axes(dim, len(shape))
+    if type(g) is np.ndarray:
+        return g.reshape(kept(shape, dims))
+    for d in sorted(dims):
+        g = F.unsqueeze(g, d)
+    return g
 
 
 def spread(g: Any, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:
