@@ -1,7 +1,26 @@
 """What is special about the inputs of arithmetic."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engine.op import REGISTRY
+
 from ..kinds import one_of
 from ..spec import spec
+
+
+def scalar_overload(key: str) -> Callable[..., Any]:
+    """The call of the overload of a tensor and a number, which only native code of PyTorch reaches."""
+    name, overload = key.split(".")
+
+    def call(m: Any, self: Any, other: Any, alpha: Any = 1) -> Any:
+        values = [self, other, alpha] if name == "add" else [self, other]
+        return getattr(getattr(m.ops.aten, name), overload)(*values) if m.__name__ == "torch" else REGISTRY[key].run(values)
+
+    return call
+
 
 for _key in (
     "neg", "positive", "add.Tensor", "sub.Tensor", "rsub.Tensor", "rsub.Scalar", "mul.Tensor", "div.Tensor", "true_divide.Tensor",
@@ -21,3 +40,5 @@ spec("sub.Tensor[subtract]", call=lambda m, self, other, **more: m.subtract(self
 spec("mul.Tensor[multiply]", call=lambda m, self, other: m.multiply(self, other), why=_SECOND_NAME)
 spec("div.Tensor[divide]", call=lambda m, self, other: m.divide(self, other), why=_SECOND_NAME)
 spec("atan2[arctan2]", call=lambda m, self, other: m.arctan2(self, other), why=_SECOND_NAME)
+for _key in ("mul.Scalar", "add.Scalar", "div.Scalar"):
+    spec(_key, call=scalar_overload(_key), why="reached only by native code, which multiplies by numbers in losses and gradients")

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-
-from engine.op import REGISTRY
 
 from ..case import NUMPY, TensorValue
 from ..draft import Draft, draw_layout
@@ -40,17 +37,6 @@ def constant(kind: Callable[[Source, Draft], TensorValue]) -> Callable[[Source, 
     return lambda src, draft: replace(kind(src, draft), requires_grad=False)
 
 
-def scalar_overload(key: str) -> Callable[..., Any]:
-    """The call of the overload of a tensor and a number, which only native code of PyTorch reaches."""
-    name, overload = key.split(".")
-
-    def call(m: Any, self: Any, other: Any, alpha: Any = 1) -> Any:
-        values = [self, other, alpha] if name == "add" else [self, other]
-        return getattr(getattr(m.ops.aten, name), overload)(*values) if m.__name__ == "torch" else REGISTRY[key].run(values)
-
-    return call
-
-
 for _name, _more in (("nll_loss", ()), ("nll_loss2d", ("height", "width"))):
     spec(_name, self=shaped("n", "classes", *_more), target=classes("n", *_more), weight=constant(WEIGHT), reduction=REDUCTION,
          ignore_index=IGNORED)  # fmt: skip
@@ -68,5 +54,3 @@ for _variant, _sides in SHAPES.items():
          label_smoothing=one_of(0.0, 0.25), **(OLD | {"ignore_index": nothing}))  # fmt: skip
 spec("cross_entropy_loss", self=shaped("n", "classes"), target=classes("n"), weight=WEIGHT, reduction=REDUCTION, ignore_index=IGNORED,
      label_smoothing=one_of(0.0, 0.25))  # fmt: skip
-for _key in ("mul.Scalar", "add.Scalar", "div.Scalar"):
-    spec(_key, call=scalar_overload(_key), why="reached only by native code, where a loss multiplies by a number")

@@ -438,3 +438,27 @@ with_number("multiply.Scalar", "mul.Tensor")
 with_number("divide.Scalar", "div.Tensor")
 with_number("divide.Scalar_mode", "div.Tensor_mode", ", *, str? rounding_mode")
 with_number("true_divide.Scalar", "div.Tensor")
+
+
+# -- of a tensor and a number: what PyTorch's own C++ code calls, and no user ------------------------------------------------------
+OF_NUMBER: dict[str, Any] = {"promotes": ("self", "other"), "inplace": False, "out": False, "function": False, "method": False}
+
+op("mul.Scalar(Tensor self, Scalar other) -> Tensor",
+   pointwise(np.multiply, node="MulBackward1", wide_numbers=True, jvp="linear", **OF_NUMBER),
+   self=lambda g, other: g * conjugate(other))  # fmt: skip
+op("add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
+   pointwise(lambda self, other, alpha: np.add(self, scaled(other, alpha)), node="AddBackward1", first=check_alpha, **OF_NUMBER),
+   self=lambda g: g)  # fmt: skip
+op("div.Scalar(Tensor self, Scalar other) -> Tensor",
+   pointwise(np.true_divide, floating, node="DivBackward1", wide_numbers=True, jvp="linear", **OF_NUMBER),
+   self=lambda g, other: g / conjugate(other))  # fmt: skip
+
+
+def times(x: Any, number: complex) -> Any:
+    """`x * number` in a rule, recorded as PyTorch's own code does."""
+    return OPS["mul.Scalar"].run([x, number]) if isinstance(x, Tensor) else x * number
+
+
+def divided(x: Any, number: complex) -> Any:
+    """`x / number` in a rule, recorded as PyTorch's own code does."""
+    return OPS["div.Scalar"].run([x, number]) if isinstance(x, Tensor) else x / number

@@ -12,7 +12,7 @@ from ..op import F, Op, composite, op, reduction
 from ..out import matching
 from ..tensor import Tensor
 from .arithmetic import plus
-from .reduce import agreeing, axes, compact, counting, folded, left, nonempty, raised, refuse
+from .reduce import agreeing, axes, compact, counting, folded, kept, left, nonempty, raised, refuse
 
 NEEDS_DIM = "{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
 
@@ -61,7 +61,7 @@ def even_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any
 
 def scaled_by_count(g: Any, mask: Any, dim: Any, self_dtype: Any) -> Any:
     """`g` where `mask` holds, divided by how often it does along `dim`; NaN where it never does."""
-    return F.div(F.mul(g, mask), F.sum(mask, dim, True, dtype=counting(self_dtype)))  # not `*`: this lays out as PyTorch does
+    return F.mul(F.div(g, F.sum(mask, dim, True, dtype=counting(self_dtype))), mask)  # not `*`: this lays out as PyTorch does
 
 
 # -- amax, amin ------------------------------------------------------------------------------------------------------------
@@ -78,8 +78,13 @@ def extreme_kernel(name: str, ufunc: np.ufunc) -> Callable[..., np.ndarray]:
     return kernel
 
 
+def restored(x: Any, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:
+    """`x` with the reduced dimensions of `shape` put back as 1 all at once: PyTorch views it so for these ops."""
+    return x if keepdim or not shape else x.reshape(kept(shape, axes(dim, len(shape))))
+
+
 def amax_rule(g: Any, self: Any, self_dtype: Any, dim: Any, keepdim: bool, result: Any) -> Any:
-    g, result = raised(g, dim, keepdim, self.shape), raised(result, dim, keepdim, self.shape)
+    g, result = restored(g, dim, keepdim, self.shape), restored(result, dim, keepdim, self.shape)
     return scaled_by_count(g, F.eq(result, self), dim, self_dtype)
 
 

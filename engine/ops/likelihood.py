@@ -12,11 +12,10 @@ from .. import modes
 from ..dtypes import OF_NUMPY
 from ..forward import Composition
 from ..layout import laid_out
-from ..op import OPS, F, composite, op, plain, pointwise, refuse_gradient
-from ..promotion import floating
+from ..op import OPS, F, composite, op, plain, refuse_gradient
 from ..strided import dense_strides, new, row_major
 from ..tensor import Tensor, strides_of, wrap
-from .arithmetic import check_alpha, conjugate, not_implemented, scaled
+from .arithmetic import divided, not_implemented, times
 from .loss import INTERNAL, MEAN, NONE, SUM, native, reduction_number, reduction_word
 
 
@@ -236,24 +235,6 @@ def nll_loss(
 
 
 # -- cross entropy -----------------------------------------------------------------------------------------------------------------
-OF_NUMBER: dict[str, Any] = {"promotes": ("self", "other"), "inplace": False, "out": False, **INTERNAL}
-
-op("mul.Scalar(Tensor self, Scalar other) -> Tensor",
-   pointwise(np.multiply, node="MulBackward1", wide_numbers=True, jvp="linear", **OF_NUMBER),
-   self=lambda g, other: g * conjugate(other))  # fmt: skip
-op("add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
-   pointwise(lambda self, other, alpha: np.add(self, scaled(other, alpha)), node="AddBackward1", first=check_alpha, **OF_NUMBER),
-   self=lambda g: g)  # fmt: skip
-op("div.Scalar(Tensor self, Scalar other) -> Tensor",
-   pointwise(np.true_divide, floating, node="DivBackward1", wide_numbers=True, jvp="linear", **OF_NUMBER),
-   self=lambda g, other: g / conjugate(other))  # fmt: skip
-
-
-def times(x: Tensor, number: float) -> Tensor:
-    """`x * number` as PyTorch's own C++ code writes it: the op of a tensor and a number."""
-    return OPS["mul.Scalar"].run([x, number])
-
-
 def check_smoothing(label_smoothing: float) -> None:
     if label_smoothing > 1:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
@@ -289,7 +270,7 @@ def of_probabilities(self: Tensor, target: Tensor, weight: Tensor | None, reduct
     total = F.sum(loss)
     if reduction == MEAN and not scores.numel():
         return -total.fill_(float("nan"))
-    return -total if reduction == SUM else OPS["div.Scalar"].run([-total, scores.numel() // classes])
+    return -total if reduction == SUM else divided(-total, scores.numel() // classes)
 
 
 def smoothed(self: Tensor, target: Tensor, weight: Tensor | None, reduction: int, ignore_index: int, label_smoothing: float) -> Tensor:

@@ -12,7 +12,7 @@ from ..op import F, Op, composite, op, plain
 from ..promotion import common
 from ..tensor import Tensor
 from ..views import check_cast
-from .arithmetic import along, binary, cast_number, is_complex, not_implemented, of_kind
+from .arithmetic import along, binary, cast_number, is_complex, not_implemented, of_kind, times
 
 
 def recovered(product: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -94,7 +94,7 @@ def from_number_exponent(g: Any, self: Any, exponent: complex) -> Any:
     if exponent == 0 and not isinstance(exponent, bool):
         return F.zeros_like(g)
     power = exponent if isinstance(exponent, complex) else float(exponent)
-    return of_kind(self, g * (power * F.pow(self, power - 1)).conj())
+    return of_kind(self, g * times(F.pow(self, power - 1), power).conj())
 
 
 def not_negative(exponent: Any) -> Any:

@@ -16,7 +16,7 @@ from ..out import fit
 from ..pieces import PIECE
 from ..tensor import Tensor, method
 from ..views import check_cast
-from .arithmetic import plus
+from .arithmetic import plus, times
 from .convert import cast
 from .reduce import MANY, axes, compact, counting, folded, kept, left, raised
 
@@ -188,12 +188,12 @@ def var_rule(g: Any, self: Any, dim: Any, correction: Any, keepdim: bool) -> Any
         return F.mul((2.0 / freedom) * g, F.sub(self, F.mean(self)))
     freedom = factor(shape, dim) - by
     scale = 2.0 / freedom if freedom else math.inf
-    return F.mul(scale * raised(g, dim, keepdim, shape), F.sub(self, F.mean(self, dim, True)))
+    return F.mul(times(raised(g, dim, keepdim, shape), scale), F.sub(self, F.mean(self, dim, True)))
 
 
 def std_rule(g: Any, self: Any, dim: Any, correction: Any, keepdim: bool, result: Any) -> Any:
     """Zero where the deviation is zero: PyTorch's subgradient."""
-    return var_rule(zeroed(g / (result * 2), result == 0), self, dim, correction, keepdim)
+    return var_rule(zeroed(g / times(result, 2), result == 0), self, dim, correction, keepdim)
 
 
 def var_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> list[Any]:
