@@ -407,9 +407,10 @@ def exchange(t: Tensor, array: np.ndarray) -> None:
 
 
 def rows(t: Tensor) -> Any:
-    """The shape of `t` where its elements lie in row-major order, False where they do not; remembered."""
+    """The shape of `t` where its elements lie in row-major order, False where they do not, or a side of 1 has another step; remembered."""
     if t._rows is None:
-        t._rows = t._array.shape if t._array.flags.c_contiguous else False
+        array = t._array
+        t._rows = array.shape if array.flags.c_contiguous and (1 not in array.shape or _steps_usual(array)) else False
     return t._rows
 
 
@@ -418,6 +419,16 @@ def settled(made: Tensor) -> Tensor:
     if modes.is_inference_mode_enabled():
         made._counter = None
     return made
+
+
+def _steps_usual(array: np.ndarray) -> bool:
+    """True where each step is the number of elements behind it."""
+    step = array.itemsize
+    for n, s in zip(reversed(array.shape), reversed(array.strides), strict=True):
+        if s != step:
+            return False
+        step *= n
+    return True
 
 
 def wrap_number(value: bool | int | float | complex) -> WrappedNumber:

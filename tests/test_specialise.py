@@ -178,3 +178,11 @@ def test_a_tensor_is_given_other_memory_by_one_function_alone():
     allowed = {"tensor.py", "specialise.py", "lean.py", "lazy.py"}
     found = [p.name for p in root.rglob("*.py") if re.search(r"\._array(, [\w.]+)* = ", p.read_text(encoding="utf-8"))]
     assert set(found) <= allowed
+
+
+def test_a_side_of_1_with_a_step_of_its_own_keeps_it_beside_a_number():
+    def less(t):
+        return t.as_strided((1, 4), (1, 1)) - 2.5
+
+    same_both_ways(less, "float32", ("vector",))
+    assert less(operand(0, "float32", "vector")).stride() == (1, 1)
