@@ -12,12 +12,15 @@ _constants: dict[tuple[Any, Any, type], np.ndarray] = {}
 
 
 def constant(value: bool | int | float, dtype: dtypes.dtype) -> np.ndarray:
-    """A Python number as a zero-dimensional array of `dtype`; the common ones are kept."""
+    """A Python number as a zero-dimensional array of `dtype`, real where that is complex; the common ones are kept.
+
+    The conjugate of a complex one would have an imaginary part of -0.
+    """
     key = (value, dtype, type(value))
     try:
         return _constants[key]
     except KeyError:
-        array = np.asarray(value, dtype.np)
+        array = np.asarray(value, dtype.to_real().np if dtype.is_complex else dtype.np)
         array.flags.writeable = False
         if value and len(_constants) < 1024:  # 0.0 and -0.0 are one key
             _constants[key] = array

@@ -20,8 +20,10 @@ class device:
     def __init__(self, type: Any, index: int | None = None) -> None:
         if isinstance(type, device):
             type, index = type.type, type.index
+        if isinstance(type, int):  # the number of an accelerator
+            raise RuntimeError("Cannot access accelerator device when none is available.")
         name, _, number = str(type).partition(":")
-        if name not in TYPES and not isinstance(type, int):  # a number is an accelerator
+        if name not in TYPES:
             raise RuntimeError(f"Expected one of {', '.join(TYPES)} device type at start of device string: {name}")
         if name != "cpu":
             raise RuntimeError(f"this engine has no device '{type}': the only one is 'cpu'")

@@ -177,7 +177,8 @@ op("rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
           operator="rsub", first=check_subtraction, method=False, inplace=False, out=False),
    self=lambda g, alpha: through_factor(-g, alpha))  # fmt: skip
 op("mul.Tensor(Tensor self, Tensor other) -> Tensor",
-   binary(np.multiply, operator="mul", wide_numbers=True, jvp="multilinear"),
+   binary(np.multiply, operator="mul", wide_numbers=True,
+          jvp=along(lambda self, other, s, o, result: plus(by(o, lambda: self), by(s, lambda: other)))),
    self=lambda g, other: g * other.conj(),
    other=lambda g, self: g * self.conj())  # fmt: skip
 

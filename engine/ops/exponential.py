@@ -11,6 +11,19 @@ from ..promotion import floating
 
 LN2, LN10 = math.log(2), math.log(10)
 
+
+def log_of_one_plus(self: np.ndarray) -> np.ndarray:
+    """`log(1 + self)`; the modulus of a complex number near 0 is worked out without the 1, which would hide it."""
+    if self.dtype.kind != "c":
+        return np.log1p(self)
+    x, y = self.real, self.imag
+    made = np.empty_like(self)
+    near = np.where(self == 0, x, 0.5 * np.log1p(x * (2 + x) + y * y))  # x may be -0
+    made.real = np.where(np.hypot(x, y) < 0.5, near, np.log(np.hypot(x + 1, y)))
+    made.imag = np.arctan2(y, x + 1)
+    return made
+
+
 op("exp(Tensor self) -> Tensor", pointwise(np.exp, floating), self=lambda g, result: g * result.conj())
 op("exp2(Tensor self) -> Tensor", pointwise(np.exp2, floating), self=lambda g, result: g * result.conj() * LN2)
 op("expm1(Tensor self) -> Tensor", pointwise(np.expm1, floating), self=lambda g, result: g * (result.conj() + 1))
@@ -18,7 +31,7 @@ op("expm1(Tensor self) -> Tensor", pointwise(np.expm1, floating), self=lambda g,
 op("log(Tensor self) -> Tensor", pointwise(np.log, floating), self=lambda g, self: g / self.conj())
 op("log2(Tensor self) -> Tensor", pointwise(np.log2, floating), self=lambda g, self: g / (self.conj() * LN2))
 op("log10(Tensor self) -> Tensor", pointwise(np.log10, floating), self=lambda g, self: g / (self.conj() * LN10))
-op("log1p(Tensor self) -> Tensor", pointwise(np.log1p, floating), self=lambda g, self: g / (self + 1).conj())
+op("log1p(Tensor self) -> Tensor", pointwise(log_of_one_plus, floating), self=lambda g, self: g / (self + 1).conj())
 
 op("sqrt(Tensor self) -> Tensor", pointwise(np.sqrt, floating), self=lambda g, result: g / (2 * result.conj()))
 op("rsqrt(Tensor self) -> Tensor",

@@ -15,6 +15,7 @@ from ..pieces import in_pieces
 from ..tensor import CPP_NAMES, Tensor, in_range
 from ..views import check_cast
 from .convert import cast
+from .exponential import log_of_one_plus
 from .extremes import orderly
 from .reduce import agreeing, into, refuse, refuse_complex, summed_dtype
 
@@ -189,16 +190,6 @@ def log_add_exp(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     level = ~np.isfinite(low.real) & (low.real == high.real)
     made = np.where(level, np.where(low.real < 0, low, np.log(np.exp(low) + np.exp(high))), made)
     return np.where(np.isnan(low.real) | np.isnan(high.real), complex(math.nan, math.nan), made)
-
-
-def log_of_one_plus(z: np.ndarray) -> np.ndarray:
-    """log(1 + z) of complex numbers, accurate where they are small."""
-    x, y = z.real, z.imag
-    near = np.hypot(x, y) < 0.5
-    size = np.where(near, 0.5 * np.log1p(x * (2 + x) + y * y), np.log(np.hypot(x + 1, y)))
-    made = np.empty_like(z)
-    made.real, made.imag = size, np.arctan2(y, x + 1)
-    return made
 
 
 def logcumsumexp_kernel(self: np.ndarray, dim: int) -> np.ndarray:
