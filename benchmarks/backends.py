@@ -23,7 +23,7 @@ class Eager:
         self.names = importlib.import_module(module)
 
     def has(self, path: str) -> bool:
-        found = self.names
+        found: Any = self.names
         for part in path.split("."):
             found = getattr(found, part, None)
         return found is not None

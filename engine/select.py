@@ -9,12 +9,12 @@ import numpy as np
 from .pieces import in_pieces
 
 FEW = 2048  # elements below which NumPy's own is as fast
-BITS = {4: np.dtype(np.int32), 8: np.dtype(np.int64)}
+BITS: dict[int, Any] = {4: np.dtype(np.int32), 8: np.dtype(np.int64)}
 
 
 def where(condition: np.ndarray, a: Any, b: Any) -> np.ndarray:
     """`numpy.where`, several times faster for many elements of 32 or 64 bits."""
-    of = a.dtype if isinstance(a, np.ndarray) else getattr(b, "dtype", None)
+    of: Any = a.dtype if isinstance(a, np.ndarray) else getattr(b, "dtype", None)
     if condition.size < FEW or condition.dtype != np.bool_ or of is None or of.kind not in "fiuc" or of.itemsize not in BITS:
         return np.where(condition, a, b)
     if not all(_fits(x, of, condition.shape) for x in (a, b)):
@@ -25,7 +25,7 @@ def where(condition: np.ndarray, a: Any, b: Any) -> np.ndarray:
         made = np.empty(condition.size, bits)
         flat = (x.reshape(-1) if x.ndim else np.broadcast_to(x, condition.size) for x in (first, second))
         return in_pieces(_choose, [condition.reshape(-1), *flat], made).reshape(condition.shape).view(of)
-    made = np.empty_like(condition, bits)
+    made = np.empty_like(condition, dtype=bits)
     _choose(condition, first, second, made)
     return made.view(of)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..backends import Work
-from ..workload import Uniform, constant, near_one, signed, single, trained, uniform
+from ..workload import Input, Uniform, constant, near_one, signed, single, trained, uniform
 
 # -- one op ------------------------------------------------------------------------------------------------------------------
 # `call(B, x, w)` returns the work, a closure whose own cost is 40 ns
@@ -41,7 +41,7 @@ def index(B: Any, x: Any) -> Work:
 
 
 ONE, TWO = [uniform(8, 8)], [uniform(8, 8), uniform(8, 8)]
-SINGLE = [
+SINGLE: list[tuple[str, str, Any, list[Uniform]]] = [
     ("mul", "x * w", mul, TWO),
     ("mul_number", "x * 2.5", mul_number, ONE),
     ("exp", "exp(x)", exp, ONE),
@@ -104,7 +104,7 @@ def tiny_mlp(B: Any, w1: Any, b1: Any, w2: Any, b2: Any, x: Any, y: Any) -> Any:
     return (error * error).mean()
 
 
-SMALL_MLP = [signed(8, 16), signed(16), signed(16, 4), signed(4), constant(signed(4, 8)), constant(signed(4, 4))]
+SMALL_MLP: list[Input] = [signed(8, 16), signed(16), signed(16, 4), signed(4), constant(signed(4, 8)), constant(signed(4, 4))]
 RNN: list[Uniform] = [signed(4, 16), signed(8, 16, scale=0.3), signed(16, 16, scale=0.3), signed(16)]
 trained("rnn_10", CHAINS, "a recurrent net of 10 steps, batch 4, 16 hidden, backward", rnn, *RNN, *[constant(signed(4, 8))] * 10)
 trained("mlp_tiny", CHAINS, "4x8 -> 16 -> 4 with tanh and a squared error, backward", tiny_mlp, *SMALL_MLP)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..workload import constant, integers, signed, trained, twice
+from ..workload import Input, constant, integers, signed, trained, twice
 from .calls import SMALL_MLP, tiny_mlp
 
 PRODUCT, TRAIN, SECOND = "matrix products", "training step", "double backward"
@@ -23,7 +23,14 @@ def mlp(B: Any, w1: Any, b1: Any, w2: Any, b2: Any, x: Any, target: Any) -> Any:
     return B.nn.functional.cross_entropy(B.relu(x @ w1 + b1) @ w2 + b2, target)
 
 
-MLP = [signed(784, 256, scale=0.05), signed(256), signed(256, 10, scale=0.1), signed(10), constant(signed(64, 784)), integers(10, 64)]
+MLP: list[Input] = [
+    signed(784, 256, scale=0.05),
+    signed(256),
+    signed(256, 10, scale=0.1),
+    signed(10),
+    constant(signed(64, 784)),
+    integers(10, 64),
+]
 trained("mlp_step", TRAIN, "64x784 -> 256 -> 10 with relu and cross entropy, forward and backward", mlp, *MLP)
 
 twice("mlp_tiny_twice", SECOND, "gradient of the gradient's norm of the tiny net", tiny_mlp, *SMALL_MLP)
