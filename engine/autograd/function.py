@@ -20,7 +20,7 @@ from ..tensor import LEAF, Tensor, wrap
 from ..transforms import running
 from ..views import NO_PLAN, check_inplace, node_of, rebase, renew
 from . import function_tangents
-from .names import Named, put
+from .names import Named, put, put_edges, put_extras, put_fits, put_saved, put_seq
 
 SEVERAL_OF_A_VIEW = (
     "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return more than one Tensor. "
@@ -89,8 +89,11 @@ class BackwardCFunction(Named, Node, FunctionCtx):
     _outputs: Any = None
 
     def __init__(self) -> None:
-        for name, value in (("edges", ()), ("saved", ()), ("fits", ()), ("extras", None), ("seq", 0)):
-            put(self, name, value)
+        put_edges(self, ())
+        put_saved(self, ())
+        put_fits(self, ())
+        put_extras(self, None)
+        put_seq(self, 0)
 
     @property
     def saved_tensors(self) -> tuple[Tensor | None, ...]:
@@ -131,7 +134,7 @@ class BackwardCFunction(Named, Node, FunctionCtx):
 
     def free(self) -> None:
         if self.saved:
-            put(self, "saved", FREED)
+            put_saved(self, FREED)
 
     def _keep(self) -> None:
         """Keep what `save_for_backward` was given, outputs without the tensor, so that there is no cycle."""
@@ -146,9 +149,13 @@ class BackwardCFunction(Named, Node, FunctionCtx):
             if made and value is t:
                 value = Saved(t)
             held += (value, kept.version_of(value))
-        put(self, "saved", tuple(held))
-        for name in ("to_save", "dirty_tensors", "non_differentiable"):
-            self.__dict__.pop(name, None)
+        put_saved(self, tuple(held))
+        if self.to_save:
+            put(self, "to_save", ())
+        if self.dirty_tensors:
+            put(self, "dirty_tensors", ())
+        if self.non_differentiable:
+            put(self, "non_differentiable", ())
 
     # -- backward ---------------------------------------------------------------------------------------------------
     def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
@@ -305,9 +312,9 @@ def run(cls: Any, values: tuple[Any, ...], with_setup: bool) -> Any:
     put(ctx, "needs_input_grad", tuple(isinstance(a, Tensor) and a.requires_grad for a in values))
     recorded = bool(mode & modes.GRAD) and not mode & modes.INFERENCE and any(ctx.needs_input_grad)
     if recorded:
-        put(ctx, "edges", tuple(edge_of(t) if t.requires_grad else None for t in tensors))
-        put(ctx, "fits", [(t._array.shape, t._dtype) for t in tensors])
-        put(ctx, "seq", sequence())
+        put_edges(ctx, tuple(edge_of(t) if t.requires_grad else None for t in tensors))
+        put_fits(ctx, [(t._array.shape, t._dtype) for t in tensors])
+        put_seq(ctx, sequence())
         if mode & modes.ANOMALY:
             anomaly.note(ctx)
     modes.switch(mode & ~(modes.GRAD | modes.FORWARD))

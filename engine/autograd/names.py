@@ -12,6 +12,7 @@ OWN = frozenset({*Node.__slots__, "op", "outputs", "free", "apply", "runs_on_not
 OF_CLASS = ("plan", "op", "free", "apply", "runs_on_nothing")
 PACKAGE = __name__.partition(".")[0]
 put = object.__setattr__  # for what the engine itself sets: without a look at who asks
+put_edges, put_saved, put_fits, put_extras, put_seq = (getattr(Node, name).__set__ for name in ("edges", "saved", "fits", "extras", "seq"))
 
 
 def _asked_by_user() -> bool:
