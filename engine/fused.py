@@ -16,7 +16,7 @@ def fused(a: Any, b: Any, c: Any) -> np.ndarray:
     """
     a, b, c = map(np.asarray, (a, b, c))
     if a.dtype == np.float32:
-        return (a.astype(np.float64) * b + c).astype(np.float32)  # type: ignore[no-any-return]
+        return (a.astype(np.float64) * b + c).astype(np.float32)
     product = a * b
     high_a, high_b = (x * SPLIT - (x * SPLIT - x) for x in (a, b))
     low_a, low_b = a - high_a, b - high_b

@@ -460,6 +460,6 @@ def times(x: Any, number: complex) -> Any:
     return OPS["mul.Scalar"].run([x, number]) if isinstance(x, Tensor) else x * number
 
 
-def divided(x: Any, number: complex) -> Any:
+def quotient(x: Any, number: complex) -> Any:
     """`x / number` in a rule, recorded as PyTorch's own code does."""
     return OPS["div.Scalar"].run([x, number]) if isinstance(x, Tensor) else x / number

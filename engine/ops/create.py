@@ -287,8 +287,8 @@ VECTOR = 32  # bytes: PyTorch's loops take two vectors of them in a step, and wh
 def _values(start: Any, step: Any, count: int, dtype: dtype) -> np.ndarray:
     """`start + i * step`, computed in the precision PyTorch accumulates in; in a vector counted from its first element."""
     wide = np.int64 if dtype.category == 1 else np.float64 if dtype.name in ("float32", "float64") else np.float32
-    at, by = np.arange(count, dtype=np.int64).astype(wide), np.asarray(step).astype(wide)
-    first = np.asarray(start).astype(wide)
+    at: np.ndarray = np.arange(count, dtype=np.int64).astype(wide)
+    first, by = (np.asarray(number).astype(wide)[()] for number in (start, step))
     if dtype.category == 1:
         return (first + at * by).astype(dtype.np)
     values, lanes = fused(at, by, first).astype(dtype.np), VECTOR // dtype.np.itemsize

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..dtypes import OF_NUMPY
 from ..op import F, Op, composite, op, reduction
-from ..out import matching
+from ..out import fit, matching
 from ..tensor import Tensor
 from .arithmetic import plus
 from .reduce import agreeing, axes, compact, counting, folded, kept, left, nonempty, raised, refuse
@@ -201,9 +201,13 @@ def aminmax_kernel(self: np.ndarray, dim: int | None, keepdim: bool) -> tuple[np
 
 
 def aminmax_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
-    for t in outs:
+    """The results, once each target was looked at: PyTorch resizes the first before it looks at the second."""
+    matching(values[0]._dtype, outs[0]._dtype)
+    results: list[np.ndarray] = op.compute(values)[1]
+    for t, result in zip(outs, results, strict=True):
         matching(values[0]._dtype, t._dtype)
-    return op.compute(values)[1]
+        fit(t, result)
+    return results
 
 
 def aminmax_rule(g_min: Any, g_max: Any, max: Any, min: Any, self: Any, self_dtype: Any, dim: int | None, keepdim: bool) -> Any:

@@ -15,7 +15,7 @@ from ..layout import laid_out
 from ..op import OPS, F, composite, op, plain, refuse_gradient
 from ..strided import dense_strides, new, row_major
 from ..tensor import Tensor, strides_of, wrap
-from .arithmetic import divided, not_implemented, times
+from .arithmetic import not_implemented, quotient, times
 from .loss import INTERNAL, MEAN, NONE, SUM, native, reduction_number, reduction_word
 
 
@@ -270,7 +270,7 @@ def of_probabilities(self: Tensor, target: Tensor, weight: Tensor | None, reduct
     total = F.sum(loss)
     if reduction == MEAN and not scores.numel():
         return -total.fill_(float("nan"))
-    return -total if reduction == SUM else divided(-total, scores.numel() // classes)
+    return -total if reduction == SUM else quotient(-total, scores.numel() // classes)
 
 
 def smoothed(self: Tensor, target: Tensor, weight: Tensor | None, reduction: int, ignore_index: int, label_smoothing: float) -> Tensor:

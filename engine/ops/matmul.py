@@ -297,7 +297,8 @@ def addbmm_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.nd
 
 def product_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> None:
     """Has the op `matmul` ends with write to the target, or to a reshaped one, as PyTorch does."""
-    product(*values, outs[0])
+    self, other = values
+    product(self, other, outs[0])
 
 
 def ending(name: str, operands: list[Any], out: Tensor | None) -> Tensor:

@@ -16,7 +16,7 @@ from ..out import matching
 from ..pieces import in_pieces
 from ..tensor import Tensor, in_range
 from ..views import check_cast
-from .arithmetic import divided
+from .arithmetic import quotient
 from .convert import cast
 
 MANY = 2**14  # elements from which speed counts
@@ -228,11 +228,11 @@ def mean_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndar
 
 op("mean(Tensor self, *, ScalarType? dtype=None) -> Tensor",
    reduction(lambda self, dtype: mean_kernel(self, None, False, dtype), jvp="linear", out=mean_into),
-   self=lambda g, self_shape, self_dtype, dtype: divided(sum_rule(g, self_shape, self_dtype, dtype), math.prod(self_shape)))  # fmt: skip
+   self=lambda g, self_shape, self_dtype, dtype: quotient(sum_rule(g, self_shape, self_dtype, dtype), math.prod(self_shape)))  # fmt: skip
 op("mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
    reduction(mean_kernel, jvp="linear", out=mean_into),
    self=lambda g, self_shape, self_dtype, dim, keepdim, dtype:
-       divided(sum_dim_rule(g, self_shape, self_dtype, dim, keepdim, dtype), counted(self_shape, dim)))  # fmt: skip
+       quotient(sum_dim_rule(g, self_shape, self_dtype, dim, keepdim, dtype), counted(self_shape, dim)))  # fmt: skip
 
 
 # -- products --------------------------------------------------------------------------------------------------------------
