@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
-from .batching import apart, batched, spread, whole, whole_or_spread
+from .batching import apart, batched, sample, spread, whole, whole_or_spread
 from .registry import OPS, F
 from .tensor import Tensor, wrap
 from .transforms import Level
@@ -150,8 +150,8 @@ def _padded(t: Tensor, count: int) -> Tensor:
 
 def _promoted(op: Any, values: list[Any], changed: list[Any], places: list[int]) -> list[Any]:
     """Samples without dimensions give way in promotion as they would alone; a batch of them would not."""
-    low = [i for i in places if not values[i].ndim and changed[i] is not values[i]]
-    if not low or len(op.promoted) < 2:
+    low = [i for i in places if i in op.promoted and not values[i].ndim and changed[i] is not values[i]]
+    if not low or len(op.tensors) != 2:  # of three PyTorch lets a batch decide
         return changed
     alone = op.family.promote([values[i] for i in op.promoted if values[i] is not None])
     together = op.family.promote([changed[i] for i in op.promoted if changed[i] is not None])
@@ -226,8 +226,9 @@ def _with_batch(op: Any, t: Tensor, size: Sequence[int], changed: list[Any], lev
     """A shape with the batch before it."""
     if isinstance(size, int):  # of a window, and no shape
         return size
-    if "stride" in op.schema.names:
-        raise NoRule
+    at = op.schema.names.index("stride") if "stride" in op.schema.names else None
+    if at is not None:
+        changed[at] = (changed[0].stride(0), *changed[at])
     return (level.size, *size)
 
 
@@ -241,7 +242,7 @@ def _check(op: Any, values: list[Any], rank: int) -> None:
 def _sample(v: Any) -> Any:
     if isinstance(v, list | tuple):
         return [_sample(x) for x in v]
-    return wrap(v._array, v._dtype) if isinstance(v, Tensor) else v
+    return wrap(sample(v), v._dtype) if isinstance(v, Tensor) else v
 
 
 def _batches(op: Any, values: list[Any], level: Level) -> list[Any]:

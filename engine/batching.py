@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from . import forward, modes
 from .graph import Node, edge_of, sequence
 from .registry import F
+from .strided import new
 from .tensor import Tensor, readonly, wrap
 from .transforms import Level, differentiated_inside
 from .views import NO_PLAN, node_of
@@ -25,11 +27,23 @@ NO_CHOICE = (
 NO_STORAGE = "Cannot access data pointer of Tensor that doesn't have storage"
 
 
+class Unread(np.ndarray):
+    """An array that tells its shape, strides and dtype, and refuses to be computed with."""
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError(NO_STORAGE)
+
+    __array_ufunc__ = __array_function__ = tolist = copy = astype = __getitem__ = __setitem__ = _refuse
+
+    def item(self, *args: Any) -> Any:
+        raise RuntimeError(NO_ITEM)
+
+
 class Batched(Tensor):
     """One sample, any one, of `_value`, whose dimension 0 counts the samples of `_level`.
 
-    It has no memory, history or tangent of its own: those are of the innermost value. Its `_array` is the first sample, which
-    has the shape, strides and dtype of all.
+    It has no memory, history or tangent of its own: those are of the innermost value. Its `_array` has the shape, strides and
+    dtype of the first sample, as of all.
     """
 
     __slots__ = ("_value", "_level")
@@ -45,8 +59,7 @@ class Batched(Tensor):
 
     @property
     def _array(self) -> np.ndarray:  # type: ignore[override]  # nothing sets it
-        whole = self._value._array
-        return whole[0, ...] if whole.shape[0] else np.zeros(whole.shape[1:], whole.dtype)
+        return sample(self).view(Unread)
 
     @property
     def _node(self) -> Any:
@@ -80,6 +93,10 @@ class Batched(Tensor):
     def is_leaf(self) -> bool:
         return self.grad_fn is None
 
+    @property  # type: ignore[misc]
+    def data(self) -> Tensor:
+        raise RuntimeError("accessing `data` under vmap transform is not allowed")
+
     def _alias(self) -> Tensor:
         return Batched(self._value._alias(), self._level)
 
@@ -89,12 +106,21 @@ class Batched(Tensor):
     def _refuse(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError(NO_ITEM)
 
-    item = _scalar = __int__ = __float__ = __complex__ = __index__ = _refuse
+    item = _scalar = __int__ = __float__ = __complex__ = _refuse
+
+    def __index__(self) -> int:
+        fits = self._dtype.category < 2 and self._array.size == 1
+        return self._refuse() if fits else super().__index__()
 
     def _no_storage(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError(NO_STORAGE)
 
     tolist = numpy = data_ptr = __array__ = _no_storage
+
+    def _no_copy(self, *args: Any) -> Any:
+        raise NotImplementedError("Cannot access storage of BatchedTensorImpl")
+
+    __copy__ = __deepcopy__ = __reduce_ex__ = _no_copy
 
     def __bool__(self) -> bool:
         raise RuntimeError(NO_CHOICE)
@@ -105,6 +131,50 @@ class Batched(Tensor):
 
     __str__ = __repr__
     __format__ = object.__format__  # type: ignore[assignment]
+
+
+def sample(t: Tensor) -> np.ndarray:
+    """The elements of the first sample."""
+    if type(t) is not Batched:
+        return t._array
+    batch = sample(t._value)
+    return batch[0, ...] if batch.shape[0] else np.zeros(batch.shape[1:], batch.dtype)
+
+
+def one_by_one(t: Batched, function: Any) -> list[Any]:
+    """The list of tensors (or None) that `function` returns for one sample, of all samples."""
+    rows = [function(F.select(t._value, 0, k)) for k in range(t._level.size or 0)]
+    return [None if column[0] is None else batched(F.stack(list(column)), t._level) for column in zip(*rows, strict=True)]
+
+
+def batch_like(t: Tensor, like: Tensor, array: np.ndarray) -> Tensor:
+    """A copy of `t` for every sample of the batches that `like` is of, laid out as `array`."""
+    levels = []
+    while type(like) is Batched:
+        levels.append(like._level)
+        like = like._value
+    for level in reversed(levels):
+        if whole(t, level) is None:
+            t = batched(spread(t, level), level)
+    return laid_out_like(t, array) if type(t) is Batched else t
+
+
+def laid_out_like(t: Batched, array: np.ndarray) -> Tensor:
+    """A copy of which every sample has the strides of `array`, in memory of its own."""
+    sizes: list[int] = []
+    levels: list[Level] = []
+    inner: Tensor = t
+    while type(inner) is Batched:
+        levels.append(inner._level)
+        sizes.insert(0, inner._level.size or 0)
+        inner = inner._value
+    steps = [s // array.itemsize for s in array.strides]
+    span = 1 + sum((n - 1) * s for n, s in zip(array.shape, steps, strict=True)) if array.size else 0
+    batches = [span * math.prod(sizes[i + 1 :]) for i in range(len(sizes))]
+    made = wrap(new((*sizes, *array.shape), (*batches, *steps), inner._array.dtype), inner._dtype)
+    for level in reversed(levels):
+        made = Batched(made, level)
+    return F.copy_(made, t)
 
 
 # -- in and out of a level ----------------------------------------------------------------------------------------------------

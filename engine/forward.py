@@ -89,8 +89,8 @@ def tangent_of(t: Any) -> Tensor | None:
 def give(t: Tensor, tangent: Tensor) -> None:
     """Let `t` carry `tangent`; through a view, the base carries it in the part the view covers."""
     view = t._view
-    if view is not None and type(tangent) is Tensor and tangent_of(t) is None and tangent_of(view.base) is None:
-        _set(view.base, _zeros_like(view.base))
+    if view is not None and tangent_of(t) is None and tangent_of(view.base) is None:
+        _set(view.base, _for_each(_zeros_like(view.base), tangent, view.base))
         part: Tensor = tangent_of(t)  # type: ignore[assignment]  # the base carries one now
         F.copy_(part, tangent)
         return
@@ -113,18 +113,23 @@ def give_at(level: Level, t: Tensor, tangent: Tensor) -> None:
 def _arranged(tangent: Tensor, primal: np.ndarray) -> Tensor:
     """The tangent in the layout of what it is of, as PyTorch keeps it: what is a view of one is a view of the other."""
     shape, steps = primal.shape, strides_of(primal)
-    if type(tangent) is not Tensor or not primal.size or tangent._array.shape != shape:
+    if not primal.size or tangent._array.shape != shape:
         return tangent
     if all(n == 1 or a == b for n, a, b in zip(shape, steps, strides_of(tangent._array), strict=True)) or overlaps(shape, steps):
         return tangent
+    if type(tangent) is not Tensor:
+        from .batching import Batched, laid_out_like
+
+        return laid_out_like(tangent, primal) if type(tangent) is Batched else tangent
     return F.copy_(wrap(new(shape, steps, tangent._array.dtype), tangent._dtype), tangent)
 
 
 def tangents(op: Any, values: list[Any]) -> int:
     """The number of the innermost level at which some differentiable argument carries a tangent, counted from 1; 0 for none."""
-    found = [carried(t) for i in op.diff for t in (values[i] if isinstance(values[i], list | tuple) else (values[i],))]
+    found = [t for i in op.diff for t in (values[i] if isinstance(values[i], list | tuple) else (values[i],)) if isinstance(t, Tensor)]
+    bases = [t._view.base for t in found if t._view is not None]
     for number in range(_visible, 0, -1):
-        if any(_levels[number - 1] in tangents for tangents in found):
+        if any(_levels[number - 1] in carried(t) for t in (*found, *bases)):
             return number
     return 0
 
@@ -228,12 +233,30 @@ def run_inplace(op: Any, values: list[Any], needs: Any) -> Tensor:
         else:
             [tangent] = _jvp(op, [before, *values[1:]], [into])
             if tangent is not None and old is not None:
-                F.copy_(old, tangent) if type(tangent) is type(old) else _set(into, tangent)
+                _change(into, old, tangent)
         if tangent is not None and old is None and into._dtype.differentiable:
             give(into, fit(tangent, into._array.shape, into._dtype))
         if carried(into):
             _keep(into)
     return into
+
+
+def _change(t: Tensor, old: Tensor, tangent: Tensor) -> None:
+    """Write to the tangent of `t`, and so to those of its views; where it was the same for a batch and is no more, after it is made one."""
+    if type(tangent) is not Tensor and type(old) is Tensor:
+        base = t if t._view is None else t._view.base
+        whole = tangent_of(base)
+        _set(base, _for_each(_zeros_like(base) if whole is None else whole, tangent, base))
+        old = tangent_of(base) if base is t else replayed(tangent_of(base), t)  # type: ignore[assignment]
+        _set(t, old)
+    F.copy_(old, tangent)
+
+
+def _for_each(whole: Tensor, tangent: Tensor, t: Tensor) -> Tensor:
+    """A tangent of `t` for every sample that `tangent` is of."""
+    from .batching import batch_like
+
+    return whole if type(tangent) is Tensor else batch_like(whole, tangent, t._array)
 
 
 def _jvp(op: Any, values: list[Any], outs: list[Tensor]) -> list[Tensor | None]:

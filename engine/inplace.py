@@ -13,6 +13,7 @@ from .lazy import Lazy
 from .node import OpNode
 from .operands import array_of, check_broadcast, expands
 from .promotion import common
+from .registry import F
 from .silence import loud, quiet
 from .tensor import Tensor, exchange, store, wrap
 from .views import (
@@ -150,4 +151,6 @@ def _copy_of(t: Tensor) -> Tensor:
     """The tensor as it is before a write: same place in the graph, its own memory."""
     made = wrap(t._array.copy(order="K"), t._dtype)
     made._node, made._nr = t._node, t._nr
+    for level, tangent in forward.carried(t).items():
+        forward.give_at(level, made, F.clone(tangent))
     return made

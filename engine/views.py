@@ -293,7 +293,10 @@ class CopySlices(Node):
         if self.saved is FREED:
             raise RuntimeError(FREED_TWICE)
         if recording:
-            return self._on_tensors(gs[0])
+            from .batching import Batched, one_by_one
+
+            g = gs[0]
+            return one_by_one(g, self._on_tensors) if type(g) is Batched else self._on_tensors(g)
         replay = self.view_tensor._view.replay  # type: ignore[union-attr]
         if replay is None or not any(op.family.flips for op, _ in replay):
             return self._on_arrays(gs[0])

@@ -49,6 +49,7 @@ TOPICS = (
     "forward_mode",
     "tangents",
     "func",
+    "vmap",
     "printing",
     "threads",
     "sequences",

@@ -41,6 +41,9 @@ def observe(B: Any, body: Body, draw: Draw) -> dict[str, Any]:
     with warnings.catch_warnings(record=True) as elsewhere, _Repeating(B):
         warnings.simplefilter("always")
         warnings.filterwarnings("ignore", ".*torch.jit.script", DeprecationWarning)  # PyTorch loading a part of itself, once
+        warnings.filterwarnings(
+            "ignore", "There is a performance drop because we have not yet implemented the batching rule"
+        )  # each has its own
         warnings.filterwarnings("ignore", "Attempted to insert a get_attr Node")  # PyTorch's own use of its tracer in linearize
         try:
             body(B, draw, see)

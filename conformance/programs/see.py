@@ -15,8 +15,9 @@ from ..case import NUMPY
 from ..outcome import Raised
 
 ORDER = "order of what was seen"  # the label of the list of all labels: programs whose hooks run in another order differ there
-# How often a gradient was written to while it was summed is left to each backend: it tells in which order buffers were reused, no more.
-GRADIENT = re.compile(r"\bgrad(ient)?s?\b")
+# How often a gradient was written to while it was summed, or a batch while it was put together, is left to each backend: it tells in
+# which order buffers were reused, no more.
+GRADIENT = re.compile(r"\b(grad(ient)?s?|batch(es)?)\b")
 ENDED = "raises"  # the label of what ended a program early
 
 

@@ -347,7 +347,7 @@ def _method(name: str) -> Any:
 @_method("backward")
 def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
     """Accumulate gradients of this tensor into the leaves it was computed from; see `autograd.backward`."""
-    if inputs is None and not create_graph and type(self) in PLAIN and not modes.current() & modes.ON_TENSORS:
+    if inputs is None and not create_graph and type(self) in PLAIN and not (running() or modes.current() & modes.ON_TENSORS):
         g = plain_seed(self, gradient)
         node = None if g is None else node_of(self)
         if g is not None and isinstance(node, Node):  # what the checks of `backward` come to where there is nothing to refuse

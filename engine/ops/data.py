@@ -224,7 +224,7 @@ def copied_data(data: Any, d: dtype | None, requires_grad: bool, name: str) -> T
     if isinstance(data, Tensor):
         warnings.warn(COPY_TENSOR.format(name), UserWarning, stacklevel=4)
         made = F.clone(alias(data)) if d is None or d is data._dtype else converted(alias(data), d, True, None)
-        return requiring(settled(wrap(made._array, made._dtype)), requires_grad)
+        return requiring(settled(wrap(made.numpy(force=True), made._dtype)), requires_grad)
     array = made_from(data, d)
     return requiring(settled(wrap(array, OF_NUMPY[array.dtype])), requires_grad)
 
@@ -304,7 +304,7 @@ def __iter__(self: Tensor) -> Iterator[Tensor]:
 def __contains__(self: Tensor, element: Any) -> bool:
     """True where some element equals it, broadcast. Raises RuntimeError for what is no number."""
     if isinstance(element, Tensor | int | float | complex | bool):
-        return bool((self == element).any())
+        return bool((self == element).any().item())
     raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 
 

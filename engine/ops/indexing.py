@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from ..batching import Batched
 from ..dtypes import OF_NUMPY
 from ..number import converted
 from ..op import OPS, F
@@ -128,7 +129,7 @@ def _walk(self: Tensor, parts: tuple[Any, ...]) -> tuple[Tensor, list[Tensor | N
             dim += 1
         else:
             tensor = _index_tensor(part)
-            if tensor._array.ndim or tensor._dtype.category > 1:
+            if tensor._array.ndim or tensor._dtype.category > 1 or type(tensor) is Batched:
                 tensors[dim] = tensor
                 dim += tensor._array.ndim if tensor._dtype in MASKS else 1
             elif tensor._dtype in MASKS:
@@ -221,7 +222,7 @@ def _from_sequence(part: Any) -> Tensor:
         kind = np.dtype(np.int64)
         leaves = [_to_int(v) for v in leaves]
     else:
-        leaves = [v._array.item() if isinstance(v, Tensor) else v for v in leaves]
+        leaves = [v.item() if isinstance(v, Tensor) else v for v in leaves]
     return wrap(np.array(leaves, kind).reshape(shape), OF_NUMPY[np.dtype(kind)])
 
 
