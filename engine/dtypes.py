@@ -161,3 +161,11 @@ def _lower(high: dtype | None, low: dtype | None) -> dtype | None:
     if high is bool_ or low.category >= 2:
         return PROMOTED[high, low]
     return high
+
+
+# How C++ calls the type with a `scalar_name`, as some errors do.
+CPP_NAMES = {
+    "Double": "double", "Float": "float", "Half": "c10::Half", "BFloat16": "c10::BFloat16", "ComplexFloat": "c10::complex<float>",
+    "ComplexDouble": "c10::complex<double>", "Long": "long int", "Int": "int", "Short": "short int", "Char": "signed char",
+    "Byte": "unsigned char", "Bool": "bool",
+}  # fmt: skip

@@ -7,14 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import OF_NUMPY, dtype
+from .dtypes import CPP_NAMES, OF_NUMPY, dtype
 
-CPP_WORDS = {
-    "Bool": "bool", "Byte": "unsigned char", "Char": "signed char", "Short": "short int", "Int": "int", "Long": "long int",
-    "Half": "c10::Half", "BFloat16": "c10::BFloat16", "Float": "float", "Double": "double",
-    "ComplexFloat": "c10::complex<float>", "ComplexDouble": "c10::complex<double>",
-}  # fmt: skip
-NAMES = {**CPP_WORDS, "Byte": "uint8_t", "Char": "int8_t", "Short": "int16_t", "Long": "int64_t"}
+NAMES = {**CPP_NAMES, "Byte": "uint8_t", "Char": "int8_t", "Short": "int16_t", "Long": "int64_t"}
 
 
 def converted(value: Any, target: np.dtype, *, round_low: bool = False, word: str = "") -> np.ndarray:

@@ -521,7 +521,7 @@ def check_grad(t: Tensor, value: Any) -> None:
         raise RuntimeError("can't assign Variable as its own grad")
     if value._dtype is not t._dtype:
         raise RuntimeError(
-            f"attempting to assign a gradient with dtype '{CPP_NAMES.get(value._dtype.scalar_name, value._dtype.scalar_name)}' to a "
+            f"attempting to assign a gradient with dtype '{dtypes.CPP_NAMES.get(value._dtype.scalar_name, value._dtype.scalar_name)}' to a "
             f"tensor with grad_dtype '{t._dtype.scalar_name}'. "
             "The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). You can set the tensor's grad_dtype "
             "attribute with a "
@@ -534,13 +534,6 @@ def check_grad(t: Tensor, value: Any) -> None:
             f"attempting to assign a gradient of size '{list(value._array.shape)}' to a tensor of size '{list(t._array.shape)}'. "
             "Please ensure that the gradient and the tensor are the same size"
         )
-
-
-CPP_NAMES = {
-    "Double": "double", "Float": "float", "Half": "c10::Half", "BFloat16": "c10::BFloat16", "ComplexFloat": "c10::complex<float>",
-    "ComplexDouble": "c10::complex<double>", "Long": "long int", "Int": "int", "Short": "short int", "Char": "signed char",
-    "Byte": "unsigned char", "Bool": "bool",
-}  # fmt: skip
 
 
 def method(function: Callable[..., Any]) -> Callable[..., Any]:

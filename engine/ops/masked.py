@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..number import CPP_WORDS, converted
+from ..dtypes import CPP_NAMES
+from ..number import converted
 from ..op import MISFIT, OPS, F, op, plain
 from ..select import where
 from ..views import check_no_overlap
@@ -38,7 +39,7 @@ def masked_fill_kernel(self: np.ndarray, mask: np.ndarray, value: Any) -> np.nda
         raise RuntimeError(f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
     mask, self = both(mask, self)
     if mask.dtype != np.bool_:
-        raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {CPP_WORDS[word(mask)]}")
+        raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {CPP_NAMES[word(mask)]}")
     filled = converted(value, self.dtype)
     if self.flags.c_contiguous and mask.flags.c_contiguous and self.dtype.isbuiltin:
         return where(mask, filled, self)
@@ -52,7 +53,7 @@ def mask_into(self: np.ndarray, mask: np.ndarray, value: Any) -> None:
     if isinstance(value, np.ndarray) and value.ndim:
         raise RuntimeError(f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
     if mask.dtype != np.bool_:
-        raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {CPP_WORDS[word(mask)]}")
+        raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {CPP_NAMES[word(mask)]}")
     expanded(self, "masked_fill_", "tensor[mask] = scalar")
     wide = both(self, mask)[0].shape
     if wide != self.shape:

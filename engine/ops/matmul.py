@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import OF_NUMPY, dtype, float64, of_number
+from ..dtypes import CPP_NAMES, OF_NUMPY, dtype, float64, of_number
 from ..graph import type_name
 from ..op import OPS, F, Family, Op, composite, op, plain
 from ..out import fit, run_out
 from ..promotion import BY_SHAPE, Promote
-from ..tensor import CPP_NAMES, Tensor, exchange, wrap
+from ..tensor import Tensor, exchange, wrap
 from .arithmetic import cast_number, not_implemented
 from .convert import cast
 

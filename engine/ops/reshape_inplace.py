@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from .. import modes
+from ..dtypes import CPP_NAMES
 from ..graph import Node, edge_of, sequence
 from ..layout import channels_last
 from ..op import F, composite, op, restride
 from ..parser import Parser
 from ..schema import parse
 from ..strided import flat_root, over, row_major, span
-from ..tensor import CPP_NAMES, Tensor, address, exchange, method
+from ..tensor import Tensor, address, exchange, method
 from ..views import NO_PLAN, bump, check_inplace, rebase
 from .part import from_strided, restrided
 from .shape import dropped, flipped, squeezed, squeezed_dims, transposed, unsqueezed, unsqueezed_to

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, select
-from ..dtypes import dtype
+from ..dtypes import CPP_NAMES, dtype
 from ..inplace import MISFIT
 from ..op import OPS, F, Op, alias, composite, op, pointwise
 from ..out import CHECKS
@@ -69,7 +69,7 @@ def check_lerp(self: Any, end: Any, weight: Any) -> None:
     for name, other in others.items():
         theirs = common([other])
         if theirs is not mine and not (name == "weight" and other.ndim == 0):
-            raise RuntimeError(f"expected dtype {CPP_NAMES[mine.name]} for `{name}` but got dtype {CPP_NAMES[theirs.name]}")
+            raise RuntimeError(f"expected dtype {CPP_NAMES[mine.scalar_name]} for `{name}` but got dtype {CPP_NAMES[theirs.scalar_name]}")
 
 
 def between(self: np.ndarray, end: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -109,12 +109,6 @@ def between_along(self: Any, end: Any, weight: Any, s: Any, e: Any, w: Any, resu
     """The tangent of `lerp` with a tensor of weights."""
     return plus(F.lerp(or_zeros(s, self), or_zeros(e, end), weight), by(w, lambda: end - self))
 
-
-CPP_NAMES = {
-    "bool": "bool", "uint8": "unsigned char", "int8": "signed char", "int16": "short int", "int32": "int", "int64": "long int",
-    "float16": "c10::Half", "bfloat16": "c10::BFloat16", "float32": "float", "float64": "double", "complex64": "c10::complex<float>",
-    "complex128": "c10::complex<double>",
-}  # fmt: skip
 
 op("lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor",
    pointwise(between_by_number, None, inplace_function=False, first=check_lerp,
