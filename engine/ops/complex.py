@@ -76,7 +76,8 @@ def polar_of(abs: np.ndarray, angle: np.ndarray) -> np.ndarray:
 
 def polar_gradients(g: Any, result: Any) -> tuple[Any, Any]:
     """Of modulus and angle: the parts of the cotangent along the result, and across it."""
-    return (g.conj() * F.sgn(result)).real, (g.conj() * (1j * result)).real
+    g = g.conj()
+    return (g * F.sgn(result)).real, (g * (1j * result)).real
 
 
 def polar_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
