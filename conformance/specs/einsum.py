@@ -57,6 +57,3 @@ spec(
     sums=True,
     why="the public tensordot is a Python function that takes both lists as one; a BLAS adds in an order of its own",
 )  # fmt: skip
-_ADDR = "PyTorch's compiler adds `beta * self` in one rounding, in which it cannot overflow; the gradients are products of a BLAS"
-spec("addr", self=shaped("n", "m"), vec1=shaped("n"), vec2=shaped("m"), sums=True, why=_ADDR)
-spec("addr[row]", self=shaped("m"), vec1=shaped("n"), vec2=shaped("m"), sums=True, why=_ADDR)

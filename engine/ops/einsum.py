@@ -9,14 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..calls import FUNCTIONS
-from ..op import F, composite, op, plain
-from ..promotion import common
+from ..op import F, composite
 from ..registry import OVERLOADS
-from ..strided import laid_out
 from ..tensor import Tensor, in_range
-from ..views import check_no_overlap
-from .arithmetic import cast_number
-from .matmul import check_expands, scaled
 
 ELLIPSIS = "."
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # in the order in which implicit outputs and sums are laid out
@@ -385,56 +380,3 @@ def of_number(a: Tensor, b: Tensor, dims: int) -> tuple[list[int], list[int]]:
 
 tensordot_of.__name__ = tensordot_of.__qualname__ = "tensordot"
 FUNCTIONS["tensordot"] = tensordot_of
-
-
-# -- addr --------------------------------------------------------------------------------------------------------------------
-def addr_kernel(self: np.ndarray, vec1: np.ndarray, vec2: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
-    """`beta * self + alpha * outer(vec1, vec2)`; with `beta` 0 NaN and infinities of `self` do not count."""
-    check_vectors(vec1, vec2)
-    check_expands(self, (vec1.size, vec2.size))
-    d = common([self, vec1, vec2])
-    for name, value in (("beta", beta), ("alpha", alpha)):
-        check_factor(value, name, d.np)
-    b, a = (cast_number(value, d.np).astype(d.wide) for value in (beta, alpha))
-    operands = [t.astype(d.np, copy=False).astype(d.wide, copy=False) for t in (self, vec1[:, None], vec2)]
-    return laid_out(added(b, operands[0], a, *operands[1:]).astype(d.np, copy=False), operands)
-
-
-def check_vectors(vec1: Any, vec2: Any) -> None:
-    for name, t in (("vec1", vec1), ("vec2", vec2)):
-        if t.ndim != 1:
-            raise RuntimeError(f"addr: Expected 1-D argument {name}, but got {t.ndim}-D")
-
-
-def exactly(self: Tensor, vec1: Tensor, vec2: Tensor, beta: Any, alpha: Any) -> None:
-    """What the in-place form asks first. Raises RuntimeError for a matrix that is not of the product's shape."""
-    check_vectors(vec1, vec2)
-    if self.dim() != 2:
-        raise RuntimeError(f"2D tensor expected, got {self.dim()}D tensor for input")
-    if self.shape != (*vec1.shape, *vec2.shape):
-        shapes = [str(list(t.shape)) for t in (self, vec1, vec2)]
-        raise RuntimeError("size mismatch, input: {}, v1: {}, v2: {}".format(*shapes))
-    check_no_overlap(self._array)
-
-
-def added(b: np.ndarray, self: np.ndarray, a: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """`b * self + a * column * row`, of bools "or" and "and"; `self` does not count where `b` is 0."""
-    if self.dtype.kind == "b":
-        return (b & self) | (a & column & row)
-    product = a * column * row
-    return product if b == 0 else b * self + product
-
-
-def check_factor(value: Any, name: str, d: np.dtype) -> None:
-    """Raises RuntimeError where `alpha` or `beta` is of a category the result is not of."""
-    if isinstance(value, bool) and d.kind != "b":
-        raise RuntimeError(f"Boolean {name} only supported for Boolean results.")
-    if d.kind in "biu" and not isinstance(value, int):
-        raise RuntimeError(f"For integral input tensors, argument {name} must not be a floating point number.")
-
-
-op("addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-   plain(addr_kernel, out="cast", inplace=exactly),
-   self=lambda g, beta: scaled(g, beta),
-   vec1=lambda g, vec2, alpha: scaled(F.mv(g, vec2.conj()), alpha),
-   vec2=lambda g, vec1, alpha: scaled(F.mv(F.t(g), vec1.conj()), alpha))  # fmt: skip

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import CPP_NAMES, OF_NUMPY, dtype, float64, of_number
+from ..dtypes import CPP_NAMES, OF_NUMPY, dtype
 from ..graph import type_name
 from ..op import OPS, F, Family, Op, composite, op, plain
 from ..out import fit, run_out
 from ..promotion import BY_SHAPE, Promote
-from ..tensor import Tensor, exchange, wrap
-from .arithmetic import cast_number, not_implemented
-from .convert import cast
+from ..tensor import Tensor
+from .arithmetic import not_implemented
 
 # -- what dtypes and shapes go together ----------------------------------------------------------------------------------
 Check = Callable[[Sequence[Any]], None]
@@ -92,15 +91,6 @@ def check_mm(operands: Sequence[Any]) -> None:
     check_shapes(*operands)
 
 
-def check_addmm(operands: Sequence[Any]) -> None:
-    self, mat1, mat2 = operands
-    for name, t in (("mat1", mat1), ("mat2", mat2)):
-        if t.ndim != 2:
-            raise RuntimeError(f"{name} must be a matrix, got {t.ndim}-D tensor")
-    check_shapes(mat1, mat2)
-    check_expands(self, (mat1.shape[0], mat2.shape[1]))
-
-
 def check_ranks(operands: Sequence[Any]) -> None:
     """Raises RuntimeError where the last two operands are no batches of matrices."""
     for name, t in zip(("batch1", "batch2"), operands[-2:], strict=True):
@@ -124,27 +114,6 @@ def check_batch_dtypes(operands: Sequence[Any]) -> None:
     if first.category == 0:
         raise NotImplementedError("\"bmm\" not implemented for 'Bool'")
     raise RuntimeError(f"expected scalar type {first.scalar_name} but found {second.scalar_name}")
-
-
-def check_baddbmm(operands: Sequence[Any]) -> None:
-    self, batch1, batch2 = operands
-    check_expands(self, (side(batch1, 0), side(batch1, 1), side(batch2, 2)))
-
-
-def adding_batches(operands: Sequence[Any]) -> dtype:
-    """The dtype of `self`, which the batches must have, too, where there are any."""
-    self, batch1, batch2 = operands
-    check_expands(self, (side(batch1, 1), side(batch2, 2)))
-    check_ranks(operands)
-    if batch1.shape[0] != batch2.shape[0]:
-        raise RuntimeError(f"batch1 and batch2 must have same number of batches, got {batch1.shape[0]} and {batch2.shape[0]}")
-    (_, n, k), (_, j, m) = batch1.shape, batch2.shape
-    if k != j:
-        raise RuntimeError(f"Incompatible matrix sizes for bmm ({n}x{k} and {j}x{m})")
-    if batch1.shape[0]:
-        for check in ADDMM_DTYPES:
-            check(operands)
-    return dtype_of(self)
 
 
 def check_mv(operands: Sequence[Any]) -> None:
@@ -225,76 +194,7 @@ def vdot_kernel(self: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.vdot(self, other)
 
 
-def sum_of(self: np.ndarray, product: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
-    """`beta * self + alpha * product`; with `beta` 0 NaN and infinities of `self` do not count."""
-    a, b = cast_number(alpha, product.dtype), cast_number(beta, product.dtype)
-    if a != 1:
-        product = product * a
-    return product if b == 0 else product + (self if b == 1 else self * b)
-
-
-def nothing_added(self: np.ndarray, shape: tuple[int, ...], beta: Any) -> np.ndarray:
-    """`beta * self` where there is nothing to sum over. Raises RuntimeError where that is of a higher category than `self`."""
-    if beta == 0:
-        return np.zeros(shape, self.dtype)
-    d, number = OF_NUMPY[self.dtype], of_number(beta)
-    if number.category > d.category:
-        shown = "ComplexDouble" if number.is_complex and d is float64 else number.scalar_name
-        raise RuntimeError(f"result type {shown} can't be cast to the desired output type {d.scalar_name}")
-    return np.array(np.broadcast_to(self * np.asarray(beta).astype(self.dtype), shape), order="C")
-
-
-def empty_sum(self: np.ndarray, shape: tuple[int, ...], beta: Any) -> np.ndarray:
-    """What is left where there is nothing to multiply; without elements PyTorch does not look at `beta`."""
-    return nothing_added(self, shape, beta if math.prod(shape) else 0)
-
-
-def addmm_kernel(self: np.ndarray, mat1: np.ndarray, mat2: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
-    if not (mat1.size and mat2.size):
-        return empty_sum(self, (mat1.shape[0], mat2.shape[1]), beta)
-    refuse_bool("addmm_impl_cpu_", mat1)
-    return sum_of(self, matrices(mat1, mat2), beta, alpha)
-
-
-def addmv_kernel(self: np.ndarray, mat: np.ndarray, vec: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
-    if not mat.size:
-        factor = cast_number(beta, self.dtype).item()
-        return empty_sum(self, self.shape if factor else (mat.shape[0],), factor)  # PyTorch does not broadcast `self` here
-    refuse_bool("addmv_impl_cpu", mat)
-    return sum_of(self, np.matmul(mat, vec), beta, alpha)
-
-
-def baddbmm_kernel(self: np.ndarray, batch1: np.ndarray, batch2: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
-    if not (batch1.size and batch2.size):
-        return empty_sum(self, (*batch1.shape[:2], batch2.shape[2]), beta)
-    refuse_bool("baddbmm", batch1)
-    return sum_of(self, batched(batch1, batch2), beta, alpha)
-
-
-def addbmm_kernel(self: np.ndarray, batch1: np.ndarray, batch2: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
-    """One batch after the other is added, as PyTorch does."""
-    if not batch1.shape[0]:
-        return nothing_added(self, (batch1.shape[1], batch2.shape[2]), beta)
-    for one, two in zip(batch1, batch2, strict=True):
-        self, beta = addmm_kernel(self, one, two, beta, alpha), 1
-    return self
-
-
 # -- out= ------------------------------------------------------------------------------------------------------------------
-def addbmm_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
-    """Copies `self` to the target, which takes its shape without a word, and adds there."""
-    self, batch1, batch2, beta, alpha = values
-    [target] = outs
-    shape = side(batch1, 1), side(batch2, 2)
-    check_expands(self, shape)
-    copied = cast(np.broadcast_to(self._array, shape), target._array.dtype)
-    batches = [b if b.shape[0] else F.to(b, target.dtype) for b in (batch1, batch2)]  # of none the dtype does not count
-    result = op.compute([wrap(copied, target.dtype), *batches, beta, alpha])[1]
-    if target._array.shape != shape:
-        exchange(target, np.empty(shape, copied.dtype))
-    return result
-
-
 def product_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> None:
     """Has the op `matmul` ends with write to the target, or to a reshaped one, as PyTorch does."""
     self, other = values
@@ -326,23 +226,6 @@ def of_present(call: Callable[..., Any]) -> Callable[..., Any]:
     return tangent
 
 
-def of_sum(multiply: Callable[..., Any]) -> Callable[..., Any]:
-    """The tangent of `beta * self + alpha * left @ right`."""
-
-    def tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
-        _, first, second, beta, alpha = values
-        added, left_tangent, right_tangent = (t if t is not None else F.zeros_like(v) for v, t in zip(values, tangents, strict=False))
-        parts = multiply(left_tangent, second), multiply(first, right_tangent)
-        total = times(added, beta) + times(parts[0], alpha) + times(parts[1], alpha)
-        return F.expand(total, outs[0].shape)
-
-    return tangent
-
-
-def times(x: Any, factor: Any) -> Any:
-    return x if factor == 1 else x * factor
-
-
 # -- rules: written with `@`, which is matmul on arrays and on Tensors ----------------------------------------------------
 def scaled(x: Any, factor: Any) -> Any:
     """`x` times a Python number, which is left out where it is 1."""
@@ -371,11 +254,6 @@ def right(g: Any, left: Any, geometry: Any, factor: Any = 1) -> Any:
 def _column_major(geometry: Any) -> bool:
     shape, strides = geometry[0], geometry[1]
     return len(shape) == 2 and strides[0] == 1 and strides[1] == shape[0]
-
-
-def for_each(g: Any, batch: Any) -> Any:
-    """The one gradient of a sum of products for each of them."""
-    return F.expand(F.unsqueeze(g, 0), (batch.shape[0], *g.shape))
 
 
 def outer_of(column: Any, row: Any) -> Any:
@@ -412,44 +290,6 @@ op("vdot(Tensor self, Tensor other) -> Tensor",
    self=lambda g, other: g.conj() * other,
    other=lambda g, self: g * self)  # fmt: skip
 
-ADDMM_DTYPES = (same("self and mat2 must have the same dtype, but got {0} and {2}", 0, 2),
-                same("mat1 and mat2 must have the same dtype, but got {1} and {2}", 1, 2))  # fmt: skip
-
-
-def into_its_own_shape(self: Any, mat1: Any, mat2: Any, beta: Any, alpha: Any) -> None:
-    """What `addmm_` looks at after its operands. Raises RuntimeError where the target would be broadcast."""
-    shape = [mat1.shape[0], mat2.shape[1]]
-    if list(self.shape) != shape:
-        raise RuntimeError(f"Bad in-place call: input tensor size {list(self.shape)} and output tensor size {shape} should match")
-
-
-op("addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-   multiplying(addmm_kernel, checked(*ADDMM_DTYPES, check_addmm), inplace=into_its_own_shape, inplace_function=False,
-           jvp=of_sum(lambda a, b: F.mm(a, b))),
-   self=lambda g, beta: scaled(g, beta),
-   mat1=lambda g, mat2, mat1_geometry, alpha: left(g, mat2, mat1_geometry, alpha),
-   mat2=lambda g, mat1, mat2_geometry, alpha: right(g, mat1, mat2_geometry, alpha))  # fmt: skip
-op("addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-   multiplying(addmv_kernel, checked(check_addmv, same("addmv input tensors must have the same dtype, but got {0}, {1}, and {2}")),
-           inplace=True, jvp=of_sum(lambda a, b: F.mv(a, b))),
-   self=lambda g, beta: scaled(g, beta),
-   mat=lambda g, vec, alpha: scaled(outer_of(g, vec.conj()), alpha),
-   vec=lambda g, mat, alpha: scaled(adjoint(mat) @ g, alpha))  # fmt: skip
-op("baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-   multiplying(baddbmm_kernel,
-           checked(check_baddbmm, same("Input dtypes must be the same, got: input {0}, batch1: {1}, batch2: {2}", 0, 1, names=CPP_NAMES),
-                   check_batches, check_batch_dtypes),
-           inplace=True, inplace_function=False, jvp=of_sum(lambda a, b: F.bmm(a, b))),
-   self=lambda g, beta: scaled(g, beta),
-   batch1=lambda g, batch2, alpha: scaled(F.bmm(g, adjoint(batch2)), alpha),
-   batch2=lambda g, batch1, alpha: scaled(F.bmm(adjoint(batch1), g), alpha))  # fmt: skip
-op("addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-   multiplying(addbmm_kernel, adding_batches, inplace=True, inplace_function=False, jvp=of_sum(lambda a, b: F.sum(F.bmm(a, b), 0)),
-           out=addbmm_into),
-   self=lambda g, beta: scaled(g, beta),
-   batch1=lambda g, batch2, alpha: scaled(F.bmm(for_each(g, batch2), adjoint(batch2)), alpha),
-   batch2=lambda g, batch1, alpha: scaled(F.bmm(adjoint(batch1), for_each(g, batch1)), alpha))  # fmt: skip
-
 
 def with_dtype(name: str, arguments: str, more: str = "") -> None:
     """Declare the overload with `out_dtype=`, which PyTorch lists for every device and has for none but GPUs."""
@@ -462,8 +302,6 @@ def with_dtype(name: str, arguments: str, more: str = "") -> None:
 
 with_dtype("mm", "Tensor self, Tensor mat2")
 with_dtype("bmm", "Tensor self, Tensor mat2")
-with_dtype("addmm", "Tensor self, Tensor mat1, Tensor mat2", ", *, Scalar beta=1, Scalar alpha=1")
-with_dtype("baddbmm", "Tensor self, Tensor batch1, Tensor batch2", ", *, Scalar beta=1, Scalar alpha=1")
 
 
 @composite("outer(Tensor self, Tensor vec2) -> Tensor", out="mul.Tensor")

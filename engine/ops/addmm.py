@@ -1,0 +1,260 @@
+"""Products of vectors and matrices added to a third tensor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import CPP_NAMES, OF_NUMPY, dtype, float64, of_number
+from ..op import F, Op, op, plain
+from ..promotion import common
+from ..strided import laid_out
+from ..tensor import Tensor, exchange, wrap
+from ..views import check_no_overlap
+from .arithmetic import cast_number
+from .convert import cast
+from .matmul import (
+    adjoint,
+    batched,
+    check_addmv,
+    check_batch_dtypes,
+    check_batches,
+    check_expands,
+    check_ranks,
+    check_shapes,
+    checked,
+    dtype_of,
+    left,
+    matrices,
+    multiplying,
+    outer_of,
+    refuse_bool,
+    right,
+    same,
+    scaled,
+    side,
+    with_dtype,
+)  # fmt: skip
+
+
+# -- what goes together ------------------------------------------------------------------------------------------------------
+def check_addmm(operands: Sequence[Any]) -> None:
+    self, mat1, mat2 = operands
+    for name, t in (("mat1", mat1), ("mat2", mat2)):
+        if t.ndim != 2:
+            raise RuntimeError(f"{name} must be a matrix, got {t.ndim}-D tensor")
+    check_shapes(mat1, mat2)
+    check_expands(self, (mat1.shape[0], mat2.shape[1]))
+
+
+def check_baddbmm(operands: Sequence[Any]) -> None:
+    self, batch1, batch2 = operands
+    check_expands(self, (side(batch1, 0), side(batch1, 1), side(batch2, 2)))
+
+
+def adding_batches(operands: Sequence[Any]) -> dtype:
+    """The dtype of `self`, which the batches must have, too, where there are any."""
+    self, batch1, batch2 = operands
+    check_expands(self, (side(batch1, 1), side(batch2, 2)))
+    check_ranks(operands)
+    if batch1.shape[0] != batch2.shape[0]:
+        raise RuntimeError(f"batch1 and batch2 must have same number of batches, got {batch1.shape[0]} and {batch2.shape[0]}")
+    (_, n, k), (_, j, m) = batch1.shape, batch2.shape
+    if k != j:
+        raise RuntimeError(f"Incompatible matrix sizes for bmm ({n}x{k} and {j}x{m})")
+    if batch1.shape[0]:
+        for check in ADDMM_DTYPES:
+            check(operands)
+    return dtype_of(self)
+
+
+# -- kernels -----------------------------------------------------------------------------------------------------------------
+def sum_of(self: np.ndarray, product: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
+    """`beta * self + alpha * product`; with `beta` 0 NaN and infinities of `self` do not count."""
+    a, b = cast_number(alpha, product.dtype), cast_number(beta, product.dtype)
+    if a != 1:
+        product = product * a
+    return product if b == 0 else product + (self if b == 1 else self * b)
+
+
+def nothing_added(self: np.ndarray, shape: tuple[int, ...], beta: Any) -> np.ndarray:
+    """`beta * self` where there is nothing to sum over. Raises RuntimeError where that is of a higher category than `self`."""
+    if beta == 0:
+        return np.zeros(shape, self.dtype)
+    d, number = OF_NUMPY[self.dtype], of_number(beta)
+    if number.category > d.category:
+        shown = "ComplexDouble" if number.is_complex and d is float64 else number.scalar_name
+        raise RuntimeError(f"result type {shown} can't be cast to the desired output type {d.scalar_name}")
+    return np.array(np.broadcast_to(self * np.asarray(beta).astype(self.dtype), shape), order="C")
+
+
+def empty_sum(self: np.ndarray, shape: tuple[int, ...], beta: Any) -> np.ndarray:
+    """What is left where there is nothing to multiply; without elements PyTorch does not look at `beta`."""
+    return nothing_added(self, shape, beta if math.prod(shape) else 0)
+
+
+def addmm_kernel(self: np.ndarray, mat1: np.ndarray, mat2: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
+    if not (mat1.size and mat2.size):
+        return empty_sum(self, (mat1.shape[0], mat2.shape[1]), beta)
+    refuse_bool("addmm_impl_cpu_", mat1)
+    return sum_of(self, matrices(mat1, mat2), beta, alpha)
+
+
+def addmv_kernel(self: np.ndarray, mat: np.ndarray, vec: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
+    if not mat.size:
+        factor = cast_number(beta, self.dtype).item()
+        return empty_sum(self, self.shape if factor else (mat.shape[0],), factor)  # PyTorch does not broadcast `self` here
+    refuse_bool("addmv_impl_cpu", mat)
+    return sum_of(self, np.matmul(mat, vec), beta, alpha)
+
+
+def baddbmm_kernel(self: np.ndarray, batch1: np.ndarray, batch2: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
+    if not (batch1.size and batch2.size):
+        return empty_sum(self, (*batch1.shape[:2], batch2.shape[2]), beta)
+    refuse_bool("baddbmm", batch1)
+    return sum_of(self, batched(batch1, batch2), beta, alpha)
+
+
+def addbmm_kernel(self: np.ndarray, batch1: np.ndarray, batch2: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
+    """One batch after the other is added, as PyTorch does."""
+    if not batch1.shape[0]:
+        return nothing_added(self, (batch1.shape[1], batch2.shape[2]), beta)
+    for one, two in zip(batch1, batch2, strict=True):
+        self, beta = addmm_kernel(self, one, two, beta, alpha), 1
+    return self
+
+
+# -- out= and tangents -------------------------------------------------------------------------------------------------------
+def addbmm_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """Copies `self` to the target, which takes its shape without a word, and adds there."""
+    self, batch1, batch2, beta, alpha = values
+    [target] = outs
+    shape = side(batch1, 1), side(batch2, 2)
+    check_expands(self, shape)
+    copied = cast(np.broadcast_to(self._array, shape), target._array.dtype)
+    batches = [b if b.shape[0] else F.to(b, target.dtype) for b in (batch1, batch2)]  # of none the dtype does not count
+    result = op.compute([wrap(copied, target.dtype), *batches, beta, alpha])[1]
+    if target._array.shape != shape:
+        exchange(target, np.empty(shape, copied.dtype))
+    return result
+
+
+def of_sum(multiply: Callable[..., Any]) -> Callable[..., Any]:
+    """The tangent of `beta * self + alpha * left @ right`."""
+
+    def tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
+        _, first, second, beta, alpha = values
+        added, left_tangent, right_tangent = (t if t is not None else F.zeros_like(v) for v, t in zip(values, tangents, strict=False))
+        parts = multiply(left_tangent, second), multiply(first, right_tangent)
+        total = times(added, beta) + times(parts[0], alpha) + times(parts[1], alpha)
+        return F.expand(total, outs[0].shape)
+
+    return tangent
+
+
+def times(x: Any, factor: Any) -> Any:
+    return x if factor == 1 else x * factor
+
+
+# -- the ops -----------------------------------------------------------------------------------------------------------------
+def for_each(g: Any, batch: Any) -> Any:
+    """The one gradient of a sum of products for each of them."""
+    return F.expand(F.unsqueeze(g, 0), (batch.shape[0], *g.shape))
+
+
+ADDMM_DTYPES = (same("self and mat2 must have the same dtype, but got {0} and {2}", 0, 2),
+                same("mat1 and mat2 must have the same dtype, but got {1} and {2}", 1, 2))  # fmt: skip
+
+
+def into_its_own_shape(self: Any, mat1: Any, mat2: Any, beta: Any, alpha: Any) -> None:
+    """What `addmm_` looks at after its operands. Raises RuntimeError where the target would be broadcast."""
+    shape = [mat1.shape[0], mat2.shape[1]]
+    if list(self.shape) != shape:
+        raise RuntimeError(f"Bad in-place call: input tensor size {list(self.shape)} and output tensor size {shape} should match")
+
+
+op("addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+   multiplying(addmm_kernel, checked(*ADDMM_DTYPES, check_addmm), inplace=into_its_own_shape, inplace_function=False,
+           jvp=of_sum(lambda a, b: F.mm(a, b))),
+   self=lambda g, beta: scaled(g, beta),
+   mat1=lambda g, mat2, mat1_geometry, alpha: left(g, mat2, mat1_geometry, alpha),
+   mat2=lambda g, mat1, mat2_geometry, alpha: right(g, mat1, mat2_geometry, alpha))  # fmt: skip
+op("addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+   multiplying(addmv_kernel, checked(check_addmv, same("addmv input tensors must have the same dtype, but got {0}, {1}, and {2}")),
+           inplace=True, jvp=of_sum(lambda a, b: F.mv(a, b))),
+   self=lambda g, beta: scaled(g, beta),
+   mat=lambda g, vec, alpha: scaled(outer_of(g, vec.conj()), alpha),
+   vec=lambda g, mat, alpha: scaled(adjoint(mat) @ g, alpha))  # fmt: skip
+op("baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+   multiplying(baddbmm_kernel,
+           checked(check_baddbmm, same("Input dtypes must be the same, got: input {0}, batch1: {1}, batch2: {2}", 0, 1, names=CPP_NAMES),
+                   check_batches, check_batch_dtypes),
+           inplace=True, inplace_function=False, jvp=of_sum(lambda a, b: F.bmm(a, b))),
+   self=lambda g, beta: scaled(g, beta),
+   batch1=lambda g, batch2, alpha: scaled(F.bmm(g, adjoint(batch2)), alpha),
+   batch2=lambda g, batch1, alpha: scaled(F.bmm(adjoint(batch1), g), alpha))  # fmt: skip
+op("addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+   multiplying(addbmm_kernel, adding_batches, inplace=True, inplace_function=False, jvp=of_sum(lambda a, b: F.sum(F.bmm(a, b), 0)),
+           out=addbmm_into),
+   self=lambda g, beta: scaled(g, beta),
+   batch1=lambda g, batch2, alpha: scaled(F.bmm(for_each(g, batch2), adjoint(batch2)), alpha),
+   batch2=lambda g, batch1, alpha: scaled(F.bmm(adjoint(batch1), for_each(g, batch1)), alpha))  # fmt: skip
+
+with_dtype("addmm", "Tensor self, Tensor mat1, Tensor mat2", ", *, Scalar beta=1, Scalar alpha=1")
+with_dtype("baddbmm", "Tensor self, Tensor batch1, Tensor batch2", ", *, Scalar beta=1, Scalar alpha=1")
+
+
+# -- addr --------------------------------------------------------------------------------------------------------------------
+def addr_kernel(self: np.ndarray, vec1: np.ndarray, vec2: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
+    """`beta * self + alpha * outer(vec1, vec2)`; with `beta` 0 NaN and infinities of `self` do not count."""
+    check_vectors(vec1, vec2)
+    check_expands(self, (vec1.size, vec2.size))
+    d = common([self, vec1, vec2])
+    for name, value in (("beta", beta), ("alpha", alpha)):
+        check_factor(value, name, d.np)
+    b, a = (cast_number(value, d.np).astype(d.wide) for value in (beta, alpha))
+    operands = [t.astype(d.np, copy=False).astype(d.wide, copy=False) for t in (self, vec1[:, None], vec2)]
+    return laid_out(added(b, operands[0], a, *operands[1:]).astype(d.np, copy=False), operands)
+
+
+def check_vectors(vec1: Any, vec2: Any) -> None:
+    for name, t in (("vec1", vec1), ("vec2", vec2)):
+        if t.ndim != 1:
+            raise RuntimeError(f"addr: Expected 1-D argument {name}, but got {t.ndim}-D")
+
+
+def exactly(self: Tensor, vec1: Tensor, vec2: Tensor, beta: Any, alpha: Any) -> None:
+    """What the in-place form asks first. Raises RuntimeError for a matrix that is not of the product's shape."""
+    check_vectors(vec1, vec2)
+    if self.dim() != 2:
+        raise RuntimeError(f"2D tensor expected, got {self.dim()}D tensor for input")
+    if self.shape != (*vec1.shape, *vec2.shape):
+        shapes = [str(list(t.shape)) for t in (self, vec1, vec2)]
+        raise RuntimeError("size mismatch, input: {}, v1: {}, v2: {}".format(*shapes))
+    check_no_overlap(self._array)
+
+
+def added(b: np.ndarray, self: np.ndarray, a: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """`b * self + a * column * row`, of bools "or" and "and"; `self` does not count where `b` is 0."""
+    if self.dtype.kind == "b":
+        return (b & self) | (a & column & row)
+    product = a * column * row
+    return product if b == 0 else b * self + product
+
+
+def check_factor(value: Any, name: str, d: np.dtype) -> None:
+    """Raises RuntimeError where `alpha` or `beta` is of a category the result is not of."""
+    if isinstance(value, bool) and d.kind != "b":
+        raise RuntimeError(f"Boolean {name} only supported for Boolean results.")
+    if d.kind in "biu" and not isinstance(value, int):
+        raise RuntimeError(f"For integral input tensors, argument {name} must not be a floating point number.")
+
+
+op("addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+   plain(addr_kernel, out="cast", inplace=exactly),
+   self=lambda g, beta: scaled(g, beta),
+   vec1=lambda g, vec2, alpha: scaled(F.mv(g, vec2.conj()), alpha),
+   vec2=lambda g, vec1, alpha: scaled(F.mv(F.t(g), vec1.conj()), alpha))  # fmt: skip
