@@ -148,7 +148,7 @@ def calls(operands: int) -> tuple[str, ...]:
     from ..backends import truth
     from ..spec import declarations
 
-    found = {}
+    found: dict[str, None] = {}
     for declared in declarations().values():
         schema = declared.schema
         types = [argument.type for argument in schema.arguments if argument.default is REQUIRED]
