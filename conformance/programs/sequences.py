@@ -6,13 +6,14 @@ import warnings
 from collections.abc import Callable
 from copy import deepcopy
 from functools import lru_cache, partial
+from inspect import getsource
 from types import CodeType
 from typing import Any
 
 from ..outcome import Raised
 from .declare import program
 from .see import attempt, graph_lines, texts, values
-from .steps import Step, steps
+from .steps import Step, apart, steps
 
 SCRIPT = """\
 # {key}: the same lines on PyTorch and on {subject}.
@@ -22,6 +23,8 @@ from copy import deepcopy
 
 LINES = {lines}
 
+
+{apart}
 
 def hook(number, change):
     def called(g):
@@ -33,7 +36,7 @@ def hook(number, change):
 
 for name in sys.argv[1:] or ("torch", "{subject}"):
     print(f"---- {{name}}")
-    names = {{"torch": importlib.import_module(name), "deepcopy": deepcopy, "hook": hook, "modes": []}}
+    names = {{"torch": importlib.import_module(name), "deepcopy": deepcopy, "apart": apart, "hook": hook, "modes": []}}
     for line, target in LINES:
         try:
             exec(line, names)
@@ -51,7 +54,9 @@ for name in sys.argv[1:] or ("torch", "{subject}"):
 
 def script(key: str, log: list[Any], subject: str) -> str:
     """The lines of a case as Python that prints every tensor after each of them, on PyTorch and on `subject`."""
-    return SCRIPT.format(key=key, subject=subject, lines="[\n" + "".join(f"    {tuple(one)!r},\n" for one in log) + "]")
+    return SCRIPT.format(
+        key=key, subject=subject, apart=getsource(apart), lines="[\n" + "".join(f"    {tuple(one)!r},\n" for one in log) + "]"
+    )
 
 
 @program(cascades=True, script=script)
@@ -67,7 +72,7 @@ def unwatched(B: Any, draw: Any, see: Any) -> None:
 
 
 def _play(B: Any, draw: Any, see: Any, each: bool) -> None:
-    names: dict[str, Any] = {"torch": B, "deepcopy": deepcopy, "modes": [], "versions": {}}
+    names: dict[str, Any] = {"torch": B, "deepcopy": deepcopy, "apart": apart, "modes": [], "versions": {}}
     try:
         for number, step in enumerate(steps(draw)):
             at = f"step {number} {step.name}: "

@@ -114,11 +114,11 @@ LINES = {
     "data": "{t} = {a}.data",
     "cast": "{t} = {a}.to({dtype})",
     "gradient": "{t} = {a}.grad",
-    "write": "{t} = {a}.{write}({b})",
+    "write": "{t} = {a}.{write}(apart({a}, {b}))",
     "write in place": "{t} = {a}.{write alone}",
-    "shape in place": "if not {a}.is_leaf or not {a}.requires_grad: {a}.{shape}",  # PyTorch's leaf keeps the shape its gradient had
-    "write a view": "{a}.{view}.{write}({b})",
-    "setitem": "{a}[{index}] = {b}",
+    "shape in place": "if not {a}.is_leaf: {a}.{shape}",  # to PyTorch's graph a leaf may still have the shape it had
+    "write a view": "{a}.{view}.{write}(apart({a}, {b}))",
+    "setitem": "{a}[{index}] = apart({a}, {b})",
     "setitem number": "{a}[{index}] = {number}",
     "assign data": "if {a}.is_inference() == {b}.is_inference() == torch.is_inference_mode_enabled(): "
     "{a}.data = {b}.reshape({a}.shape).to({a}.dtype)",
@@ -138,6 +138,17 @@ LINES = {
     "delete": "del {a}",
 }
 NAMES = tuple(name for name in LINES if name != "first")
+
+
+def apart(written, other):
+    """`other`, copied where it is not `written` and may share its memory: there what PyTorch reads depends on its vector loops."""
+    if other is written or not other.numel() or not written.numel():
+        return other if other is written else other.clone()
+    ends = [
+        (t.data_ptr(), t.data_ptr() + t.element_size() * (1 + sum((n - 1) * s for n, s in zip(t.shape, t.stride(), strict=True))))
+        for t in (written, other)
+    ]
+    return other.clone() if ends[0][0] < ends[1][1] and ends[1][0] < ends[0][1] else other
 
 
 @cache

@@ -383,7 +383,8 @@ def logits_tangent(values: list[Any], tangents: list[Any], outs: list[Tensor]) -
 # PyTorch's own parser reads the default `Mean` as no reduction.
 op("binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=Mean) "
    "-> Tensor",
-   plain(logits_kernel, method=False, constants=("weight", "pos_weight"), stepwise=True, jvp=logits_tangent),
+   plain(logits_kernel, method=False, constants=("weight", "pos_weight"), stepwise=True, jvp=logits_tangent,
+         complex_gradient=False),
    self=lambda g, self, target, weight, pos_weight, reduction: logits_gradient(g, self, target, weight, pos_weight, reduction),
    target=lambda g, self, target, weight, pos_weight, reduction: logits_target(g, self, target, weight, pos_weight, reduction))  # fmt: skip
 
