@@ -86,6 +86,10 @@ class Draw:
         """The element used where `value` was drawn."""
         return value
 
+    def rounded(self, result: Any, others: Sequence[Any]) -> Any:
+        """What goes on in place of a result computed beside `others`: the result."""
+        return result
+
     def _tensor(self, values: list[Any], shape: Sequence[int], dtype: Any, requires_grad: bool) -> Any:
         nested = _nested([self.used(value) for value in self._kept(values)], list(shape))
         # A size that a list cannot express, such as (0, 3), comes from `reshape`, before the tensor becomes a leaf.
@@ -108,6 +112,12 @@ class Moved(Draw):
     def used(self, value: Any) -> Any:
         moved = value * (1 + self.unit * self.random.choice((-1, 1))) if isinstance(value, (float, complex)) else value
         return moved if self.unit else value
+
+    def rounded(self, result: Any, others: Sequence[Any]) -> Any:
+        """The result as another library may round it, where nobody shares its memory."""
+        apart = result._base is None and all(one.data_ptr() != result.data_ptr() for one in others)
+        real = result.is_floating_point() or result.is_complex()
+        return result * (1 + self.unit * self.random.choice((-1, 1))) if self.unit and apart and real else result
 
 
 class Beside(Moved):

@@ -54,9 +54,8 @@ for name in sys.argv[1:] or ("torch", "{subject}"):
 
 def script(key: str, log: list[Any], subject: str) -> str:
     """The lines of a case as Python that prints every tensor after each of them, on PyTorch and on `subject`."""
-    return SCRIPT.format(
-        key=key, subject=subject, apart=getsource(apart), lines="[\n" + "".join(f"    {tuple(one)!r},\n" for one in log) + "]"
-    )
+    lines = "".join(f"    {tuple(one)!r},\n" for one in log)
+    return SCRIPT.format(key=key, subject=subject, apart=getsource(apart), lines=f"[\n{lines}]")
 
 
 @program(cascades=True, script=script)
@@ -77,6 +76,8 @@ def _play(B: Any, draw: Any, see: Any, each: bool) -> None:
         for number, step in enumerate(steps(draw)):
             at = f"step {number} {step.name}: "
             _run(step, names, see.seen, at)
+            if step.name in ("unary", "binary"):
+                names[step.target] = draw.rounded(names[step.target], [one for name, one in _tensors(names) if name != step.target])
             if each:
                 see.seen.update(_observed(names, at))
         with B.enable_grad():
