@@ -34,7 +34,7 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
     old = leaf._gradient
     if old is None:
         if recording:
-            leaf._gradient = _recorded_copy(leaf, g)
+            leaf._gradient = settled(_recorded_copy(leaf, g))
             return
         # Taken as it is only where nobody else holds it: the argument here, the caller's variable, and ours.
         if getrefcount(g) <= 3 and _laid_out_as(g, leaf._array) and g.flags.writeable:
