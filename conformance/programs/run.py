@@ -214,6 +214,11 @@ def _smallest(body: Body, data: bytes, fails: Callable[[bytes], bool]) -> bytes:
         return data
 
 
+def told(program: Program, log: list[Any], subject: str) -> str:
+    """A case, by what it drew, as a stand-alone script."""
+    return program.script(program.key, log, subject) if program.script else script_of(program.key, program.body, log, subject)
+
+
 def _failure(op: str, subject: Subject, data: bytes, difference: outcome.Difference, small: bool) -> Failure:
     program, tested = PROGRAMS[op], module_of(subject)
     body = program.body
@@ -229,8 +234,7 @@ def _failure(op: str, subject: Subject, data: bytes, difference: outcome.Differe
     name = subject if isinstance(subject, str) else subject.name
     case = {"program": op, "bytes": data.rstrip(b"\0").hex(), "drawn": draw.log}
     command = f"python -m conformance run '{op}::program'" + ("" if name == "engine" else f" --subject {name}")
-    text = program.script(op, draw.log, name) if program.script else script_of(op, body, draw.log, name)
     return Failure(
         op=op, property="program", kind=difference.kind, message=difference.message, case=case, subject=difference.subject,
-        truth=difference.truth, script=text, command=command,
+        truth=difference.truth, script=told(program, draw.log, name), command=command,
     )  # fmt: skip

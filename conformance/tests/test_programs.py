@@ -46,7 +46,7 @@ def test_no_program_ends_early_or_leaves_something_behind(key: str) -> None:
 def test_the_script_of_a_program_stands_alone(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     draw = Draw(torch, NpSource(bytes(run.LENGTH)))
     run.observe(torch, PROGRAMS[key].body, draw)
-    source = run.script_of(key, PROGRAMS[key].body, draw.log, "torch")
+    source = run.told(PROGRAMS[key], draw.log, "torch")
     monkeypatch.setattr(sys, "argv", ["script", "torch"])
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), warnings.catch_warnings():
