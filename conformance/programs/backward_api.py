@@ -257,7 +257,7 @@ def roots_of_every_kind(B: Any, draw: Any, see: Any) -> None:
         "both names": lambda: B.autograd.backward(b, seed, grad_variables=seed),
     }
     name = draw.choice(list(cases))
-    see.raises(name, cases[name])
+    see.warns(name, lambda: see.raises(name, cases[name]))
     see("x.grad", x.grad)
     by_grad = {
         "dependent": lambda: B.autograd.grad([a, b, c], x, [seed, seed, None]),

@@ -188,7 +188,7 @@ def every_attribute_listed_exists(B: Any, draw: Any, see: Any) -> None:
 @program
 def types_of_old(B: Any, draw: Any, see: Any) -> None:
     names = ("FloatTensor", "DoubleTensor", "IntTensor", "ByteTensor", "LongTensor", "BoolTensor", "HalfTensor")
-    x = draw.floats((2,), draw.dtype("float32", "float64", "int32", "uint8", "bool", "float16", "int64"))
+    x = draw.floats((2,)).abs().to(draw.dtype("float32", "float64", "int32", "uint8", "bool", "float16", "int64"))
     see("is one of", [name for name in names if isinstance(x, getattr(B, name))])
     see("type", x.type())
     for name in names:

@@ -210,6 +210,14 @@ def jacobians(B: Any, draw: Any, see: Any) -> None:
 
 @program
 def hessians(B: Any, draw: Any, see: Any) -> None:
+    def settled(t):
+        """With zeros of one sign: which one comes of adding zeros up depends on how a batch is taken apart."""
+        return t + 0.0 if isinstance(t, B.Tensor) else [settled(one) for one in t]
+
+    def added_up(t):
+        """Sums of copies, which PyTorch makes real where it keeps zeros that have no memory."""
+        return t.clone().sum() if isinstance(t, B.Tensor) else [added_up(one) for one in t]
+
     x, y = draw.floats((2,), B.float64), draw.floats((2,), B.float64)
     f = draw.choice(
         [
@@ -222,24 +230,14 @@ def hessians(B: Any, draw: Any, see: Any) -> None:
         ]
     )
     argnums = draw.choice([0, 1, (0, 1)])
-    see("gradient twice", _settled(B, B.func.hessian(f, argnums)(x, y)))
+    see("gradient twice", settled(B.func.hessian(f, argnums)(x, y)))
     rows, columns = B.func.jacrev, B.func.jacfwd
-    see("gradient by rows of rows", _settled(B, rows(rows(f, argnums), argnums)(x, y)))
+    see("gradient by rows of rows", settled(rows(rows(f, argnums), argnums)(x, y)))
     for name, made in (
         ("columns of columns", columns(columns(f, argnums), argnums)),
         ("rows of columns", rows(columns(f, argnums), argnums)),
     ):
-        see("gradient by " + name, _added_up(B, made(x, y)))
-
-
-def _settled(B, t):
-    """With zeros of one sign: which one comes of adding zeros up depends on how a batch is taken apart."""
-    return t + 0.0 if isinstance(t, B.Tensor) else [_settled(B, one) for one in t]
-
-
-def _added_up(B, t):
-    """Sums of copies, which PyTorch makes real where it keeps zeros that have no memory."""
-    return t.clone().sum() if isinstance(t, B.Tensor) else [_added_up(B, one) for one in t]
+        see("gradient by " + name, added_up(made(x, y)))
 
 
 @program
