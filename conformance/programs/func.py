@@ -181,7 +181,6 @@ def what_a_derivative_refuses(B: Any, draw: Any, see: Any) -> None:
     primals = draw.choice([lambda: (x,), lambda: x, lambda: [x], lambda: (), lambda: (3,), lambda: (x.long(),), lambda: (x, x)])()
     tangents = draw.choice([lambda: (x,), lambda: x, lambda: [x], lambda: (), lambda: (3,), lambda: (x.long(),), lambda: (B.ones(3),)])()
     see.raises("derivative", lambda: B.func.jvp(lambda *a: a[0] * 2, primals, tangents))
-    see.raises("of another dtype", lambda: B.func.jvp(lambda a: a * 2, (x,), (x.double(),)))
 
 
 @program
@@ -343,26 +342,24 @@ def hooks_inside(B: Any, draw: Any, see: Any) -> None:
 
 @program
 def writes_inside(B: Any, draw: Any, see: Any) -> None:
+    def put(t, index, value):
+        t[index] = value
+        return t
+
+    def changed(t):
+        made = t * t
+        t.add_(1)
+        return made
+
     x, y = draw.floats((2,)), draw.floats((2,))
     see.raises("gradient through a write", lambda: B.func.grad(lambda a: (a * 2).mul_(a).sum())(x))
-    see.raises("gradient through an indexed write", lambda: B.func.grad(lambda a: _set(a.clone(), 0, a[1] * 2).sum())(x))
+    see.raises("gradient through an indexed write", lambda: B.func.grad(lambda a: put(a.clone(), 0, a[1] * 2).sum())(x))
     see.raises("a write to the input", lambda: B.func.grad(lambda a: a.mul_(2).sum())(x))
     see.raises("a write to a view of the input", lambda: B.func.grad(lambda a: (a[0].mul_(2), a.sum())[1])(x))
     see.raises("gradient after a write to the other input", lambda: B.func.grad(lambda a, b: (a * b.add_(1)).sum())(x, y))
     see("the other input", y)
     see.raises("derivative through a write", lambda: B.func.jvp(lambda a: (a * 2).mul_(a), (x,), (y,)))
-    see.raises("gradient of a saved value written to", lambda: B.func.grad(lambda a: _changed(a.exp()).sum())(x))
-
-
-def _set(t, index, value):
-    t[index] = value
-    return t
-
-
-def _changed(t):
-    made = t * t
-    t.add_(1)
-    return made
+    see.raises("gradient of a saved value written to", lambda: B.func.grad(lambda a: changed(a.exp()).sum())(x))
 
 
 @program
