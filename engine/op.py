@@ -40,7 +40,7 @@ class Op(Declaration):
 
     def run(self, values: list[Any]) -> Any:
         """Compute and record, in the way written for this op when it is first run (`engine.lean`)."""
-        self.run = (lambda values: self.body(*values)) if self.body is not None else lean(self)  # type: ignore[method-assign, misc]
+        self.run = (lambda values: self.body(*values)) if self.body is not None else lean(self)  # type: ignore[method-assign, assignment, misc]
         return self.run(values)
 
     def generic(self, values: list[Any]) -> Any:
@@ -194,7 +194,7 @@ class Op(Declaration):
 
     def raw(self, values: list[Any]) -> Any:
         """The kernel on arrays, in the way written for this op when a rule first calls it."""
-        self.raw = lean_raw(self) if self.body is None else self.generic_raw  # type: ignore[method-assign]
+        self.raw = lean_raw(self) if self.body is None else self.generic_raw  # type: ignore[method-assign, assignment]
         return self.raw(values)
 
     def generic_raw(self, values: Sequence[Any]) -> Any:

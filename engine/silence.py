@@ -44,6 +44,6 @@ except ImportError:  # another NumPy: the public way
     def is_quiet() -> bool:
         return False
 
-    def silent(function: Callable[..., Any], *arguments: Any) -> Any:
+    def silent(function: Callable[..., Any], *arguments: Any) -> Any:  # type: ignore[misc]  # what a context's `run` is
         with np.errstate(all="ignore"):
             return function(*arguments)

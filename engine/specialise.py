@@ -178,8 +178,8 @@ def specialise(op: Op, slow: Callable[..., Any], numbers: bool, operator: bool) 
 
 
 def _first(*args: Any, **kwargs: Any) -> Any:
-    fill()  # noqa: F821  # this runs among the names of the specialised call
-    return this(*args, **kwargs)  # noqa: F821
+    fill()  # type: ignore[name-defined]  # noqa: F821  # this runs among the names of the specialised call
+    return this(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
 
 
 def kernels_of(op: Op, count: int) -> tuple[Callable[..., Any], Callable[..., Any]]:

@@ -54,7 +54,7 @@ class Symbol:
     def _refuse(self, *_: Any) -> Any:
         raise Unreadable
 
-    __bool__ = __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = __array__ = _refuse  # type: ignore[assignment]
+    __bool__ = __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = __array__ = _refuse
 
 
 def _binary(symbol: str) -> tuple[Callable[..., Symbol], Callable[..., Symbol]]:

@@ -177,7 +177,7 @@ class Walk:
                     elif looked_at and type(e) is AccumulateGrad:
                         e = e.variable
                     if r is not None:
-                        old = first_of(e)
+                        old: Any = first_of(e)
                         if old is None and not (several and e in several):
                             arrived[e] = r
                         elif e in own:
