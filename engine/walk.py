@@ -43,6 +43,7 @@ class Walk:
     def __init__(self, keep: bool, create_graph: bool, targets: dict[tuple[Any, int], int] | None, accumulate: bool) -> None:
         self.keep, self.create_graph, self.targets, self.accumulate = keep, create_graph, targets, accumulate
         self.recording = create_graph or bool(modes.current() & modes.ON_TENSORS)
+        self.compiled = not self.recording and not modes.current() & modes.GENERIC
         self.arrived: dict[Any, Any] = {}  # a gradient, or for a node of several outputs one or None per output
         self.waiting: dict[Any, int] = {}  # how many consumers have not run yet
         self.captured: dict[int, Any] = {}
@@ -149,7 +150,7 @@ class Walk:
         """Run what is ready until nothing is. A node that is the only one made ready follows without the heap."""
         arrived, waiting, heap, several, own, sums = self.arrived, self.waiting, self.ready.heap, self.several, self.own, self.sums
         watched, free = bool(modes.current() & modes.ANOMALY), not self.keep
-        plain = self.targets is None and not self.recording and not watched and not modes.current() & modes.GENERIC
+        plain = self.targets is None and self.compiled and not watched
         add, first_of, looked_at = np.add, arrived.get, self.looked_at
         while heap:
             node = self.ready.pop()
@@ -289,7 +290,8 @@ class Walk:
         if all(g is None for g in gs) and not getattr(node, "runs_on_nothing", False):
             results: Sequence[Any] = (None,) * len(node.edges)
         else:
-            results = node.apply(gs, self.recording)
+            fast = node.plan.fast if self.compiled and node.outputs is None else None
+            results = node.apply(gs, self.recording) if fast is None else fast(node, gs[0])
             if node.op is not None and node.op.family.scatters and isinstance(end_of(node.edges[0]), Tensor):
                 self.sums[end_of(node.edges[0])] = 1
         if more is not None and more.post:
