@@ -31,7 +31,8 @@ def new_node(op: Op, values: list[Any], outs: list[Tensor], needs: tuple[bool, .
     live = [t for t in outs if t._dtype.differentiable]  # indices come after the values, and are no outputs of the node
     several = len(live) > 1 or op.schema.returns_list
     node = op.NodeOfSeveral() if several else op.Node()
-    plan = op.kept_for(needs) if several else lean_plan(op, needs)
+    hooked = bool(modes.current() & modes.SAVED_HOOKS)
+    plan = op.kept_for(needs) if several or hooked else lean_plan(op, needs)  # what is packed is unpacked in the generic way
     if several:
         node.outputs = [(t._array.shape, t._dtype) for t in live]
     node.plan, node.extras = plan, None
@@ -44,7 +45,6 @@ def new_node(op: Op, values: list[Any], outs: list[Tensor], needs: tuple[bool, .
             fits.append((t._array.shape, t._dtype) if is_tensor else None)
     node.edges, node.fits = tuple(edges), fits
     held: list[Any] = []
-    hooked = bool(modes.current() & modes.SAVED_HOOKS)
     for kind, i, _ in plan.save:
         if hooked and kind == OUTPUT:
             value = saved.packed(as_made_by(node, outs[i], i), i)

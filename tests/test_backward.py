@@ -130,3 +130,12 @@ def test_inference_mode_makes_no_inference_tensor_of_normal_memory():
         made = x * 2
     assert not parts[0].is_inference()
     assert made.is_inference()
+
+
+def test_packed_values_are_unpacked_after_the_rule_was_compiled() -> None:
+    x = engine.ones(2, requires_grad=True)
+    x.exp().backward(engine.ones(2))
+    with engine.autograd.graph.saved_tensors_hooks(lambda t: (t, 1), lambda packed: packed[0]):
+        y = x.exp()
+    y.backward(engine.ones(2))
+    assert (x.grad == 2 * x.exp()).all()
