@@ -111,6 +111,7 @@ def figures(names: Sequence[str], backends: Sequence[str], threads: int, budget:
     clock = time.process_time if threads == 1 else time.perf_counter
     made: dict[str, Any] = {
         "threads": threads,
+        "load": load_before(),
         "versions": versions(),
         "backends": list(loaded),
         "workloads": [],
@@ -139,8 +140,16 @@ def title(found: dict[str, Any]) -> str:
     return f"Time as a multiple of PyTorch {found['versions']['torch']}'s: {threads}"
 
 
+def load_before() -> float:
+    """How many others wanted a processor in the last minute; 0 where the system does not say."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
 def show(found: dict[str, Any]) -> None:
     from . import table
+
+    if found["threads"] > 1 and found["load"] > 0.5:
+        print(f"benchmarks: others were at work (load {found['load']:.1f}): elapsed times say little", file=sys.stderr)
 
     console = table.console()
     if found["workloads"]:

@@ -61,7 +61,7 @@ def seconds(work: Work, count: int, clock: Clock) -> float:
 
 def calls(work: Work, clock: Clock) -> int:
     """How often to call `work` so that one timing takes about SAMPLE."""
-    once = min(seconds(work, 1, clock) for _ in range(2))
+    once = seconds(work, 1, clock)
     if once > SAMPLE / 20:
         return max(1, round(SAMPLE / once))
     return max(1, round(SAMPLE / max(seconds(work, 20, clock), 1e-9)))
