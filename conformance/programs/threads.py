@@ -99,7 +99,7 @@ def one_graph_is_used_up(B: Any, draw: Any, see: Any) -> None:
 
     x = draw.floats((2,), requires_grad=True)
     y = x * x
-    said = []
+    said: list[Any] = []
     start = threading.Barrier(3)
 
     def work():

@@ -28,7 +28,7 @@ class Named:
     def __setattr__(self, name: str, value: Any) -> None:
         if name in OWN and _asked_by_user():
             self.__dict__[name] = value
-            put(self, "__class__", _collided(type(self)))
+            put(self, "__class__", _collided(type(self)))  # type: ignore[arg-type]  # classes are hashable
         else:
             put(self, name, value)
 
