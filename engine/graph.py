@@ -227,7 +227,8 @@ def fit_array(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> np.ndarray
         lead, dims = broadcast_dims(g.shape, shape)
         if dims:  # a sum is row-major, with PyTorch's strides for sides of 1, too
             sides = [1 if d in dims else n for d, n in enumerate(g.shape)]
-            g = np.add.reduce(g, dims).reshape(-1).reshape(sides[lead:])
+            summed = np.add.reduce(g if g.itemsize > 2 else g.astype(np.float32), dims)  # 16 bits would be rounded after every term
+            g = summed.astype(g.dtype, copy=False).reshape(-1).reshape(sides[lead:])
         if g.shape != shape:
             g = np.broadcast_to(g, shape)
     return g if g.dtype == dtype.np else recast(g, dtype.np)

@@ -139,3 +139,12 @@ def test_packed_values_are_unpacked_after_the_rule_was_compiled() -> None:
         y = x.exp()
     y.backward(engine.ones(2))
     assert (x.grad == 2 * x.exp()).all()
+
+
+@pytest.mark.parametrize("dtype", [engine.float16, engine.bfloat16])
+def test_a_gradient_of_16_bits_is_summed_over_what_was_broadcast_and_rounded_once(dtype):
+    """A running sum of 16 bits stands still where the next term is less than half its last digit."""
+    x = engine.zeros(1, 2, dtype=dtype).requires_grad_()
+    x.expand(3000, 2).backward(engine.full((3000, 2), 0.125, dtype=dtype))
+    total = 375.0 if dtype is engine.float16 else 376.0
+    assert x.grad.tolist() == [[total, total]]
