@@ -258,8 +258,8 @@ def _either(left: np.ndarray, right: np.ndarray, label: str, reference: Referenc
         return None
     with np.errstate(all="ignore"):
         other = other.astype(left.dtype)  # `left` may have been narrowed
-    near = _near(_parts(left), _parts(other), ulp)
-    near = near.all(-1) if left.dtype.kind == "c" else near
+    parts = _near(_parts(left), _parts(other), ulp)
+    near = parts.all(-1) if left.dtype.kind == "c" else parts
     return np.where(near, other, right) if near.any() else None
 
 

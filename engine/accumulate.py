@@ -47,7 +47,7 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
     if recording:
         leaf._gradient = old = old + g
     elif old._counter is None or old._array.shape != g.shape or old._array.dtype != g.dtype:
-        old.add_(wrap(g, leaf._dtype))  # type: ignore[attr-defined]  # which may refuse, in PyTorch's words
+        old.add_(wrap(g, leaf._dtype))  # which may refuse, in PyTorch's words
     else:
         added(old._array, g, out=old._array)
         old._counter[0] += 1
