@@ -111,8 +111,8 @@ def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:
     """The text of the specialised call of `op`, whose first `count` arguments are its Tensors; an operator gets no other arguments."""
     names, arrays = ("a", "b")[:count], ("x", "y")[:count]
     fill = {
-        "parameters": ", ".join(names) + ", /" if operator else ", ".join(f"{n}=MISSING" for n in names) + ", /, *args, **kwargs",
-        "odd": "pass"
+        "parameters": ", ".join(names) + ", /, *more" if operator else ", ".join(f"{n}=MISSING" for n in names) + ", /, *args, **kwargs",
+        "odd": f"if more: return slow({', '.join(names)}, *more)"
         if operator
         else f"if {names[-1]} is MISSING or args or kwargs: return slow(*given({', '.join(names)}), *args, **kwargs)",
         "names": ", ".join(names),

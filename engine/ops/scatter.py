@@ -65,7 +65,7 @@ def taken(source: np.ndarray, dim: int, index: np.ndarray) -> np.ndarray:
     """The elements `index` names, in pieces whose places stay in the cache. Raises RuntimeError where one is out of bounds."""
     flat, made = source.reshape(-1), np.empty(index.shape, source.dtype)
     rows = len(index) if dim == 0 else max(1, PIECE * len(index) // index.size)
-    step = source.size // len(source)
+    step = source.size // max(len(source), 1)
     for start in range(0, len(index), rows):
         part = index[start : start + rows]
         where = places(part, dim, source.shape if dim == 0 else (len(part), *source.shape[1:]))
@@ -218,7 +218,7 @@ def take_along_dim(self, indices, dim):
     sides = _joint(self._array.shape, indices._array.shape, dim)
     mine, theirs = list(sides), list(sides)
     mine[dim], theirs[dim] = self._array.shape[dim], indices._array.shape[dim]
-    return F.gather(F.expand(self, tuple(mine)), dim, F.remainder(F.expand(indices, tuple(theirs)), mine[dim]) if mine[dim] else indices)
+    return F.gather(F.expand(self, tuple(mine)), dim, F.remainder(F.expand(indices, tuple(theirs)), mine[dim]))
 
 
 def _joint(mine: Shape, theirs: Shape, dim: int) -> Shape:
