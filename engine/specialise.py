@@ -112,7 +112,7 @@ def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:
     names, arrays = ("a", "b")[:count], ("x", "y")[:count]
     fill = {
         "parameters": ", ".join(names) + ", /, *more" if operator else ", ".join(f"{n}=MISSING" for n in names) + ", /, *args, **kwargs",
-        "odd": f"if more: return slow({', '.join(names)}, *more)"
+        "odd": "if more: return NotImplemented"
         if operator
         else f"if {names[-1]} is MISSING or args or kwargs: return slow(*given({', '.join(names)}), *args, **kwargs)",
         "names": ", ".join(names),
