@@ -77,9 +77,14 @@ def _gaps(gaps: list[Gap]) -> str:
 
 def _traced(gaps: list[Gap]) -> str:
     """How many gaps have a cause and how many only a description, so that the second are not read as the first."""
-    traced = sum(gap.traced for gap in gaps)
+    traced, first = (
+        sum(gap.traced for gap in gaps),
+        f"{len(gaps):,} recorded differences, each with its smallest known case in `gaps.toml`.",
+    )
+    if traced == len(gaps):
+        return f"{first} The cause of each was found, and stands here."
     return (
-        f"{len(gaps):,} recorded differences, each with its smallest known case in `gaps.toml`. Somebody found the cause of {traced:,};"
+        f"{first} Somebody found the cause of {traced:,};"
         f' the other {len(gaps) - traced:,} start with "Not traced" and say only what differs. '
         "They are work to do, not findings about PyTorch."
     )
