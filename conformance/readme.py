@@ -77,10 +77,8 @@ def _gaps(gaps: list[Gap]) -> str:
 
 def _traced(gaps: list[Gap]) -> str:
     """How many gaps have a cause and how many only a description, so that the second are not read as the first."""
-    traced, first = (
-        sum(gap.traced for gap in gaps),
-        f"{len(gaps):,} recorded differences, each with its smallest known case in `gaps.toml`.",
-    )
+    traced = sum(gap.traced for gap in gaps)
+    first = f"{len(gaps):,} recorded differences, each with its smallest known case in `gaps.toml`."
     if traced == len(gaps):
         return f"{first} The cause of each was found, and stands here."
     return (
