@@ -207,7 +207,7 @@ def of_engine(parse: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tupl
     except TypeError as error:
         return str(error), None
     except (ValueError, OverflowError, RuntimeError) as error:
-        return ("accepted" if "has no device" in str(error) else "unpacked"), None
+        return ("accepted" if re.search("has no device|accelerator device", str(error)) else "unpacked"), None
 
 
 def same(a: Any, b: Any) -> bool:

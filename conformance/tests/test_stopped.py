@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SIN = "self=lambda g, self: g * F.cos(self).conj())"
-TAN = "self=lambda g, result: g * (1 + result * result).conj())"
+TAN = "self=lambda g, result: g * (F.pow(result, 2) + 1).conj())"
 NO_GRAD = """        self.previous = is_grad_enabled()
         set_bit(GRAD, False)
 """
@@ -19,7 +19,7 @@ MISTAKES = {
     "a saved operand where PyTorch saves the result": (
         "ops/trigonometric.py",
         TAN,
-        "self=lambda g, self: g * (1 + F.tan(self) * F.tan(self)).conj())",
+        "self=lambda g, self: g * (F.pow(F.tan(self), 2) + 1).conj())",
         ["tan::stale_saved_value"],
     ),
     "requires_grad lost behind the first argument": (
