@@ -15,7 +15,7 @@ def nine(B: Any, x: Any, w: Any) -> Any:
     return (y / (y + 1)).sum()
 
 
-for _size, _name in ((1_000, "1e3"), (100_000, "1e5"), (10_000_000, "1e7")):
+for _size, _name in ((1_000, "1e3"), (100_000, "1e5"), (1_000_000, "1e6"), (10_000_000, "1e7")):
     trained(f"elementwise_{_name}", CHAIN, f"9 elementwise ops on {_name} elements, sum, backward", nine, uniform(_size), uniform(_size))
 
 
