@@ -4,6 +4,6 @@ import torch
 
 exponent = torch.tensor([1.0], requires_grad=True)
 try:
-    torch.pow(False, exponent).sum().backward()
+    torch.pow(False, exponent).backward(torch.tensor([-2.5]))
 except RuntimeError as error:
     print(str(error).splitlines()[0].split(" at ")[0])

@@ -367,7 +367,7 @@ def logits_gradient(g: Any, self: Any, target: Any, weight: Any, pos_weight: Any
 def logits_target(g: Any, self: Any, target: Any, weight: Any, pos_weight: Any, reduction: int) -> Any:
     back = F.neg(self)
     slope = back if pos_weight is None else F.sub(F.log_sigmoid(back), F.mul(F.log_sigmoid(self), pos_weight))
-    return share(onto(F.mul, slope, g), target, weight, reduction)
+    return share(F.mul(slope, g), target, weight, reduction)  # of a 0-dim `self` the slope is 0-dim
 
 
 def logits_tangent(values: list[Any], tangents: list[Any], outs: list[Tensor]) -> Tensor:
