@@ -37,12 +37,7 @@ def of_arithmetic(B: Any, draw: Any, see: Any) -> None:
         (lambda: B.outer(t(2), t(2)), "other self", "other self"),
     ]
     for make, names, raw in made:
-        node = make().grad_fn
-        for name in names.split():
-            value = getattr(node, "_saved_" + name)
-            see(f"{node.name()} {name}", value)
-            see(f"type of {node.name()} {name}", type(value).__name__)
-        see(f"raw of {node.name()}", [type(getattr(node, "_raw_saved_" + name)).__name__ for name in raw.split()])
+        see.kept(make().grad_fn, names.split(), raw.split())
 
 
 @program
@@ -65,12 +60,7 @@ def of_functions(B: Any, draw: Any, see: Any) -> None:
         (lambda: B.where(t(2) > 1, t(2), t(2)), "condition", "condition"),
     ]
     for make, names, raw in made:
-        node = make().grad_fn
-        for name in names.split():
-            value = getattr(node, "_saved_" + name)
-            see(f"{node.name()} {name}", value)
-            see(f"type of {node.name()} {name}", type(value).__name__)
-        see(f"raw of {node.name()}", [type(getattr(node, "_raw_saved_" + name)).__name__ for name in raw.split()])
+        see.kept(make().grad_fn, names.split(), raw.split())
 
 
 @program
@@ -104,12 +94,7 @@ def of_reductions(B: Any, draw: Any, see: Any) -> None:
         (lambda: t(4).median(), "result self", "result self"),
     ]
     for make, names, raw in made:
-        node = make().grad_fn
-        for name in names.split():
-            value = getattr(node, "_saved_" + name)
-            see(f"{node.name()} {name}", value)
-            see(f"type of {node.name()} {name}", type(value).__name__)
-        see(f"raw of {node.name()}", [type(getattr(node, "_raw_saved_" + name)).__name__ for name in raw.split()])
+        see.kept(make().grad_fn, names.split(), raw.split())
 
 
 @program
@@ -142,12 +127,7 @@ def of_products(B: Any, draw: Any, see: Any) -> None:
         (lambda: t(1, 2, 2) @ t(2, 2), "self_sym_sizes", ""),
     ]
     for make, names, raw in made:
-        node = make().grad_fn
-        for name in names.split():
-            value = getattr(node, "_saved_" + name)
-            see(f"{node.name()} {name}", value)
-            see(f"type of {node.name()} {name}", type(value).__name__)
-        see(f"raw of {node.name()}", [type(getattr(node, "_raw_saved_" + name)).__name__ for name in raw.split()])
+        see.kept(make().grad_fn, names.split(), raw.split())
 
 
 @program
@@ -170,12 +150,7 @@ def of_indexing(B: Any, draw: Any, see: Any) -> None:
         (lambda: B.view_as_complex(t(2, 2)).real, "dim index self_sym_sizes", ""),
     ]
     for make, names, raw in made:
-        node = make().grad_fn
-        for name in names.split():
-            value = getattr(node, "_saved_" + name)
-            see(f"{node.name()} {name}", value)
-            see(f"type of {node.name()} {name}", type(value).__name__)
-        see(f"raw of {node.name()}", [type(getattr(node, "_raw_saved_" + name)).__name__ for name in raw.split()])
+        see.kept(make().grad_fn, names.split(), raw.split())
 
 
 @program
@@ -207,12 +182,7 @@ def of_views(B: Any, draw: Any, see: Any) -> None:
         (lambda: B.einsum("ij, jk->ik", t(2, 2), t(2, 2)), "self_sym_sizes", ""),
     ]
     for make, names, raw in made:
-        node = make().grad_fn
-        for name in names.split():
-            value = getattr(node, "_saved_" + name)
-            see(f"{node.name()} {name}", value)
-            see(f"type of {node.name()} {name}", type(value).__name__)
-        see(f"raw of {node.name()}", [type(getattr(node, "_raw_saved_" + name)).__name__ for name in raw.split()])
+        see.kept(make().grad_fn, names.split(), raw.split())
 
 
 @program
@@ -239,9 +209,4 @@ def of_losses(B: Any, draw: Any, see: Any) -> None:
         (lambda: B.view_as_complex(t(2, 2)).abs(), "self", "self"),
     ]
     for make, names, raw in made:
-        node = make().grad_fn
-        for name in names.split():
-            value = getattr(node, "_saved_" + name)
-            see(f"{node.name()} {name}", value)
-            see(f"type of {node.name()} {name}", type(value).__name__)
-        see(f"raw of {node.name()}", [type(getattr(node, "_raw_saved_" + name)).__name__ for name in raw.split()])
+        see.kept(make().grad_fn, names.split(), raw.split())

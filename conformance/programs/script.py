@@ -84,6 +84,11 @@ class See:
         print(f"{{label}}: {{[(one.category.__name__, str(one.message)) for one in caught]}}")
         return result
 
+    def kept(self, node, names, raw):
+        for name in names:
+            print(f"{{node.name()}} {{name}}: {{getattr(node, '_saved_' + name)}}")
+        print(f"raw of {{node.name()}}: {{[getattr(node, '_raw_saved_' + name) for name in raw]}}")
+
     def graph(self, label, value, depth=0):
         node = getattr(value, "grad_fn", value)
         if node is not None:

@@ -64,6 +64,14 @@ class See:
         """Records the whole graph behind a tensor or node: one text a node, with its name and where its inputs come from."""
         self.seen[self._new(label)] = graph_lines(getattr(value, "grad_fn", value))
 
+    def kept(self, node: Any, names: list[str], raw: list[str]) -> None:
+        """Records what a node keeps for backward under `names`, and of which type; and the types of what lies behind `raw`."""
+        for name in names:
+            value = getattr(node, "_saved_" + name)
+            self(f"{node.name()} {name}", value)
+            self(f"type of {node.name()} {name}", type(value).__name__)
+        self(f"raw of {node.name()}", [type(getattr(node, "_raw_saved_" + name)).__name__ for name in raw])
+
     def close(self) -> dict[str, Any]:
         """Everything seen, with the order in which it was; empty where nothing was."""
         return {**self.seen, ORDER: self.labels} if self.labels else self.seen

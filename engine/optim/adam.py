@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from ..calls import FUNCTIONS
-from ..modes import enable_grad, no_grad
 from ..registry import F
 from ..tensor import Tensor
 from .optimizer import Optimizer
@@ -47,18 +46,6 @@ class Adam(Optimizer):
         settings = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad, "maximize": maximize}
         more = {"foreach": foreach, "capturable": capturable, "differentiable": differentiable, "fused": fused}
         super().__init__(params, settings | more | {"decoupled_weight_decay": decoupled_weight_decay})
-
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        with no_grad():
-            loss = None
-            if closure is not None:
-                with enable_grad():
-                    loss = closure()
-            for group in self.param_groups:
-                for p in group["params"]:
-                    if p.grad is not None:
-                        self._update(p, group)
-        return loss
 
     def _update(self, p: Any, group: dict[str, Any]) -> None:
         g, state, (beta1, beta2) = p.grad, self._state_of(p, group), group["betas"]

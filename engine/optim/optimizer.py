@@ -9,6 +9,7 @@ from copy import deepcopy
 from itertools import chain
 from typing import Any
 
+from ..modes import enable_grad, no_grad
 from ..nn.module import clear_gradient
 from ..nn.parameter import typename
 from ..tensor import Tensor
@@ -73,7 +74,20 @@ class Optimizer:
                 clear_gradient(p, set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every parameter once; returns what `closure`, which computes loss and gradients again, returned."""
+        """Update every parameter that has a gradient once; returns what `closure`, which computes loss and gradients again, returned."""
+        with no_grad():
+            loss = None
+            if closure is not None:
+                with enable_grad():
+                    loss = closure()
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p.grad is not None:
+                        self._update(p, group)
+        return loss
+
+    def _update(self, p: Any, group: dict[str, Any]) -> None:
+        """What an optimizer does with one parameter, with the settings of its group."""
         raise NotImplementedError
 
     # -- state --------------------------------------------------------------------------------------------------------

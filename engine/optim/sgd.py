@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from ..modes import enable_grad, no_grad
 from ..tensor import Tensor
 from .optimizer import Optimizer
 
@@ -40,18 +39,6 @@ class SGD(Optimizer):
         settings = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov}
         more = {"maximize": maximize, "foreach": foreach, "differentiable": differentiable, "fused": fused}
         super().__init__(params, settings | more)
-
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        with no_grad():
-            loss = None
-            if closure is not None:
-                with enable_grad():
-                    loss = closure()
-            for group in self.param_groups:
-                for p in group["params"]:
-                    if p.grad is not None:
-                        self._update(p, group)
-        return loss
 
     def _update(self, p: Any, group: dict[str, Any]) -> None:
         g = -p.grad if group["maximize"] else p.grad
