@@ -13,7 +13,7 @@ from typing import Any
 from ..outcome import Raised
 from .declare import program
 from .see import attempt, graph_lines, texts, values
-from .steps import Step, apart, steps
+from .steps import Step, apart, cotangent, steps
 
 SCRIPT = """\
 # {key}: the same lines on PyTorch and on {subject}.
@@ -24,7 +24,7 @@ from copy import deepcopy
 LINES = {lines}
 
 
-{apart}
+{functions}
 
 def hook(number, change):
     def called(g):
@@ -36,7 +36,8 @@ def hook(number, change):
 
 for name in sys.argv[1:] or ("torch", "{subject}"):
     print(f"---- {{name}}")
-    names = {{"torch": importlib.import_module(name), "deepcopy": deepcopy, "apart": apart, "hook": hook, "modes": []}}
+    names = {{"torch": importlib.import_module(name), "deepcopy": deepcopy, "apart": apart}}
+    names |= {{"cotangent": cotangent, "hook": hook, "modes": []}}
     for line, target in LINES:
         try:
             exec(line, names)
@@ -55,7 +56,7 @@ for name in sys.argv[1:] or ("torch", "{subject}"):
 def script(key: str, log: list[Any], subject: str) -> str:
     """The lines of a case as Python that prints every tensor after each of them, on PyTorch and on `subject`."""
     lines = "".join(f"    {tuple(one)!r},\n" for one in log)
-    return SCRIPT.format(key=key, subject=subject, apart=getsource(apart), lines=f"[\n{lines}]")
+    return SCRIPT.format(key=key, subject=subject, functions="\n\n".join(map(getsource, (apart, cotangent))), lines=f"[\n{lines}]")
 
 
 @program(cascades=True, script=script)
@@ -71,7 +72,7 @@ def unwatched(B: Any, draw: Any, see: Any) -> None:
 
 
 def _play(B: Any, draw: Any, see: Any, each: bool) -> None:
-    names: dict[str, Any] = {"torch": B, "deepcopy": deepcopy, "apart": apart, "modes": [], "versions": {}}
+    names: dict[str, Any] = {"torch": B, "deepcopy": deepcopy, "apart": apart, "cotangent": cotangent, "modes": [], "versions": {}}
     try:
         for number, step in enumerate(steps(draw)):
             at = f"step {number} {step.name}: "

@@ -37,7 +37,7 @@ CHOICES: dict[str, tuple[int, tuple[str, ...]]] = {  # which byte chooses, and f
     "shape": (3, ("t_()", "squeeze_()", "unsqueeze_(0)", "transpose_(0, -1)")),
     "mode": (3, ("no_grad()", "enable_grad()", "inference_mode()", "set_grad_enabled(False)", "inference_mode(False)")),
     "hook": (3, ("None", "g * 2", "torch.zeros_like(g)", "g.detach()")),
-    "gradient": (3, ("None", "torch.ones_like({a})", "{b}", "{b}.detach()")),
+    "gradient": (3, ("None", "cotangent({a})", "{b}", "{b}.detach()")),
     "view": (3, (
         "t()", "view(-1)", "narrow(-1, 0, 1)", "expand(2, 2)", "transpose(0, -1)", "unsqueeze(0)", "squeeze()", "diagonal()", "detach()",
         "reshape(-1)", "as_strided((2,), (1,))", "unbind()[0]", "chunk(2)[-1]", "view_as(t0)", "real", "mT", "flatten()", "conj()",
@@ -45,7 +45,7 @@ CHOICES: dict[str, tuple[int, tuple[str, ...]]] = {  # which byte chooses, and f
     )),
     "flag too": (4, ("False", "True")),
     "index": (4, ("0", "1:", "..., 0", "None", "torch.tensor([0, 0])", "..., ::2", "torch.tensor(True)", "-1")),
-    "cotangent": (4, ("torch.ones_like({a})", "None", "{b}", "torch.full_like({a}, 3)")),
+    "cotangent": (4, ("cotangent({a})", "None", "{b}", "cotangent({a}) * {b}")),
 }  # fmt: skip
 
 
@@ -149,6 +149,11 @@ def apart(written, other):
         for t in (written, other)
     ]
     return other.clone() if ends[0][0] < ends[1][1] and ends[1][0] < ends[0][1] else other
+
+
+def cotangent(t):
+    """Distinct numbers of both signs in the shape and dtype of `t`: one that goes to the wrong place shows."""
+    return t.detach().new_tensor([(i + 2) * (-1) ** i for i in range(t.numel())]).reshape(t.shape)
 
 
 @cache
