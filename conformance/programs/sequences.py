@@ -56,7 +56,8 @@ for name in sys.argv[1:] or ("torch", "{subject}"):
 def script(key: str, log: list[Any], subject: str) -> str:
     """The lines of a case as Python that prints every tensor after each of them, on PyTorch and on `subject`."""
     lines = "".join(f"    {tuple(one)!r},\n" for one in log)
-    return SCRIPT.format(key=key, subject=subject, functions="\n\n".join(map(getsource, (apart, cotangent))), lines=f"[\n{lines}]")
+    functions = f"{getsource(apart)}\n\n{getsource(cotangent)}"
+    return SCRIPT.format(key=key, subject=subject, functions=functions, lines=f"[\n{lines}]")
 
 
 @program(cascades=True, script=script)
