@@ -181,7 +181,7 @@ def joined_dim(src: Source, draft: Draft) -> int:
     return at - draft._sides["joined rank"] if src.u8() > 160 else at
 
 
-joined_dim.always = True  # type: ignore[attr-defined]
+joined_dim.always = True  # type: ignore[attr-defined]  # a kind's attribute on a function
 
 
 def always(kind: Kind) -> Kind:
@@ -190,7 +190,7 @@ def always(kind: Kind) -> Kind:
     def draw(src: Source, draft: Draft) -> Any:
         return kind(src, draft)
 
-    draw.always = True  # type: ignore[attr-defined]
+    draw.always = True  # type: ignore[attr-defined]  # the same
     return draw
 
 

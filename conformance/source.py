@@ -104,7 +104,7 @@ def shrink(build: Callable[[Source], Any], fails: Callable[[Any], bool], raw: by
             last.append(case)
             raise Failed
 
-    for run in (lambda: attempt.hypothesis.fuzz_one_input(raw), attempt):  # type: ignore[attr-defined]
+    for run in (lambda: attempt.hypothesis.fuzz_one_input(raw), attempt):  # type: ignore[attr-defined]  # Hypothesis attaches it
         try:
             run()
         except (Failed, Flaky):  # flaky: the last case came after the last try

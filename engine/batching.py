@@ -66,7 +66,7 @@ class Batched(Tensor):
         return node_of(self._value) if differentiated_inside(self._level) else None
 
     @property
-    def _nr(self) -> int:  # type: ignore[override]
+    def _nr(self) -> int:  # type: ignore[override]  # nothing sets it
         return self._value._nr
 
     @property
@@ -93,7 +93,7 @@ class Batched(Tensor):
     def is_leaf(self) -> bool:
         return self.grad_fn is None
 
-    @property  # type: ignore[misc]
+    @property  # type: ignore[misc]  # nothing sets it
     def data(self) -> Tensor:
         raise RuntimeError("accessing `data` under vmap transform is not allowed")
 
@@ -130,7 +130,7 @@ class Batched(Tensor):
         return f"BatchedTensor(lvl={self._level.depth}, bdim=0, value=\n{inner}\n)"
 
     __str__ = __repr__
-    __format__ = object.__format__  # type: ignore[assignment]
+    __format__ = object.__format__  # type: ignore[assignment]  # the one of Tensor asks for the element
 
 
 def sample(t: Tensor) -> np.ndarray:

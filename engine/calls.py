@@ -171,7 +171,7 @@ def _direct(op: Op, slow: Callable[..., Any]) -> Callable[..., Any]:
     body = op.body
 
     def operate(a: Any, b: Any, /) -> Any:
-        return body(a, b) if type(a) in PLAIN and type(b) in PLAIN else slow(a, b)  # type: ignore[misc]
+        return body(a, b) if type(a) in PLAIN and type(b) in PLAIN else slow(a, b)  # type: ignore[misc]  # a composite has one
 
     return operate
 

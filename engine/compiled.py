@@ -68,7 +68,7 @@ def compiled(op: Op, mask: Mask, plan: Plan, variant: str) -> Callable[..., Any]
         space["careful"] = lambda node, g: node.apply([g], False)
         text = lean_source(op, mask, plan)
     else:
-        space["careful"] = lambda node, g: fast_plan(op, mask, "general").fast(node, g)  # type: ignore[misc]
+        space["careful"] = lambda node, g: fast_plan(op, mask, "general").fast(node, g)  # type: ignore[misc]  # a compiled plan
         text = alike_source(op, mask, plan, variant, space)
     exec(compile(text, f"<{op.node_name} of {op.key}>", "exec"), space)
     return space["fast"]

@@ -103,7 +103,7 @@ class Declaration:
 
     def _computes_in(self, d: dtype) -> bool:
         try:
-            return self.family.promote([wrap(np.zeros(1, d.np), d)] * len(self.promoted)) is d  # type: ignore[misc]
+            return self.family.promote([wrap(np.zeros(1, d.np), d)] * len(self.promoted)) is d  # type: ignore[misc]  # asked where the family promotes
         except (RuntimeError, NotImplementedError):
             return False
 

@@ -247,7 +247,7 @@ def _change(t: Tensor, old: Tensor, tangent: Tensor) -> None:
         base = t if t._view is None else t._view.base
         whole = tangent_of(base)
         _set(base, _for_each(_zeros_like(base) if whole is None else whole, tangent, base))
-        old = tangent_of(base) if base is t else replayed(tangent_of(base), t)  # type: ignore[assignment]
+        old = tangent_of(base) if base is t else replayed(tangent_of(base), t)  # type: ignore[assignment]  # `_set` has just given it one
         _set(t, old)
     F.copy_(old, tangent)
 

@@ -175,7 +175,7 @@ class AccumulateGrad:
     __slots__ = ("variable", "pre", "post", "metadata", "__weakref__")
 
     def __init__(self, variable: Tensor) -> None:
-        self.variable, self.pre, self.post, self.metadata = variable, Hooks(), Hooks(), {}  # type: ignore[var-annotated]
+        self.variable, self.pre, self.post, self.metadata = variable, Hooks(), Hooks(), {}  # type: ignore[var-annotated]  # anything a user likes
 
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {id(self):#x}>"

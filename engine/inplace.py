@@ -101,7 +101,7 @@ def _written(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] | 
     arrays = [[array_of(x) for x in v] if isinstance(v, list | tuple) else array_of(v) for v in values[1:]]
     token = quiet()
     try:
-        op.family.into(into._array, *arrays)  # type: ignore[misc]
+        op.family.into(into._array, *arrays)  # type: ignore[misc]  # called where the family has one
     finally:
         loud(token)
     return _after_write(op, into, values, needs)

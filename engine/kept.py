@@ -66,7 +66,7 @@ def check_version(value: Any, then: Any, node: OpNode, reading: bool = False) ->
             by = node if value.dtype.differentiable else None
             raise modified(value.dtype, value.array.shape, by, value.nr, value.counter[0], then)
     elif isinstance(value, Tensor):
-        now = value._counter[0]  # type: ignore[index]
+        now = value._counter[0]  # type: ignore[index]  # what inference makes is not kept
         if now != then:
             by = node_of(value)
             raise modified(value._dtype, value._array.shape, None if by is LEAF else by, value._nr, now, then)

@@ -244,7 +244,7 @@ def _kept_text(a: Argument | None, kind: int, i: int, wanted: set[str]) -> str:
     if kind == OUTPUT:
         return "Saved(t), t._counter[0]"
     if kind == TENSOR:
-        return f"{v}, version_of({v})" if a.optional else f"{v}, {v}._counter[0]"  # type: ignore[union-attr]
+        return f"{v}, version_of({v})" if a.optional else f"{v}, {v}._counter[0]"  # type: ignore[union-attr]  # a TENSOR is an argument
     if kind == TENSORS:
         return f"list({v}), version_of({v})"
     if kind == SHAPE:

@@ -136,7 +136,7 @@ class Op(Declaration):
         operands = [values[i] for i in self.promoted if values[i] is not None]
         for i in self.promotes_list:
             operands += values[i]
-        dtype = self.family.promote(operands)  # type: ignore[misc]
+        dtype = self.family.promote(operands)  # type: ignore[misc]  # called where the family promotes
         wide = dtype.wide
         narrow = wide if self.family.wide_numbers else dtype.np
         for i in self.promoted:

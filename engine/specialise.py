@@ -179,7 +179,7 @@ def specialise(op: Op, slow: Callable[..., Any], numbers: bool, operator: bool) 
 
 def _first(*args: Any, **kwargs: Any) -> Any:
     fill()  # type: ignore[name-defined]  # noqa: F821  # this runs among the names of the specialised call
-    return this(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
+    return this(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821  # so does this
 
 
 def kernels_of(op: Op, count: int) -> tuple[Callable[..., Any], Callable[..., Any]]:

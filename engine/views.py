@@ -86,7 +86,7 @@ def refresh(t: Tensor, view: View) -> None:
     finally:
         modes.switch(before)
     renew(t, fresh._node, fresh._nr)
-    view.version, view.borrowed = t._counter[0], False  # type: ignore[index]
+    view.version, view.borrowed = t._counter[0], False  # type: ignore[index]  # an inference tensor is no view
 
 
 def renew(t: Tensor, node: Any, nr: int) -> None:
@@ -101,9 +101,9 @@ def renew(t: Tensor, node: Any, nr: int) -> None:
 def replayed(base: Any, t: Tensor) -> Any:
     """The view `t` taken again, from a Tensor that stands for its base."""
     view = t._view
-    if view.replay is None:  # type: ignore[union-attr]
+    if view.replay is None:  # type: ignore[union-attr]  # called for views
         return F.as_strided(base, t.shape, t.stride(), t.storage_offset())
-    for op, values in view.replay:  # type: ignore[union-attr]
+    for op, values in view.replay:  # type: ignore[union-attr]  # called for views
         base = op.run([base, *values[1:]])
     return base
 
@@ -126,7 +126,7 @@ def make_view(t: Tensor, source: Tensor, op: Any, values: list[Any], creation: s
         head = outer.replay if outer is not None and outer.replay is not None else strided
         again = (op, [None, *values[1:]]) if op.changes_dtype else (OPS["as_strided"], [None, t.shape, t.stride(), t.storage_offset()])
         replay = (*head, again)
-    t._view = View(base, creation, t._counter[0], replay)  # type: ignore[index]
+    t._view = View(base, creation, t._counter[0], replay)  # type: ignore[index]  # looked at above
     if not mode & modes.GRAD and t._dtype.differentiable and base._node is not None:
         t._node, t._view.borrowed = LEAF, True
 
@@ -283,7 +283,7 @@ class CopySlices(Node):
         self.base_array = base._array
         self.base_fit = base._array.shape, base._dtype
         self.view_tensor = wrap(view._array, view._dtype)
-        self.view_tensor._view = View(wrap(base._array, base._dtype), None, 0, view._view.replay)  # type: ignore[union-attr]
+        self.view_tensor._view = View(wrap(base._array, base._dtype), None, 0, view._view.replay)  # type: ignore[union-attr]  # it is one
 
     def free(self) -> None:
         self.inner.free()
@@ -297,7 +297,7 @@ class CopySlices(Node):
 
             g = gs[0]
             return one_by_one(g, self._on_tensors) if type(g) is Batched else self._on_tensors(g)
-        replay = self.view_tensor._view.replay  # type: ignore[union-attr]
+        replay = self.view_tensor._view.replay  # type: ignore[union-attr]  # it is one
         if replay is None or not any(op.family.flips for op, _ in replay):
             return self._on_arrays(gs[0])
         results = self._on_tensors(wrap(gs[0], OF_NUMPY[gs[0].dtype]))  # through a conjugate: tensors know how to read and write it
@@ -314,8 +314,8 @@ class CopySlices(Node):
     def _part(self, whole: np.ndarray) -> np.ndarray:
         """The slice of `whole` (laid out as the base was) that the view covers."""
         view = self.view_tensor._view
-        if view.replay is not None:  # type: ignore[union-attr]
-            for op, values in view.replay:  # type: ignore[union-attr]
+        if view.replay is not None:  # type: ignore[union-attr]  # it is one
+            for op, values in view.replay:  # type: ignore[union-attr]  # it is one
                 whole = op.kernel(whole, *values[1:])
             return whole
         source = self.view_tensor._array
@@ -327,7 +327,7 @@ class CopySlices(Node):
     def _on_tensors(self, g: Tensor) -> Sequence[Any]:
         whole = wrap(_same_geometry(self.base_array, g._array.dtype), g._dtype)
         F.copy_(whole, g)
-        if self.view_tensor._view.replay is None:  # type: ignore[union-attr]
+        if self.view_tensor._view.replay is None:  # type: ignore[union-attr]  # it is one
             source = self.view_tensor._array
             offset = (address(source) - address(self.base_array)) // self.base_array.itemsize if source.size else 0
             part = F.as_strided(whole, self.view_tensor.shape, self.view_tensor.stride(), offset)

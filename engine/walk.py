@@ -315,9 +315,9 @@ class Walk:
 
     def _tensor_hooks(self, node: Node, gs: list[Any]) -> None:
         more = node.extras
-        for nr, hooks in list(more.tensor_hooks):  # type: ignore[union-attr]
+        for nr, hooks in list(more.tensor_hooks):  # type: ignore[union-attr]  # called where there are extras
             gs[nr] = self._run_hooks(hooks, gs[nr])
-        for nr, ref in more.retains.items():  # type: ignore[union-attr]
+        for nr, ref in more.retains.items():  # type: ignore[union-attr]  # the same
             t = ref()
             if t is not None and gs[nr] is not None:
                 retain(t, self.show(gs[nr]))
@@ -353,7 +353,7 @@ class Walk:
 
     def _capture(self, node: Any, gs: Any) -> None:
         for nr in range(len(gs) if gs is not None else 0):
-            place = self.targets.get((node, nr))  # type: ignore[union-attr]
+            place = self.targets.get((node, nr))  # type: ignore[union-attr]  # called where there are targets
             if place is not None:
                 self.captured[place] = gs[nr]
 

@@ -166,7 +166,7 @@ def comparing_and_hashing(B: Any, draw: Any, see: Any) -> None:
     see("in a set", len({x, x, y}))
     see("identity in a list", any(one is x for one in [y, x]))
     see.raises("truth of several", lambda: bool(x == y))
-    see("with None", [x is None, x == None])  # noqa: E711
+    see("with None", [x is None, x == None])  # noqa: E711  # what `==` gives is the question
     see.raises("with text", lambda: x < "a")
 
 

@@ -27,7 +27,7 @@ def shifted(src: Source, draft: Draft) -> tuple[int, ...]:
     return tuple((start + i) % max(rank, 1) - (rank if src.u8() > 180 else 0) for i in range(count))
 
 
-shifted.always = True  # type: ignore[attr-defined]
+shifted.always = True  # type: ignore[attr-defined]  # a kind's attribute on a function
 
 
 def plane(src: Source, draft: Draft) -> tuple[int, int]:

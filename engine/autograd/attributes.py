@@ -112,9 +112,9 @@ def _set_volatile(self: Tensor, value: Any = None) -> None:
     warnings.warn("volatile was removed and now has no effect. Use `with torch.no_grad():` instead.", UserWarning, stacklevel=2)
 
 
-Tensor._grad_fn = property(grad_fn, _no_more_node, _refuse("Deletion of _grad_fn not allowed. Detach tensor instead!"))  # type: ignore[attr-defined]
-Tensor._backward_hooks = property(_hooks, _set_hooks, _refuse("Deletion of _backwards_hooks not allowed!"))  # type: ignore[attr-defined]
-Tensor._post_accumulate_grad_hooks = property(_post_hooks, _set_post_hooks)  # type: ignore[attr-defined]
-Tensor.volatile = property(_volatile, _set_volatile, _set_volatile)  # type: ignore[attr-defined]
-Tensor._grad = property(Tensor.grad.fget, Tensor.grad.fset, Tensor.grad.fdel)  # type: ignore[attr-defined]
-Tensor.name = readonly(lambda self: None, "name")  # type: ignore[attr-defined]
+Tensor._grad_fn = property(grad_fn, _no_more_node, _refuse("Deletion of _grad_fn not allowed. Detach tensor instead!"))  # type: ignore[attr-defined]  # attached here
+Tensor._backward_hooks = property(_hooks, _set_hooks, _refuse("Deletion of _backwards_hooks not allowed!"))  # type: ignore[attr-defined]  # attached here
+Tensor._post_accumulate_grad_hooks = property(_post_hooks, _set_post_hooks)  # type: ignore[attr-defined]  # attached here
+Tensor.volatile = property(_volatile, _set_volatile, _set_volatile)  # type: ignore[attr-defined]  # attached here
+Tensor._grad = property(Tensor.grad.fget, Tensor.grad.fset, Tensor.grad.fdel)  # type: ignore[attr-defined]  # attached here
+Tensor.name = readonly(lambda self: None, "name")  # type: ignore[attr-defined]  # attached here

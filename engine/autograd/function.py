@@ -103,7 +103,7 @@ class BackwardCFunction(Named, Node, FunctionCtx):
         if self.saved is FREED:
             raise RuntimeError(FREED_TWICE)
         for value, version in zip(self.saved[::2], self.saved[1::2], strict=True):
-            kept.check_version(value, version, self, reading=True)  # type: ignore[arg-type]
+            kept.check_version(value, version, self, reading=True)  # type: ignore[arg-type]  # a node of a user
         return tuple(map(self._as_tensor, self.saved[::2]))
 
     @property
@@ -402,7 +402,7 @@ def _attached(ctx: Any, o: Tensor, nr: int) -> Tensor:
     o._node, o._nr = ctx, nr
     if o._view is not None:
         o._view.creation, o._view.borrowed = "custom", False
-        o._view.version = o._counter[0]  # type: ignore[index]
+        o._view.version = o._counter[0]  # type: ignore[index]  # an inference tensor is no view
     return o
 
 
@@ -456,7 +456,7 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
         results = [_leaf_of(o) for o in (outputs if isinstance(outputs, tuple) else (outputs,))]
         node = (_ErrorOfSeveral if len(results) > 1 else Error)(TWICE, results)
         if len(results) > 1:
-            node.outputs = results  # type: ignore[misc]
+            node.outputs = results  # type: ignore[misc]  # of the class with several
         marked = [None if r is None else r.detach() for r in results]
         for nr, t in enumerate(marked):
             if t is not None:

@@ -88,7 +88,7 @@ class Gradients:
             self.of_outputs = shown
             if self.inputs is None:
                 self._tell_without_inputs()
-            return tuple(shown[i] for i in self.outputs)  # type: ignore[union-attr]
+            return tuple(shown[i] for i in self.outputs)  # type: ignore[union-attr]  # there are some, else there is no such hook
 
         return hook
 

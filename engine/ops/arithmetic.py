@@ -305,7 +305,7 @@ def __rtruediv__(self: Tensor, other: Any) -> Any:
     return F.reciprocal(self) * other if isinstance(other, int | float | complex) else NotImplemented
 
 
-Tensor.__rdiv__, Tensor.__div__, Tensor.__idiv__ = Tensor.__rtruediv__, Tensor.__truediv__, Tensor.__itruediv__  # type: ignore[attr-defined]
+Tensor.__rdiv__, Tensor.__div__, Tensor.__idiv__ = Tensor.__rtruediv__, Tensor.__truediv__, Tensor.__itruediv__  # type: ignore[attr-defined]  # operators are attached by their ops
 
 
 # -- sizes, angles and signs ----------------------------------------------------------------------------------------------------

@@ -198,5 +198,5 @@ def _set_imag(self: Tensor, value: Tensor) -> None:
     F.copy_(imag(self), value)
 
 
-Tensor.real = property(real, _set_real)  # type: ignore[attr-defined]
-Tensor.imag = property(imag, _set_imag)  # type: ignore[attr-defined]
+Tensor.real = property(real, _set_real)  # type: ignore[attr-defined]  # a slot for data until now
+Tensor.imag = property(imag, _set_imag)  # type: ignore[attr-defined]  # the same

@@ -48,7 +48,7 @@ def _copied_buffer(array: np.ndarray, memo: dict[int, Any]) -> np.ndarray:
     if ("buffer", key) not in memo:
         memo["buffer", key] = root.copy("K")  # type: ignore[index]  # deepcopy's memo takes any key
     start = address(array) - key if array.size else 0
-    return over(memo["buffer", key], array.shape, array.strides, start, array.dtype)  # type: ignore[index]
+    return over(memo["buffer", key], array.shape, array.strides, start, array.dtype)  # type: ignore[index]  # the same
 
 
 def _remade(array: np.ndarray, d: dtype, requires_grad: bool) -> Tensor:

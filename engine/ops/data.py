@@ -321,4 +321,4 @@ def __repr__(self: Tensor, *, tensor_contents: str | None = None) -> str:
     return printing.tensor_text(self._array, self._dtype, requires_grad=self.requires_grad, grad_fn_name=name, tangent=shown)
 
 
-Tensor.__str__ = __repr__  # type: ignore[method-assign]
+Tensor.__str__ = __repr__  # type: ignore[method-assign]  # a method like any

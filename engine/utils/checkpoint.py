@@ -128,7 +128,7 @@ class _Frame:
     def _compute(self, run: int) -> None:
         found: dict[int, Tensor] = {}
         for a, version in self.args:
-            kept.check_version(a, version, None, reading=True)  # type: ignore[arg-type]
+            kept.check_version(a, version, None, reading=True)  # type: ignore[arg-type]  # no node is to be named
 
         def keep(t: Tensor) -> Tensor:
             t = t.detach() if t.requires_grad else t
