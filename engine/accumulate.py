@@ -11,7 +11,7 @@ import numpy as np
 from .layout import dense
 from .registry import F
 from .strided import new
-from .tensor import Tensor, root_of, settled, strides_of, wrap
+from .tensor import Tensor, counter_of, root_of, settled, strides_of, wrap
 
 if TYPE_CHECKING:
     from .walk import Walk
@@ -50,7 +50,7 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
         old.add_(wrap(g, leaf._dtype))  # which may refuse, in PyTorch's words
     else:
         added(old._array, g, out=old._array)
-        old._counter[0] += 1
+        counter_of(old)[0] += 1
     if not _laid_out_as(old._array, leaf._array):
         sizes = list(leaf._array.shape)
         warnings.warn(CONTRACT.format(sizes, list(old.stride()), sizes, list(leaf.stride())), UserWarning, stacklevel=2)

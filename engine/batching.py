@@ -70,11 +70,11 @@ class Batched(Tensor):
         return self._value._nr
 
     @property
-    def _counter(self) -> list[int] | None:
+    def _counter(self) -> Sequence[int] | None:
         return self._value._counter
 
     @_counter.setter
-    def _counter(self, counter: list[int] | None) -> None:
+    def _counter(self, counter: Sequence[int] | None) -> None:
         self._value._counter = counter
 
     @property

@@ -12,7 +12,7 @@ import numpy as np
 from . import dtypes, modes
 from .registry import F
 from .strided import recast
-from .tensor import LEAF, Tensor, rare
+from .tensor import LEAF, Tensor, counter_of, rare
 
 sequence = itertools.count(1).__next__
 
@@ -83,7 +83,7 @@ class Saved:
     __slots__ = ("array", "dtype", "nr", "counter", "tangents")
 
     def __init__(self, t: Tensor) -> None:
-        self.array, self.dtype, self.nr, self.counter = t._array, t._dtype, t._nr, t._counter
+        self.array, self.dtype, self.nr, self.counter = t._array, t._dtype, t._nr, counter_of(t)
         self.tangents: dict[Any, Tensor] | None = None
 
 

@@ -8,7 +8,7 @@ from .declaration import DTYPE, GEOMETRY, NEEDS, OUTPUT, SHAPE, TENSOR, TENSORS
 from .graph import Node, Saved, modified
 from .operands import shape_of
 from .saved import Packed
-from .tensor import LEAF, Tensor
+from .tensor import LEAF, Tensor, counter_of
 from .views import node_of
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def check_attached(t: Tensor, node: OpNode) -> None:
 def as_made_by(node: OpNode, t: Tensor, nr: int) -> Tensor:
     """A result as hooks see it: with its node, which it is about to get."""
     made = t._alias()
-    made._counter = t._counter
+    made._counter = counter_of(t)
     if t._dtype.differentiable:
         made._node, made._nr = node, nr
     return made

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import modes
 from .graph import FREED, accumulator
-from .tensor import LEAF, Tensor, rare, wrap
+from .tensor import LEAF, Tensor, counter_of, rare, wrap
 from .views import node_of
 
 Pair = tuple[Callable[[Tensor], Any], Callable[[Any], Tensor]]
@@ -111,7 +111,7 @@ class Packed:
         if node is None and self.leaf is None and not data.requires_grad:
             return data
         made = wrap(data._array, data._dtype)
-        made._counter = data._counter
+        made._counter = counter_of(data)
         if node is not None:
             made._node, made._nr = node, self.nr if self.output is None else self.output
         elif self.leaf is not None:
@@ -162,7 +162,7 @@ class SavedTensor:
             raise RuntimeError(ALREADY)
         t = node._as_tensor(value)
         bare = t._alias()
-        bare._counter = t._counter
+        bare._counter = counter_of(t)
         made = Packed(t, hooks, bare, self._output)
         node.use_generic_plan()
         if self._within is None:

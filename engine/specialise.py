@@ -20,7 +20,7 @@ from .declaration import OUTPUT, TENSOR
 from .graph import Saved, edge_of, sequence
 from .silence import silent
 from .strided import laid_out
-from .tensor import LEAF, PLAIN, Tensor, rows
+from .tensor import FRESH, LEAF, PLAIN, Tensor, rows
 from .traced import as_ufunc
 from .views import outdated
 
@@ -85,7 +85,7 @@ COMPUTE = """
     t._rows = alike or None
     t._gradient = t._view = t._rare = t._node = None
     t._nr = 0
-    t._counter = [0]
+    t._counter = FRESH
 """
 RECORD = """
     if mode and ({some}):
@@ -202,5 +202,5 @@ def space_of(op: Op, numbers: bool) -> dict[str, Any]:
         "Tensor": Tensor, "PLAIN": PLAIN, "RESULT": computed, "NEITHER": (None, None), "NUMBERS": numbers, "current": modes.current,
         "MISSING": MISSING, "given": given, "silent": silent, "outdated": outdated, "rows": rows, "constant": constant,
         "READ": frozenset(d for d in result if result[d] is d and d.is_floating_point), "asarray": np.asarray, "laid_out": laid_out,
-        "ndarray": np.ndarray, "Node": op.Node, "Saved": Saved, "LEAF": LEAF, "edge_of": edge_of, "sequence": sequence,
+        "ndarray": np.ndarray, "Node": op.Node, "FRESH": FRESH, "Saved": Saved, "LEAF": LEAF, "edge_of": edge_of, "sequence": sequence,
     }  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +25,7 @@ class _Leaf:
 
 
 LEAF = _Leaf()
+FRESH = (0,)  # the version count of memory that nobody has written to and that no two tensors share: one for all of them
 
 
 class View:
@@ -71,8 +72,9 @@ class Tensor:
 
     Slots: `_array` the NumPy view, `_dtype` the engine's dtype, `_node` None | LEAF | the node that made it (may be out
     of date in a view, see `engine.views.node_of`), `_nr` which output of that node, `_counter` the version shared by all
-    views of one buffer (None in an inference tensor), `_view` None | View, `_rare` None | Rare, `_rows` the shape of
-    elements that lie in row-major order, False where they do not or the array was exchanged, None before anybody looked.
+    views of one buffer (None in an inference tensor; FRESH until it is shared or raised, see `counter_of`), `_view` None |
+    View, `_rare` None | Rare, `_rows` the shape of elements that lie in row-major order, False where they do not or the
+    array was exchanged, None before anybody looked.
     """
 
     __slots__ = ("_array", "_dtype", "_node", "_nr", "_gradient", "_counter", "_view", "_rare", "_rows", "__weakref__", "__dict__")
@@ -82,7 +84,7 @@ class Tensor:
     _node: Any
     _nr: int
     _gradient: Tensor | None
-    _counter: list[int] | None
+    _counter: Sequence[int] | None
     _view: View | None
     _rare: Rare | None
     _rows: Any
@@ -394,8 +396,15 @@ def wrap(array: np.ndarray, dtype: dtypes.dtype) -> Tensor:
     t._array, t._dtype = array, dtype
     t._node = t._gradient = t._view = t._rare = t._rows = None
     t._nr = 0
-    t._counter = [0]
+    t._counter = FRESH
     return t
+
+
+def counter_of(t: Tensor) -> Any:
+    """The version count of `t`, to be shared or raised: made now where there was no need of one. None in an inference tensor."""
+    if t._counter is FRESH:
+        t._counter = [0]
+    return t._counter
 
 
 def exchange(t: Tensor, array: np.ndarray) -> None:
@@ -444,7 +453,7 @@ def wrap_number(value: bool | int | float | complex) -> WrappedNumber:
 def alias(t: Tensor) -> Tensor:
     """Another tensor over the same memory and version count, with no history."""
     made = t._alias()
-    made._counter = t._counter
+    made._counter = counter_of(t)
     return made
 
 

@@ -12,7 +12,7 @@ from .dtypes import OF_NUMPY, dtype
 from .graph import FREED, FREED_TWICE, Node, edge_of, extras, fit_array, sequence, short_name
 from .layout import dense
 from .registry import OPS, F
-from .tensor import LEAF, Tensor, View, address, strides_of, wrap
+from .tensor import LEAF, Tensor, View, address, counter_of, strides_of, wrap
 
 BLOCK = (
     " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the "
@@ -110,7 +110,7 @@ def replayed(base: Any, t: Tensor) -> Any:
 
 def make_view(t: Tensor, source: Tensor, op: Any, values: list[Any], creation: str | None) -> None:
     """Mark `t`, just made by the view op `op`, as a view of `source`: shared version count, base, way to remake it."""
-    t._counter = source._counter
+    t._counter = counter_of(source)
     if source._counter is None:  # a view of an inference tensor is one too, and no view
         return
     outer = source._view
@@ -126,7 +126,7 @@ def make_view(t: Tensor, source: Tensor, op: Any, values: list[Any], creation: s
         head = outer.replay if outer is not None and outer.replay is not None else strided
         again = (op, [None, *values[1:]]) if op.changes_dtype else (OPS["as_strided"], [None, t.shape, t.stride(), t.storage_offset()])
         replay = (*head, again)
-    t._view = View(base, creation, t._counter[0], replay)  # type: ignore[index]  # looked at above
+    t._view = View(base, creation, t._counter[0], replay)
     if not mode & modes.GRAD and t._dtype.differentiable and base._node is not None:
         t._node, t._view.borrowed = LEAF, True
 
@@ -178,7 +178,7 @@ def refusal(t: Tensor, creation: str, what: str) -> str:
 def bump(t: Tensor) -> None:
     """Count a write. Raises RuntimeError for an inference tensor in normal mode: as in PyTorch, when it is written."""
     if t._counter is not None:
-        t._counter[0] += 1
+        counter_of(t)[0] += 1
     elif not modes.is_inference_mode_enabled():
         raise RuntimeError(INFERENCE_WRITE)
 

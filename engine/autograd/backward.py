@@ -13,7 +13,7 @@ from ..dtypes import OF_NUMPY, get_default_dtype
 from ..graph import AccumulateGrad, Node, edge_of, end_of, extras, fit
 from ..registry import F
 from ..size import Size
-from ..tensor import PLAIN, Tensor, root_of, settled, wrap
+from ..tensor import PLAIN, Tensor, counter_of, root_of, settled, wrap
 from ..transforms import running
 from ..views import node_of
 from ..walk import Walk
@@ -123,7 +123,7 @@ def backward(
     if create_graph:
         warnings.warn(CYCLE, UserWarning, stacklevel=3)
     walk = Walk(create_graph if retain_graph is None else retain_graph, create_graph, targets, True)
-    walk.counters.update((id(root_of(g._array)), (g._counter, root_of(g._array))) for g in seeds if g is not None)
+    walk.counters.update((id(root_of(g._array)), (counter_of(g), root_of(g._array))) for g in seeds if g is not None)
     walk.run(starts)
 
 
@@ -353,7 +353,7 @@ def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = No
         if g is not None and isinstance(node, Node):  # what the checks of `backward` come to where there is nothing to refuse
             walk = Walk(bool(retain_graph), False, None, True)
             root = root_of(g._array)
-            walk.counters[id(root)] = g._counter, root
+            walk.counters[id(root)] = counter_of(g), root
             walk.run([(node, self._nr, g._array)])
             return
     backward(self, gradient, retain_graph, create_graph, inputs=inputs)

@@ -16,7 +16,7 @@ from ..graph import FREED, FREED_TWICE, Node, Saved, edge_of, fit, sequence
 from ..node import Error
 from ..registry import F
 from ..saved import Packed, SavedTensor, packed
-from ..tensor import LEAF, Tensor, wrap
+from ..tensor import LEAF, Tensor, counter_of, wrap
 from ..transforms import running
 from ..views import NO_PLAN, check_inplace, node_of, rebase, renew
 from . import function_tangents
@@ -341,7 +341,7 @@ def _outputs(ctx: Any, tensors: list[Tensor], outputs: tuple[Any, ...], recorded
     dirty = ctx.dirty_tensors
     for d in dirty:
         if d._counter is not None:
-            d._counter[0] += 1
+            counter_of(d)[0] += 1
     if not all(any(d is o for o in outputs) for d in dirty):
         raise RuntimeError(DIRTY_UNRETURNED)
     put(ctx, "_shapes", [None] * len(outputs))

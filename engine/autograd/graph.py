@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from .. import graph, saved, walk
 from ..graph import RemovableHandle, accumulator, extras
 from ..registry import F
-from ..tensor import LEAF, Tensor
+from ..tensor import LEAF, Tensor, counter_of
 from ..views import node_of
 from .backward import GradientEdge
 
@@ -63,7 +63,7 @@ def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
         raise RuntimeError("increment_version expect a Iterable[Tensor] as input")
     for t in tensors:
         if t._counter is not None:
-            t._counter[0] += 1
+            counter_of(t)[0] += 1
 
 
 # -- hooks of saved values ---------------------------------------------------------------------------------------------

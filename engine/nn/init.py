@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..modes import no_grad
-from ..tensor import Tensor
+from ..tensor import Tensor, counter_of
 
 _generator = np.random.default_rng()
 
@@ -18,7 +18,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
         drawn = _generator.uniform(a, b, tuple(tensor.shape)) if tensor.numel() else np.empty(tuple(tensor.shape))
         tensor._array[...] = drawn
         if tensor._counter is not None:
-            tensor._counter[0] += 1
+            counter_of(tensor)[0] += 1
     return tensor
 
 

@@ -13,7 +13,7 @@ from ..graph import type_name
 from ..op import OPS, F, Family, Op, composite, op, plain
 from ..out import fit, run_out
 from ..promotion import BY_SHAPE, Promote
-from ..tensor import Tensor
+from ..tensor import Tensor, counter_of
 from .arithmetic import not_implemented
 
 # -- what dtypes and shapes go together ----------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ def through(out: Tensor, shape: tuple[int, ...], steps: tuple[int, ...], write: 
     fit(out, np.empty(shape, out._array.dtype))
     target = F.reshape(out, steps)
     written = write(target)
-    return out if target._counter is out._counter else F.copy_(out, written)
+    return out if counter_of(target) is counter_of(out) else F.copy_(out, written)
 
 
 # -- tangents: elsewhere a missing one counts as zeros, which times infinity are NaN -------------------------------------------
