@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,9 +74,8 @@ class Comparison:
     observed: int = 0  # compared observables that are more than "the call raised"
 
 
-@dataclass
 class Reference:
-    """More of the truth, asked for only where two arrays differ.
+    """More of the truth, asked for only where two arrays differ; this one knows nothing.
 
     `exact` is the run in double precision, `moved` the same with inputs moved by a relative unit, `strided` the run at the
     case's own precision with every tensor spaced out in memory, those between its steps too: there PyTorch takes other
@@ -86,12 +84,22 @@ class Reference:
     `narrowest` is the least precise dtype in the case.
     """
 
-    exact: Callable[[], Observations]
-    moved: Callable[[float], list[Observations]]
-    strided: Callable[[], Observations] = dict
-    magnitudes: Callable[[], Observations] = dict
-    beside: Callable[[], list[tuple[Observations, Observations]]] = list
-    narrowest: str = "float64"
+    narrowest = "float64"
+
+    def exact(self) -> Observations:
+        return {}
+
+    def moved(self, unit: float) -> list[Observations]:
+        return []
+
+    def strided(self) -> Observations:
+        return {}
+
+    def magnitudes(self) -> Observations:
+        return {}
+
+    def beside(self) -> list[tuple[Observations, Observations]]:
+        return []
 
 
 def compare(mine: Observations, theirs: Observations, reference: Reference | None = None, ulp: int = 4, sums: bool = False) -> Comparison:

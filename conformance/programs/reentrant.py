@@ -148,7 +148,7 @@ def two_thousand_deep(B: Any, draw: Any, see: Any) -> None:
                     Deep.apply(ctx.less).sum().backward()
             return g
 
-    depth = draw.choice([100, 150, 200, 250, 300, 2000])
+    depth = draw.choice([*[20, 50, 100, 150, 200, 250] * 5, 300, 2000])
     x = B.tensor(float(depth), requires_grad=True)
     Deep.apply(x).sum().backward()
     see("x.grad", x.grad)

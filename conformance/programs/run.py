@@ -73,11 +73,12 @@ class _Repeating:
 
 
 @dataclass
-class Reference:
+class Again(outcome.Reference):
     """The program on PyTorch in double precision, run only where values are too far apart to pass at sight."""
 
     body: Body
     data: bytes
+    narrowest: str
     runs: dict[float, list[dict[str, Any]]] = field(default_factory=dict)
 
     def exact(self) -> dict[str, Any]:
@@ -109,10 +110,8 @@ def compared(tested: Any, program: Program, data: bytes) -> tuple[outcome.Compar
     draw = Draw(truth, NpSource(data))
     theirs = observe(truth, body, draw)
     mine = observe(tested, body, Draw(tested, NpSource(data)))
-    reference = Reference(body, data)
     narrowest = least_precise(NAME.get(seen.dtype, "") for seen in theirs.values() if isinstance(seen, np.ndarray))
-    more = outcome.Reference(reference.exact, reference.moved, beside=reference.beside, narrowest=narrowest)
-    made = outcome.compare(mine, theirs, more)
+    made = outcome.compare(mine, theirs, Again(body, data, narrowest))
     made.differences = list(roots(made.differences))
     if program.cascades:  # the first alone, by the name of its step and not by its number
         made.differences = [replace(one, kind=re.sub(r" #?\d+", "", one.kind)) for one in made.differences[:1]]

@@ -69,7 +69,7 @@ def _record(B: Backend, seen: Observations, label: str, thing: Any, contents: bo
         seen[label] = thing
     elif isinstance(thing, B.m.Tensor):
         seen[label] = B.read(thing) if contents else np.zeros_like(B.read(thing))
-    elif isinstance(thing, (list, tuple)) and any(isinstance(x, (B.m.Tensor, list, tuple, BaseException)) for x in thing):
+    elif isinstance(thing, (list, tuple)) and not _PLAIN.issuperset(map(type, thing)):
         seen[label] = f"{'list' if isinstance(thing, list) else 'tuple'} of {len(thing)}"
         for i, part in enumerate(thing):
             _record(B, seen, f"{label}[{i}]", part, contents)
