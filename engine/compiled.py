@@ -15,7 +15,8 @@ from . import dtypes, traced
 from .constants import constant
 from .declaration import OUTPUT, TENSOR, TENSORS, Plan
 from .graph import FREED, FREED_TWICE, fit_array
-from .kept import check_version
+from .kept import check_version, stale_text
+from .on_tensors import on_tensors
 from .strided import in_order
 from .tensor import LEAF, PLAIN, Tensor
 
@@ -46,7 +47,11 @@ def fast_plan(op: Op, mask: Mask, variant: str) -> Plan:
             plan.fast = compiled(op, mask, plan, variant)
             return plan.fast(node, g)
 
-        plan.fast = first
+        def first_on_tensors(node: Any, g: Tensor) -> Any:
+            plan.on_tensors = on_tensors(op, mask, plan)
+            return plan.on_tensors(node, g)
+
+        plan.fast, plan.on_tensors = first, first_on_tensors
     return plan
 
 
@@ -56,7 +61,7 @@ def lean_plan(op: Op, mask: Mask) -> Plan:
     if plan is None:
         plan = fast_plan(op, mask, "lean")
         if op.takes_lists or op.family.scatters or any(kind == TENSORS for kind, _, _ in plan.save):
-            plan.fast = None
+            plan.fast = plan.on_tensors = None
     return plan
 
 
@@ -78,15 +83,6 @@ def _unpacked(plan: Plan) -> str:
     return "    " + "".join(f"s{i}, v{i}, " for i in range(len(plan.save))) + "= saved\n" if plan.save else ""
 
 
-def _stale(op: Op, mask: Mask, i: int, at: int) -> str:
-    """When the tensor `s{i}`, argument `at`, was written to or detached since it was kept."""
-    if at not in op.diff or not mask[op.diff.index(at)]:
-        return f"s{i}._counter[0] != v{i}"
-    edge = f"node.edges[{op.diff.index(at)}]"
-    detached = f" or s{i}._node is None or (s{i}._node is LEAF and {edge} is not s{i})"
-    return f"s{i}._counter[0] != v{i}{detached}"
-
-
 def alike_source(op: Op, mask: Mask, plan: Plan, variant: str, space: dict[str, Any]) -> str:
     """Operands and result are alike and in row-major order: no layout, dtype or shape is looked at but the gradient's.
 
@@ -100,7 +96,7 @@ def alike_source(op: Op, mask: Mask, plan: Plan, variant: str, space: dict[str, 
         elif kind == TENSOR and (variant, at) == ("number", 1):
             arrays.append(f"x{i} = constant(s{i}, OF_NUMPY[g.dtype])")
         elif kind == TENSOR:
-            lines.append(f"if {_stale(op, mask, i, at)}: check(s{i}, v{i}, node)")
+            lines.append(f"if {stale_text(op, mask, i, at)}: check(s{i}, v{i}, node)")
             lines.append(f"if s{i}._rows is False: return careful(node, g)")
             arrays.append(f"x{i} = s{i}._array")
     if arrays:
@@ -145,7 +141,7 @@ def general_source(op: Op, mask: Mask, plan: Plan) -> str:
         elif kind == TENSOR:
             lines += [
                 f"if isinstance(s{i}, Tensor):",
-                f"    if {_stale(op, mask, i, at)}: check(s{i}, v{i}, node)",
+                f"    if {stale_text(op, mask, i, at)}: check(s{i}, v{i}, node)",
                 f"    s{i} = s{i}._array",
                 f"else: s{i} = constant(s{i}, OF_NUMPY[g.dtype])",
             ]
@@ -178,7 +174,7 @@ def lean_source(op: Op, mask: Mask, plan: Plan) -> str:
                 f"if s{i} is None: x{i} = None",
                 f"elif type(s{i}) not in PLAIN: return careful(node, g)",
                 "else:",
-                f"    if {_stale(op, mask, i, at)}: check(s{i}, v{i}, node)",
+                f"    if {stale_text(op, mask, i, at)}: check(s{i}, v{i}, node)",
                 f"    x{i} = s{i}._array",
                 f"    if {other}: return careful(node, g)",
             ]

@@ -37,7 +37,7 @@ class Rule:
 class Plan:
     """For one set of arguments that need a gradient: what is kept, which rules run, and on which of the kept values."""
 
-    __slots__ = ("save", "rules", "keeps_tensors", "fast")
+    __slots__ = ("save", "rules", "keeps_tensors", "fast", "on_tensors")
 
     def __init__(self, op: Declaration, needs: tuple[bool, ...]) -> None:
         run = [r for r in op.rules_in_order if any(needs[p] for p in r.positions)]
@@ -52,6 +52,7 @@ class Plan:
         ]
         self.keeps_tensors = any(kind in (TENSOR, TENSORS, OUTPUT) for kind, _, _ in self.save)
         self.fast: Callable[[Node, Any], Any] | None = None  # the rules compiled, for calls whose operands agree
+        self.on_tensors: Callable[[Node, Any], Any] | None = None  # the same where the gradient is to be differentiated in turn
 
 
 class Declaration:

@@ -86,6 +86,15 @@ def check_attached(t: Tensor, node: OpNode) -> None:
                 raise RuntimeError(DETACHED)
 
 
+def stale_text(op: Op, mask: tuple[bool, ...], i: int, at: int) -> str:
+    """The text of when the tensor `s{i}`, argument `at`, was written to or detached since it was kept."""
+    if at not in op.diff or not mask[op.diff.index(at)]:
+        return f"s{i}._counter[0] != v{i}"
+    edge = f"node.edges[{op.diff.index(at)}]"
+    detached = f" or s{i}._node is None or (s{i}._node is LEAF and {edge} is not s{i})"
+    return f"s{i}._counter[0] != v{i}{detached}"
+
+
 def as_made_by(node: OpNode, t: Tensor, nr: int) -> Tensor:
     """A result as hooks see it: with its node, which it is about to get."""
     made = t._alias()

@@ -264,7 +264,7 @@ def move_retained(t: Tensor, node: Node, nr: int) -> None:
 class NoPlan:
     """The plan of nodes that have only one way to run."""
 
-    fast = None
+    fast = on_tensors = None
     save = ()
 
 

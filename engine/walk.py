@@ -43,13 +43,14 @@ class Walk:
     def __init__(self, keep: bool, create_graph: bool, targets: dict[tuple[Any, int], int] | None, accumulate: bool) -> None:
         self.keep, self.create_graph, self.targets, self.accumulate = keep, create_graph, targets, accumulate
         self.recording = create_graph or bool(modes.current() & modes.ON_TENSORS)
-        self.compiled = not self.recording and not modes.current() & modes.GENERIC
+        self.generic = bool(modes.current() & modes.GENERIC)
         self.arrived: dict[Any, Any] = {}  # a gradient, or for a node of several outputs one or None per output
         self.waiting: dict[Any, int] = {}  # how many consumers have not run yet
         self.captured: dict[int, Any] = {}
         self.id = self._ids()
         self.needed: set[Any] = set()  # with targets: the nodes that run
         self.wanted: set[Any] = set()  # and those that are targets themselves
+        self.apart: set[Any] = set()  # those that do more than run, or not even that
         self.several: set[Any] = set()  # the nodes of several outputs
         self.looked_at = False  # some edges lead to leaves by what a user was shown
         self.sums: dict[Any, int] = {}  # how often what arrived at a leaf was added to in place
@@ -141,6 +142,9 @@ class Walk:
                     self.needed.add(parent)
                     stack.append(parent)
         self.wanted |= self.needed
+        self.apart = {node for node in order if node not in self.needed}
+        if not self.accumulate:
+            self.apart.update(node for node, _ in self.targets or ())
 
     def _push(self, node: Any) -> None:
         """Among ready nodes the latest recorded runs first, and leaves before all."""
@@ -150,7 +154,7 @@ class Walk:
         """Run what is ready until nothing is. A node that is the only one made ready follows without the heap."""
         arrived, waiting, heap, several, own, sums = self.arrived, self.waiting, self.ready.heap, self.several, self.own, self.sums
         watched, free = bool(modes.current() & modes.ANOMALY), not self.keep
-        plain = self.targets is None and self.compiled and not watched
+        plain, recording, apart = not self.generic and not watched, self.recording, self.apart
         add, first_of, looked_at = np.add, arrived.get, self.looked_at
         while heap:
             node = self.ready.pop()
@@ -160,8 +164,9 @@ class Walk:
                     break
                 g = arrived.pop(node, None)
                 plan = node.plan
-                if plain and plan.fast is not None and node.extras is None and g is not None:
-                    results = plan.fast(node, g)
+                fast = plan.on_tensors if recording else plan.fast
+                if plain and fast is not None and node.extras is None and g is not None and not (apart and node in apart):
+                    results = fast(node, g)
                     if free and plan.keeps_tensors:
                         node.saved = FREED
                 else:
@@ -290,7 +295,7 @@ class Walk:
         if all(g is None for g in gs) and not getattr(node, "runs_on_nothing", False):
             results: Sequence[Any] = (None,) * len(node.edges)
         else:
-            fast = node.plan.fast if self.compiled and node.outputs is None else None
+            fast = None if self.generic or node.outputs is not None else node.plan.on_tensors if self.recording else node.plan.fast
             results = node.apply(gs, self.recording) if fast is None else fast(node, gs[0])
             if node.op is not None and node.op.family.scatters and isinstance(end_of(node.edges[0]), Tensor):
                 self.sums[end_of(node.edges[0])] = 1
