@@ -12,7 +12,6 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,7 +77,7 @@ class Known:
 def run(options: Options) -> int:
     """Do what the options say; returns the exit code. Raises BadInput before anything was done or written."""
     known = _read(options)
-    with _terminated_like_interrupted():
+    with _Signals() as signals:
         try:
             with _pool(options) as pool:
                 suite = pool.describe(options.subject)
@@ -88,8 +87,9 @@ def run(options: Options) -> int:
                 jobs = _jobs(
                     record, chosen, known, options.shrinks if options.shrinks is not None else math.inf if options.accept else SHRINKS
                 )
-                _run_cells(pool, jobs, record, folder, known)
+                _run_cells(pool, jobs, record, folder, known, signals)
         except KeyboardInterrupt:
+            signals.ended = True
             say("interrupted before the first cell: nothing was written")
             return EXIT_INTERRUPTED
         return _finish(options, record, folder, known)
@@ -181,7 +181,7 @@ def _jobs(record: Record, chosen: list[Cell], known: Known, shrinks: float) -> I
         yield Job(*cell, header["examples"], header["seed"], header["subject"], shrink, replays.get(cell, ()))
 
 
-def _run_cells(pool: Pool | InProcess, jobs: Iterable[Job], record: Record, folder: Path, known: Known) -> None:
+def _run_cells(pool: Pool | InProcess, jobs: Iterable[Job], record: Record, folder: Path, known: Known, signals: _Signals) -> None:
     """Run the cells into the record; after Ctrl-C the record holds those that ended."""
     start, gaps = time.monotonic(), {cell: {gap.kind for gap in group} for cell, group in gate.by_cell(known.gaps).items()}
     with (folder / PARTIAL).open("w", encoding="utf-8") as partial, meter(record.header["planned"]) as progress:
@@ -194,9 +194,8 @@ def _run_cells(pool: Pool | InProcess, jobs: Iterable[Job], record: Record, fold
                 progress.advance(result, state)
             record.header["complete"] = True
         except KeyboardInterrupt:
-            pass
-        for number in (signal.SIGINT, signal.SIGTERM):  # writing what there is takes a moment; a second Ctrl-C must not lose it
-            signal.signal(number, signal.SIG_IGN)
+            signals.ended = True
+        signals.ignore()  # writing what there is takes a moment; a second Ctrl-C must not lose it
     record.header["wall_seconds"] = round(time.monotonic() - start, 2)
     record.header["peak_memory"] = pool.peak
 
@@ -271,16 +270,24 @@ def counts(record: Record, gaps: list[Gap]) -> list[tuple[str, dict[str, int]]]:
     return [(prop, dict(states)) for prop, states in table.items() if states]
 
 
-@contextmanager
-def _terminated_like_interrupted():
-    """SIGTERM, as a CI system sends it, means what Ctrl-C means. Both are as before at the end."""
+class _Signals:
+    """SIGTERM, as a CI system sends it, means what Ctrl-C means. Both are as before at the end; after an interrupted run, which
+    ends the process, they stay ignored."""
 
-    def interrupt(*_: object) -> None:
+    ended = False
+
+    def __enter__(self) -> _Signals:
+        self.before = {signal.SIGINT: signal.getsignal(signal.SIGINT), signal.SIGTERM: signal.signal(signal.SIGTERM, self._interrupt)}
+        return self
+
+    @staticmethod
+    def _interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.getsignal(signal.SIGINT), signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before[0])
-        signal.signal(signal.SIGTERM, before[1])
+    def ignore(self) -> None:
+        for number in self.before:
+            signal.signal(number, signal.SIG_IGN)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, signal.SIG_IGN if self.ended else handler)

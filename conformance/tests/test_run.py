@@ -161,7 +161,7 @@ def test_an_interrupted_run_is_kept_marked_and_not_published(accepted, number):
     time.sleep(1.0)
     os.killpg(process.pid, signal.SIGINT) if number == signal.SIGINT else process.send_signal(number)  # a terminal tells everybody
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (130, ""), out
     assert "nothing was published" in out
     record = read_record(folder)
