@@ -11,6 +11,7 @@ from . import dtypes
 from .alike import specialisable
 from .out import run_out
 from .parser import NUMBERS_AS_TENSORS, Parser, python_order, register
+from .routes import front
 from .schema import REQUIRED
 from .specialise import specialise
 from .tensor import PLAIN, Tensor
@@ -139,11 +140,10 @@ class Overloads:
             self._attach_operator(family.operator, bool(family.inplace))
 
     def _public(self, kind: str, name: str) -> Callable[..., Any]:
-        form = self.form
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            return form(kind)(*args, **kwargs)
-
+        if self.path.startswith("nn.functional."):
+            call: Callable[..., Any] = lambda *args, **kwargs: self._python_call(*args, **kwargs)  # it gets a name
+        else:
+            call = front(lambda: self.form(kind))
         made = call if kind.startswith("inplace") else self._fast(call, False)
         made.__name__ = made.__qualname__ = name
         return made
@@ -154,14 +154,14 @@ class Overloads:
         return specialise(candidates[0], slow, self.name in NUMBERS_AS_TENSORS, operator) if len(candidates) == 1 else slow
 
     def _attach_operator(self, operator: str, inplace: bool) -> None:
-        slow = _operator(lambda *args: self.form("function")(*args))
+        slow = _operator(front(lambda: self.form("function")))
         call = self._fast(slow, True) if self.ops[-1].body is None else _direct(self.ops[-1], slow)
         setattr(Tensor, f"__{operator}__", call)
         if operator in REFLECTED and f"__r{operator}__" not in Tensor.__dict__:
             swapped = call if operator in COMMUTING else _operator(lambda t, other: self.form("function")(other, t))
             setattr(Tensor, f"__r{operator}__", swapped)
         if operator in REFLECTED and inplace:
-            setattr(Tensor, f"__i{operator}__", _operator(lambda *args: self.form("inplace")(*args)))
+            setattr(Tensor, f"__i{operator}__", _operator(front(lambda: self.form("inplace"))))
 
 
 def _direct(op: Op, slow: Callable[..., Any]) -> Callable[..., Any]:

@@ -37,8 +37,6 @@ MISFIT = "output with shape {} doesn't match the broadcast shape {}"
 
 def run(op: Op, values: list[Any]) -> Tensor:
     """Compute, write the result into the first argument, and rebase its history."""
-    if op.body is not None:
-        return op.family.inplace(*values)  # type: ignore[operator]  # the body of a composite's in-place form
     into: Tensor = values[0]
     mode = modes.current()
     if mode & modes.BATCHED:
@@ -89,7 +87,7 @@ def write_into(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] 
             raise RuntimeError(MISFIT.format(list(into._array.shape), list(result.shape)))
     check_cast(OF_NUMPY[result.dtype], into._dtype)
     if needs is not None and any(kind == TENSOR and i == 0 for kind, i, _ in op.kept_for(needs).save):
-        values = [_copy_of(into), *values[1:]]
+        values = [copy_of(into), *values[1:]]
     store(into, result)
     return _after_write(op, into, values, needs)
 
@@ -97,7 +95,7 @@ def write_into(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] 
 def _written(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:
     """Have the family's own kernel write to the memory of `into`."""
     if needs is not None and any(kind == TENSOR and i == 0 for kind, i, _ in op.kept_for(needs).save):
-        values = [_copy_of(into), *values[1:]]
+        values = [copy_of(into), *values[1:]]
     arrays = [[array_of(x) for x in v] if isinstance(v, list | tuple) else array_of(v) for v in values[1:]]
     token = quiet()
     try:
@@ -147,7 +145,7 @@ def check_target(op: Op, into: Tensor, values: list[Any], dtype_too: bool) -> No
         check_cast(common([values[i] for i in op.promoted if values[i] is not None]), into._dtype)
 
 
-def _copy_of(t: Tensor) -> Tensor:
+def copy_of(t: Tensor) -> Tensor:
     """The tensor as it is before a write: same place in the graph, its own memory."""
     made = wrap(t._array.copy(order="K"), t._dtype)
     made._node, made._nr = t._node, t._nr

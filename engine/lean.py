@@ -1,12 +1,12 @@
-"""From a declaration to `run(values)` with its arguments in place, for ops of any family.
+"""From a declaration to a call with its arguments in place, for ops of any family.
 
-`Op.generic` is the meaning; `run` does the same for up-to-date Tensors in a plain mode whose dtypes agree, in straight lines
-written from the declaration and compiled when the op is first run, and hands everything else to it.
+`Op.generic` is the meaning; what is written here does the same for up-to-date Tensors in a plain mode whose dtypes agree, in
+straight lines compiled when the op is first called, and hands everything else to it. The argument at position i is `a<i>`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,10 +19,10 @@ from .kept import version_of
 from .operands import settle, shape_of
 from .promotion import BY_SHAPE
 from .schema import Argument
-from .silence import is_quiet, loud, quiet
+from .silence import is_quiet, silent
 from .specialise import edge_text
 from .strided import laid_out
-from .tensor import LEAF, PLAIN, Tensor, strides_of, wrap
+from .tensor import FRESH, LEAF, PLAIN, Tensor, View, strides_of
 from .views import make_view, outdated, share, view_creation
 
 if TYPE_CHECKING:
@@ -32,14 +32,36 @@ NUMBER = np.zeros(())
 LEFT_OUT = ("write", "restride")  # exist in place alone
 
 
-def lean(op: Op) -> Callable[[list[Any]], Any]:
-    """`run(values)` of an op; the generic one itself where there is nothing to gain, or a failed kernel may have drawn random numbers."""
+def lean(op: Op) -> Callable[..., Any]:
+    """The call of an op with every argument in place; the generic one where there is nothing to gain, or a failure draws twice."""
+    lines = lines_of(op)
+    if lines is None:
+        return lambda *values: op.generic([*values])
+    space = space_of(op)
+    exec(compile(f"def call({', '.join(names_of(op))}):\n{indented(lines)}", f"<{op.key}>", "exec"), space)
+    made: Callable[..., Any] = space["call"]
+    return made
+
+
+def lines_of(op: Op) -> list[str] | None:
+    """What is done once the arguments are in place; None where the generic call does it."""
     random = any(a.type.startswith("Generator") for a in op.schema.arguments)
     if op.family.plan in LEFT_OUT or op.family.flips or op.family.underived or random or not op.tensors:
-        return op.generic
-    space = space_of(op)
-    exec(compile(source_of(op), f"<{op.key}>", "exec"), space)
-    return space["run"]
+        return None
+    return _lines(op)
+
+
+def names_of(op: Op) -> list[str]:
+    return [f"a{i}" for i in range(len(op.schema.arguments))]
+
+
+def listed(op: Op) -> str:
+    """The text of the list of all arguments, as the generic calls take them."""
+    return f"[{', '.join(names_of(op))}]"
+
+
+def indented(lines: list[str]) -> str:
+    return "".join(f"    {line}\n" for line in lines)
 
 
 def lean_raw(op: Op) -> Callable[[list[Any]], Any]:
@@ -56,109 +78,102 @@ def lean_raw(op: Op) -> Callable[[list[Any]], Any]:
 def raw_source_of(op: Op) -> str:
     """`x<i>` are the arguments themselves."""
     lines = [
-        f"{', '.join(f'a{i}' for i in range(len(op.schema.arguments)))}, = values",
+        f"{', '.join(names_of(op))}, = values",
         "if not is_quiet() or current() & GENERIC: return slow(values)",
     ]
     for i, _ in op.tensors:
         allowed = f"a{i} is not None and " if op.schema.arguments[i].optional else ""
         lines += [f"if {allowed}type(a{i}) is not ndarray: return slow(values)", f"x{i} = a{i}"]
-    if op.family.first is not None:
-        lines.append(f"first({', '.join(f'a{i}' for i in range(len(op.schema.arguments)))})")
-    before, call = _computed(op, "dtype")
+    looks = [f"first({', '.join(names_of(op))})"] if op.family.first is not None else []
+    before, call = computed(op, "dtype", "kernel(", looks)
     lines += [*before, "try:", *call, "except Exception: return slow(values)"]
     if len(op.schema.outputs) > 1 or op.schema.returns_list:
         lines.append("return [settle(x, None) for x in r]")
     else:
         lines += [*_settled(op), "return r"]
-    return "def raw(values):\n" + "".join(f"    {line}\n" for line in lines)
+    return f"def raw(values):\n{indented(lines)}"
 
 
 def space_of(op: Op) -> dict[str, Any]:
     """The names the text uses."""
-    return {
+    return KEEPING | {
         "slow": op.generic, "current": modes.current, "PLAIN": PLAIN, "outdated": outdated, "first": op.family.first, "kernel": op.kernel,
-        "promote": op.promote, "quiet": quiet, "loud": loud, "ndarray": np.ndarray, "asarray": np.asarray, "laid_out": laid_out,
-        "NUMBER": NUMBER, "wrap": wrap, "OF_NUMPY": dtypes.OF_NUMPY, "make_view": make_view, "share": share, "op": op, "settle": settle,
-        "creation": view_creation(op), "record": op.record, "Node": op.Node, "LEAF": LEAF, "edge_of": edge_of, "sequence": sequence,
-        "SAME": op.unpromoted, "kept": Kept(op), "known": set(),
+        "promote": op.promote, "silent": silent, "ndarray": np.ndarray, "asarray": np.asarray, "laid_out": laid_out, "Tensor": Tensor,
+        "NUMBER": NUMBER, "FRESH": FRESH, "OF_NUMPY": dtypes.OF_NUMPY, "make_view": make_view, "share": share, "op": op, "settle": settle,
+        "View": View, "creation": view_creation(op), "record": op.record, "Node": op.Node, "LEAF": LEAF, "edge_of": edge_of,
+        "sequence": sequence,
+        "SAME": op.unpromoted, "kept": Kept(op), "only_plan": lean_plan(op, (True,)) if len(op.diff) == 1 else None, "known": set(),
     }  # fmt: skip
 
 
-def source_of(op: Op) -> str:
-    lines = [f"{', '.join(f'a{i}' for i in range(len(op.schema.arguments)))}, = values", "mode = current()"]
-    lines.append("if mode > 1: return slow(values)")
-    for i, _ in op.tensors:
-        lines += _operand(op, i, op.schema.arguments[i])
+def _lines(op: Op) -> list[str]:
+    slow = f"return slow({listed(op)})"
+    lines = ["mode = current()", f"if mode > 1: {slow}", *operands(op)]
     for name in op.family.constants:
-        lines.append(f"if mode and n{op.schema.names.index(name)} is not None: return slow(values)")
-    if op.family.first is not None:
-        lines.append(f"first({', '.join(f'a{i}' for i in range(len(op.schema.arguments)))})")
-    before, call = _computed(op, "_dtype")
-    lines += before
-    if op.family.plan == "view":
-        lines += ["try:", *call, "except Exception: return slow(values)"]
-    else:
-        lines += [
-            "token = quiet()",
-            "try:",
-            *call,
-            "except Exception: r = None",
-            "finally: loud(token)",
-            "if r is None: return slow(values)",
-        ]
+        lines.append(f"if mode and n{op.schema.names.index(name)} is not None: {slow}")
+    looks = [f"first({', '.join(names_of(op))})"] if op.family.first is not None else []
+    before, call = computed(op, "_dtype", "kernel(" if op.family.plan == "view" else "silent(kernel, ", looks)
+    lines += [*before, "try:", *call, f"except Exception: {slow}"]
     several = len(op.schema.outputs) > 1 or op.schema.returns_list
-    lines += _several(op) if several else _single(op)
-    return "def run(values):\n" + "".join(f"    {line}\n" for line in lines)
+    return lines + (_several(op) if several else _single(op))
+
+
+def operands(op: Op) -> list[str]:
+    return [line for i, _ in op.tensors for line in operand(op, i, op.schema.arguments[i])]
 
 
 def _unready(t: str) -> str:
     return f"type({t}) not in PLAIN or {t}._counter is None or ({t}._view is not None and outdated({t}))"
 
 
-def _operand(op: Op, i: int, a: Argument) -> list[str]:
+def operand(op: Op, i: int, a: Argument) -> list[str]:
     """Sets `x<i>` to the array and `n<i>` to the node of a Tensor argument; for a list to a list, and to the last node there is."""
     if "[" in a.type:
         return [
-            f"if a{i} is None: return slow(values)",
+            f"if a{i} is None: return slow({listed(op)})",
             f"x{i} = []; n{i} = None",
             f"for t in a{i}:",
             f"    if t is None: x{i}.append(None); continue",
-            f"    if {_unready('t')}: return slow(values)",
+            f"    if {_unready('t')}: return slow({listed(op)})",
             f"    x{i}.append(t._array)",
             f"    if t._node is not None: n{i} = t._node",
         ]
-    lines = [f"if {_unready(f'a{i}')}: return slow(values)", f"x{i} = a{i}._array; n{i} = a{i}._node"]
+    lines = [f"if {_unready(f'a{i}')}: return slow({listed(op)})", f"x{i} = a{i}._array; n{i} = a{i}._node"]
     if a.optional:
         lines = [f"if a{i} is None: x{i} = n{i} = None", "else:", *(f"    {line}" for line in lines)]
     return lines
 
 
-def _computed(op: Op, dtype: str) -> tuple[list[str], list[str]]:
-    """What is looked at before, and what sets `r` to what the kernel gives. Errors are for the generic call, which knows their order."""
+def computed(op: Op, dtype: str, kernel: str, looks: list[str]) -> tuple[list[str], list[str]]:
+    """What is looked at before, and what sets `r` to what the kernel gives. Errors are for the generic call, which knows their order.
+
+    `looks` come last before the kernel: they may warn, and the generic call would warn again.
+    """
+    slow = f"return slow({listed(op)})"
     types = [a.type for a in op.schema.arguments]
     given = [f"x{i}" if a.is_tensor else f"a{i}" for i, a in enumerate(op.schema.arguments)]
     before: list[str] = []
     call = []
     if op.family.promote is not None and op.unpromoted is not None:
         head, *rest = op.promoted
-        before.append(f"if a{head} is None or a{head}.{dtype} not in SAME: return slow(values)")
-        before += [f"if a{i} is not None and a{i}.{dtype} is not a{head}.{dtype}: return slow(values)" for i in rest]
+        before.append(f"if a{head} is None or a{head}.{dtype} not in SAME: {slow}")
+        before += [f"if a{i} is not None and a{i}.{dtype} is not a{head}.{dtype}: {slow}" for i in rest]
     elif op.family.promote is not None:
         changed = [f"xs[{i}] is not x{i}" for i in op.promoted if types[i].startswith("Tensor")]
         changed += [f"any(p is not q for p, q in zip(xs[{i}], x{i}))" for i in op.promotes_list]
-        call = [f"xs = [{', '.join(given)}]", "low = promote(values, xs).low", f"if {' or '.join(['low', *changed])}: return slow(values)"]
+        call = [f"xs = [{', '.join(given)}]", f"low = promote({listed(op)}, xs).low", f"if {' or '.join(['low', *changed])}: {slow}"]
         if op.family.promote in BY_SHAPE and all(types[i].startswith("Tensor") for i in op.promoted) and not op.promotes_list:
             before.append(f"key = ({', '.join(f'a{i} is None or (x{i}.shape, a{i}.{dtype})' for i in op.promoted)},)")
             call = ["if key not in known:", *(f"    {line}" for line in call), "    if len(known) < 4096: known.add(key)"]
         else:
             given = [f"xs[{i}]" if i in op.promoted else name for i, name in enumerate(given)]
-    call.append(f"r = kernel({', '.join(given)})")
+    call += [*looks, f"r = {kernel}{', '.join(given)})"]
     return before, [f"    {line}" for line in call]
 
 
 def _settled(op: Op) -> list[str]:
     """Makes the one result `r` an array in PyTorch's layout."""
-    lines = ["if type(r) is not ndarray:", "    if isinstance(r, (tuple, list)): return slow(values)", "    r = asarray(r)"]
+    lines = ["if type(r) is not ndarray:", f"    if isinstance(r, (tuple, list)): return slow({listed(op)})", "    r = asarray(r)"]
     if op.family.plan == "pointwise":
         arrays = [f"x{i}" for i, is_list in op.tensors if not is_list]
         unlike = " or ".join(f"({x} is not None and r.strides != {x}.strides)" for x in arrays) or "True"
@@ -169,43 +184,84 @@ def _settled(op: Op) -> list[str]:
 
 def _single(op: Op) -> list[str]:
     """Wraps and records the one result `r`."""
-    lines = _settled(op)
-    lines.append("t = wrap(r, OF_NUMPY[r.dtype])")
-    if op.schema.is_view:
-        lines.append("make_view(t, a0, op, values, creation)")
-    elif op.family.plan == "view":
-        lines.append("share(t, a0, op, values)")
-    lines += _recorded(op, "t", "[t]")
+    lines = [*_settled(op), "t = Tensor()", "t._array = r", "t._gradient = t._rare = t._rows = t._node = None", "t._nr = 0"]
+    if op.schema.is_view and not op.changes_dtype:
+        lines += ["t._dtype = a0._dtype", *_viewed(op)]
+    else:
+        lines += ["t._dtype = OF_NUMPY[r.dtype]", "t._view = None", "t._counter = FRESH"]
+        if op.schema.is_view:
+            lines.append(f"make_view(t, a0, op, {listed(op)}, creation)")
+        elif op.family.plan == "view":
+            lines.append(f"share(t, a0, op, {listed(op)})")
+    lines += _recorded(op)
     return [*lines, "return op.named([t])" if op.schema.returns.startswith("(") else "return t"]
 
 
+def _viewed(op: Op) -> list[str]:
+    """What `make_view` does where the view is taken in grad mode and strides alone remake it."""
+    return [
+        "outer = a0._view",
+        "if mode and (outer is None or outer.replay is None):",
+        "    counter = a0._counter",
+        "    if counter is FRESH: counter = a0._counter = [0]",
+        "    t._counter = counter",
+        "    t._view = view = View()",
+        "    if outer is None: view.base = a0; view.creation = creation",
+        "    else:",
+        "        view.base = outer.base",
+        "        view.creation = outer.creation if creation is None or outer.creation == 'inference' else creation",
+        "    view.version = counter[0]; view.replay = None; view.borrowed = False",
+        "else:",
+        "    t._view = None",
+        f"    make_view(t, a0, op, {listed(op)}, creation)",
+    ]
+
+
 def _several(op: Op) -> list[str]:
-    lines = ["outs = op._wrap(values, [settle(x, None) for x in r], None)"]
-    lines += _recorded(op, "", "outs")
+    lines = [f"outs = op._wrap({listed(op)}, [settle(x, None) for x in r], None)"]
+    if op.diff:
+        needs = f"({', '.join(f'n{i} is not None' for i in op.diff)},)"
+        lines.append(f"if mode and ({some(op)}): record({listed(op)}, outs, {needs})")
     return [*lines, "return tuple(outs)" if op.schema.returns_list else "return op.named(outs)"]
 
 
-def _recorded(op: Op, single: str, outs: str) -> list[str]:
+def some(op: Op) -> str:
+    return " or ".join(f"n{i} is not None" for i in op.diff)
+
+
+def _recorded(op: Op) -> list[str]:
+    """Records the one result `t`, where it requires grad."""
     if not op.diff:
         return []
-    needs = f"({', '.join(f'n{i} is not None' for i in op.diff)},)"
-    lines = [f"if mode and ({' or '.join(f'n{i} is not None' for i in op.diff)}):", f"    needs = {needs}"]
-    if not single or op.takes_lists:
-        return [*lines, f"    record(values, {outs}, needs)"]
-    recordable = f"{single}._dtype.differentiable" + ("" if op.family.complex_gradient else f" and not {single}._dtype.is_complex")
-    edges = ", ".join(edge_text(f"a{i}", f"n{i}") for i in op.diff)
-    fits = ", ".join(f"(None if a{i} is None else (x{i}.shape, a{i}._dtype))" for i in op.diff)
+    record = f"record({listed(op)}, [t], ({', '.join(f'n{i} is not None' for i in op.diff)},))"
+    if op.takes_lists:
+        return [f"if mode and ({some(op)}): {record}"]
+    recordable = "t._dtype.differentiable" + ("" if op.family.complex_gradient else " and not t._dtype.is_complex")
     return [
-        *lines,
+        f"if mode and ({some(op)}):",
         f"    if {recordable}:",
-        "        node = Node()",
-        "        node.plan, keep = kept[needs]",
-        f"        node.edges, node.fits, node.extras = ({edges},), ({fits},), None",
-        "        node.saved = keep(values, t)",
-        "        node.seq = sequence()",
+        *(f"        {line}" for line in new_node(op)),
         "        t._node = node",
-        f"    else: record(values, {outs}, needs)",
+        f"    else: {record}",
     ]
+
+
+def new_node(op: Op) -> list[str]:
+    """Makes `node`, that of the result `t`; an argument may be None, or a number where it has no node."""
+    edges = ", ".join(edge_text(f"a{i}", f"n{i}") for i in op.diff)
+    fits = ", ".join(fit_text(op, i) for i in op.diff)
+    needs = ", ".join(f"n{i} is not None" for i in op.diff)
+    lines = ["node = Node()", f"node.edges, node.fits, node.extras = ({edges},), ({fits},), None"]
+    if len(op.diff) == 1:
+        lines += ["node.plan = only_plan", f"node.saved = {kept_text(op, (True,))}"]
+    else:
+        lines += [f"node.plan, keep = kept[{needs}]", f"node.saved = keep({', '.join(names_of(op))}, t)"]
+    return [*lines, "node.seq = sequence()"]
+
+
+def fit_text(op: Op, i: int) -> str:
+    fit = f"(x{i}.shape, a{i}._dtype)"
+    return f"(None if a{i} is None else {fit})" if op.schema.arguments[i].optional else fit
 
 
 _steps: dict[Any, tuple[int, ...]] = {}
@@ -229,28 +285,40 @@ class Kept(dict):
     def __init__(self, op: Op) -> None:
         self.op = op
 
-    def __missing__(self, needs: tuple[bool, ...]) -> tuple[Plan, Callable[[list[Any], Tensor], list[Any]]]:
-        plan = lean_plan(self.op, needs)
-        wanted = {name for name, need in zip(self.op.differentiable, needs, strict=True) if need}
-        texts = [_kept_text(self.op.schema.arguments[i] if kind != OUTPUT else None, kind, i, wanted) for kind, i, _ in plan.save]
-        space = {"Saved": Saved, "shape_of": shape_of, "version_of": version_of, "geometry": geometry}
-        self[needs] = made = plan, eval(f"lambda values, t: [{', '.join(texts)}]", space)
+    def __missing__(self, needs: tuple[bool, ...]) -> tuple[Plan, Callable[..., list[Any]]]:
+        text = f"lambda {', '.join(names_of(self.op))}, t: {kept_text(self.op, needs)}"
+        self[needs] = made = lean_plan(self.op, needs), eval(text, KEEPING)
         return made
+
+
+def kept_text(op: Op, needs: tuple[bool, ...], numbers: Collection[int] = ()) -> str:
+    """The list of what is kept of a call whose result is `t`; `numbers` are the arguments for which Python numbers are given."""
+    wanted = {name for name, need in zip(op.differentiable, needs, strict=True) if need}
+    sources = lean_plan(op, needs).save
+    texts = [
+        f"a{i}, 0" if kind == TENSOR and i in numbers else _kept_text(op.schema.arguments[i] if kind != OUTPUT else None, kind, i, wanted)
+        for kind, i, _ in sources
+    ]
+    return f"[{', '.join(texts)}]"
 
 
 def _kept_text(a: Argument | None, kind: int, i: int, wanted: set[str]) -> str:
     """The value kept for one thing the rules want, and its version."""
-    v, is_list = f"values[{i}]", a is not None and "[" in a.type and a.is_tensor
+    v, is_list = f"a{i}", a is not None and "[" in a.type and a.is_tensor
+    certain = a is not None and not is_list and not a.optional
     if kind == OUTPUT:
         return "Saved(t), t._counter[0]"
     if kind == TENSOR:
-        return f"{v}, version_of({v})" if a.optional else f"{v}, {v}._counter[0]"  # type: ignore[union-attr]  # a TENSOR is an argument
+        return f"{v}, {v}._counter[0]" if certain else f"{v}, version_of({v})"
     if kind == TENSORS:
         return f"list({v}), version_of({v})"
     if kind == SHAPE:
-        return (f"[shape_of(x) for x in {v}]" if is_list else f"shape_of({v})") + ", 0"
+        return (f"[shape_of(x) for x in {v}]" if is_list else f"{v}._array.shape" if certain else f"shape_of({v})") + ", 0"
     if kind == DTYPE:
         return (f"[x._dtype for x in {v}]" if is_list else f"{v}._dtype") + ", 0"
     if kind == GEOMETRY:
         return f"geometry({v}), 0"
     return f"{wanted!r}, 0" if kind == NEEDS else f"{v}, 0"
+
+
+KEEPING = {"Saved": Saved, "shape_of": shape_of, "version_of": version_of, "geometry": geometry}

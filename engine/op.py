@@ -16,6 +16,7 @@ from .family import Family, plain, pointwise, reduction, restride, view, write
 from .inplace import MISFIT
 from .lazy import Lazy
 from .lean import lean, lean_raw
+from .lean_inplace import lean_in_place
 from .modes import generic
 from .node import OpNode, new_node
 from .operands import array_of, check_broadcast, number_of, refuse_gradient, requires, settle, unwrapped, wrapped
@@ -39,12 +40,25 @@ class Op(Declaration):
         self.NodeOfSeveral = type(named, (OpNode,), {"__slots__": ("outputs",), "op": self})
 
     def run(self, values: list[Any]) -> Any:
-        """Compute and record, in the way written for this op when it is first run (`engine.lean`)."""
-        self.run = (lambda values: self.body(*values)) if self.body is not None else lean(self)  # type: ignore[method-assign, assignment, misc]
-        return self.run(values)
+        """Compute and record. `values` has every argument, in schema order; numbers may stand for tensors."""
+        return self.direct(*values)
+
+    def direct(self, *values: Any) -> Any:
+        """`run` with the arguments in place, in the way written for this op when it is first called (`engine.lean`)."""
+        self.direct = self.body if self.body is not None else lean(self)  # type: ignore[method-assign]
+        return self.direct(*values)
+
+    def run_inplace(self, values: list[Any]) -> Tensor:
+        """Compute, write the result into the first argument, and rebase its history."""
+        return self.in_place(*values)
+
+    def in_place(self, *values: Any) -> Tensor:
+        """`run_inplace` with the arguments in place, in the way written for this op when it is first called so."""
+        self.in_place = lean_in_place(self) if self.body is None else self.family.inplace  # type: ignore[method-assign, assignment]
+        return self.in_place(*values)
 
     def generic(self, values: list[Any]) -> Any:
-        """Compute and record. `values` has every argument, in schema order; numbers may stand for tensors."""
+        """What `run` means, for any call."""
         mode = modes.current()
         if mode & modes.BATCHED:
             level = batching.innermost(values)
@@ -189,7 +203,7 @@ class Op(Declaration):
 
     # -- what lives in files of its own -----------------------------------------------------------------------------
     make_node = new_node
-    run_inplace = inplace.run
+    generic_in_place = inplace.run
     write_into = inplace.write_into
 
     def raw(self, values: list[Any]) -> Any:

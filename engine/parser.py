@@ -1,7 +1,7 @@
 """From the arguments of a Python call to one overload, as PyTorch's argument parser chooses it and in its words.
 
 A call is matched against each signature in turn (`Signature.match`); what was found is remembered under the types of the
-arguments (`_Plan`), so that the next call of the same types does no matching.
+arguments (`Plan`), so that the next call of the same types does no matching.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Unfit(Exception):
     """A remembered choice does not hold for these values: match again."""
 
 
-class _Plan(NamedTuple):
+class Plan(NamedTuple):
     """What to do with a call whose argument types were seen before."""
 
     overload: int
@@ -60,7 +60,7 @@ class Parser:
         self.name, self.overloads, self.method = name, tuple(overloads), form == "method"
         self.has_out = tuple(has_out) or (False,) * len(self.overloads)
         self._signatures: list[Signature] | None = None
-        self._plans: dict[tuple[Any, ...], _Plan] = {}
+        self.plans: dict[tuple[Any, ...], Plan] = {}
         self._warned = False
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, list[Any], Any]:
@@ -68,11 +68,11 @@ class Parser:
         if kwargs:
             return self._with_keywords(args, kwargs)
         if len(args) == 2:  # most calls; a display of two is much quicker than a map
-            plan = self._plans.get((type(args[0]), type(args[1])))
+            plan = self.plans.get((type(args[0]), type(args[1])))
         elif len(args) == 1:
-            plan = self._plans.get((type(args[0]),))
+            plan = self.plans.get((type(args[0]),))
         else:
-            plan = self._plans.get(tuple(map(type, args)))
+            plan = self.plans.get(tuple(map(type, args)))
         if plan is None:
             return self.choose(args, kwargs)
         index, tail, binders, sources = plan
@@ -155,10 +155,10 @@ class Parser:
 
     # -- remembering ------------------------------------------------------------------------------------------------
     def _with_keywords(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, list[Any], Any]:
-        plan = self._plans.get((*map(type, args), *kwargs, *map(type, kwargs.values())))
+        plan = self.plans.get((*map(type, args), *kwargs, *map(type, kwargs.values())))
         return self.choose(args, kwargs) if plan is None else self._from_sources(plan, args, kwargs)
 
-    def _from_sources(self, plan: _Plan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, list[Any], Any]:
+    def _from_sources(self, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, list[Any], Any]:
         values: list[Any] = [*plan.tail]
         for place, source in plan.sources or ():
             values[place] = kwargs[source] if type(source) is str else args[source]
@@ -176,10 +176,10 @@ class Parser:
         return all(s.match(rest, kwargs, types_only=True) is None for s in before)
 
     def _remember(self, signature: Signature, given: Sequence[Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        if len(self._plans) >= _REMEMBERED:
-            self._plans.clear()
+        if len(self.plans) >= _REMEMBERED:
+            self.plans.clear()
         key = (*map(type, args), *kwargs, *map(type, kwargs.values()))
-        self._plans[key] = _plan(signature, given, args, kwargs)
+        self.plans[key] = _plan(signature, given, args, kwargs)
 
 
 _DECIDED = (int, float, complex, str, np.generic, dtypes.dtype, device, layout, memory_format)
@@ -192,7 +192,7 @@ def _decided_by_type(value: Any) -> bool:
     return value is None or isinstance(value, (TYPES["Tensor"], *_DECIDED))
 
 
-def _plan(signature: Signature, given: Sequence[Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> _Plan:
+def _plan(signature: Signature, given: Sequence[Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Plan:
     """What `signature.values` does, for any call with arguments of these types."""
     count = len(signature.arguments)
     tail: list[Any] = [*signature.defaults, None]
@@ -212,20 +212,20 @@ def _plan(signature: Signature, given: Sequence[Any], args: Sequence[Any], kwarg
             sources.append((place, _used_keyword(param, kwargs) if by_keyword else position))
             position += not by_keyword
         if value is None and param.allow_none:
-            binders.append((place, _Constant(param.none())))
+            binders.append((place, Constant(param.none())))
         else:
             binders += [(place, bind) for bind in [_binder(param, value, signature.name)] if bind is not None]
     in_order = all(place == source for place, source in sources) and len(sources) == len(args) and not kwargs
     if in_order:
-        return _Plan(signature.index, tuple(tail[len(args) : count]), tuple(binders), None)
-    return _Plan(signature.index, tuple(tail), tuple(binders), tuple(sources))
+        return Plan(signature.index, tuple(tail[len(args) : count]), tuple(binders), None)
+    return Plan(signature.index, tuple(tail), tuple(binders), tuple(sources))
 
 
 def _used_keyword(param: Parameter, kwargs: Mapping[str, Any]) -> str:
     return next(name for name in (param.name, *param.aliases) if name in kwargs)
 
 
-class _Constant:
+class Constant:
     """Binds any value to one: None to what it stands for."""
 
     def __init__(self, value: Any) -> None:
@@ -242,7 +242,7 @@ def _binder(param: Parameter, value: Any, function: str) -> Any:
     """
     kind = param.kind
     if isinstance(value, (list, tuple)) and kind in INT_LISTS:
-        return _exact_ints
+        return exact_ints
     if isinstance(value, (list, tuple)) and kind.startswith("Tensor"):
         return _exact_tensors if not param.size else _checked(param, function)
     if param.depends_on_value(value):
@@ -262,16 +262,16 @@ def _stays(cls: type, kind: str) -> bool:
     return cls is _KEPT.get(kind)
 
 
-def _exact_int(value: int) -> int:
+def exact_int(value: int) -> int:
     if -(2**63) <= value < 2**63:
         return value
     raise Unfit
 
 
-_EXACT_INTS = {"int": _exact_int, "SymInt": _exact_int, "Scalar": _exact_int, "Tensor": _exact_int}
+_EXACT_INTS = {"int": exact_int, "SymInt": exact_int, "Scalar": exact_int, "Tensor": exact_int}
 
 
-def _exact_ints(value: Any) -> tuple[int, ...]:
+def exact_ints(value: Any) -> tuple[int, ...]:
     for v in value:
         if type(v) is not int:
             raise Unfit

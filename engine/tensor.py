@@ -39,9 +39,17 @@ class View:
 
     __slots__ = ("base", "creation", "version", "replay", "borrowed", "__weakref__")
 
-    def __init__(self, base: Tensor, creation: str | None, version: int, replay: tuple[Any, ...] | None) -> None:
-        self.base, self.creation, self.version, self.replay = base, creation, version, replay
-        self.borrowed = False
+    base: Tensor
+    creation: str | None
+    version: int
+    replay: tuple[Any, ...] | None
+    borrowed: bool
+
+    @classmethod
+    def of(cls, base: Tensor, creation: str | None, version: int, replay: tuple[Any, ...] | None) -> View:
+        made = cls()
+        made.base, made.creation, made.version, made.replay, made.borrowed = base, creation, version, replay, False
+        return made
 
 
 class Rare:

@@ -126,7 +126,7 @@ def make_view(t: Tensor, source: Tensor, op: Any, values: list[Any], creation: s
         head = outer.replay if outer is not None and outer.replay is not None else strided
         again = (op, [None, *values[1:]]) if op.changes_dtype else (OPS["as_strided"], [None, t.shape, t.stride(), t.storage_offset()])
         replay = (*head, again)
-    t._view = View(base, creation, t._counter[0], replay)
+    t._view = View.of(base, creation, t._counter[0], replay)
     if not mode & modes.GRAD and t._dtype.differentiable and base._node is not None:
         t._node, t._view.borrowed = LEAF, True
 
@@ -283,7 +283,7 @@ class CopySlices(Node):
         self.base_array = base._array
         self.base_fit = base._array.shape, base._dtype
         self.view_tensor = wrap(view._array, view._dtype)
-        self.view_tensor._view = View(wrap(base._array, base._dtype), None, 0, view._view.replay)  # type: ignore[union-attr]  # it is one
+        self.view_tensor._view = View.of(wrap(base._array, base._dtype), None, 0, view._view.replay)  # type: ignore[union-attr]  # it is one
 
     def free(self) -> None:
         self.inner.free()

@@ -1,0 +1,194 @@
+"""The in-place form of an op in straight lines, as `engine.lean` writes the others; `engine.inplace.run` is the meaning.
+
+Left to it are a target that may share memory with another operand, a leaf, a mode that is not plain, dtypes that differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .alike import result_dtypes, specialisable
+from .compiled import fast_plan, lean_plan
+from .constants import constant
+from .declaration import TENSOR, Plan
+from .inplace import MISFIT, copy_of
+from .lean import KEEPING, computed, fit_text, indented, kept_text, listed, names_of, operand, some, space_of
+from .operands import expands
+from .promotion import BY_DTYPE, BY_SHAPE
+from .specialise import edge_text
+from .traced import as_ufunc
+from .views import check_cast, check_inplace, rebase
+
+if TYPE_CHECKING:
+    from .op import Op
+
+COUNT = ["if a0._counter is FRESH: a0._counter = [1]", "else: a0._counter[0] += 1"]
+# Rounded exactly, whichever loop NumPy takes: the result may be the first operand.
+EXACT = {np.add, np.subtract, np.multiply, np.divide, np.negative}
+
+
+def lean_in_place(op: Op) -> Callable[..., Any]:
+    """The in-place call of an op with every argument in place."""
+    lines = lines_in_place(op)
+    if lines is None:
+        return lambda *values: op.generic_in_place([*values])
+    space = space_in_place(op)
+    exec(compile(f"def call({', '.join(names_of(op))}):\n{indented(lines)}", f"<{op.key} in place>", "exec"), space)
+    made: Callable[..., Any] = space["call"]
+    return made
+
+
+def space_in_place(op: Op, numbers: Collection[int] = ()) -> dict[str, Any]:
+    """The names the text uses; `numbers` are the Tensor arguments for which Python numbers are given."""
+    count = specialisable(op)
+    exact = op.family.inplace and count and as_ufunc(op.kernel, count, [a.default for a in op.schema.arguments[count:]])
+    direct = [d for d, result in result_dtypes(op, count).items() if result is d and d.is_floating_point] if count else []
+    return space_of(op) | {
+        "slow": op.generic_in_place, "look": op.family.inplace, "check_inplace": check_inplace, "rebase": rebase, "copy_of": copy_of,
+        "check_cast": check_cast, "MISFIT": MISFIT, "expands": expands, "constant": constant, "may_share": may_share, "exact": exact,
+        "DIRECT": frozenset(direct), "kept": KeptBefore(op, numbers),
+        **{f"default{i}": a.default for i, a in enumerate(op.schema.arguments)},
+    }  # fmt: skip
+
+
+def lines_in_place(op: Op, numbers: Collection[int] = ()) -> list[str] | None:
+    """What is done once the arguments are in place; None where the generic call does it."""
+    family, arguments = op.family, op.schema.arguments
+    warns = family.promote is not None and family.promote not in BY_DTYPE | BY_SHAPE  # or may: it looks at more than it has to
+    odd = warns or family.underived or family.into is not None or family.apart or op.takes_lists or len(op.schema.outputs) > 1
+    if odd or family.plan == "restride" or any(a.type.startswith("Generator") or "Tensor[" in a.type for a in arguments):
+        return None
+    slow = f"return slow({listed(op)})"
+    lines = ["mode = current()", f"if mode > 1: {slow}"]
+    for i, _ in op.tensors:
+        lines += operand(op, i, arguments[i]) if i not in numbers else []
+    lines += _apart(op, numbers)
+    if numbers:
+        lines += [f"if a0._dtype not in DIRECT: {slow}", *(f"x{i} = silent(constant, a{i}, a0._dtype); n{i} = None" for i in numbers)]
+    lines += _allowed(op)
+    return [
+        *lines,
+        *_written(op, numbers),
+        "if a0._counter is FRESH: a0._counter = [1]",
+        "else: a0._counter[0] += 1",
+        *_rebased(op, numbers),
+        "return a0",
+    ]
+
+
+def _apart(op: Op, numbers: Collection[int]) -> list[str]:
+    """Leaves to the generic call what may share memory: within the target, or with another operand."""
+    slow = f"return slow({listed(op)})"
+    lines = [
+        "root = x0",
+        "if x0.base is not None:",
+        "    root = x0.base",
+        f"    if type(root) is not ndarray or root.base is not None or 0 in x0.strides: {slow}",
+    ]
+    for i, _ in op.tensors[1:]:
+        if i not in numbers:
+            absent = f"x{i} is not None and " if op.schema.arguments[i].optional else ""
+            lines.append(f"if {absent}(x{i} is root or (x{i}.base is not None and may_share(x{i}, root))): {slow}")
+    return lines
+
+
+def may_share(array: np.ndarray, root: np.ndarray) -> bool:
+    """True where a view may lie in the memory that `root` owns."""
+    base = array.base
+    return base is root or type(base) is not np.ndarray or base.base is not None
+
+
+def _allowed(op: Op) -> list[str]:
+    """Sets `recorded`; leaves what may not be written to to the generic call, which says why."""
+    if not op.diff:
+        return []
+    odd = "not a0._dtype.differentiable or n0 is LEAF or (n0 is not None and n0.enters)"
+    return [
+        f"recorded = mode and ({some(op)})",
+        "if recorded:",
+        f"    if {odd}: return slow({listed(op)})",
+        "    if a0._view is not None: check_inplace(a0, True)",
+    ]
+
+
+def _written(op: Op, numbers: Collection[int]) -> list[str]:
+    """Computes, keeps what the rules want of the target as it was, and writes to its memory."""
+    slow = f"return slow({listed(op)})"
+    needs = f"({', '.join(f'n{i} is not None' for i in op.diff)},)"
+    before = ["if recorded:", f"    plan, keep, copies = kept[{needs}]", "    before = copy_of(a0) if copies else a0"] if op.diff else []
+    general = [*_result(op), *before, "x0[...] = r"]
+    count = specialisable(op)
+    if not (op.family.inplace and count and as_ufunc(op.kernel, count, [a.default for a in op.schema.arguments[count:]]) in EXACT):
+        return general
+    usual = [f"a{i} is default{i}" for i in range(count, len(op.schema.arguments))]
+    same = [f"a{i}._dtype is a0._dtype" for i in range(1, count) if i not in numbers]
+    arrays = ", ".join(f"x{i}" for i in range(count))
+    return [
+        f"if {' and '.join(['a0._dtype in DIRECT', *same, *usual])}:",
+        *(
+            f"    {line}"
+            for line in [
+                *before,
+                "try:",
+                *(f"    {look}" for look in looks(op)),
+                f"    silent(exact, {arrays}, x0)",
+                f"except Exception: {slow}",
+            ]
+        ),
+        "else:",
+        *(f"    {line}" for line in (general if not numbers else [slow])),
+    ]
+
+
+def looks(op: Op) -> list[str]:
+    """What looks at the arguments before anything is computed, and may refuse them."""
+    given, family = ", ".join(names_of(op)), op.family
+    return [f"first({given})"] * (family.first is not None) + [f"look({given})"] * callable(family.inplace)
+
+
+def _result(op: Op) -> list[str]:
+    """Sets `r` to what is to be written, in a shape and a dtype that the target takes."""
+    head, call = computed(op, "_dtype", "silent(kernel, ", looks(op))
+    fits = " and not expands(r.shape, x0.shape)" if op.family.plan == "write" else ""
+    return [
+        *head,
+        "try:",
+        *call,
+        f"except Exception: return slow({listed(op)})",
+        "if type(r) is not ndarray: r = asarray(r)",
+        f"if r.shape != x0.shape{fits}: raise RuntimeError(MISFIT.format(list(x0.shape), list(r.shape)))",
+        "if r.dtype is not x0.dtype: check_cast(OF_NUMPY[r.dtype], a0._dtype)",
+    ]
+
+
+def _rebased(op: Op, numbers: Collection[int]) -> list[str]:
+    """Gives the target its new history."""
+    if not op.diff:
+        return []
+    edges = ", ".join(edge_text(f"a{i}", f"n{i}") if i not in numbers else "None" for i in op.diff)
+    fits = ", ".join(fit_text(op, i) if i not in numbers else "((), a0._dtype)" for i in op.diff)
+    return [
+        "if recorded:",
+        "    node = Node()",
+        f"    node.edges, node.fits, node.extras, node.plan = ({edges},), ({fits},), None, plan",
+        f"    node.saved = keep({', '.join(['before', *names_of(op)[1:]])}, a0)",
+        "    node.seq = sequence()",
+        "    if a0._view is None and a0._rare is None: a0._node = node; a0._nr = 0",
+        "    else: rebase(a0, node)",
+    ]
+
+
+class KeptBefore(dict):
+    """For each set of arguments that need a gradient: the plan, what lists all that is kept, whether the target is, as it was."""
+
+    def __init__(self, op: Op, numbers: Collection[int]) -> None:
+        self.op, self.numbers = op, numbers
+
+    def __missing__(self, needs: tuple[bool, ...]) -> tuple[Plan, Callable[..., list[Any]], bool]:
+        plan = fast_plan(self.op, needs, "general") if self.numbers else lean_plan(self.op, needs)
+        text = f"lambda {', '.join(names_of(self.op))}, t: {kept_text(self.op, needs, self.numbers)}"
+        self[needs] = made = plan, eval(text, KEEPING), any(kind == TENSOR and i == 0 for kind, i, _ in plan.save)
+        return made

@@ -1,0 +1,159 @@
+"""From the types of a call's arguments straight to the op: what the parser planned, written as one function with the arguments in place.
+
+`Form.__call__` is the meaning. A `front` looks its arguments' types up; of types seen for the second time a route is written
+from the parser's plan and the lines of the op (`engine.lean`). Whatever a route cannot be sure of goes back to the form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .lean import indented, lines_of, listed, names_of, space_of
+from .lean_inplace import lines_in_place, space_in_place
+from .parser import Constant, Unfit, exact_int
+
+if TYPE_CHECKING:
+    from .calls import Form
+    from .op import Op
+    from .parser import Plan
+
+
+class Missing:
+    """The type of what stands for an argument that was not given."""
+
+
+MISSING = Missing()
+LIMIT = 2**63
+REMEMBERED = 256  # routes one front keeps before it starts again
+
+
+class Row(dict):
+    """Routes of two arguments, by the type of the second; where there is none, what writes one."""
+
+    def __init__(self, meet: Callable[..., Any]) -> None:
+        self.meet = meet
+
+    def __missing__(self, _: type) -> Any:
+        return self.meet
+
+
+class Table(dict):
+    """Rows, by the type of the first argument."""
+
+    def __init__(self, meet: Callable[..., Any]) -> None:
+        self.meet = meet
+
+    def __missing__(self, cls: type) -> Row:
+        self[cls] = row = Row(self.meet)
+        return row
+
+
+def front(form: Callable[[], Any]) -> Callable[..., Any]:
+    """The public call of a form: of up to two arguments without keywords the shortest way, of others a longer one to the same routes."""
+    wide: dict[Any, Callable[..., Any]] = {}
+
+    def call(a: Any = MISSING, b: Any = MISSING, c: Any = MISSING, /, *more: Any, **kwargs: Any) -> Any:
+        if c is MISSING and not kwargs:
+            return table[type(a)][type(b)](a, b)
+        args = (a, b, c, *more) if c is not MISSING else given(a, b)
+        key = (*map(type, args), *kwargs, *map(type, kwargs.values()))
+        route = wide.get(key)
+        return seen(args, kwargs, key) if route is None else route(*args, **kwargs)
+
+    def meet(a: Any, b: Any) -> Any:
+        args = given(a, b)
+        return seen(args, {}, tuple(map(type, args)))
+
+    def seen(args: tuple[Any, ...], kwargs: dict[str, Any], key: tuple[Any, ...]) -> Any:
+        made: Form = form()
+        plan = made.parser.plans.get(key)
+        if plan is None:  # which the parser makes now, where the types decide
+            return made(*args, **kwargs)
+        route = written(made, plan, key, len(args), list(kwargs))
+        if len(wide) + len(table) > REMEMBERED:
+            wide.clear()
+            table.clear()
+        if len(args) <= 2 and not kwargs:
+            table[type(args[0]) if args else Missing][type(args[1]) if len(args) > 1 else Missing] = route
+            return route(*args, *[MISSING] * (2 - len(args)))
+        wide[key] = route
+        return route(*args, **kwargs)
+
+    table = Table(meet)
+    return call
+
+
+def given(a: Any, b: Any) -> tuple[Any, ...]:
+    return (a, b) if b is not MISSING else (a,) if a is not MISSING else ()
+
+
+def written(form: Form, plan: Plan, key: tuple[Any, ...], count: int, words: list[str]) -> Callable[..., Any]:
+    """The route of calls of these types, with `count` positional arguments and keywords; a short one always gets two arguments."""
+    op, short = form.ops[plan.overload], count <= 2 and not words
+    in_place = form.inplace or op.writes
+    text = _Arguments(op, plan, count, words)
+    numbers = [place for place, cls in text.classes(key) if cls in (int, float) and op.schema.arguments[place].type == "Tensor"]
+    space = {} if op.body is not None else space_in_place(op, numbers) if in_place else space_of(op)
+    space |= {**text.space, "odd": form, "Unfit": Unfit, "unfit": unfit, "op": op, "body": op.family.inplace if in_place else op.body}
+    if text.has_out or not set(words).isdisjoint(space):
+        return (lambda a, b: form(*given(a, b))) if short else form
+    lines = _calling(op, in_place, numbers)
+    source = f"def call({', '.join(text.parameters)}):\n{indented(text.lines + lines)}"
+    exec(compile(source, f"<{op.key} as called>", "exec"), space)
+    made: Callable[..., Any] = space["call"]
+    return made
+
+
+def _calling(op: Op, in_place: bool, numbers: list[int]) -> list[str]:
+    """What is done with the arguments in schema order."""
+    if op.body is not None:
+        return [f"return body({', '.join(names_of(op))})"]
+    return (lines_in_place(op, numbers) if in_place else lines_of(op)) or [f"return slow({listed(op)})"]
+
+
+def unfit() -> Any:
+    raise Unfit
+
+
+class _Arguments:
+    """The text that puts a call's arguments in place: `parameters` of the route, the `lines` that convert, the names they use."""
+
+    def __init__(self, op: Op, plan: Plan, count: int, words: list[str]) -> None:
+        self.places, self.words = names_of(op), words
+        ordered = plan.sources is None
+        self.sources = [(j, j) for j in range(count)] if ordered else list(plan.sources or ())
+        self.has_out = any(place >= len(self.places) for place, _ in self.sources)
+        placed, converted = dict(self.sources), dict(plan.binders)
+        tail = [None] * count + list(plan.tail) if ordered else list(plan.tail)
+        absent = [i for i in range(len(self.places)) if i not in placed]
+        self.space: dict[str, Any] = {f"d{i}": tail[i] for i in absent}
+        as_is = {source: place for place, source in self.sources if type(source) is int and place not in converted}
+        self.given = [f"a{as_is[j]}" if j in as_is else f"p{j}" for j in range(count)]
+        padding = [f"_{j}=None" for j in range(count, 2)] if not words else []
+        self.parameters = [*self.given, *padding, *(f"a{i}=d{i}" for i in absent), *(["*", *words] if words else [])]
+        moved = [f"a{place} = {self._value(source)}" for place, source in self.sources if place not in converted and source not in as_is]
+        convert = [self._converted(place, binder, self._value(placed[place])) for place, binder in plan.binders]
+        again = ", ".join([*self.given, *(f"{w}={w}" for w in words)])
+        self.lines = moved + (["try:", *(f"    {line}" for line in convert), f"except Unfit: return odd({again})"] if convert else [])
+
+    def classes(self, key: tuple[Any, ...]) -> list[tuple[int, Any]]:
+        """(position in the schema, class) of what is given by itself."""
+        types = dict(
+            zip([*range(len(self.given)), *self.words], [*key[: len(self.given)], *key[len(key) - len(self.words) :]], strict=True)
+        )
+        return [(place, types[source]) for place, source in self.sources if type(source) is not slice]
+
+    def _value(self, source: Any) -> str:
+        """What is given there, by name."""
+        if type(source) is slice:
+            return f"({''.join(f'{name}, ' for name in self.given[source])})"
+        return source if type(source) is str else self.given[source]
+
+    def _converted(self, place: int, binder: Any, text: str) -> str:
+        """The line that makes of a value what the op takes."""
+        if binder is exact_int:
+            return f"a{place} = {text} if {-LIMIT} <= {text} < {LIMIT} else unfit()"
+        constant = isinstance(binder, Constant)
+        self.space[f"bind{place}"] = binder.value if constant else binder
+        return f"a{place} = bind{place}" + ("" if constant else f"({text})")
