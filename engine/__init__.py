@@ -13,6 +13,7 @@ from .func import vmap
 from .modes import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
 from .size import Size
 from .tensor import Tensor
+from .threads import get_num_threads, set_num_threads
 
 globals().update({d.name: d for d in _all} | _synonyms)
 globals().update({path: function for path, function in _functions.items() if "." not in path})

@@ -257,3 +257,16 @@ def several_hooks_where_one_thread_fails(B: Any, draw: Any, see: Any) -> None:
         thread.join()
     see("calls", calls)
     see("said", said)
+
+
+@program
+def how_many_work_on_one_operation(B: Any, draw: Any, see: Any) -> None:
+    before = B.get_num_threads()
+    try:
+        B.set_num_threads(draw.integer(1, 3))
+        see("as set", B.get_num_threads())
+        see("a sum then", B.ones(3).sum())
+        see.raises("no positive int", lambda: B.set_num_threads(draw.choice([0, -1, 1.5, "2", True, None])))
+        see("as before", B.get_num_threads())
+    finally:
+        B.set_num_threads(before)
