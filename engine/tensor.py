@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import device as devices
 from . import dtypes, modes
+from .device import CPU, strided
+from .device import device as Device
+from .device import layout as Layout
 from .once import warn_once
 from .size import Size
 from .transforms import refuse_inside
@@ -163,12 +165,12 @@ class Tensor:
         return self._dtype
 
     @readonly
-    def device(self) -> devices.device:
-        return devices.CPU
+    def device(self) -> Device:
+        return CPU
 
     @readonly
-    def layout(self) -> devices.layout:
-        return devices.strided
+    def layout(self) -> Layout:
+        return strided
 
     def get_device(self) -> int:
         return -1
