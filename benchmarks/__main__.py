@@ -123,7 +123,7 @@ def figures(names: Sequence[str], backends: Sequence[str], threads: int, budget:
     with meter(len(names)) as tell:
         for name in names:
             tell(name)
-            if name in memory.CHAINS:
+            if name in memory.TEXTS:
                 made["memory"].append(memory.measured(name, list(loaded)))
             elif name == throughput.NAME:
                 made["suite"] = throughput.measured()
@@ -192,7 +192,7 @@ def names_and_texts() -> dict[str, str]:
     from .workloads import WORKLOADS
 
     lines = {w.name: f"{w.group}: {w.text}" for w in WORKLOADS.values()}
-    return lines | {name: text for name, (text, _) in memory.CHAINS.items()} | {throughput.NAME: throughput.TEXT}
+    return lines | memory.TEXTS | {throughput.NAME: throughput.TEXT}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

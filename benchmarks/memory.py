@@ -1,7 +1,11 @@
-"""How much memory a graph takes: resident bytes a node of a long chain, each measured in a process of its own."""
+"""How much memory a graph takes: resident bytes a node of a long chain, and the most during a training step.
+
+Each is measured in a process of its own.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import resource
@@ -11,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .backends import load
+from .workload import Input, bind, constant, given, integers, leaves_of, signed
 
 NODES = 100_000
 GROUP = "graph memory"
@@ -24,9 +29,12 @@ def keeping_results(x: Any, w: Any) -> Any:
     return x * w
 
 
-CHAINS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
-    "memory_add": ("resident bytes a node of a chain of 1e5 additions, which keep nothing", keeping_nothing),
-    "memory_mul": ("the same of multiplications, which keep both factors", keeping_results),
+CHAINS: dict[str, Callable[[Any, Any], Any]] = {"memory_add": keeping_nothing, "memory_mul": keeping_results}
+STEP = "memory_step"
+TEXTS = {
+    "memory_add": "resident bytes a node of a chain of 1e5 additions, which keep nothing",
+    "memory_mul": "the same of multiplications, which keep both factors",
+    STEP: "bytes at the peak of a training step, 4096x784 -> 256 -> 10, beyond its parameters and data",
 }
 
 
@@ -39,12 +47,47 @@ def resident() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+def peak() -> int:
+    """The most bytes of this process that were in memory since `forget_peak`, or ever where the system cannot forget."""
+    try:
+        with open("/proc/self/status") as file:
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def forget_peak() -> None:
+    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as file:
+        file.write("5")  # proc(5): the peak is what is resident now
+
+
+def grown_in_a_step(backend: str) -> float:
+    """Bytes at the peak of a training step above those before it, in this process."""
+    from .workloads.products import mlp
+
+    made = load([backend])[backend]
+
+    def prepared(batch: int) -> Callable[[], Any]:
+        parameters: list[Input] = [signed(784, 256, scale=0.05), signed(256), signed(256, 10, scale=0.1), signed(10)]
+        inputs = [*parameters, constant(signed(batch, 784)), integers(10, batch)]
+        tensors = given(made, inputs)
+        return made.step(bind(mlp, tensors, inputs), leaves_of(tensors, inputs), None)
+
+    prepared(8)()  # what a first step loads
+    work = prepared(4096)
+    gc.collect()
+    forget_peak()
+    start = resident()
+    work()
+    return peak() - start
+
+
 def grown(backend: str, name: str) -> float:
     """Bytes a node, in this process."""
     import numpy as np
 
     made = load([backend])[backend]
-    step = CHAINS[name][1]
+    step = CHAINS[name]
     x, w = made.leaf(np.ones(1, np.float32)), made.leaf(np.ones(1, np.float32))
     y = step(step(x, w), w)
     start = resident()
@@ -55,13 +98,14 @@ def grown(backend: str, name: str) -> float:
 
 def tell(backend: str, name: str) -> None:
     """Print the bytes and end at once: collecting the chain, then or on the way, takes longer than making it."""
-    gc.disable()
-    print(grown(backend, name), flush=True)
+    if name in CHAINS:
+        gc.disable()
+    print(grown(backend, name) if name in CHAINS else grown_in_a_step(backend), flush=True)
     os._exit(0)
 
 
 def measured(name: str, backends: Sequence[str]) -> dict[str, Any]:
-    """One row: bytes a node for every backend."""
+    """One row: bytes for every backend."""
     columns = {}
     for backend in backends:
         command = [sys.executable, "-c", f"from benchmarks.memory import tell; tell({backend!r}, {name!r})"]
@@ -69,4 +113,4 @@ def measured(name: str, backends: Sequence[str]) -> dict[str, Any]:
         columns[backend] = {"bytes": float(ran.stdout)}
     for found in columns.values():
         found["ratio"] = found["bytes"] / columns["torch"]["bytes"]
-    return {"name": name, "group": GROUP, "text": CHAINS[name][0], "backends": columns}
+    return {"name": name, "group": GROUP, "text": TEXTS[name], "backends": columns}

@@ -65,7 +65,7 @@ def _cells(r: Row, others: Sequence[str]) -> list[str]:
 
 
 def memory(rows: Sequence[Row], backends: Sequence[str]) -> Table:
-    shown = Table(title="resident bytes a node of a chain of 1e5", box=None, pad_edge=False, header_style="bold")
+    shown = Table(title="resident bytes: a node of a chain of 1e5, and a training step", box=None, pad_edge=False, header_style="bold")
     shown.add_column("workload")
     for b in backends:
         shown.add_column(LABELS[b], justify="right")

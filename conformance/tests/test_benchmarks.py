@@ -99,6 +99,12 @@ def test_a_node_takes_memory(backend, monkeypatch):
     assert memory.grown(backend, "memory_mul") > 0
 
 
+@pytest.mark.parametrize("backend", ["torch", "engine"])
+def test_a_training_step_takes_memory(backend):
+    row = memory.measured(memory.STEP, ["torch", backend])
+    assert row["backends"][backend]["bytes"] > 4096 * 256 * 4  # the hidden layer at least
+
+
 @pytest.mark.parametrize("name", ["chain_100O", "elementwise", "zzz"])
 def test_an_unknown_workload_is_one_line_and_2(name, capsys):
     assert command.main([name]) == 2
