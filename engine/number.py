@@ -17,6 +17,8 @@ def converted(value: Any, target: np.dtype, *, round_low: bool = False, word: st
 
     Raises RuntimeError, calling the type `word`, where it cannot hold the number; with `round_low` 16-bit floats become infinite instead.
     """
+    if type(value) is float and target.char in _PLAIN and abs(value) <= _PLAIN[target.char]:
+        return np.asarray(value, target)
     number = value.item() if isinstance(value, np.ndarray | np.generic) else value
     to = OF_NUMPY[target]
     if to.category == 0:
@@ -58,3 +60,4 @@ _LARGEST = {
     "float32": float(np.finfo(np.float32).max), "float64": float(np.finfo(np.float64).max),
     "complex64": float(np.finfo(np.float32).max), "complex128": float(np.finfo(np.float64).max),
 }  # fmt: skip
+_PLAIN = {"f": _LARGEST["float32"], "d": _LARGEST["float64"]}  # finite numbers there have nothing to be looked at

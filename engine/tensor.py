@@ -149,10 +149,11 @@ class Tensor:
 
     def storage_offset(self) -> int:
         """Elements between the start of the buffer and the first of this tensor."""
-        if self._array.base is None:
-            return 0
-        root = root_of(self._array)
-        return (address(self._array) - address(root)) // self._array.itemsize
+        array = self._array
+        base = array.base
+        if base is None or (type(base) is np.ndarray and base.base is None and base.nbytes == array.nbytes and array.flags.forc):
+            return 0  # it is all of the memory
+        return (address(array) - address(root_of(array))) // array.itemsize
 
     def data_ptr(self) -> int:
         return address(self._array) if self._array.size else 0

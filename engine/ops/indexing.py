@@ -14,7 +14,7 @@ from .. import dtypes
 from ..batching import Batched
 from ..dtypes import OF_NUMPY
 from ..number import converted
-from ..op import OPS, F
+from ..op import OPS
 from ..parameter import type_name
 from ..tensor import Tensor, method, wrap
 
@@ -28,25 +28,26 @@ NOT_TUPLE = (
 )
 NOT_VALID = "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got {})"
 MASKS = (dtypes.bool_, dtypes.uint8)
+BASIC = {int, slice, type(None), type(Ellipsis)}
 
 
 @method
 def __getitem__(self: Tensor, index: Any) -> Tensor:
     """A view where integers, slices, None and Ellipsis say where; a copy where tensors, lists or bools do."""
     kind = type(index)
-    if kind is int or isinstance(index, np.integer):
-        return _select(self, 0, int(index), 0)
     if kind is slice:
         return _slice(self, 0, index, True)
+    if kind is int or isinstance(index, np.integer):
+        return _select(self, 0, int(index), 0)
     if index is None:
-        return OPS["unsqueeze"].run([self, 0])
+        return OPS["unsqueeze"].direct(self, 0)
     if index is Ellipsis:
-        return OPS["alias"].run([self])
+        return OPS["alias"].direct(self)
     parts = _as_tuple(index)
     found, tensors = _walk(self, parts)
     if tensors:
         return OPS["index.Tensor"].run([found, tensors])
-    return OPS["alias"].run([self]) if found is self else found
+    return OPS["alias"].direct(self) if found is self else found
 
 
 @method
@@ -58,7 +59,7 @@ def __setitem__(self: Tensor, index: Any, value: Any) -> None:
     if index is Ellipsis:
         return _copy(self, value)
     if index is None or index is True:
-        return _copy(OPS["unsqueeze"].run([self, 0]), value)
+        return _copy(OPS["unsqueeze"].direct(self, 0), value)
     if isinstance(index, int | np.integer):
         return _copy(_select(self, 0, int(index), 0), value)
     if type(index) is slice:
@@ -110,8 +111,11 @@ def _count(parts: tuple[Any, ...]) -> int:
 
 def _walk(self: Tensor, parts: tuple[Any, ...]) -> tuple[Tensor, list[Tensor | None]]:
     """Apply what makes views; the view, and the index tensors left to apply (one per dimension, None for none)."""
-    parts = tuple(_from_array(p) if isinstance(p, np.ndarray) else p for p in parts)
-    count = _count(parts)
+    if BASIC.issuperset(map(type, parts)):
+        count = len(parts) - parts.count(None) - parts.count(Ellipsis)
+    else:
+        parts = tuple(_from_array(p) if isinstance(p, np.ndarray) else p for p in parts)
+        count = _count(parts)
     if count > self._array.ndim:
         raise IndexError(f"too many indices for tensor of dimension {self._array.ndim}")
     found, dim = self, 0
@@ -125,7 +129,7 @@ def _walk(self: Tensor, parts: tuple[Any, ...]) -> tuple[Tensor, list[Tensor | N
         elif part is Ellipsis:
             dim += self._array.ndim - count
         elif part is None:
-            found = OPS["unsqueeze"].run([found, dim])
+            found = OPS["unsqueeze"].direct(found, dim)
             dim += 1
         else:
             tensor = _index_tensor(part)
@@ -133,7 +137,7 @@ def _walk(self: Tensor, parts: tuple[Any, ...]) -> tuple[Tensor, list[Tensor | N
                 tensors[dim] = tensor
                 dim += tensor._array.ndim if tensor._dtype in MASKS else 1
             elif tensor._dtype in MASKS:
-                found = OPS["unsqueeze"].run([found, dim])
+                found = OPS["unsqueeze"].direct(found, dim)
                 tensors[dim] = wrap(np.zeros(1 if tensor._array else 0, np.int64), dtypes.int64)
                 dim += 1
             else:
@@ -176,29 +180,33 @@ def _select(self: Tensor, dim: int, index: int, place: int) -> Tensor:
     size = shape[dim] if dim < len(shape) else 0
     if not -size <= index < size:
         raise IndexError(f"index {index} is out of bounds for dimension {place} with size {size}")
-    return OPS["select.int"].run([self, dim, index])
+    made: Tensor = OPS["select.int"].direct(self, dim, index)
+    return made
 
 
 def _slice(self: Tensor, dim: int, part: slice, always: bool) -> Tensor:
     """A slice; the tensor itself for a whole dimension, unless `always`."""
-    start, end, step = (_bound(v) for v in (part.start, part.stop, part.step))
-    step = 1 if step is None else step
+    start, end, step = part.start, part.stop, part.step
+    start, end = start if start is None else _bound(start), end if end is None else _bound(end)
+    step = 1 if step is None else _bound(step)
     if step == 0:
         raise ValueError("slice step cannot be zero")
     if step < 0:
         raise ValueError("step must be greater than zero")
-    if not self._array.ndim:
+    shape = self._array.shape
+    if not shape:
         raise IndexError("slice() cannot be applied to a 0-dim tensor.")
     start, end = start or 0, sys.maxsize if end is None else end
-    length = self._array.shape[dim] if dim < self._array.ndim else sys.maxsize  # after several Ellipsis there may be no such dimension
-    if not always and start == 0 and step == 1 and end >= length:
+    # after several Ellipsis there may be no such dimension
+    if not always and start == 0 and step == 1 and end >= (shape[dim] if dim < len(shape) else sys.maxsize):
         return self
-    return OPS["slice.Tensor"].run([self, dim, start, end, step])
+    made: Tensor = OPS["slice.Tensor"].direct(self, dim, start, end, step)
+    return made
 
 
-def _bound(value: Any) -> int | None:
-    if value is None or type(value) is int:
-        return value if value is None else min(max(value, -sys.maxsize), sys.maxsize)
+def _bound(value: Any) -> int:
+    if type(value) is int:
+        return value if -sys.maxsize <= value <= sys.maxsize else sys.maxsize if value > 0 else -sys.maxsize
     if not hasattr(type(value), "__index__"):
         raise TypeError("slice indices must be integers or None or have an __index__ method")
     return min(max(operator.index(value), -sys.maxsize), sys.maxsize)
@@ -303,11 +311,11 @@ def _copy(into: Tensor, value: Tensor) -> None:
     """Write to a view: as it is where shapes agree, filled from a 0-dim tensor, else expanded."""
     shape = into._array.shape
     if value._array.shape == shape:
-        OPS["copy_"].run_inplace([into, value, False])
+        OPS["copy_"].in_place(into, value, False)
     elif not value._array.ndim:
-        F.fill_(into, value)
+        OPS["fill_.Tensor"].in_place(into, value)
     else:
         value = _without_leading_ones(value)
         if value._array.shape != shape:
             value = OPS["expand"].run([value, shape, True])
-        OPS["copy_"].run_inplace([into, value, False])
+        OPS["copy_"].in_place(into, value, False)

@@ -157,7 +157,17 @@ def matrices(left: Any, right: Any) -> Any:
     """The product of two matrices. One of a column and a row has no sums, which would begin with 0: its zeros may be -0, as in PyTorch."""
     if type(left) is np.ndarray and left.shape[1] == 1 and left.shape[0] > 1 and right.shape[1] > 1:
         return left * right
+    if type(left) is np.ndarray is type(right) and left.size <= TINY and usual(left) and usual(right):
+        return left.dot(right)  # the same product of BLAS, without what a ufunc costs
     return left @ right
+
+
+TINY = 4096
+
+
+def usual(array: np.ndarray) -> bool:
+    """True for a row-major matrix of floats, which is neither a row nor a column."""
+    return array.dtype.kind == "f" and array.itemsize > 2 and array.flags.c_contiguous and 1 not in array.shape
 
 
 SMALL = 400  # multiplications per batch below which PyTorch uses no BLAS
@@ -265,7 +275,7 @@ def multiplying(kernel: Callable[..., Any], promote: Promote, **words: Any) -> F
     return plain(kernel, promote, **{"out": True, "jvp": "multilinear", **words})
 
 
-op("mm(Tensor self, Tensor mat2) -> Tensor",
+MM = op("mm(Tensor self, Tensor mat2) -> Tensor",
    multiplying(mm_kernel, checked(check_mm, same("expected m1 and m2 to have the same dtype, but got: {0} != {1}", names=CPP_NAMES))),
    self=lambda g, mat2, self_geometry: left(g, mat2, self_geometry),
    mat2=lambda g, self, mat2_geometry: right(g, self, mat2_geometry))  # fmt: skip
@@ -316,6 +326,9 @@ def outer(self: Tensor, vec2: Tensor) -> Tensor:
 @composite("matmul(Tensor self, Tensor other) -> Tensor", operator="matmul", out=product_into)
 def matmul(self: Tensor, other: Tensor) -> Tensor:
     """The product NumPy's `@` names: vectors, matrices, or broadcast batches of matrices."""
+    if self.dim() == 2 == other.dim():
+        made: Tensor = MM.direct(self, other)
+        return made
     return product(self, other)
 
 

@@ -17,6 +17,8 @@ from .shape import Shape, dimension, of_dim
 
 # -- one index -----------------------------------------------------------------------------------------------------------------
 def selected(self: np.ndarray, dim: int, index: int) -> np.ndarray:
+    if dim == 0 and self.size and self.ndim and -self.shape[0] <= index < self.shape[0]:
+        return self[index, ...]
     if not self.ndim:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")
     dim = dimension(dim, self)
@@ -46,6 +48,9 @@ op("select_backward(Tensor grad_output, int[] input_sizes, int dim, int index) -
 
 
 # -- slices --------------------------------------------------------------------------------------------------------------------
+WHOLE = (slice(None),) * 64
+
+
 def bounds(start: int | None, end: int | None, n: int) -> tuple[int, int]:
     """First and last-plus-one position of a slice of a dimension of `n`, both inside it."""
     start, end = start or 0, n if end is None else end
@@ -60,6 +65,9 @@ def sliced(self: np.ndarray, dim: int, start: int | None, end: int | None, step:
     dim = dimension(dim, self)
     if step <= 0:
         raise RuntimeError("slice step must be positive")
+    part = self[start:end:step] if not dim else self[(*WHOLE[:dim], slice(start, end, step))]  # NumPy keeps to the bounds as PyTorch does
+    if part.size and (step == 1 or part.shape[dim] > 1):
+        return part
     start, end = bounds(start, end, self.shape[dim])
     if self.size and end > start:
         return _with_step(self[of_dim(dim, slice(start, end, step))], self, dim, step)

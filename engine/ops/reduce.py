@@ -57,6 +57,8 @@ def folded(function: Callable[..., Any], self: np.ndarray, dims: tuple[int, ...]
 
 def compact(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """The elements row-major in `shape`, with PyTorch's strides for sides of length 1 too."""
+    if type(array) is np.ndarray and array.shape == shape and array.flags.c_contiguous and 1 not in shape:
+        return array
     return np.asarray(array).reshape(-1).reshape(shape)
 
 
@@ -91,6 +93,9 @@ def summed_dtype(self: np.ndarray, to: dtype | None) -> dtype:
 
 def accumulated(ufunc: np.ufunc, self: np.ndarray, dim: Any, keepdim: bool, to: dtype) -> np.ndarray:
     """Reduce in dtype `to`; 16-bit floats in float32, rounded once."""
+    if self.dtype is to.np is to.wide and self.ndim and dim is None and not keepdim:  # to one element, with nothing to convert
+        made: np.ndarray = ufunc.reduce(self, None, self.dtype, np.empty((), self.dtype))
+        return made
     dims = axes(dim, self.ndim)
     wide = cast(self, to.np).astype(to.wide, copy=False)
     return folded(lambda a, d: ufunc.reduce(a, d, dtype=a.dtype), wide, dims, keepdim).astype(to.np, copy=False)

@@ -10,7 +10,7 @@ import numpy as np
 from ..dtypes import OF_NUMPY
 from ..graph import type_name
 from ..once import warn_once
-from ..op import OPS, F, composite, op, view
+from ..op import F, composite, op, view
 from ..strided import inferred, numel, strided, viewed_strides
 from ..tensor import Tensor, in_range, readonly, strides_of
 
@@ -30,9 +30,9 @@ def of_dim(dim: int, *index: Any) -> tuple[Any, ...]:
 # -- another shape -----------------------------------------------------------------------------------------------------------
 def viewed(self: np.ndarray, size: Shape) -> np.ndarray:
     """The same memory read as `size`. Raises RuntimeError where no strides do that."""
-    size = inferred(size, self.size)
     if self.flags.c_contiguous and self.size and 1 not in self.shape:  # a side of 1 may have any step, which shows in the result
-        return self.reshape(size)
+        return self.reshape(size if -1 not in size and numel(size) == self.size else inferred(size, self.size))
+    size = inferred(size, self.size)
     steps = viewed_strides(self.shape, strides_of(self), size)
     if steps is None:
         raise RuntimeError(
@@ -82,7 +82,7 @@ def expanded(self: np.ndarray, size: Shape) -> np.ndarray:
     return strided(self, shape, steps if self.ndim else [0] * len(shape))
 
 
-op("view(Tensor(a) self, SymInt[] size) -> Tensor(a)", view(viewed), self=lambda g, self_shape: reshaped(g, self_shape))
+VIEW = op("view(Tensor(a) self, SymInt[] size) -> Tensor(a)", view(viewed), self=lambda g, self_shape: reshaped(g, self_shape))
 op("_reshape_alias(Tensor(a) self, int[] size, int[] stride) -> Tensor(a)",
    view(strided, method=False, function=False, node="ReshapeAliasBackward0"),
    self=lambda g, self_shape: reshaped(g, self_shape))  # fmt: skip
@@ -97,7 +97,8 @@ op("expand(Tensor(a) self, int[] size, *, bool implicit=False) -> Tensor(a)",
 @composite("reshape(Tensor(a) self, int[] shape) -> Tensor(a)")
 def reshape(self: Tensor, shape: Shape) -> Tensor:
     if self._array.flags.c_contiguous:
-        return OPS["view"].run([self, shape])
+        made: Tensor = VIEW.direct(self, shape)
+        return made
     shape = inferred(shape, self._array.size)
     steps = viewed_strides(self._array.shape, strides_of(self._array), shape)
     if steps is not None:
@@ -234,6 +235,8 @@ def transposed(self: np.ndarray, dim0: int, dim1: int) -> np.ndarray:
     a, b = dimension(dim0, self), dimension(dim1, self)
     if not self.ndim:
         return self[...]
+    if self.size:
+        return self.swapaxes(a, b)
     order = list(range(self.ndim))
     order[a], order[b] = b, a
     return permuted(self, order)
