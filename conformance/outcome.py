@@ -45,6 +45,11 @@ class Raised:
             re.search(r"derivative for .*not implemented|use forward AD with .* does not support|^Could not run '", self.text) is not None
         )
 
+    @staticmethod
+    def by_design(error: Any) -> bool:
+        """True where a transform of functions refuses what it could never do, in words of its own."""
+        return isinstance(error, Raised) and error.text.startswith("vmap: ")
+
     def template(self) -> str:
         """The text with numbers, shapes and quoted words taken out."""
         text = re.sub(r"\[[-\d, x]*\]|\([-\d, ]*\)", "#", self.text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -9,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
-from .batching import apart, batched, sample, spread, whole, whole_or_spread
+from .batching import Batched, apart, batched, innermost, sample, spread, whole, whole_or_spread
 from .registry import OPS, F
+from .strided import new
 from .tensor import Tensor, wrap
 from .transforms import Level
 
@@ -35,23 +38,32 @@ DYNAMIC = (
     "vmap: We do not support batching operators that can output dynamic shape. Attempted to vmap over aten::{}. Please file an issue at "
     "https://github.com/pytorch/pytorch/issues if you need this feature."
 )
+NO_FALLBACK = "Batching rule not implemented for aten::{}. We could not generate a fallback."
+NO_VIEW = "Batching rule not implemented for aten::{}; the fallback path doesn't work on out= or view ops."
 SELECTED = (
     "vmap: Attempted to vmap over `mask` in torch.masked_select(self, mask) We cannot support this because for each batch this would "
     "return a differently shaped Tensor. Please file an issue at https://github.com/pytorch/pytorch/issues if you need this feature."
 )
 MASKED = "vmap: We do not support batching operators that can support dynamic shape. Attempting to batch over indexing with a boolean mask."
-REFUSED = {
-    "nonzero": DYNAMIC.format("nonzero"),
-    "argwhere": DYNAMIC.format("nonzero"),
-    "repeat_interleave.Tensor": DYNAMIC.format("repeat_interleave"),
-    "masked_select": SELECTED,
-}
+# Ops that need one shape for all samples and could not have it, and the argument that makes it so.
+REFUSED = {"nonzero": (DYNAMIC.format("nonzero"), 0), "masked_select": (SELECTED, 1)}
 INTO_CAPTURED = (
     "vmap: {} is not possible because there exists a Tensor `other` in extra_args that has more elements than `self`. This happened due to "
-    "`other` being vmapped over but `self` not being vmapped over in a vmap. Please try to use out-of-place operators instead of {}. If "
+    "`other` being vmapped over but `self` not being vmapped over {}. Please try to use out-of-place operators instead of {}. If "
     "said operator is being called inside the PyTorch framework, please file a bug report instead."
 )
 
+# What that message calls a write: most by the name of the op in full. Some PyTorch just runs, so that shapes do not fit.
+ARITHMETIC = frozenset((
+    "sub", "subtract", "mul", "multiply", "div", "divide", "true_divide", "copy", "logical_and", "logical_or", "logical_xor", "clamp_min",
+    "clamp_max",
+))  # fmt: skip
+BY_NAME = frozenset(("fill", "index_put", "_index_put_impl", "scatter_add", "index_add", "index_fill", "scatter_reduce"))
+UNCHECKED = frozenset((
+    "add", "atan2", "arctan2", "copysign", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_left_shift", "bitwise_right_shift",
+))  # fmt: skip
+
+NUMBERS = re.compile(r"[-\d, ]+")
 Rule = Callable[[Any, list[Any], Level], Any]
 
 
@@ -61,21 +73,21 @@ class NoRule(Exception):
 
 def run(op: Any, values: list[Any], level: Level) -> Any:
     """Call `op`, some of whose arguments are samples of `level`, on whole batches."""
-    if op.key in REFUSED:
-        raise RuntimeError(REFUSED[op.key])
+    _refuse(op, values, level)
     try:
         result = rule_of(op)(op, values, level)
     except NoRule:
         result = one_by_one(op, values, level)
+    except Exception as error:
+        raise _of_a_sample(error, lambda: op.run([_sample(v) for v in values])) from None
     return _each(result, lambda t: batched(t, level))
 
 
 def run_inplace(op: Any, values: list[Any], level: Level) -> Any:
     """The same for the form that writes into the first argument, which must be a sample of that batch."""
-    into = whole(values[0], level)
-    if into is None:
-        name = "inplace arithmetic" if op.family.plan in ("pointwise", "write") else f"aten::{op.schema.name}_"
-        raise RuntimeError(INTO_CAPTURED.format(f"{name}(self, *extra_args)", name))
+    _refuse(op, values, level)
+    _refuse_captured(op, values, level)
+    into = whole_or_spread(values[0], level)
     try:
         called, changed = _arguments(rule_of(op), op, values, level)
         if changed[0] is not into:
@@ -83,7 +95,66 @@ def run_inplace(op: Any, values: list[Any], level: Level) -> Any:
         called.run_inplace(changed)
     except NoRule:
         _write_one_by_one(op, into, values, level)
+    except Exception as error:
+        raise _of_a_sample(error, lambda: op.run_inplace([_target(values[0]), *map(_sample, values[1:])])) from None
     return values[0]
+
+
+def _of_a_sample(error: Exception, call: Callable[[], Any]) -> Exception:
+    """What a call of one sample raises, where that is the same but for the numbers: those of a batch are not the user's."""
+    try:
+        call()
+    except Exception as own:
+        if type(own) is type(error) and NUMBERS.sub("", str(own)) == NUMBERS.sub("", str(error)):
+            return own
+    return error
+
+
+def _target(t: Tensor) -> Tensor:
+    """A tensor of zeros with the strides of a sample, to be written to."""
+    array = sample(t)
+    made = new(array.shape, [s // array.itemsize for s in array.strides], array.dtype)
+    made[...] = 0
+    return wrap(made, t._dtype)
+
+
+def refuse_samples(t: Tensor, words: str, name: str) -> None:
+    """Raises RuntimeError for a sample given to a composite that reads its elements."""
+    if innermost([t]) is not None:
+        raise RuntimeError(words.format(name))
+
+
+def _refuse(op: Any, values: list[Any], level: Level) -> None:
+    """Raises RuntimeError where the shape of the result would depend on the elements of samples."""
+    words, at = REFUSED.get(op.key, ("", 0))
+    if words and whole(values[at], level) is not None:
+        raise RuntimeError(words)
+    if "indices" in op.schema.names:
+        masks = [i for i in values[1] if i is not None and i._dtype in (dtypes.bool_, dtypes.uint8)]
+        if any(whole(i, level) is not None for i in masks):
+            raise RuntimeError(MASKED)
+
+
+def _refuse_captured(op: Any, values: list[Any], level: Level) -> None:
+    """Raises RuntimeError for a write into a tensor that is the same for all samples of something that is not.
+
+    Where PyTorch has no rule it also refuses, by the level of a tensor, samples of fewer batches than are written to.
+    """
+    name = op.schema.name.removesuffix("_")
+    captured = whole(values[0], level) is None
+    if name in UNCHECKED:
+        if captured:
+            op.run_inplace([values[0], *_aligned(op, values, level)[1:]])  # raises what shapes that do not fit raise
+    elif name in BY_NAME or name in ARITHMETIC or op.key == "masked_fill.Scalar":
+        called = f"{name}_" if name in BY_NAME else "inplace arithmetic"
+        if captured:
+            raise RuntimeError(INTO_CAPTURED.format(f"{called}(self, *extra_args)", "in a vmap", called))
+    else:
+        into = innermost(values[:1])
+        foreign = [t._level for t in values[1:] if type(t) is Batched and t._level is not into]
+        if foreign:
+            words = f"aten::{name}_(self, *extra_args)", f"at level {foreign[0].depth}", f"aten::{name}_"
+            raise RuntimeError(INTO_CAPTURED.format(*words))
 
 
 def _each(result: Any, change: Callable[[Tensor], Any]) -> Any:
@@ -226,6 +297,9 @@ def _with_batch(op: Any, t: Tensor, size: Sequence[int], changed: list[Any], lev
     """A shape with the batch before it."""
     if isinstance(size, int):  # of a window, and no shape
         return size
+    if -1 in size and not level.size:  # which leaves open how long that side is
+        count, rest = t.numel(), math.prod(n for n in size if n != -1)
+        size = [count // rest if n == -1 and rest else n for n in size]
     at = op.schema.names.index("stride") if "stride" in op.schema.names else None
     if at is not None:
         changed[at] = (changed[0].stride(0), *changed[at])
@@ -272,6 +346,8 @@ def _along(op: Any, values: list[Any], level: Level) -> Any:
     names = op.schema.names
     at = next(i for i, n in enumerate(names) if n in DIMS)
     t, dim = values[0], values[at]
+    if _argument(op, values, "correction", None) is not None and not (t.ndim and dim is not None):
+        raise NoRule  # by no degree of freedom the whole has another gradient
     if dim in ([], ()):  # to some ops everything, to others nothing
         raise NoRule
     if t.ndim and dim is not None:
@@ -289,7 +365,10 @@ def _along(op: Any, values: list[Any], level: Level) -> Any:
     if "keepdim" in names:
         changed[names.index("keepdim")] = False
     shape = (level.size, *[1] * (t.ndim if keep else 0))
-    return _each(op.run(changed), lambda made: F.view(made, shape) if made.shape != shape else made)
+    made = op.run(changed)
+    if any(m.numel() != level.size for m in (made if isinstance(made, tuple) else (made,))):  # none of the only element
+        raise NoRule
+    return _each(made, lambda m: F.view(m, shape) if m.shape != shape else m)
 
 
 def reduced(op: Any, values: list[Any], level: Level) -> Any:
@@ -304,12 +383,22 @@ def reduced(op: Any, values: list[Any], level: Level) -> Any:
     changed = [given.get(a.name, a.default) for a in other.schema.arguments]
     changed[1] = [1] if "[" in other.schema.arguments[1].type else 1
     t = values[0]
-    if not (level.size and t.numel()):
+    if not (level.size and t.numel()) or (name in ("max", "min") and t._dtype.is_complex):
         raise NoRule
     changed[0] = F.reshape(whole_or_spread(t, level), (level.size, -1))
     if "keepdim" in other.schema.names:
         changed[other.schema.names.index("keepdim")] = False
-    return other.run(changed)
+    made = other.run(changed)
+    if name in ("max", "min") and not equal_to_itself(made):  # of NaN the gradient is another than that of `amax`
+        raise NoRule
+    return made
+
+
+def equal_to_itself(t: Tensor) -> bool:
+    """False where an element is NaN."""
+    while type(t) is Batched:
+        t = t._value
+    return bool((t._array == t._array).all())
 
 
 # -- products -------------------------------------------------------------------------------------------------------------------
@@ -346,8 +435,6 @@ def indexed(op: Any, values: list[Any], level: Level) -> Any:
     """Index tensors: with another that counts the samples where they differ between samples."""
     t, indices = values[0], list(values[1])
     wholes = [None if i is None else whole(i, level) for i in indices]
-    if any(w is not None and w._dtype in (dtypes.bool_, dtypes.uint8) for w in wholes):
-        raise RuntimeError(MASKED)
     used = [k for k, i in enumerate(indices) if i is not None]
     if any(i is not None and i._dtype in (dtypes.bool_, dtypes.uint8) for i in indices) or not used:
         raise NoRule
@@ -371,7 +458,8 @@ def one_by_one(op: Any, values: list[Any], level: Level) -> Any:
     """One call a sample, the results stacked."""
     wholes = [_wholes(v, level) for v in values]
     if not level.size:
-        return _each(op.run([_sample(v) for v in values]), lambda made: wrap(np.empty((0, *made.shape), made._array.dtype), made._dtype))
+        made = op.run([_of_none(v, w) for v, w in zip(values, wholes, strict=True)])
+        return _each(made, lambda t: F.expand(F.unsqueeze(t, 0), (0, *t.shape)))
     rows = [op.run([_picked(v, w, k) for v, w in zip(values, wholes, strict=True)]) for k in range(level.size)]
     if isinstance(rows[0], Tensor):
         return F.stack(rows)
@@ -381,6 +469,8 @@ def one_by_one(op: Any, values: list[Any], level: Level) -> Any:
 
 def _write_one_by_one(op: Any, into: Tensor, values: list[Any], level: Level) -> None:
     wholes = [into, *(_wholes(v, level) for v in values[1:])]
+    if not level.size:
+        op.run_inplace([_of_none(v, w) for v, w in zip(values, wholes, strict=True)])  # raises what a sample raises
     for k in range(level.size or 0):
         op.run_inplace([_picked(v, w, k) for v, w in zip(values, wholes, strict=True)])
 
@@ -392,6 +482,13 @@ def _wholes(v: Any, level: Level) -> Any:
         return None
     found = _operand(v, level)
     return None if found is v else found
+
+
+def _of_none(v: Any, batch: Any) -> Any:
+    """An argument as a sample of an empty batch would have it: zeros, in the graph that of the batch."""
+    if isinstance(v, list | tuple):
+        return [_of_none(x, b) for x, b in zip(v, batch, strict=True)] if isinstance(batch, list) else v
+    return v if batch is None else F.sum(batch, [0]) if v._dtype.differentiable else _sample(v)
 
 
 def _picked(v: Any, batch: Any, k: int) -> Any:

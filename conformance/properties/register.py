@@ -22,7 +22,7 @@ Observer = Callable[[Backend, Declaration, Case], Iterator[tuple[str, Any]]]
 @dataclass(frozen=True)
 class Property:
     """One claim. `draws` says what cases it wants, `script` shows it in a stand-alone reproducer, `judges_errors` that
-    a raised error alone counts as something observed."""
+    a raised error alone counts as something observed. `either` is a second truth, where PyTorch has two answers."""
 
     name: str
     doc: str
@@ -31,19 +31,24 @@ class Property:
     draws: frozenset[str]
     script: str
     judges_errors: bool
+    either: Backend | None = None
 
 
 PROPERTIES: dict[str, Property] = {}
 
 
 def prop(
-    when: Callable[[Declaration], bool] = lambda op: True, *draws: str, script: str = "print(result)", judges_errors: bool = False
+    when: Callable[[Declaration], bool] = lambda op: True,
+    *draws: str,
+    script: str = "print(result)",
+    judges_errors: bool = False,
+    either: Backend | None = None,
 ) -> Callable[[Observer], Observer]:
     """Register a generator function as the property of its name; the first line of its docstring is its claim."""
 
     def add(observe: Observer) -> Observer:
         doc = (observe.__doc__ or "").strip().splitlines()[0]
-        PROPERTIES[observe.__name__] = Property(observe.__name__, doc, observe, when, frozenset(draws), script, judges_errors)
+        PROPERTIES[observe.__name__] = Property(observe.__name__, doc, observe, when, frozenset(draws), script, judges_errors, either)
         return observe
 
     return add

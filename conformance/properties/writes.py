@@ -18,7 +18,8 @@ def _name(op: Declaration) -> str:
     return op.schema.name if op.schema.is_inplace else op.schema.name + "_"
 
 
-def _write(B: Backend, op: Declaration, args: dict[str, Any]) -> Any:
+def write(B: Backend, op: Declaration, args: dict[str, Any]) -> Any:
+    """The in-place form of a call."""
     if op.schema.is_inplace:
         return B.call(op, args)
     return B.function(op, args, name=_name(op)) if op.schema.namespace else B.method(op, args, _name(op))
@@ -32,9 +33,9 @@ def _flags(t: Any) -> Any:
 def inplace(B: Backend, op: Declaration, case: Case) -> See:
     """The in-place form writes, counts the version, rebases history and differentiates, or refuses, as PyTorch does."""
     first = op.schema.arguments[0].name
-    yield "leaf", attempt(lambda: _write(B, op, B.inputs(case, True)))
+    yield "leaf", attempt(lambda: write(B, op, B.inputs(case, True)))
     plain = B.inputs(case, {n for n in case.args if n != first})
-    result = _write(B, op, plain)
+    result = write(B, op, plain)
     yield "is self", result is plain[first]
     yield "value", result
     yield "flags", _flags(result)
@@ -42,7 +43,7 @@ def inplace(B: Backend, op: Declaration, case: Case) -> See:
     leaves = B.inputs(case, True)
     args = {**leaves, first: leaves[first].clone()}
     args.update({n: args[v.same_as] for n, v in case.args.items() if getattr(v, "same_as", "")})
-    result = _write(B, op, args)
+    result = write(B, op, args)
     yield "recorded value", result
     yield "recorded flags", _flags(result)
     inputs = B.tensors(leaves)
@@ -73,14 +74,14 @@ def inplace_through_view(B: Backend, op: Declaration, case: Case) -> See:
     how = case.choice(3, 5)
     shape = case.args[first].shape
     leaf_args = B.inputs(case, {first})
-    yield "view of a leaf", attempt(lambda: _write(B, op, {**leaf_args, first: leaf_args[first][...]}))
+    yield "view of a leaf", attempt(lambda: write(B, op, {**leaf_args, first: leaf_args[first][...]}))
     leaves = B.inputs(case, True)
     base = leaves[first].unsqueeze(0).expand(2, *shape).clone(memory_format=B.m.contiguous_format)
     view = _through(base, how, shape)
     sibling = _through(base, 0, shape)
     args = {**leaves, first: view}
     args.update({n: view for n, v in case.args.items() if getattr(v, "same_as", "") == first})
-    result = _write(B, op, args)
+    result = write(B, op, args)
     yield "is self", result is view
     yield "base", base
     yield "view", view

@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 import torch
+from torch.utils._pytree import tree_map
 
 from conformance.backends import Torch
 from conformance.properties import attempt
@@ -174,6 +175,20 @@ def _last_off(t):
     return t
 
 
+def _vmapped(change=lambda x: x, given=lambda x: x, dims=lambda dims: dims):
+    """PyTorch with a `vmap` that changes results, batches, or which dimension counts samples."""
+
+    def vmap(function, in_dims):
+        return lambda *batches: tree_map(change, torch.vmap(function, dims(in_dims))(*map(given, batches)))
+
+    return Planted(Namespace(torch, vmap=vmap))
+
+
+def _scaled_vjp(function, *primals):
+    outputs, pull = torch.func.vjp(function, *primals)
+    return outputs, lambda seeds: tuple(g * 1.001 for g in pull(seeds))
+
+
 PLANTED = {
     "signature": ShorterSchema(),
     "value": changed(_last_off),
@@ -195,6 +210,9 @@ PLANTED = {
     "second_gradient": OtherGradients(lambda g: g.detach().requires_grad_() * 1, lambda more: more.get("create_graph")),
     "forward_mode": changed(_scaled_tangent),
     "forward_over_reverse": OtherGradients(_scaled_gradient_tangent),
+    "vmap": _vmapped(_last_off),
+    "vmap_inplace": _vmapped(given=torch.clone),
+    "vmap_gradient": Planted(Namespace(torch, func=Namespace(torch.func, vjp=_scaled_vjp))),
     "backward_errors": subclassed(backward=_bad_backward),
     "retain_grad": subclassed(retain_grad=lambda self: None),
     "hooks": subclassed(register_hook=lambda self, hook: torch.Tensor.register_hook(self, lambda g: hook(g) and None)),
@@ -204,6 +222,9 @@ PLANTED = {
     "inplace_through_view": ForgetsTheBase(),
 }
 FURTHER = [
+    ("vmap", "samples counted along another dimension", _vmapped(dims=lambda dims: tuple(d and 0 for d in dims))),
+    ("vmap", "samples in another order", _vmapped(lambda t: t.flip(0))),
+    ("vmap_gradient", "gradients of a batch that are those of its first sample", OtherGradients(lambda g: g[:1].expand(g.shape).clone())),
     ("gradient", "a gradient that ignores its cotangent", hooked(lambda g: torch.ones_like(g))),
     ("gradient", "a gradient that misplaces its cotangent", hooked(lambda g: g.flip(-1) if g.ndim else g)),
     ("gradient", "None instead of a gradient", OtherGradients(lambda g: None)),

@@ -8,6 +8,7 @@ import pytest
 
 import conformance.properties as PROPERTIES_MODULE
 from conformance.properties import PROPERTIES
+from conformance.properties.vmap import ONE_BY_ONE
 from conformance.spec import declaration
 from conformance.sweep import replay, run_cell
 
@@ -32,6 +33,13 @@ def test_every_property_says_what_it_claims():
 def test_planted_error_is_caught(name):
     result = run_cell(OPS.get(name, MUL), name, examples=60, subject=PLANTED[name], shrink=False)
     assert result.status == "fail"
+
+
+def test_a_loop_over_samples_is_right_but_where_vmap_refuses_by_design():
+    nonzero = declaration("nonzero(Tensor self) -> Tensor")
+    assert run_cell(MUL, "vmap", examples=60, subject=ONE_BY_ONE, shrink=False).status == "pass"
+    assert run_cell(nonzero, "vmap", examples=60, subject=ONE_BY_ONE, shrink=False).status == "fail"
+    assert run_cell(nonzero, "vmap", examples=60, subject="torch", shrink=False).status == "pass"
 
 
 @pytest.mark.parametrize(("name", "what", "planted"), FURTHER, ids=[what for _, what, _ in FURTHER])

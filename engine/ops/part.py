@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..batch_rules import NO_FALLBACK, NO_VIEW, refuse_samples
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY
 from ..op import F, composite, op, plain, view
@@ -120,6 +121,7 @@ def narrow(self: Tensor, dim: int, start: int, length: int) -> Tensor:
 
 @composite("narrow.Tensor(Tensor(a) self, int dim, Tensor start, int length) -> Tensor(a)")
 def narrow_tensor(self: Tensor, dim: int, start: Tensor, length: int) -> Tensor:
+    refuse_samples(start, NO_VIEW, "narrow.Tensor")
     if start.ndim or start.dtype.category != 1:
         raise RuntimeError("start must be an 0-dim integral Tensor.")
     return F.narrow(self, dim, start.item(), length)
@@ -318,6 +320,7 @@ def tensor_split_indices(self: Tensor, indices: Shape, dim: int) -> tuple[Tensor
 @composite("tensor_split.tensor_indices_or_sections(Tensor(a) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]")
 def tensor_split_tensor(self: Tensor, tensor_indices_or_sections: Tensor, dim: int) -> tuple[Tensor, ...]:
     at = tensor_indices_or_sections
+    refuse_samples(at, NO_FALLBACK, "tensor_split.tensor_indices_or_sections")
     _check_split_at(self)
     if at.dtype is not OF_NUMPY[np.dtype(np.int64)]:
         raise RuntimeError(f"tensor_split expected tensor_indices_or_sections to have dtype of long, but got {at.dtype.scalar_name}")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, select
+from ..batch_rules import DYNAMIC, refuse_samples
 from ..dtypes import CPP_NAMES, dtype
 from ..inplace import MISFIT
 from ..op import OPS, F, Op, alias, composite, op, pointwise
@@ -57,6 +58,7 @@ op("where.Scalar(Tensor condition, Scalar self, Scalar other) -> Tensor",
 
 @composite("where(Tensor condition) -> Tensor[]", method=False)
 def where(condition):
+    refuse_samples(condition, DYNAMIC, "where")
     found = F.nonzero(condition if condition.ndim else F.unsqueeze(condition, 0))
     return tuple(F.unbind(found, 1))
 
@@ -245,6 +247,16 @@ def refuse_complex(self: Any, *bounds: Any) -> None:
         raise NotImplementedError(COMPLEX_BOUNDS)
 
 
+def check_bounds(self: Any, *bounds: Any) -> None:
+    """What in-place forms with numbers look at first. Raises RuntimeError where the result could not be stored."""
+    if len(bounds) == 1:
+        refuse_complex(self, *bounds)
+    made, target = bounding([self, *(b for b in bounds if b is not None)]), self._dtype
+    if made.category > target.category and not made.is_complex:
+        names = made.scalar_name, CPP_NAMES[target.scalar_name]
+        raise RuntimeError(f"result type {names[0]} can't be cast to the desired output type {names[1]}")
+
+
 def refuse_complex_self(self: Any, min: Any, max: Any) -> None:
     """Raises NotImplementedError for complex numbers to be bounded."""
     if not (min is None and max is None):
@@ -299,11 +311,11 @@ op("clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor",
    pointwise(bounded_by_tensors, joint, promotes=("self", "min", "max"), first=refuse_complex_self, jvp=along(bounded_along)),
    {"self": lambda g, self, min, max: F.where(within(self, min, max), g, 0.0), "min, max": to_bounds})  # fmt: skip
 op("clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
-   pointwise(bounded_by_numbers, clamping, unary=True, promotes=("self", "min", "max"), out="exact"),
+   pointwise(bounded_by_numbers, clamping, unary=True, promotes=("self", "min", "max"), out="exact", inplace=check_bounds),
    self=lambda g, self, min, max: F.where(within(self, min, max), g, 0.0))  # fmt: skip
 op("clamp_min(Tensor self, Scalar min) -> Tensor",
    pointwise(lambda self, min: bounded_by_numbers(self, min, None), bounding, unary=True, promotes=("self", "min"), out="exact",
-             inplace=refuse_complex),
+             inplace=check_bounds),
    self=lambda g, self, min: F.where(self >= min, g, 0.0))  # fmt: skip
 op("clamp_min.Tensor(Tensor self, Tensor min) -> Tensor",
    pointwise(ordered("maximum", raised), jvp=along(lambda self, min, s, lower, result: picked(self >= min, s, lower))),
@@ -311,7 +323,7 @@ op("clamp_min.Tensor(Tensor self, Tensor min) -> Tensor",
    min=lambda g, self, min: F.where(self < min, g, 0.0))  # fmt: skip
 op("clamp_max(Tensor self, Scalar max) -> Tensor",
    pointwise(lambda self, max: bounded_by_numbers(self, None, max), bounding, unary=True, promotes=("self", "max"), out="exact",
-             inplace=refuse_complex),
+             inplace=check_bounds),
    self=lambda g, self, max: F.where(self <= max, g, 0.0))  # fmt: skip
 op("clamp_max.Tensor(Tensor self, Tensor max) -> Tensor",
    pointwise(ordered("minimum", lowered), jvp=along(lambda self, max, s, upper, result: picked(self <= max, s, upper))),

@@ -1,0 +1,193 @@
+"""`vmap`: the op on samples of batches, along any dimension, in some arguments only, nested; written there; and its gradient there.
+
+What `vmap` means is a loop over the samples, and PyTorch does not always do the same: where it has a rule of its own for an op, that
+may refuse what every sample would take, in words about dimensions that the user did not pass, or take what no sample would. So a subject
+is right that does as either of the two, but where PyTorch refuses by design (`vmap: ...`), as for what depends on the elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..backends import Backend, Torch
+from ..case import DIFFERENTIABLE, Case, TensorValue, row_major
+from ..spec import Declaration
+from .register import attempt, differentiable, has_tensors, not_a_write, prop
+from .writes import write, writes
+
+See = Iterator[tuple[str, Any]]
+SIZES = (2, 3, 2, 1, 2, 3, 2, 0)
+PLACES = (0, -1, None)
+# How PyTorch computes where it has no rule yet is no behaviour: the result is the same, and a later version will not say so.
+OF_ITS_OWN = "There is a performance drop because we have not yet implemented the batching rule for"
+SCRIPT = """# of samples like these, in batches: torch.vmap(lambda *samples: ..., in_dims)(*batches)
+print(result)"""
+
+
+class Batches:
+    """The case's tensors as samples of batches: the batches, and for every level of `vmap` which dimension counts samples.
+
+    The samples of a batch have the elements of the case, each in another order.
+    """
+
+    def __init__(self, case: Case):
+        self.case = case
+        self.names = [n for n, v in case.tensors().items() if not v.same_as]
+        inner = SIZES[case.choice(6, 8)]
+        self.sizes = (inner,) if case.choice(7, 4) < 3 else (2, inner)
+        self.dims = [self._dims(level) for level in range(len(self.sizes))]
+        self.batched = case._map(self._batch_of)
+
+    def _dims(self, level: int) -> list[int | None]:
+        """One dimension, or None, for each tensor: None not for all."""
+        dims = [PLACES[self.case.noise[(i + 3 * level) % 6] % 3] for i in range(len(self.names))]
+        return dims if any(d is not None for d in dims) else [0, *dims[1:]]
+
+    def _batch_of(self, value: TensorValue) -> TensorValue:
+        if value.same_as:
+            return value
+        found = self.case.tensors()
+        at = next(i for i, n in enumerate(self.names) if found[n] is value)
+        for size, dims in zip(reversed(self.sizes), reversed(self.dims), strict=True):
+            value = value if dims[at] is None else batch(value, dims[at] or 0, size)
+        return value
+
+    def over(self, B: Backend, function: Callable[..., Any], seeds: int = 0) -> Callable[..., Any]:
+        """`function(*seeds, *samples)` over every level; the seeds have their samples along dimension 0."""
+        for dims in reversed(self.dims):
+            function = B.m.vmap(function, (*[0] * seeds, *dims))
+        return function
+
+    def called(self, B: Backend, args: dict[str, Any], call: Callable[[dict[str, Any]], Any]) -> Any:
+        """What `call` returns for whole batches, given arguments of samples."""
+        return self.over(B, lambda *samples: call(self.arguments(args, samples)))(*self.tensors(B, args))
+
+    def arguments(self, args: dict[str, Any], samples: Any) -> dict[str, Any]:
+        """The arguments of a call with samples in the place of their batches."""
+        found = dict(zip(self.names, samples, strict=True))
+        made: dict[str, Any] = {}
+        for name, value in args.items():
+            same = getattr(self.case.args.get(name), "same_as", "")
+            if isinstance(value, list):
+                made[name] = [found.get(f"{name}[{i}]", x) for i, x in enumerate(value)]
+            else:
+                made[name] = made[same] if same else found.get(name, value)
+        return made
+
+    def tensors(self, B: Backend, args: dict[str, Any]) -> list[Any]:
+        """The batches among the arguments, in order."""
+        found = B.tensors(args)
+        return [found[n] for n in self.names]
+
+
+def batch(value: TensorValue, dim: int, size: int) -> TensorValue:
+    """`size` tensors of the layout of `value`, with its elements in other orders, stacked along the first or the last dimension."""
+    roots = [_moved(value, k) for k in range(size)]
+    if not size or not value.root.size:
+        shape = (size, *value.shape) if dim == 0 else (*value.shape, size)
+        return replace(value, root=value.root[:0], shape=shape, strides=row_major(shape), offset=0)
+    if dim == 0:
+        return replace(value, root=np.concatenate(roots), shape=(size, *value.shape), strides=(value.root.size, *value.strides))
+    strides = (*(size * s for s in value.strides), 1)
+    return replace(value, root=np.stack(roots, -1).reshape(-1), shape=(*value.shape, size), strides=strides, offset=size * value.offset)
+
+
+def _moved(value: TensorValue, k: int) -> np.ndarray:
+    """The elements in another order; of a single number the half, and the half of that."""
+    if value.root.size == 1 and value.dtype in DIFFERENTIABLE:
+        return value.root * value.root.dtype.type(0.5**k)
+    return np.roll(value.root, k)
+
+
+# -- PyTorch's other answer ---------------------------------------------------------------------------------------------------
+class _Loops:
+    """PyTorch, with a `vmap` that calls the function for one sample after the other."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(torch, name)
+
+    @staticmethod
+    def vmap(function: Callable[..., Any], dims: Any) -> Callable[..., Any]:
+        def over(*batches: Any) -> Any:
+            size = next(t.shape[d] for t, d in zip(batches, dims, strict=True) if d is not None)
+            rows = [ONE_BY_ONE.outputs(function(*map(_sample, batches, dims, [k] * len(dims)))) for k in range(size or 1)]
+            return [torch.stack(column)[:size] for column in zip(*rows, strict=True)]
+
+        return over
+
+
+def _sample(t: Any, dim: int | None, k: int) -> Any:
+    """Sample `k`; of an empty batch one of zeros, which leads back to it."""
+    return t if dim is None else t.select(dim, k) if t.shape[dim] else t.sum(dim).to(t.dtype)
+
+
+ONE_BY_ONE = Torch("torch", _Loops())
+
+
+# -- properties ---------------------------------------------------------------------------------------------------------------
+@prop(lambda op: has_tensors(op) and not_a_write(op), script=SCRIPT, judges_errors=True, either=ONE_BY_ONE)
+def vmap(B: Backend, op: Declaration, case: Case) -> See:
+    """`vmap` of the op gives PyTorch's values, dtypes, shapes and warnings for batches along any dimension, or refuses in its words."""
+    made = Batches(case)
+    if not made.names:
+        return
+    args = B.inputs(made.batched, False)
+    with B.warned() as said:
+        result = attempt(lambda: made.called(B, args, lambda changed: B.call(op, changed)))
+    if isinstance(result, Exception):
+        raise result
+    yield "value", B.outputs(result)
+    yield "warnings", sorted({text for text in said if OF_ITS_OWN not in text})
+
+
+@prop(writes, script=SCRIPT, judges_errors=True, either=ONE_BY_ONE)
+def vmap_inplace(B: Backend, op: Declaration, case: Case) -> See:
+    """The in-place form under `vmap` writes to the batch what PyTorch's does; a tensor without samples it refuses in its words."""
+    made = Batches(case)
+    args = B.inputs(made.batched, False)
+    result = made.called(B, args, lambda changed: write(B, op, changed))
+    yield "value", B.outputs(result)
+    yield "what was written to", args[op.schema.arguments[0].name]
+
+
+@prop(differentiable, "differentiable", script=SCRIPT, either=ONE_BY_ONE)
+def vmap_gradient(B: Backend, op: Declaration, case: Case) -> See:
+    """The gradient of every sample, taken inside of `vmap` or through it, is PyTorch's."""
+    made = Batches(case)
+    wanted = [n for n, v in made.batched.tensors().items() if v.requires_grad and not v.same_as]
+    inside = case.choice(5, 2) == 0
+    args = B.inputs(made.batched, not inside)
+    outputs = B.outputs(made.called(B, args, lambda changed: B.call(op, changed)))
+    outputs = [t for t in outputs if (t.is_floating_point() or t.is_complex() if inside else t.requires_grad)]
+    if not outputs or not wanted:
+        return
+    seeds, batches = B.cotangents(case, outputs), made.tensors(B, args)
+    if inside:
+        found = made.over(B, _gradient_of_a_sample(B, op, made, args, wanted, len(seeds)), len(seeds))(*seeds, *batches)
+    else:
+        found = B.grad(outputs, [batches[made.names.index(n)] for n in wanted], seeds)
+    for name, g in zip(wanted, found, strict=True):
+        yield f"gradient.{name}", g + 0.0  # which zeros are added up, and so the sign of their sum, is the rule's own
+
+
+def _gradient_of_a_sample(B: Backend, op: Declaration, made: Batches, args: dict[str, Any], wanted: list[str], count: int) -> Any:
+    """A function of cotangents and samples that gives the gradients of the samples named `wanted`."""
+    places = [made.names.index(n) for n in wanted]
+
+    def gradient(*given: Any) -> Any:
+        seeds, samples = given[:count], list(given[count:])
+
+        def of_wanted(*changed: Any) -> Any:
+            for at, x in zip(places, changed, strict=True):
+                samples[at] = x
+            outputs = B.outputs(B.call(op, made.arguments(args, samples)))
+            return tuple(t for t in outputs if t.is_floating_point() or t.is_complex())
+
+        return B.m.func.vjp(of_wanted, *[samples[at] for at in places])[1](tuple(seeds))
+
+    return gradient
