@@ -1,4 +1,4 @@
-"""Adding many rows, or single elements, to the places an index names: in order, repeated places added up."""
+"""Rows: adding many of them to the places an index names, summing each of them, working on each with a number of its own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,18 @@ import numpy as np
 from scipy.sparse import _sparsetools
 
 _FEW = 64  # elements below which setting up costs more than it saves
+_SHORT = 4096  # elements of a row up to which the order of additions does not show in the sum
+
+
+def sums_along(array: np.ndarray, dim: int) -> np.ndarray:
+    """The sums of floating numbers along one dimension, which is kept: rounded in the order that is quickest.
+
+    Short rows times ones, by BLAS, are several times faster than NumPy's sums of each.
+    """
+    size = array.shape[dim]
+    if dim != array.ndim - 1 or size > _SHORT or array.dtype.kind != "f" or array.dtype.itemsize < 4 or not array.flags.c_contiguous:
+        return np.asarray(np.add.reduce(array, dim, keepdims=True))
+    return (array.reshape(-1, size) @ np.ones(size, array.dtype)).reshape(*array.shape[:-1], 1)
 
 
 def add_rows(into: np.ndarray, places: np.ndarray, rows: np.ndarray) -> None:

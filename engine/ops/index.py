@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -128,6 +129,17 @@ def within(index: np.ndarray, dim: int, size: int, error: type[Exception], *, ne
         raise error(f"index {int(first)} is out of bounds for dimension {dim} with size {size}")
 
 
+def whole_mask(self: np.ndarray, indices: Indices) -> np.ndarray | None:
+    """The mask of all elements of `self` that is the only index, if that is what the index is."""
+    mask = indices[0] if len(indices) == 1 else None
+    return mask if mask is not None and mask.dtype == np.bool_ and mask.shape == self.shape and self.ndim else None
+
+
+def where_set(mask: np.ndarray) -> np.ndarray:
+    """The flat positions a mask sets: to read or write at them is several times faster than by the mask."""
+    return mask.reshape(-1).nonzero()[0]
+
+
 def along(dim: int, index: Any) -> tuple[Any, ...]:
     return (slice(None),) * dim + (index,)
 
@@ -146,8 +158,9 @@ def result_shape(wide: list[np.ndarray | None], shape: tuple[int, ...]) -> tuple
 
 
 def index_kernel(self: np.ndarray, indices: Indices) -> np.ndarray:
-    if len(indices) == 1 and indices[0] is not None and indices[0].dtype == np.bool_ and indices[0].shape == self.shape and self.ndim:
-        return self[indices[0]]
+    mask = whole_mask(self, indices)
+    if mask is not None:
+        return self.reshape(-1).take(where_set(mask)) if self.flags.c_contiguous else self[mask]
     wide = together(positions(indices, self.shape))
     none_in_nothing(wide, self.shape)
     inside(wide, self.shape)
@@ -214,6 +227,10 @@ def put_into(made: np.ndarray, indices: Indices, values: np.ndarray, accumulate:
     if mask is not None:
         made[mask] = converted(values, self.dtype)
         return
+    mask = whole_mask(self, indices)
+    if mask is not None and self.flags.c_contiguous:
+        made = self = self.reshape(-1)
+        indices = [where_set(mask)]
     wide = together(positions(indices, self.shape))
     none_in_nothing(wide, self.shape)
     shape = result_shape(wide, self.shape)
@@ -290,11 +307,19 @@ def add_leading(made: np.ndarray, key: tuple[Any, ...], values: np.ndarray) -> N
         add_rows(made.reshape(-1, width), where.reshape(-1), values.reshape(-1, width))
 
 
+def from_front(places: np.ndarray, size: int, step: int) -> np.ndarray:
+    """Positions counted from the front of a dimension, in elements `step` apart."""
+    places = places.astype(np.int64, copy=False)
+    if places.size and places.min() < 0:
+        places = np.where(places < 0, places + size, places)
+    return places if step == 1 else places * step
+
+
 def flat_places(shape: tuple[int, ...], key: tuple[Any, ...]) -> np.ndarray:
     """Flat positions in a row-major array of what `key` (index arrays and whole slices) names, in the result's shape."""
     steps = row_major(shape)
     at = [d for d, i in enumerate(key) if not isinstance(i, slice)]
-    where: Any = sum(np.where(key[d] < 0, key[d] + shape[d], key[d]) * steps[d] for d in at)
+    where: Any = reduce(np.add, [from_front(key[d], shape[d], steps[d]) for d in at])
     rest = [d for d in range(len(shape)) if d not in at]
     start = at[0] if at[-1] - at[0] == len(at) - 1 else 0
     rank = len(rest) + where.ndim

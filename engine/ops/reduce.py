@@ -13,14 +13,16 @@ from ..dtypes import OF_NUMPY, bool_, dtype, float32, get_default_dtype, int64, 
 from ..modes import is_grad_enabled
 from ..op import F, Op, op, reduction
 from ..out import matching
-from ..pieces import in_pieces
+from ..pieces import PIECE, in_pieces
+from ..rows import sums_along
 from ..tensor import Tensor, in_range
 from ..views import check_cast
 from .arithmetic import quotient
 from .convert import cast
 
 MANY = 2**14  # elements from which speed counts
-NEAR = 40.0  # no sum of exponentials of numbers up to this overflows
+NEAR = 40.0  # exponentials of numbers up to this keep their digits and do not overflow, nor do sums of them
+LARGE = math.exp(NEAR)
 
 
 # -- dimensions --------------------------------------------------------------------------------------------------------
@@ -326,22 +328,35 @@ def logsumexp_kernel(self: np.ndarray, dim: Any, keepdim: bool, to: dtype | None
         raise RuntimeError(f"output with shape [] doesn't match the broadcast shape {[1] * self.ndim}")
     if not self.size:
         return folded(lambda a, d: np.log(np.add.reduce(np.exp(a), d)), wide.astype(to.wide), dims, keepdim).astype(to.np, copy=False)
-    if self.size >= MANY and to.wide == wide.dtype and wide.dtype.kind == "f" and near_zero(wide):
-        total = in_pieces(partial(sum_of_exponentials, dims), [wide], np.empty(left(self.shape, dims, True), wide.dtype), whole=0 in dims)
-        return compact(np.log(total, out=total), left(self.shape, dims, keepdim)).astype(to.np, copy=False)
+    if self.size >= MANY and to.wide == wide.dtype and wide.dtype.kind == "f":
+        total = np.empty(left(self.shape, dims, True), wide.dtype)
+        in_pieces(partial(sum_of_exponentials, dims), [wide], total, whole=0 in dims, piece=2 * PIECE)
+        if not overflows(total):
+            return compact(np.log(total, out=total), left(self.shape, dims, keepdim)).astype(to.np, copy=False)
     top = np.maximum.reduce(wide.real, dims, keepdims=True)
     top = np.where(np.isinf(top), 0, top).astype(wide.real.dtype)
     total = folded(np.add.reduce, cast(np.exp(wide - top), to.wide), dims, keepdim)
     return (np.log(total) + top.reshape(total.shape).astype(to.to_real().wide)).astype(to.np, copy=False)
 
 
-def near_zero(array: np.ndarray) -> bool:
-    """Whether no sum of exponentials overflows, and none of them is lost in one: then nothing needs to be subtracted first."""
-    return bool(np.minimum.reduce(array, None) > -NEAR and np.maximum.reduce(array, None) < NEAR)
+def vanishes(array: np.ndarray) -> bool:
+    """Whether an exponential may be so small that it loses digits: then the largest element must be subtracted first."""
+    return not np.minimum.reduce(array, None) > -NEAR
+
+
+def overflows(total: np.ndarray) -> bool:
+    """Whether a sum of exponentials is, or comes near to what is, too large: then, too. This costs less than to look at each."""
+    return not np.maximum.reduce(total, None) < LARGE
 
 
 def sum_of_exponentials(dims: tuple[int, ...], self: np.ndarray, out: np.ndarray) -> None:
-    np.add.reduce(np.exp(self), dims, out=out, keepdims=True)
+    """NaN where the sum would not be good enough."""
+    if vanishes(self):
+        out[...] = math.nan
+    elif len(dims) == 1:
+        out[...] = sums_along(np.exp(self), dims[0])
+    else:
+        np.add.reduce(np.exp(self), dims, out=out, keepdims=True)
 
 
 def logsumexp_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
@@ -354,7 +369,7 @@ def logsumexp_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np
 def logsumexp_rule(g: Any, self: Any, dim: Any, keepdim: bool, result: Any) -> Any:
     g, result = raised(g, dim, keepdim, self.shape), raised(result, dim, keepdim, self.shape)
     if isinstance(self, np.ndarray) and self.size >= MANY and self.dtype.kind == "f" and self.dtype == g.dtype == result.dtype:
-        return in_pieces(weighted_piece, [g, self, result], np.empty_like(self), whole=len(g) == 1)
+        return in_pieces(weighted_piece, [g, self, result], np.empty_like(self), whole=len(g) == 1, piece=2 * PIECE)
     return F.mul(g, F.exp(F.sub(self, result)).conj())
 
 

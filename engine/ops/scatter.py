@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -35,13 +36,44 @@ def places(index: np.ndarray, dim: int, shape: Shape) -> np.ndarray:
     Raises RuntimeError where one is out of bounds.
     """
     within(index, dim, shape[dim], RuntimeError)
-    steps = row_major(shape)
-    where = index if steps[dim] == 1 else np.multiply(index, steps[dim], dtype=np.int64)
-    for d, n in enumerate(index.shape):
+    return placed(index, offsets(index.shape, dim, row_major(shape)), row_major(shape)[dim])
+
+
+def offsets(sides: Shape, dim: int, steps: Shape) -> np.ndarray:
+    """What to add to positions along `dim` for the other dimensions; it broadcasts to `sides`."""
+    found: Any = np.zeros((1,) * len(sides), np.int64)
+    for d, n in enumerate(sides):
         if d != dim and n > 1:
-            step = (np.arange(n) * steps[d]).reshape((n,) + (1,) * (index.ndim - d - 1))
-            where = np.add(where, step, out=None if where is index else where)
-    return where.astype(np.int64, copy=False)
+            found = found + (np.arange(n) * steps[d]).reshape((n,) + (1,) * (len(sides) - d - 1))
+    return np.asarray(found)
+
+
+def placed(index: np.ndarray, offset: np.ndarray, step: int, out: np.ndarray | None = None) -> np.ndarray:
+    """Flat positions of those along one dimension, whose elements are `step` apart."""
+    where = index if step == 1 else np.multiply(index, step, dtype=np.int64, out=out)
+    if offset.size == 1 and out is None:
+        return where.astype(np.int64, copy=False)
+    return np.add(where, offset, out=out, dtype=np.int64)
+
+
+def in_blocks(index: np.ndarray, dim: int, shape: Shape) -> Iterator[tuple[slice, slice, np.ndarray]]:
+    """Blocks of an index: which part of it, which part of a flat array of `shape` they are in, and the flat positions in that.
+
+    Positions stay in the cache, in memory that the next block takes. Raises RuntimeError where one is out of bounds.
+    """
+    size, steps = math.prod(shape), row_major(shape)
+    rows = len(index) if dim == 0 else max(1, PIECE * len(index) // index.size)
+    sides = (rows, *index.shape[1:])
+    offset, buffer = offsets(sides, dim, steps), None
+    if len(index) > rows:
+        offset, buffer = np.array(np.broadcast_to(offset, sides)), np.empty(sides, np.int64)  # whole rows add faster than a number each
+    for start in range(0, len(index), rows):
+        part = index[start : start + rows]
+        count = len(part)
+        within(part, dim, shape[dim], RuntimeError)
+        where = placed(part, offset[:count] if len(offset) > 1 else offset, steps[dim], None if buffer is None else buffer[:count])
+        first = 0 if dim == 0 else start * steps[0]
+        yield slice(start, start + count), slice(first, size if dim == 0 else first + count * steps[0]), where
 
 
 def gather_kernel(self: np.ndarray, dim: int, index: np.ndarray, sparse_grad: bool) -> np.ndarray:
@@ -62,14 +94,10 @@ def gather_kernel(self: np.ndarray, dim: int, index: np.ndarray, sparse_grad: bo
 
 
 def taken(source: np.ndarray, dim: int, index: np.ndarray) -> np.ndarray:
-    """The elements `index` names, in pieces whose places stay in the cache. Raises RuntimeError where one is out of bounds."""
+    """The elements `index` names. Raises RuntimeError where one is out of bounds."""
     flat, made = source.reshape(-1), np.empty(index.shape, source.dtype)
-    rows = len(index) if dim == 0 else max(1, PIECE * len(index) // index.size)
-    step = source.size // max(len(source), 1)
-    for start in range(0, len(index), rows):
-        part = index[start : start + rows]
-        where = places(part, dim, source.shape if dim == 0 else (len(part), *source.shape[1:]))
-        np.take(flat if dim == 0 else flat[start * step : (start + len(part)) * step], where, out=made[start : start + rows], mode="clip")
+    for part, near, where in in_blocks(index, dim, source.shape):
+        flat[near].take(where, out=made[part], mode="clip")
     return made
 
 
@@ -110,14 +138,15 @@ def _scattered(self: np.ndarray, dim: int, index: np.ndarray, src: Any, write: C
 
 def _written(made: np.ndarray, dim: int, index: np.ndarray, src: Any, write: Callable[..., None]) -> np.ndarray:
     """`made`, which is row-major, after the write."""
-    if index.size:
-        at = np.atleast_1d(index)
-        where = places(at, dim, np.atleast_1d(made).shape).reshape(-1)
-        if isinstance(src, np.ndarray):
-            parts = np.atleast_1d(src)[tuple(map(slice, at.shape))].reshape(-1)
-        else:
-            parts = np.full(where.shape, converted(src, made.dtype))
-        write(made.reshape(-1), where, parts)
+    if not index.size:
+        return made
+    at, flat = np.atleast_1d(index), made.reshape(-1)
+    if isinstance(src, np.ndarray):
+        parts = np.atleast_1d(src)[tuple(map(slice, at.shape))]
+    else:
+        parts = np.broadcast_to(converted(src, made.dtype), at.shape)
+    for part, near, where in in_blocks(at, dim, np.atleast_1d(made).shape):
+        write(flat[near], where.reshape(-1), parts[part].reshape(-1))
     return made
 
 

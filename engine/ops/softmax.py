@@ -14,10 +14,11 @@ from ..forward import Composition
 from ..fused import fused
 from ..op import F, Op, composite, op, plain
 from ..out import matching
-from ..pieces import in_pieces
+from ..pieces import PIECE, in_pieces
+from ..rows import sums_along
 from ..tensor import Tensor, in_range
 from .arithmetic import not_implemented
-from .reduce import MANY, logsumexp_tangent, near_zero
+from .reduce import MANY, logsumexp_tangent, overflows, vanishes
 
 HALF_TO_FLOAT = "softmax with half to float conversion is not supported on CPU"
 LANES = 32  # elements of 16 bits in a step of PyTorch's vector loops
@@ -47,7 +48,7 @@ def along(kernel: Callable[..., np.ndarray], name: str, fast: Callable[..., None
 
 def many(fast: Callable[..., None], arrays: Sequence[np.ndarray], dim: int) -> np.ndarray:
     """`fast(dim, *arrays, out)` in pieces along the first dimension, where that is another one."""
-    return in_pieces(partial(fast, dim), arrays, np.empty(arrays[0].shape, arrays[0].dtype), whole=dim == 0)
+    return in_pieces(partial(fast, dim), arrays, np.empty(arrays[0].shape, arrays[0].dtype), whole=dim == 0, piece=2 * PIECE)
 
 
 def forward(kernel: Callable[..., np.ndarray], name: str, fast: Callable[..., None]) -> Callable[..., np.ndarray]:
@@ -125,18 +126,26 @@ def log_softmax_backward(grad_output: np.ndarray, output: np.ndarray, dim: int, 
 
 
 # -- many elements ---------------------------------------------------------------------------------------------------------------
-def many_softmax(dim: int, self: np.ndarray, out: np.ndarray) -> None:
-    if near_zero(self):
+def exponentials(dim: int, self: np.ndarray, out: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Write exponentials to `out`; their sums along the dimension, and what had to be subtracted from the elements, if anything."""
+    if not vanishes(self):
         np.exp(self, out=out)
-    else:
-        np.subtract(self, np.maximum.reduce(self, dim, keepdims=True), out=out)
-        np.exp(out, out=out)
-    out *= 1 / np.add.reduce(out, dim, keepdims=True)
+        total = sums_along(out, dim)
+        if not overflows(total):
+            return total, None
+    top = np.maximum.reduce(self, dim, keepdims=True)
+    np.exp(np.subtract(self, top, out=out), out=out)
+    return sums_along(out, dim), top
+
+
+def many_softmax(dim: int, self: np.ndarray, out: np.ndarray) -> None:
+    out *= 1 / exponentials(dim, self, out)[0]
 
 
 def many_log_softmax(dim: int, self: np.ndarray, out: np.ndarray) -> None:
-    np.subtract(self, np.maximum.reduce(self, dim, keepdims=True), out=out)
-    out -= np.log(np.add.reduce(np.exp(out), dim, keepdims=True))
+    total, top = exponentials(dim, self, out)
+    low = self if top is None else np.subtract(self, top, out=out)
+    np.subtract(low, np.log(total), out=out)
 
 
 def many_softmax_backward(dim: int, grad_output: np.ndarray, output: np.ndarray, out: np.ndarray) -> None:
@@ -150,7 +159,7 @@ def many_softmax_backward(dim: int, grad_output: np.ndarray, output: np.ndarray,
 
 def many_log_softmax_backward(dim: int, grad_output: np.ndarray, output: np.ndarray, out: np.ndarray) -> None:
     np.exp(output, out=out)
-    out *= np.add.reduce(grad_output, dim, keepdims=True)
+    out *= sums_along(grad_output, dim)
     np.subtract(grad_output, out, out=out)
 
 
