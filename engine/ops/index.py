@@ -227,10 +227,10 @@ def put_into(made: np.ndarray, indices: Indices, values: np.ndarray, accumulate:
     if mask is not None:
         made[mask] = converted(values, self.dtype)
         return
-    mask = whole_mask(self, indices)
-    if mask is not None and self.flags.c_contiguous:
+    of_all = whole_mask(self, indices)
+    if of_all is not None and self.flags.c_contiguous:
         made = self = self.reshape(-1)
-        indices = [where_set(mask)]
+        indices = [where_set(of_all)]
     wide = together(positions(indices, self.shape))
     none_in_nothing(wide, self.shape)
     shape = result_shape(wide, self.shape)
