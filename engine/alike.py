@@ -12,12 +12,13 @@ from .silence import silent
 from .tensor import wrap
 
 if TYPE_CHECKING:
+    from .declaration import Declaration
     from .op import Op
 
 FAST = (dtypes.float32, dtypes.float64, dtypes.complex64, dtypes.complex128)
 
 
-def specialisable(op: Op) -> int:
+def specialisable(op: Declaration) -> int:
     """How many leading Tensor arguments a specialised call of `op` takes; 0 where there can be none."""
     arguments = op.schema.arguments
     count = len([a for a in arguments if a.is_tensor])

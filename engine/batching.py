@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import forward, modes
-from .graph import Node, edge_of, sequence
+from .graph import Listed, edge_of, sequence
 from .registry import F
 from .strided import new
 from .tensor import Tensor, readonly, wrap
@@ -233,7 +233,7 @@ def _swapped(t: Tensor) -> Tensor:
     return F.transpose(t, 0, 1)
 
 
-class Split(Node):
+class Split(Listed):
     """Where a tensor meets a batch: its gradient is that of each sample while the batch is there, and their sum after."""
 
     __slots__ = ("level",)

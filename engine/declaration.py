@@ -12,6 +12,7 @@ import numpy as np
 
 from . import modes
 from . import schema as schemas
+from .alike import specialisable
 from .dtypes import ALL, dtype
 from .family import Family
 from .graph import Node
@@ -37,7 +38,7 @@ class Rule:
 class Plan:
     """For one set of arguments that need a gradient: what is kept, which rules run, and on which of the kept values."""
 
-    __slots__ = ("save", "rules", "keeps_tensors", "fast", "on_tensors")
+    __slots__ = ("save", "rules", "keeps_tensors", "paired", "fast", "on_tensors")
 
     def __init__(self, op: Declaration, needs: tuple[bool, ...]) -> None:
         run = [r for r in op.rules_in_order if any(needs[p] for p in r.positions)]
@@ -51,6 +52,7 @@ class Plan:
             (r.function, [op.gradient_index(w) if op.is_gradient(w) else index[w] for w in r.wants], r.positions) for r in ordered
         ]
         self.keeps_tensors = any(kind in (TENSOR, TENSORS, OUTPUT) for kind, _, _ in self.save)
+        self.paired = op.paired
         self.fast: Callable[[Node, Any], Any] | None = None  # the rules compiled, for calls whose operands agree
         self.on_tensors: Callable[[Node, Any], Any] | None = None  # the same where the gradient is to be differentiated in turn
 
@@ -78,6 +80,7 @@ class Declaration:
         mentioned = [w for r in self.rules_in_order for w in set(r.wants)]
         self.shared = sorted({w for w in mentioned if mentioned.count(w) > 1 and not self.is_gradient(w)})
         self.takes_lists = any("[" in arguments[i].type for i in self.diff)
+        self.paired = len(self.diff) == 2 and specialisable(self) == 2  # its nodes hold two edges
         self.plans: dict[tuple[bool, ...], Plan] = {}
         self.fast_plans: dict[tuple[tuple[bool, ...], str], Plan] = {}  # those of specialised calls, whose rules are compiled
         self.changes_dtype = family.changes_dtype

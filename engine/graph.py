@@ -103,12 +103,12 @@ class Node:
     the op and is named as PyTorch names it.
     """
 
-    __slots__ = ("edges", "saved", "plan", "fits", "seq", "extras", "__weakref__")
+    __slots__ = ("saved", "plan", "fits", "seq", "extras")  # as in PyTorch, nobody can refer to a node weakly
     op: ClassVar[Any] = None
     enters: ClassVar[bool] = False  # what a transform starts from: to its function a leaf
     outputs: ClassVar[Any] = None  # a node of several results has a slot of this name, with the (shape, dtype) of each
 
-    edges: tuple[Any, ...]
+    edges: Any
     saved: Any
     plan: Any
     fits: Any
@@ -167,6 +167,29 @@ class Node:
         nothing = all(g is None for g in gs) and not getattr(self, "runs_on_nothing", False)
         results = (None,) * len(self.edges) if nothing else tuple(self.apply(list(gs), True))
         return results[0] if len(results) == 1 else results
+
+
+class Listed(Node):
+    """A node with any number of edges."""
+
+    __slots__ = ("edges",)
+
+
+class Pair(Node):
+    """A node with two edges, which needs no tuple to hold them: most nodes of most graphs."""
+
+    __slots__ = ("first", "second")
+
+    first: Any
+    second: Any
+
+    @property
+    def edges(self) -> tuple[Any, ...]:  # where nobody is in a hurry
+        return self.first, self.second
+
+    @edges.setter
+    def edges(self, edges: Sequence[Any]) -> None:
+        self.first, self.second = edges
 
 
 class AccumulateGrad:

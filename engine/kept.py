@@ -90,7 +90,8 @@ def stale_text(op: Op, mask: tuple[bool, ...], i: int, at: int) -> str:
     """The text of when the tensor `s{i}`, argument `at`, was written to or detached since it was kept."""
     if at not in op.diff or not mask[op.diff.index(at)]:
         return f"s{i}._counter[0] != v{i}"
-    edge = f"node.edges[{op.diff.index(at)}]"
+    position = op.diff.index(at)
+    edge = ("node.first", "node.second")[position] if op.paired else f"node.edges[{position}]"
     detached = f" or s{i}._node is None or (s{i}._node is LEAF and {edge} is not s{i})"
     return f"s{i}._counter[0] != v{i}{detached}"
 

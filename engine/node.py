@@ -11,7 +11,7 @@ from . import anomaly, forward, modes, reading, saved
 from .compiled import lean_plan
 from .declaration import OUTPUT, TENSOR, TENSORS
 from .dtypes import OF_NUMPY
-from .graph import FREED, FREED_TWICE, Node, Saved, edge_of, fit_array, sequence
+from .graph import FREED, FREED_TWICE, Listed, Node, Saved, edge_of, fit_array, sequence
 from .graph import fit as fit_any
 from .kept import as_made_by, check_version, keep, value_of, version_of
 from .operands import array_of, as_it_is, cast_like, widened
@@ -71,12 +71,9 @@ class OpNode(Node):
         if self.plan.keeps_tensors:
             self.saved = FREED
 
-    def __getattr__(self, name: str) -> Any:
-        """`_saved_<name>`: what was kept for backward, by the name the rule asked with."""
-        return reading.attribute(self, name)
-
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *reading.names(self)]
+        others = [name for name in super().__dir__() if type(getattr(type(self), name, None)) is not reading.Shown]
+        return [*others, *reading.names(self.op)]
 
     def force_edges(self, values: list[Any]) -> None:
         """Give every differentiable input an edge, so that `apply` computes its gradient whoever wants it."""
@@ -188,7 +185,7 @@ class OpNode(Node):
         return t
 
 
-class Error(Node):
+class Error(Listed):
     """Stands where a gradient may not be differentiated: raises when it runs."""
 
     __slots__ = ("text",)
@@ -206,7 +203,7 @@ class Error(Node):
         raise RuntimeError(self.text)
 
 
-class Underived(Node):
+class Underived(Listed):
     """The node of a call PyTorch records without a derivative formula: it has edges to what requires grad, and refuses to run."""
 
     __slots__ = ("refuse",)

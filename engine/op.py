@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from . import batch_rules, batching, dtypes, forward, inplace, lazy, modes
+from . import batch_rules, batching, dtypes, forward, inplace, lazy, modes, reading
 from .calls import Overloads
 from .declaration import RECORDING, Declaration
 from .dtypes import OF_NUMPY, dtype
 from .family import Family, plain, pointwise, reduction, restride, view, write
+from .graph import Listed, Pair
 from .inplace import MISFIT
 from .lazy import Lazy
 from .lean import lean, lean_raw
@@ -36,8 +37,9 @@ class Op(Declaration):
     def __init__(self, text: str, family: Family, rules: dict[str, Callable[..., Any]], body: Callable[..., Any] | None = None) -> None:
         super().__init__(text, family, rules, body)
         named = self.node_name.rpartition("::")[2]
-        self.Node = type(named, (OpNode,), {"__slots__": (), "op": self})
-        self.NodeOfSeveral = type(named, (OpNode,), {"__slots__": ("outputs",), "op": self})
+        shown = reading.attributes(self)
+        self.Node = type(named, (OpNode, Pair if self.paired else Listed), {"__slots__": (), "op": self, **shown})
+        self.NodeOfSeveral = type(named, (OpNode, Listed), {"__slots__": ("outputs",), "op": self, **shown})
 
     def run(self, values: list[Any]) -> Any:
         """Compute and record. `values` has every argument, in schema order; numbers may stand for tensors."""

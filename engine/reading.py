@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .declaration import DTYPE, OUTPUT, SHAPE, TENSOR, TENSORS, VALUE
@@ -13,27 +14,45 @@ from .saved import SavedTensor
 from .tensor import WrappedNumber, strides_of
 
 if TYPE_CHECKING:
+    from .declaration import Declaration
     from .node import OpNode
 
 UNSIGNED = 2**64  # PyTorch shows the bits of an integer argument without its sign
 SIZES, STRIDES, NUMEL, SIDE = "_sym_sizes", "_sym_strides", "_sym_numel", "_sym_argsize_"
+SIDES = 8  # of how many dimensions a side is asked for
 ABOUT = {SHAPE: SIZES, DTYPE: "_scalar_type"}
 
 
-def attribute(node: OpNode, name: str) -> Any:
-    """The attribute `name` of a node. Raises AttributeError where it has none of that name."""
-    for start, read in (("_raw_saved_", raw_saved_value), ("_saved_", saved_value)):
-        if name.startswith(start):
-            try:
-                return read(node, name.removeprefix(start))
-            except LookupError:
-                break
-    raise AttributeError(f"'{type(node).__name__}' object has no attribute '{name}'")
+class Shown:
+    """An attribute of nodes that tells what was kept for backward. Raises AttributeError where this node has none of that name."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, node: OpNode | None, owner: type) -> Any:
+        if node is None:
+            return self
+        read, name = (raw_saved_value, "_raw_saved_") if self.name.startswith("_raw") else (saved_value, "_saved_")
+        try:
+            return read(node, self.name.removeprefix(name))
+        except LookupError:
+            raise AttributeError(f"'{type(node).__name__}' object has no attribute '{self.name}'") from None
 
 
-def names(node: OpNode) -> Iterator[str]:
-    """The attributes that tell what the rules of a node ask for."""
-    op = node.op
+shown = cache(Shown)
+
+
+def attributes(op: Declaration) -> dict[str, Shown]:
+    """Every attribute that some node of `op` may have, whether `dir` tells of it or not."""
+    tensors = [name for name, a in zip(op.schema.names, op.schema.arguments, strict=True) if a.is_tensor]
+    about = [f"_saved_{name}{end}" for name in tensors for end in (SIZES, STRIDES, NUMEL, *(f"{SIDE}{d}" for d in range(SIDES)))]
+    return {name: shown(name) for name in (*names(op), *about)} if op.diff else {}
+
+
+def names(op: Declaration) -> Iterator[str]:
+    """The attributes that tell what the rules of an op ask for."""
     for want in {w for r in op.rules_in_order for w in r.wants if not op.is_gradient(w)}:
         kind, i, _ = op.source(want)
         if kind <= OUTPUT:

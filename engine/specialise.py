@@ -90,7 +90,7 @@ COMPUTE = """
 RECORD = """
     if mode and ({some}):
         node = Node()
-        node.edges = ({edges},)
+        {edges}
         node.extras = None
         alike = alike and dtype in READ
         node.fits = None if alike or (out is dtype{same}) else ({fits},)
@@ -124,7 +124,8 @@ def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:
         return (text + "    return t\n").format(**fill)
     live = [("a", "b")[i] for i in op.diff]
     fill["some"] = " or ".join(f"n{n} is not None" for n in live)
-    fill["edges"] = ", ".join(edge_text(n, f"n{n}") for n in live)
+    edges = [edge_text(n, f"n{n}") for n in live]
+    fill["edges"] = f"node.first = {edges[0]}; node.second = {edges[1]}" if op.paired else f"node.edges = ({', '.join(edges)},)"
     fill["same"] = "".join(f" and {x}.shape == r.shape" for x in arrays) if count > 1 else ""
     fill["fits"] = ", ".join(f"({'x' if n == 'a' else 'y'}.shape, dtype)" for n in live)
     fill["saves"] = "".join(_save_text(op, live, mask, numbers and count == 2) for mask in _masks(len(live)))
@@ -153,7 +154,13 @@ def _save_text(op: Op, live: list[str], mask: tuple[bool, ...], numbers: bool) -
     plan = f"{_plan_name(mask, 'alike')} if alike else {_plan_name(mask, 'general')}"
     if numbers and mask[-1:] != (True,):
         plan = f"{_plan_name(mask, 'number')} if alike and number else {plan}"
-    return f"        if {only}:\n            node.plan = {plan}\n            node.saved = ({', '.join(saved)}{',' if saved else ''})\n"
+    held = f"({', '.join(saved)},)" if _reads_operands(op, mask) else _plan_name(mask, "constants")
+    return f"        if {only}:\n            node.plan = {plan}\n            node.saved = {held}\n"
+
+
+def _reads_operands(op: Op, mask: tuple[bool, ...]) -> bool:
+    """Whether anything is kept that not every call has in common."""
+    return fast_plan(op, mask, "general").keeps_tensors
 
 
 def given(*arguments: Any) -> tuple[Any, ...]:
@@ -197,7 +204,11 @@ def space_of(op: Op, numbers: bool) -> dict[str, Any]:
     computed = {d: (made, kernels[d.is_complex]) for d, made in result.items()}
     space: dict[str, Any] = {f"d{i}": a.default for i, a in enumerate(op.schema.arguments) if i >= count}
     for mask in _masks(len(op.diff)) if op.diff else ():
-        space |= {_plan_name(mask, v): fast_plan(op, mask, v) for v in ("general", "alike", "number")}
+        plans = {v: fast_plan(op, mask, v) for v in ("general", "alike", "number")}
+        space |= {_plan_name(mask, v): plan for v, plan in plans.items()}
+        if not _reads_operands(op, mask):
+            defaults = [op.schema.arguments[i].default for _, i, _ in plans["general"].save]
+            space[_plan_name(mask, "constants")] = tuple(x for default in defaults for x in (default, 0))
     return space | {
         "Tensor": Tensor, "PLAIN": PLAIN, "RESULT": computed, "NEITHER": (None, None), "NUMBERS": numbers, "current": modes.current,
         "MISSING": MISSING, "given": given, "silent": silent, "outdated": outdated, "rows": rows, "constant": constant,

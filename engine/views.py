@@ -9,7 +9,7 @@ import numpy as np
 
 from . import modes
 from .dtypes import OF_NUMPY, dtype
-from .graph import FREED, FREED_TWICE, Node, edge_of, extras, fit_array, sequence, short_name
+from .graph import FREED, FREED_TWICE, Listed, Node, edge_of, extras, fit_array, sequence, short_name
 from .layout import dense
 from .registry import OPS, F
 from .tensor import LEAF, Tensor, View, address, counter_of, strides_of, wrap
@@ -265,13 +265,14 @@ class NoPlan:
     """The plan of nodes that have only one way to run."""
 
     fast = on_tensors = None
+    paired = False
     save = ()
 
 
 NO_PLAN = NoPlan()
 
 
-class CopySlices(Node):
+class CopySlices(Listed):
     """A write through a view, seen from the base: the written part's gradient goes through `inner`."""
 
     __slots__ = ("inner", "base_array", "view_tensor", "base_fit")

@@ -98,29 +98,36 @@ class Walk:
         """True where this walk runs `node` (or accumulates into that leaf). Raises RuntimeError for a leaf in `grad`, as PyTorch does."""
         if isinstance(node, Tensor) and self.targets is not None and not self.accumulate:
             raise RuntimeError(NO_LEAF)
-        reached = node in self.waiting or (node in self.starts and self.only_start is None)  # PyTorch's convention: no single root
-        return reached and (self.targets is None or node in self.wanted)
+        reached = self.waiting.get(node) or (node in self.starts and self.only_start is None)  # PyTorch's convention: no single root
+        return bool(reached) and (self.targets is None or node in self.wanted)
 
     def _count(self, starts: list[Any]) -> list[Any]:
         """Count what each reachable node waits for; returns the nodes, `starts` first."""
-        waiting, first = self.waiting, self.starts
+        waiting, several = self.waiting, self.several
         order = [node for node in starts if isinstance(node, Node)]
+        for node in starts:
+            waiting[node] = 0
         for node in order:  # grows while it is read
-            if node.outputs is not None:
-                self.several.add(node)
-            for e in node.edges:
+            if node.plan.paired:
+                edges: Any = (node.first, node.second)  # type: ignore[attr-defined]  # a Pair
+            else:
+                edges = node.edges
+                if node.outputs is not None:
+                    several.add(node)
+            for e in edges:
                 if e is None:
                     continue
-                if type(e) is tuple:
+                kind = type(e)
+                if kind is tuple:
                     e = e[0]
-                elif type(e) is AccumulateGrad:
+                elif kind is AccumulateGrad:
                     e = e.variable
                     self.looked_at = True
                 if e in waiting:
                     waiting[e] += 1
                 else:
                     waiting[e] = 1
-                    if e not in first and isinstance(e, Node):
+                    if isinstance(e, Node):
                         order.append(e)
         return order
 
@@ -155,14 +162,14 @@ class Walk:
         arrived, waiting, heap, several, own, sums = self.arrived, self.waiting, self.ready.heap, self.several, self.own, self.sums
         watched, free = bool(modes.current() & modes.ANOMALY), not self.keep
         plain, recording, apart = not self.generic and not watched, self.recording, self.apart
-        add, first_of, looked_at = np.add, arrived.get, self.looked_at
+        add, looked_at, take = np.add, self.looked_at, arrived.pop
         while heap:
             node = self.ready.pop()
             while node is not None:
                 if not isinstance(node, Node):
                     self._leaf(node)
                     break
-                g = arrived.pop(node, None)
+                g = take(node, None)
                 plan = node.plan
                 fast = plan.on_tensors if recording else plan.fast
                 if plain and fast is not None and node.extras is None and g is not None and not (apart and node in apart):
@@ -174,7 +181,8 @@ class Walk:
                     if results is None:
                         break
                 follow = then = crowd = None  # what this made ready
-                for e, r in zip(node.edges, results):  # noqa: B905  # strict costs, and a node's results match its edges
+                edges = (node.first, node.second) if plan.paired else node.edges  # type: ignore[attr-defined]  # a Pair
+                for e, r in zip(edges, results):  # noqa: B905  # strict costs, and a node's results match its edges
                     if e is None:
                         continue
                     nr = 0
@@ -183,15 +191,15 @@ class Walk:
                     elif looked_at and type(e) is AccumulateGrad:
                         e = e.variable
                     if r is not None:
-                        old: Any = first_of(e)
-                        if old is None and not (several and e in several):
-                            arrived[e] = r
-                        elif e in own:
+                        if e in own:
+                            old = arrived[e]
                             add(old, r, old)
                             sums[e] += 1
-                        else:
+                        elif e in arrived or e in several:
                             old = None
                             self._arrive(e, nr, r, results)
+                        else:
+                            arrived[e] = r
                     left = waiting[e] - 1
                     if left:
                         waiting[e] = left

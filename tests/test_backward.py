@@ -46,15 +46,44 @@ def test_a_graph_dies_with_its_last_reference_without_the_collector():
     gc.disable()
     try:
         x = leaf(1.0, 2.0)
-        y = (x * x).exp()
-        node, middle = weakref.ref(y.grad_fn), weakref.ref(y)
+        product = x * x
+        y = product.sin()
+        refs = weakref.ref(product), weakref.ref(y)
+        del product
+        assert refs[0]() is not None  # the graph keeps what was used
         del y
-        assert node() is None and middle() is None
+        assert refs[0]() is None and refs[1]() is None
         alive = weakref.ref(x)
         del x
         assert alive() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("used_up", [False, True])
+def test_a_graph_of_a_hundred_thousand_nodes_dies_at_once(used_up):
+    gc.collect()
+    gc.disable()
+    try:
+        x = y = leaf(1.0)
+        refs = []
+        for n in range(100_000):
+            y = y * x
+            if n % 10_000 == 0:
+                refs.append(weakref.ref(y))
+        assert all(ref() is not None for ref in refs)
+        if used_up:
+            y.backward()
+        else:
+            del y
+        assert all(ref() is None for ref in refs)
+    finally:
+        gc.enable()
+
+
+def test_nobody_can_refer_to_a_node_weakly():
+    with pytest.raises(TypeError, match="cannot create weak reference to 'MulBackward0' object"):
+        weakref.ref((leaf(1.0) * 2).grad_fn)
 
 
 def test_backward_from_many_threads_adds_up_exactly():

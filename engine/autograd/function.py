@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import anomaly, kept, modes
 from ..dtypes import OF_NUMPY
-from ..graph import FREED, FREED_TWICE, Node, Saved, edge_of, fit, sequence
+from ..graph import FREED, FREED_TWICE, Listed, Saved, edge_of, fit, sequence
 from ..node import Error
 from ..registry import F
 from ..saved import Packed, SavedTensor, packed
@@ -71,7 +71,7 @@ class FunctionCtx:
         put(self, "materialize_grads", value)
 
 
-class BackwardCFunction(Named, Node, FunctionCtx):
+class BackwardCFunction(Named, Listed, FunctionCtx):
     """The node of one call of a Function, which is also its `ctx`."""
 
     _forward_cls: Any = None

@@ -6,13 +6,14 @@ import sys
 from functools import cache
 from typing import Any
 
-from ..graph import Node
+from ..graph import Listed, Node
 
-OWN = frozenset({*Node.__slots__, "op", "outputs", "free", "apply", "runs_on_nothing"} - {"__weakref__"})
+OWN = frozenset({*Node.__slots__, *Listed.__slots__, "op", "outputs", "free", "apply", "runs_on_nothing"})
 OF_CLASS = ("plan", "op", "free", "apply", "runs_on_nothing")
 PACKAGE = __name__.partition(".")[0]
 put = object.__setattr__  # for what the engine itself sets: without a look at who asks
-put_edges, put_saved, put_fits, put_extras, put_seq = (getattr(Node, name).__set__ for name in ("edges", "saved", "fits", "extras", "seq"))
+SLOTS = ("edges", "saved", "fits", "extras", "seq")
+put_edges, put_saved, put_fits, put_extras, put_seq = (getattr(Listed, name).__set__ for name in SLOTS)
 
 
 def _asked_by_user() -> bool:

@@ -10,7 +10,7 @@ from .. import forward, modes, saved
 from ..autograd.backward import check_seed, end
 from ..autograd.backward import grad as gradients
 from ..batching import Batched, batched, whole_or_spread
-from ..graph import Node, edge_of, end_of, sequence
+from ..graph import Listed, Node, edge_of, end_of, sequence
 from ..registry import F
 from ..tensor import Tensor, alias
 from ..transforms import Level, Running
@@ -22,7 +22,7 @@ AUX = "output of function f should be a tuple: (output, aux) if has_aux is True"
 ArgNums = int | tuple[int, ...]
 
 
-class Entry(Node):
+class Entry(Listed):
     """Where a tensor enters a transform: to its function a leaf, to the walks of outer transforms a way on."""
 
     __slots__ = ("level",)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import modes
 from ..dtypes import CPP_NAMES
-from ..graph import Node, edge_of, sequence
+from ..graph import Listed, edge_of, sequence
 from ..layout import channels_last
 from ..op import F, composite, op, restride
 from ..parser import Parser
@@ -104,7 +104,7 @@ def _over_enough(array: np.ndarray, size: tuple[int, ...], steps: Sequence[int])
     return over(root, size, tuple(step * array.itemsize for step in steps), start, array.dtype)
 
 
-class SetBackward(Node):
+class SetBackward(Listed):
     """The node of a recorded `set_`, which has no derivative."""
 
     __slots__ = ()
