@@ -20,7 +20,7 @@ from .operands import expands
 from .promotion import BY_DTYPE, BY_SHAPE
 from .specialise import edge_text
 from .traced import as_ufunc
-from .views import check_cast, check_inplace, rebase
+from .views import check_cast, check_inplace, rebase, same_elements
 
 if TYPE_CHECKING:
     from .op import Op
@@ -48,7 +48,8 @@ def space_in_place(op: Op, numbers: Collection[int] = ()) -> dict[str, Any]:
     direct = [d for d, result in result_dtypes(op, count).items() if result is d and d.is_floating_point] if count else []
     return space_of(op) | {
         "slow": op.generic_in_place, "look": op.family.inplace, "check_inplace": check_inplace, "rebase": rebase, "copy_of": copy_of,
-        "check_cast": check_cast, "MISFIT": MISFIT, "expands": expands, "constant": constant, "may_share": may_share, "exact": exact,
+        "check_cast": check_cast, "MISFIT": MISFIT, "expands": expands, "constant": constant, "may_share": may_share,
+        "same_elements": same_elements, "exact": exact,
         "DIRECT": frozenset(direct), "kept": KeptBefore(op, numbers),
         **{f"default{i}": a.default for i, a in enumerate(op.schema.arguments)},
     }  # fmt: skip
@@ -91,7 +92,8 @@ def _apart(op: Op, numbers: Collection[int]) -> list[str]:
     for i, _ in op.tensors[1:]:
         if i not in numbers:
             absent = f"x{i} is not None and " if op.schema.arguments[i].optional else ""
-            lines.append(f"if {absent}(x{i} is root or (x{i}.base is not None and may_share(x{i}, root))): {slow}")
+            itself = f" and not same_elements(a{i}, a0)" if i in op.copied else ""  # copying onto itself moves nothing
+            lines.append(f"if {absent}(x{i} is root or (x{i}.base is not None and may_share(x{i}, root))){itself}: {slow}")
     return lines
 
 

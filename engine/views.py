@@ -77,16 +77,25 @@ def refresh(t: Tensor, view: View) -> None:
     if view.creation is not None:
         raise RuntimeError(refusal(t, view.creation, "its base or another view of its base has been"))
     before = modes.current()
-    modes.switch(before & ~modes.INFERENCE | modes.GRAD)
-    try:
-        fresh = replayed(base, t)
-        if fresh._node is None and view.replay is None:  # of a detached base: PyTorch's node leads nowhere
-            values = [base, t.shape, t.stride(), t.storage_offset()]
-            fresh._node = OPS["as_strided"].make_node(values, [fresh], (True,))
-    finally:
-        modes.switch(before)
-    renew(t, fresh._node, fresh._nr)
+    if before == modes.GRAD and view.replay is None:
+        renew(t, _strided_node(base, t), 0)
+    else:
+        modes.switch(before & ~modes.INFERENCE | modes.GRAD)
+        try:
+            fresh = replayed(base, t)
+            if fresh._node is None and view.replay is None:  # of a detached base: PyTorch's node leads nowhere
+                fresh._node = _strided_node(base, t)
+        finally:
+            modes.switch(before)
+        renew(t, fresh._node, fresh._nr)
     view.version, view.borrowed = t._counter[0], False  # type: ignore[index]  # an inference tensor is no view
+
+
+def _strided_node(base: Tensor, t: Tensor) -> Node:
+    """The node of the view `t` as one taken from `base` by its strides alone."""
+    values = [base, t.shape, t.stride(), t.storage_offset()]
+    made: Node = OPS["as_strided"].make_node(values, [t], (True,))
+    return made
 
 
 def renew(t: Tensor, node: Any, nr: int) -> None:
@@ -100,10 +109,12 @@ def renew(t: Tensor, node: Any, nr: int) -> None:
 
 def replayed(base: Any, t: Tensor) -> Any:
     """The view `t` taken again, from a Tensor that stands for its base."""
-    view = t._view
-    if view.replay is None:  # type: ignore[union-attr]  # called for views
-        return F.as_strided(base, t.shape, t.stride(), t.storage_offset())
-    for op, values in view.replay:  # type: ignore[union-attr]  # called for views
+    replay = t._view.replay  # type: ignore[union-attr]  # called for views
+    return F.as_strided(base, t.shape, t.stride(), t.storage_offset()) if replay is None else _again(base, replay)
+
+
+def _again(base: Any, replay: tuple[Any, ...]) -> Any:
+    for op, values in replay:
         base = op.run([base, *values[1:]])
     return base
 
@@ -275,7 +286,7 @@ NO_PLAN = NoPlan()
 class CopySlices(Listed):
     """A write through a view, seen from the base: the written part's gradient goes through `inner`."""
 
-    __slots__ = ("inner", "base_array", "view_tensor", "base_fit")
+    __slots__ = ("inner", "base_array", "base_fit", "part", "start", "replay")
 
     def __init__(self, base: Tensor, view: Tensor, inner: Node) -> None:
         self.seq, self.extras, self.plan, self.saved = sequence(), None, NO_PLAN, ()
@@ -283,8 +294,8 @@ class CopySlices(Listed):
         self.edges = (edge_of(base), *inner.edges[1:])
         self.base_array = base._array
         self.base_fit = base._array.shape, base._dtype
-        self.view_tensor = wrap(view._array, view._dtype)
-        self.view_tensor._view = View.of(wrap(base._array, base._dtype), None, 0, view._view.replay)  # type: ignore[union-attr]  # it is one
+        self.part, self.replay = view._array, view._view.replay  # type: ignore[union-attr]  # it is one
+        self.start = view.storage_offset() - base.storage_offset() if self.replay is None and self.part.size else 0  # in elements
 
     def free(self) -> None:
         self.inner.free()
@@ -298,8 +309,7 @@ class CopySlices(Listed):
 
             g = gs[0]
             return one_by_one(g, self._on_tensors) if type(g) is Batched else self._on_tensors(g)
-        replay = self.view_tensor._view.replay  # type: ignore[union-attr]  # it is one
-        if replay is None or not any(op.family.flips for op, _ in replay):
+        if self.replay is None or not any(op.family.flips for op, _ in self.replay):
             return self._on_arrays(gs[0])
         results = self._on_tensors(wrap(gs[0], OF_NUMPY[gs[0].dtype]))  # through a conjugate: tensors know how to read and write it
         return [None if r is None else r._array for r in results]
@@ -308,32 +318,35 @@ class CopySlices(Listed):
         whole = _same_geometry(self.base_array, g.dtype)
         whole[...] = g
         part = self._part(whole)
-        first, *rest = self.inner.apply([part.copy()], False)
+        fast = None if modes.current() & modes.GENERIC or self.inner.extras is not None else self.inner.plan.fast
+        first, *rest = self.inner.apply([part.copy()], False) if fast is None else fast(self.inner, part.copy())
         part[...] = 0 if first is None else first
         return [fit_array(whole, *self.base_fit) if self.edges[0] is not None else None, *rest]
 
     def _part(self, whole: np.ndarray) -> np.ndarray:
         """The slice of `whole` (laid out as the base was) that the view covers."""
-        view = self.view_tensor._view
-        if view.replay is not None:  # type: ignore[union-attr]  # it is one
-            for op, values in view.replay:  # type: ignore[union-attr]  # it is one
+        if self.replay is not None:
+            for op, values in self.replay:
                 whole = op.kernel(whole, *values[1:])
             return whole
-        source = self.view_tensor._array
-        if not source.size:
-            return np.empty(source.shape, whole.dtype)
+        if not self.part.size:
+            return np.empty(self.part.shape, whole.dtype)
         flat = whole if whole.base is None else whole.base
-        return np.ndarray(source.shape, whole.dtype, flat, address(source) - address(self.base_array), source.strides)
+        return np.ndarray(self.part.shape, whole.dtype, flat, self.start * whole.itemsize, self._strides(whole.itemsize))
+
+    def _strides(self, itemsize: int) -> tuple[int, ...]:
+        """Those of the view, for elements of this size."""
+        if itemsize == self.part.itemsize:
+            return self.part.strides
+        return tuple(s * itemsize for s in strides_of(self.part))
 
     def _on_tensors(self, g: Tensor) -> Sequence[Any]:
         whole = wrap(_same_geometry(self.base_array, g._array.dtype), g._dtype)
         F.copy_(whole, g)
-        if self.view_tensor._view.replay is None:  # type: ignore[union-attr]  # it is one
-            source = self.view_tensor._array
-            offset = (address(source) - address(self.base_array)) // self.base_array.itemsize if source.size else 0
-            part = F.as_strided(whole, self.view_tensor.shape, self.view_tensor.stride(), offset)
+        if self.replay is None:
+            part = F.as_strided(whole, self.part.shape, strides_of(self.part), self.start)
         else:
-            part = replayed(whole, self.view_tensor)
+            part = _again(whole, self.replay)
         first, *rest = self.inner.apply([F.clone(part)], True)
         if first is None:
             F.zero_(part)
