@@ -1,4 +1,4 @@
-"""The command line: run, gate, judge, report, list, show, op-db, upstream."""
+"""The command line: run, gate, judge, report, list, show, op-db, upstream, mutants."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from . import gate, ledger
 from .badinput import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, BadInput, nearest
 from .record import PARTIAL, RUN, read_record
 
-VERBS = ("run", "gate", "judge", "report", "list", "show", "op-db", "upstream")
+VERBS = ("run", "gate", "judge", "report", "list", "show", "op-db", "upstream", "mutants")
 _CELLS = "a cell (mul.Tensor::gradient), an op, a property, a program or a glob; everything where none is given"
 
 
@@ -31,6 +31,12 @@ def parser() -> argparse.ArgumentParser:
     _add_reports(show)
     _add_reports(verbs.add_parser("op-db", help="store the names of PyTorch's op database"))
     _add_reports(verbs.add_parser("upstream", help="run the scripts that show where PyTorch contradicts itself, and write their page"))
+    mutants = verbs.add_parser("mutants", help="plant small errors in the engine, one by one, and count those that the suite notices")
+    mutants.add_argument("patterns", nargs="*", metavar="CELL", help=_CELLS)
+    mutants.add_argument("--sample", type=_positive, default=500, help="how many errors, drawn at random")
+    mutants.add_argument("--seed", type=_natural, default=1, help="which ones are drawn, and the cells each is put to")
+    mutants.add_argument("--jobs", type=_positive, help="processes (all cores)")
+    _add_reports(mutants)
     return made
 
 
@@ -167,6 +173,13 @@ def _upstream(options: argparse.Namespace, suite: str) -> int:
     return _written(options.reports, upstream.PAGE, upstream.page(pin.TORCH))
 
 
+def _mutants(options: argparse.Namespace, suite: str) -> int:
+    _needs_torch()
+    from .mutation import report
+
+    return report.run(options.patterns, options.sample, options.seed, options.jobs, options.reports)
+
+
 def _needs_torch() -> None:
     from .pin import installed_torch, torch_complaint
 
@@ -180,7 +193,10 @@ def _written(folder: Path, name: str, text: str) -> int:
     return 0
 
 
-_DO = {"run": _run, "gate": _run, "judge": _judge, "report": _report, "list": _list, "show": _show, "op-db": _op_db, "upstream": _upstream}
+_DO = {
+    "run": _run, "gate": _run, "judge": _judge, "report": _report, "list": _list, "show": _show, "op-db": _op_db, "upstream": _upstream,
+    "mutants": _mutants,
+}  # fmt: skip
 
 if __name__ == "__main__":
     sys.exit(main())
