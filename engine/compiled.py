@@ -7,6 +7,7 @@ dtype and shape of the result: what is left to look at is the gradient. Both are
 from __future__ import annotations
 
 from collections.abc import Callable
+from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from .constants import constant
 from .declaration import OUTPUT, TENSOR, TENSORS, Plan
 from .graph import FREED, FREED_TWICE, fit_array
 from .kept import check_version, stale_text
+from .memory import ALONE, LARGE
 from .on_tensors import on_tensors
+from .programs import on_large_gradients
 from .strided import in_order
 from .tensor import LEAF, PLAIN, Tensor
 
@@ -101,16 +104,22 @@ def alike_source(op: Op, mask: Mask, plan: Plan, variant: str, space: dict[str, 
             arrays.append(f"x{i} = s{i}._array")
     if arrays:
         lines.append("if not g.flags.c_contiguous and any(g.strides): return careful(node, g)")  # one element everywhere is laid out as any
-    results = ["None"] * len(mask)
+    results, readable = ["None"] * len(mask), True
     for k, (rule, sources, positions) in enumerate(plan.rules):
         texts = traced.read(rule, [_symbol(op, plan, s) for s in sources], len(positions), space)
         if texts is None:
+            readable = False
             texts = [f"r{p}" for p in positions]
             given = ", ".join(_array_name(plan, s) for s in sources)
             arrays.append(f"{', '.join(texts)} = rule{k}({given})")
             arrays += [_fitted(r) for r in texts]
         for p, text in zip(positions, texts, strict=True):
             results[p] = text if mask[p] else "None"
+    names = [line.partition(" ")[0] for line in arrays]
+    large = on_large_gradients(results, names, space) if readable else None
+    if large is not None:
+        space |= {"large": large, "LARGE": LARGE, "ALONE": ALONE, "getrefcount": getrefcount}
+        arrays.append(f"if g.size >= LARGE: return large({', '.join(['getrefcount(g) == ALONE', 'g', *names])})")
     body = "".join(f"    {line}\n" for line in lines + arrays)
     return START + _unpacked(plan) + body + f"    return {', '.join(results)},\n"
 

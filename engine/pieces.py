@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from .memory import empty
+
 PIECE = 2**15  # elements
 BUFFER = 256  # elements NumPy copies at once; with less than a row it works on a row and one number a row without copying, faster by half
 
@@ -39,7 +41,7 @@ def elementwise(work: Callable[..., None], *arrays: np.ndarray) -> np.ndarray:
         out = np.empty(np.broadcast_shapes(*(a.shape for a in arrays)), np.result_type(*arrays))
         work(*arrays, out)
         return out
-    out = np.empty_like(first)
+    out = empty(first.shape, first.dtype) if first.flags.c_contiguous else np.empty_like(first)
     if any(a.strides != out.strides for a in arrays):
         if not others:
             out[...] = first

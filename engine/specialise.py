@@ -18,10 +18,12 @@ from .compiled import fast_plan
 from .constants import constant
 from .declaration import OUTPUT, TENSOR
 from .graph import Saved, edge_of, sequence
+from .memory import LARGE
+from .programs import Program, on_large, program
 from .silence import silent
 from .strided import laid_out
 from .tensor import FRESH, LEAF, PLAIN, Tensor, rows
-from .traced import as_ufunc
+from .traced import Symbol, as_ufunc, kernel_text
 from .views import outdated
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ def call({parameters}):
     if type(a) not in PLAIN:
         return slow({names})
     dtype = a._dtype
-    out, kernel = RESULT.get(dtype, NEITHER)
+    out, kernel, large = RESULT.get(dtype, NEITHER)
     version = a._counter
     mode = current()
     if out is None or mode > 1 or version is None or (a._view is not None and outdated(a)):
@@ -71,7 +73,7 @@ SECOND = """
 """
 COMPUTE = """
     try:
-        r = silent(kernel, {arrays})
+        r = silent(kernel if x.size < LARGE else large, {arrays})
     except Exception:
         return slow({names})
     if not alike:
@@ -189,19 +191,29 @@ def _first(*args: Any, **kwargs: Any) -> Any:
     return this(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821  # so does this
 
 
-def kernels_of(op: Op, count: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """What computes on `count` real arrays, and on complex ones: the kernel with its other arguments, or the ufunc it comes to."""
+def kernels_of(op: Op, count: int) -> tuple[Callable[..., Any], Callable[..., Any], Program | None]:
+    """What computes on `count` real arrays, and on complex ones: the kernel with its other arguments, or the ufunc it comes to.
+
+    Third, the program for large real arrays, if there is one.
+    """
     defaults = [a.default for a in op.schema.arguments[count:]]
     whole = op.kernel if not defaults else lambda *arrays: op.kernel(*arrays, *defaults)
-    return as_ufunc(op.kernel, count, defaults) or whole, whole
+    names = ["x", "y"][:count]
+    text = kernel_text(op, [Symbol(name) for name in names])
+    if text is None:
+        return whole, whole, None
+    return as_ufunc(text.text, names) or whole, whole, program([text.text], names, {})
 
 
 def space_of(op: Op, numbers: bool) -> dict[str, Any]:
     """The names the text of a specialised call uses."""
     count = specialisable(op)
     result = result_dtypes(op, count)
-    kernels = kernels_of(op, count)
-    computed = {d: (made, kernels[d.is_complex]) for d, made in result.items()}
+    real, general, large = kernels_of(op, count)
+    computed: dict[Any, tuple[Any, ...]] = {}
+    for d, made in result.items():
+        kernel = general if d.is_complex else real
+        computed[d] = made, kernel, kernel if large is None or made is not d or d.is_complex else on_large(large, kernel, d.np)
     space: dict[str, Any] = {f"d{i}": a.default for i, a in enumerate(op.schema.arguments) if i >= count}
     for mask in _masks(len(op.diff)) if op.diff else ():
         plans = {v: fast_plan(op, mask, v) for v in ("general", "alike", "number")}
@@ -210,7 +222,7 @@ def space_of(op: Op, numbers: bool) -> dict[str, Any]:
             defaults = [op.schema.arguments[i].default for _, i, _ in plans["general"].save]
             space[_plan_name(mask, "constants")] = tuple(x for default in defaults for x in (default, 0))
     return space | {
-        "Tensor": Tensor, "PLAIN": PLAIN, "RESULT": computed, "NEITHER": (None, None), "NUMBERS": numbers, "current": modes.current,
+        "Tensor": Tensor, "PLAIN": PLAIN, "RESULT": computed, "NEITHER": (None, None, None), "LARGE": LARGE, "NUMBERS": numbers, "current": modes.current,
         "MISSING": MISSING, "given": given, "silent": silent, "outdated": outdated, "rows": rows, "constant": constant,
         "READ": frozenset(d for d in result if result[d] is d and d.is_floating_point), "asarray": np.asarray, "laid_out": laid_out,
         "ndarray": np.ndarray, "Node": op.Node, "FRESH": FRESH, "Saved": Saved, "LEAF": LEAF, "edge_of": edge_of, "sequence": sequence,

@@ -80,7 +80,7 @@ def _text(value: Any) -> str:
 
 
 class Ops:
-    """`F` while a rule is read: an op of operands alike is the call of its kernel, which goes into `space`."""
+    """`F` while a rule is read: an op of operands alike is what its kernel does, or the call of its kernel, which goes into `space`."""
 
     def __init__(self, space: dict[str, Any]) -> None:
         self.space = space
@@ -91,6 +91,9 @@ class Ops:
             if len(made) != 1 or not all(type(x) is Symbol for x in operands) or not _keeps_dtype(made[0], len(operands)):
                 raise Unreadable
             [op] = made
+            inside = kernel_text(op, operands)
+            if inside is not None:
+                return inside
             given = {f"{name}_{a.name}": a.default for a in op.schema.arguments[len(operands) :]}
             self.space.update({f"{name}_kernel": op.kernel, **given})
             return Symbol(f"{name}_kernel({', '.join([*map(_text, operands), *given])})", any(x.follows_g for x in operands))
@@ -121,13 +124,17 @@ def read(rule: Callable[..., Any], arguments: Sequence[Any], count: int, space: 
     return ["None" if r is None else r.text for r in results]
 
 
-def as_ufunc(kernel: Callable[..., Any], count: int, defaults: Sequence[Any]) -> np.ufunc | None:
-    """The ufunc that `kernel` comes to on `count` real arrays and these further arguments, if it is one."""
-    names = ["x", "y"][:count]
+def kernel_text(op: Any, operands: Sequence[Symbol]) -> Symbol | None:
+    """What the kernel of `op` does to real arrays, where it can be read; its other arguments are at their defaults."""
     try:
-        result = kernel(*map(Symbol, names), *defaults)
+        result = op.kernel(*operands, *(a.default for a in op.schema.arguments[len(operands) :]))
     except Exception:  # whatever a kernel does to what is no array
         return None
-    name, _, given = result.text.removeprefix("np.").partition("(") if type(result) is Symbol else ("", "", "")
+    return result if type(result) is Symbol else None
+
+
+def as_ufunc(text: str, names: Sequence[str]) -> np.ufunc | None:
+    """The ufunc that a text is the call of, if it is that of `names` in their order."""
+    name, _, given = text.removeprefix("np.").partition("(")
     found = getattr(np, name, None)
     return found if given == f"{', '.join(names)})" and isinstance(found, np.ufunc) else None

@@ -14,7 +14,7 @@ from ..op import F, composite, op, plain, pointwise
 from ..pieces import elementwise
 from ..promotion import common, only
 from ..registry import OVERLOADS
-from ..select import where
+from ..select import FEW, where
 from ..strided import dense_strides, laid_out, new
 from ..tensor import Tensor, strides_of
 from .arithmetic import along, by, plus
@@ -34,7 +34,12 @@ def rectifying(operands: Sequence[Any]) -> dtype:
 
 
 def relu_kernel(self: np.ndarray) -> np.ndarray:
-    return where(self < 0, np.zeros((), self.dtype), self)  # NaN and -0 stay
+    """NaN and -0 stay: NumPy's maximum of two zeros is the second."""
+    return np.maximum(0, self) if self.size < FEW else elementwise(relu_piece, self)
+
+
+def relu_piece(self: np.ndarray, out: np.ndarray) -> None:
+    np.maximum(np.zeros_like(self), self, out=out)  # four times as fast as of a number
 
 
 def passed(grad_output: np.ndarray, self: np.ndarray, threshold: Any) -> np.ndarray:
@@ -57,25 +62,13 @@ def tanh_backward_kernel(grad_output: np.ndarray, output: np.ndarray) -> np.ndar
     if output.dtype.kind == "c":  # conjugated before zero is taken from it, which decides its sign
         square = output * output
         return grad_output * complex_of(1 - square.real, square.imag)
-    return elementwise(tanh_backward_piece, grad_output, output)
-
-
-def tanh_backward_piece(grad_output: np.ndarray, output: np.ndarray, out: np.ndarray) -> None:
-    np.subtract(1, output, out=out)
-    out *= 1 + output
-    out *= grad_output
+    return (1 - output) * (1 + output) * grad_output
 
 
 def sigmoid_backward_kernel(grad_output: np.ndarray, output: np.ndarray) -> np.ndarray:
     if output.dtype.kind == "c":
         return grad_output * ((1 - output).conj() * output.conj())
-    return elementwise(sigmoid_backward_piece, grad_output, output)
-
-
-def sigmoid_backward_piece(grad_output: np.ndarray, output: np.ndarray, out: np.ndarray) -> None:
-    np.subtract(1, output, out=out)
-    out *= grad_output
-    out *= output
+    return (1 - output) * grad_output * output
 
 
 def log_sigmoid_kernel(self: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..op import F, Family, op, pointwise
+from ..pieces import elementwise
 from ..promotion import only, without_complex
 
 
@@ -55,7 +56,16 @@ def sign_kernel(self: np.ndarray) -> np.ndarray:
     """1, 0 or -1; 0 for NaN and for both zeros, as PyTorch has it."""
     if self.dtype.kind == "b":
         return self.copy(order="K")
-    return np.subtract(self > 0, self < 0, dtype=self.dtype) if self.dtype.kind != "u" else (self > 0).astype(self.dtype)
+    if self.dtype.kind == "u":
+        return (self > 0).astype(self.dtype)
+    return elementwise(sign_piece, self)
+
+
+def sign_piece(self: np.ndarray, out: np.ndarray) -> None:
+    """By bytes: `numpy.sign` takes five times as long."""
+    sign = np.greater(self, 0).view(np.int8)
+    sign -= np.less(self, 0).view(np.int8)
+    out[...] = sign
 
 
 def sgn_kernel(self: np.ndarray) -> np.ndarray:

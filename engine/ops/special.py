@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,14 +16,7 @@ TWO_BY_SQRT_PI = 2 / math.sqrt(math.pi)
 
 
 def sigmoid_kernel(self: np.ndarray) -> np.ndarray:
-    return elementwise(sigmoid_piece, self)
-
-
-def sigmoid_piece(self: np.ndarray, out: np.ndarray) -> None:
-    np.negative(self, out=out)
-    np.exp(out, out=out)
-    np.add(1, out, out=out)
-    np.divide(1, out, out=out)
+    return 1 / (1 + np.exp(-self))
 
 
 # The inverse hyperbolic tangent of erf(x), over x: a polynomial in x * x, so that one of few terms is near enough for float32. Fitted to
@@ -51,25 +43,6 @@ def erf_piece(self: np.ndarray, out: np.ndarray) -> None:
     series += ERF[0]
     out *= series
     np.tanh(out, out=out)
-
-
-def bell(g: Any, self: Any, scale: float) -> Any:
-    """The gradient of `erf`, whose slope is `scale * exp(-self ** 2)`."""
-    if (
-        isinstance(g, np.ndarray)
-        and isinstance(self, np.ndarray)
-        and (g.shape, g.strides, g.dtype) == (self.shape, self.strides, self.dtype)
-    ):
-        return elementwise(partial(bell_piece, scale), self, g)
-    return scale * F.exp(-(self * self)) * g
-
-
-def bell_piece(scale: float, self: np.ndarray, g: np.ndarray, out: np.ndarray) -> None:
-    np.multiply(self, self, out=out)
-    np.negative(out, out=out)
-    np.exp(out, out=out)
-    np.multiply(scale, out, out=out)
-    np.multiply(out, g, out=out)
 
 
 DIGAMMA = (8.33333333333333333333e-2, -2.10927960927960927961e-2, 7.57575757575757575758e-3, -4.16666666666666666667e-3,
@@ -168,10 +141,10 @@ def polygamma_kernel(n: int, self: np.ndarray) -> np.ndarray:
 op("sigmoid(Tensor self) -> Tensor", pointwise(sigmoid_kernel, floating), self=lambda g, result: F.sigmoid_backward(g, result))
 op("erf(Tensor self) -> Tensor",
    pointwise(erf_kernel, only("bool integer real", "erf_vml_cpu", floating)),
-   self=lambda g, self: bell(g, self, TWO_BY_SQRT_PI))  # fmt: skip
+   self=lambda g, self: TWO_BY_SQRT_PI * F.exp(-(self * self)) * g)  # fmt: skip
 op("erfc(Tensor self) -> Tensor",
    pointwise(special.erfc, only("bool integer real", "erfc_vml_cpu", floating)),
-   self=lambda g, self: bell(g, self, -TWO_BY_SQRT_PI))  # fmt: skip
+   self=lambda g, self: -TWO_BY_SQRT_PI * F.exp(-(self * self)) * g)  # fmt: skip
 op("lgamma(Tensor self) -> Tensor",
    pointwise(lgamma_kernel, only("bool integer real", "lgamma_vml_cpu", floating)),
    self=lambda g, self: g * F.digamma(self))  # fmt: skip

@@ -1,0 +1,79 @@
+"""Memory for large results: it begins with a line of the cache, and the largest is used again once nobody refers to it.
+
+Loops over arrays that straddle the lines of the cache take up to twice as long; and where the system hands out memory page
+by page, to touch new memory takes as long again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import threading
+from collections.abc import Sequence
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+LARGE = 2**16  # elements from which it pays to look where a result lies
+LINE = 64  # bytes
+RETURNED = 2**25  # bytes from which `malloc` gives memory back to the system at once
+KEPT = 2**29  # bytes that a thread keeps at most
+
+
+class Blocks(threading.local):
+    """Memory that this thread may hand out again: a block is free when only this list refers to it.
+
+    Every array and every buffer over a block refers to it, through however many views, so that nothing a user holds is overwritten.
+    """
+
+    def __init__(self) -> None:
+        self.held: list[np.ndarray] = []
+
+    def take(self, size: int) -> np.ndarray:
+        """A free block of `size` bytes; a new one where there is none."""
+        held = self.held
+        for block in held:
+            if block.size == size and getrefcount(block) == 3:  # the list, the variable and the argument
+                return block
+        room = KEPT - size - sum(block.size for block in held)
+        for i in reversed(range(len(held))):
+            if room < 0 and getrefcount(held[i]) == 2:
+                room += held.pop(i).size
+        made = np.empty(size, np.uint8)
+        if room >= 0:
+            held.append(made)
+        return made
+
+
+_blocks = Blocks()
+
+
+def empty(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+    """A new array in row-major order, whatever its values. It is the root of its views, as one that owns its memory."""
+    return aligned(shape, dtype) if math.prod(shape) * dtype.itemsize >= RETURNED else np.empty(shape, dtype)
+
+
+def aligned(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+    size = math.prod(shape) * dtype.itemsize
+    block = np.empty(size + LINE, np.uint8) if size < RETURNED else _blocks.take(size + LINE)
+    start = -block.__array_interface__["data"][0] % LINE
+    return np.ndarray(shape, dtype, (ctypes.c_char * size).from_buffer(block, start))
+
+
+def _held_by_one() -> int:
+    array = np.empty(0)
+    return (lambda array: getrefcount(array))(array)
+
+
+ALONE = _held_by_one()  # what `getrefcount` says in a function of an argument that a variable of the caller alone refers to
+
+
+def owned(array: np.ndarray) -> bool:
+    """True where no array shares the memory of `array`; who refers to `array` itself is for the caller to count."""
+    base: Any = array.base
+    if base is None:
+        return True
+    if type(base) is np.ndarray:  # which it is a view of
+        return (base.base is None or isinstance(base.base, ctypes.Array)) and getrefcount(base) <= 3
+    return isinstance(base, ctypes.Array) and getrefcount(base) <= 3

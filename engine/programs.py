@@ -1,0 +1,163 @@
+"""Arithmetic on large arrays, from its text: one ufunc after the other into memory there is, for pieces that stay in the cache.
+
+"(g * np.cos(x0))" becomes `cos(x0, t0); multiply(g, t0, out)`. The ufuncs, their order and their dtypes are those of the text,
+so that it makes no difference to the bits whether a program runs or the text.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .memory import RETURNED, aligned, empty, owned
+from .pieces import PIECE
+
+HUGE = 2**21  # elements from which even two steps are worth pieces
+UFUNCS: dict[type, np.ufunc] = {ast.Add: np.add, ast.Sub: np.subtract, ast.Mult: np.multiply, ast.Div: np.true_divide, ast.USub: np.negative}
+FLOATS = {"f->f", "ff->f"}
+
+
+class Unwritable(Exception):
+    """The text does more than programs can."""
+
+
+class Writer(ast.NodeVisitor):
+    """Turns expressions into lines of ufunc calls. `t<i>` are buffers; one that has been read for the last time is written to again."""
+
+    def __init__(self, space: dict[str, Any]) -> None:
+        self.space, self.count = dict(space), 0
+        self.lines: list[str] = []
+        self.free: list[str] = []
+
+    def write(self, text: str, out: str) -> None:
+        """The lines that leave the value of `text` in `out`, which nothing but the last of them writes to. Raises Unwritable."""
+        before = len(self.lines)
+        made = self.visit(ast.parse(text, mode="eval").body)
+        if len(self.lines) == before or not self.lines[-1].endswith(f", {made})"):
+            raise Unwritable
+        self.lines[-1] = self.lines[-1].removesuffix(f"{made})") + f"{out})"
+        self._release(made)
+
+    def visit_Name(self, node: ast.Name) -> str:
+        return node.id
+
+    def visit_Constant(self, node: ast.Constant) -> str:
+        return repr(node.value)
+
+    def visit_BinOp(self, node: ast.BinOp) -> str:
+        return self._call(UFUNCS[type(node.op)], [node.left, node.right])
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> str:
+        if isinstance(node.operand, ast.Constant):
+            return f"-{node.operand.value!r}"
+        return self._call(UFUNCS[type(node.op)], [node.operand])
+
+    def visit_Call(self, node: ast.Call) -> str:
+        if isinstance(node.func, ast.Attribute):
+            return self._call(getattr(np, node.func.attr), node.args)
+        made = f"r{self.count}"  # of what is no ufunc; it may be an operand, so nothing is written to it
+        self.count += 1
+        operands = [self.visit(a) for a in node.args]
+        self.lines.append(f"{made} = {ast.unparse(node.func)}({', '.join(operands)})")
+        return made
+
+    def generic_visit(self, node: ast.AST) -> Any:
+        raise Unwritable
+
+    def _call(self, ufunc: np.ufunc, arguments: Sequence[ast.expr]) -> str:
+        if not FLOATS & set(ufunc.types):
+            raise Unwritable
+        operands = [self.visit(a) for a in arguments]
+        for name in operands:
+            self._release(name)
+        if not self.free:
+            self.free.append(f"t{self.count}")
+            self.count += 1
+        made = self.free.pop()
+        self.space[ufunc.__name__] = ufunc
+        self.lines.append(f"{ufunc.__name__}({', '.join([*operands, made])})")
+        return made
+
+    def _release(self, name: str) -> None:
+        if name.startswith("t") and name not in self.free:
+            self.free.append(name)
+
+
+class Program:
+    """`program(arrays, outs)`: the values of `texts` of arrays named `names`, in `outs`, all of one shape and dtype in row-major order.
+
+    The last of `outs` may be any of the arrays. A number in an array without dimensions may be an operand.
+    """
+
+    def __init__(self, texts: Sequence[str], names: Sequence[str], space: dict[str, Any]) -> None:
+        writer = Writer(space)
+        outs = [f"out{i}" for i in range(len(texts))]
+        for text, out in zip(texts, outs, strict=True):
+            writer.write(text, out)
+        body = "".join(f"    {line}\n" for line in writer.lines)
+        buffers = sorted(set(re.findall(r"\bt\d+\b", body)))
+        exec(f"def run({', '.join([*names, *outs, *buffers])}):\n{body}", writer.space)
+        self.run: Callable[..., None] = writer.space["run"]
+        self.buffers, self.steps = len(buffers), len(writer.lines)
+
+    def __call__(self, arrays: Sequence[np.ndarray], outs: Sequence[np.ndarray]) -> None:
+        size, dtype = outs[0].size, outs[0].dtype
+        flat = [a.reshape(-1) if a.ndim else a for a in (*arrays, *outs)]
+        piece = size if self.steps == 1 or (self.steps == 2 and size < HUGE) else min(PIECE, size)
+        last = flat[-1]
+        spare = self.buffers and not any(outs[-1] is a for a in arrays)  # the last result may hold what leads to it
+        buffers = [aligned((piece,), dtype) for _ in range(self.buffers - spare)]
+        for start in range(0, size, piece):
+            part = slice(start, start + piece)
+            if size - start < piece:
+                buffers = [b[: size - start] for b in buffers]
+            self.run(*[a[part] if a.ndim else a for a in flat], *([last[part]] if spare else ()), *buffers)
+
+
+def program(texts: Sequence[str], names: Sequence[str], space: dict[str, Any]) -> Program | None:
+    try:
+        return Program(texts, names, space)
+    except Unwritable:
+        return None
+
+
+def on_large(made: Program, kernel: Callable[..., Any], dtype: np.dtype) -> Callable[..., Any]:
+    """`kernel` on arrays of `dtype` of which the first is large: by the program where their layout allows it."""
+
+    def run(*arrays: np.ndarray) -> Any:
+        first = arrays[0]
+        if made.steps == 1 and first.nbytes < RETURNED:
+            return kernel(*arrays)
+        if not all(a.flags.c_contiguous and (not a.ndim or a.shape == first.shape) for a in arrays):
+            return kernel(*arrays)
+        out = empty(first.shape, dtype)
+        made(arrays, [out])
+        return out
+
+    return run
+
+
+def on_large_gradients(texts: Sequence[str], names: Sequence[str], space: dict[str, Any]) -> Callable[..., Any] | None:
+    """The gradients of these texts ("None" where there is none) of `g` and `names` as one function of large arrays, if there is one.
+
+    It is told whether `g` is referred to by its caller alone: then the last gradient takes its memory.
+    """
+    computed = [text for text in texts if text not in ("None", "g")]
+    made = program(computed, ["g", *names], space) if computed else None
+    handed_on = "g" in texts
+
+    def run(alone: bool, g: np.ndarray, *arrays: np.ndarray) -> list[np.ndarray | None]:
+        shape, dtype = g.shape, g.dtype
+        own = alone and not handed_on and g.flags.writeable and g.flags.c_contiguous and owned(g)
+        outs = [empty(shape, dtype) for _ in computed[own:]]
+        if own:
+            outs.append(g)
+        made([g if g.flags.c_contiguous else g[(0,) * g.ndim + (...,)], *arrays], outs)  # type: ignore[misc]  # where there is one
+        given = iter(outs)
+        return [None if text == "None" else g if text == "g" else next(given) for text in texts]
+
+    return made and run
