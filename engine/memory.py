@@ -58,7 +58,8 @@ def aligned(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
     size = math.prod(shape) * dtype.itemsize
     block = np.empty(size + LINE, np.uint8) if size < RETURNED else _blocks.take(size + LINE)
     start = -block.__array_interface__["data"][0] % LINE
-    return np.ndarray(shape, dtype, (ctypes.c_char * size).from_buffer(block, start))
+    within: Any = (ctypes.c_char * size).from_buffer(block, start)  # type: ignore[arg-type]  # an array is a buffer
+    return np.ndarray(shape, dtype, within)
 
 
 def _held_by_one() -> int:

@@ -6,47 +6,52 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from .memory import empty
+from .memory import aligned, empty
 
 PIECE = 2**15  # elements
 BUFFER = 256  # elements NumPy copies at once; with less than a row it works on a row and one number a row without copying, faster by half
 
 
 def in_pieces(
-    work: Callable[..., None], arrays: Sequence[np.ndarray], out: np.ndarray, *, whole: bool = False, piece: int = PIECE
+    work: Callable[..., None],
+    arrays: Sequence[np.ndarray],
+    out: np.ndarray,
+    *,
+    whole: bool = False,
+    piece: int = PIECE,
+    scratch: int = 0,
 ) -> np.ndarray:
-    """`out` after `work(*parts, out_part)` for parts along the first dimension, of about `piece` elements; or at once if `whole`."""
+    """`out` after `work(*parts, *scratch, out_part)` for parts along the first dimension, of about `piece` elements; or at once if `whole`.
+
+    `scratch` counts the arrays like `out_part` that `work` gets for what it makes on the way: memory of its own for every part
+    would cost more than the work.
+    """
     size = max(out.size, *(a.size for a in arrays))
     if whole or size <= piece or not out.ndim:
-        work(*arrays, out)
+        work(*arrays, *(np.empty_like(out) for _ in range(scratch)), out)
         return out
     rows = max(1, piece * len(out) // size)
+    spare = [aligned((rows, *out.shape[1:]), out.dtype) for _ in range(scratch)]
     buffer = np.setbufsize(BUFFER if out.shape[-1] > BUFFER else np.getbufsize())
     try:
         for start in range(0, len(out), rows):
             part = slice(start, start + rows)
-            work(*(a[part] for a in arrays), out[part])
+            made = out[part]
+            work(*(a[part] for a in arrays), *(s[: len(made)] for s in spare), made)
     finally:
         np.setbufsize(buffer)
     return out
 
 
-def elementwise(work: Callable[..., None], *arrays: np.ndarray) -> np.ndarray:
-    """A new array after `work(*parts, out_part)`: of flat parts where the arrays are laid out alike and have no gaps, else at once.
-
-    Where there is one array, `work` may get it as `out` as well.
-    """
+def elementwise(work: Callable[..., None], *arrays: np.ndarray, scratch: int = 0) -> np.ndarray:
+    """A new array after `work(*parts, *scratch, out_part)`: of flat parts where the arrays are alike and without gaps, else at once."""
     first, *others = arrays
     if any(a.shape != first.shape or a.dtype != first.dtype for a in others):
         out = np.empty(np.broadcast_shapes(*(a.shape for a in arrays)), np.result_type(*arrays))
-        work(*arrays, out)
-        return out
-    out = empty(first.shape, first.dtype) if first.flags.c_contiguous else np.empty_like(first)
-    if any(a.strides != out.strides for a in arrays):
-        if not others:
-            out[...] = first
-            first = out
-        work(first, *others, out)
     else:
-        in_pieces(work, [a.ravel("K") for a in arrays], out.ravel("K"))
+        out = empty(first.shape, first.dtype) if first.flags.c_contiguous else np.empty_like(first)
+        if all(a.strides == out.strides for a in arrays):
+            in_pieces(work, [a.ravel("K") for a in arrays], out.ravel("K"), scratch=scratch)
+            return out
+    work(*arrays, *(np.empty_like(out) for _ in range(scratch)), out)
     return out

@@ -17,7 +17,13 @@ from .memory import RETURNED, aligned, empty, owned
 from .pieces import PIECE
 
 HUGE = 2**21  # elements from which even two steps are worth pieces
-UFUNCS: dict[type, np.ufunc] = {ast.Add: np.add, ast.Sub: np.subtract, ast.Mult: np.multiply, ast.Div: np.true_divide, ast.USub: np.negative}
+UFUNCS: dict[type, np.ufunc] = {
+    ast.Add: np.add,
+    ast.Sub: np.subtract,
+    ast.Mult: np.multiply,
+    ast.Div: np.true_divide,
+    ast.USub: np.negative,
+}
 FLOATS = {"f->f", "ff->f"}
 
 
@@ -37,7 +43,7 @@ class Writer(ast.NodeVisitor):
         """The lines that leave the value of `text` in `out`, which nothing but the last of them writes to. Raises Unwritable."""
         before = len(self.lines)
         made = self.visit(ast.parse(text, mode="eval").body)
-        if len(self.lines) == before or not self.lines[-1].endswith(f", {made})"):
+        if len(self.lines) == before:
             raise Unwritable
         self.lines[-1] = self.lines[-1].removesuffix(f"{made})") + f"{out})"
         self._release(made)
@@ -57,13 +63,9 @@ class Writer(ast.NodeVisitor):
         return self._call(UFUNCS[type(node.op)], [node.operand])
 
     def visit_Call(self, node: ast.Call) -> str:
-        if isinstance(node.func, ast.Attribute):
-            return self._call(getattr(np, node.func.attr), node.args)
-        made = f"r{self.count}"  # of what is no ufunc; it may be an operand, so nothing is written to it
-        self.count += 1
-        operands = [self.visit(a) for a in node.args]
-        self.lines.append(f"{made} = {ast.unparse(node.func)}({', '.join(operands)})")
-        return made
+        if not isinstance(node.func, ast.Attribute):  # a kernel makes memory of its own, which costs more for every piece than at once
+            raise Unwritable
+        return self._call(getattr(np, node.func.attr), node.args)
 
     def generic_visit(self, node: ast.AST) -> Any:
         raise Unwritable

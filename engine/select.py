@@ -45,6 +45,15 @@ def _choose(condition: np.ndarray, first: np.ndarray, second: np.ndarray, out: n
         out ^= second
 
 
+def zero_where(condition: np.ndarray, values: np.ndarray, out: np.ndarray) -> None:
+    """`out` gets `values`, which are of 32 or 64 bits, and zeros where the condition holds."""
+    bits = BITS[values.itemsize]
+    kept, made = condition.view(np.int8), out.view(bits)
+    kept -= 1
+    made[...] = kept
+    made &= values.view(bits)
+
+
 def _zero(bits: np.ndarray) -> bool:
     """One number for all elements, without a bit set."""
     return not any(bits.strides) and not bits.flat[0]

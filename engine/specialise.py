@@ -222,7 +222,8 @@ def space_of(op: Op, numbers: bool) -> dict[str, Any]:
             defaults = [op.schema.arguments[i].default for _, i, _ in plans["general"].save]
             space[_plan_name(mask, "constants")] = tuple(x for default in defaults for x in (default, 0))
     return space | {
-        "Tensor": Tensor, "PLAIN": PLAIN, "RESULT": computed, "NEITHER": (None, None, None), "LARGE": LARGE, "NUMBERS": numbers, "current": modes.current,
+        "Tensor": Tensor, "PLAIN": PLAIN, "RESULT": computed, "NEITHER": (None, None, None), "LARGE": LARGE, "NUMBERS": numbers,
+        "current": modes.current,
         "MISSING": MISSING, "given": given, "silent": silent, "outdated": outdated, "rows": rows, "constant": constant,
         "READ": frozenset(d for d in result if result[d] is d and d.is_floating_point), "asarray": np.asarray, "laid_out": laid_out,
         "ndarray": np.ndarray, "Node": op.Node, "FRESH": FRESH, "Saved": Saved, "LEAF": LEAF, "edge_of": edge_of, "sequence": sequence,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,29 +21,35 @@ def sigmoid_kernel(self: np.ndarray) -> np.ndarray:
 
 
 # The inverse hyperbolic tangent of erf(x), over x: a polynomial in x * x, so that one of few terms is near enough for float32. Fitted to
-# the least relative error of erf, 2e-8, up to ERF_END, from where on it rounds to 1.
-ERF = np.array([
-    1.12837923, 0.102771863, -0.000205051969, -0.0005983304, 7.19459495e-05,
-    1.43211224e-07, -9.98058795e-07, 1.17311224e-07, -5.85449333e-09, 1.10073853e-10,
-], np.float32)  # fmt: skip
-ERF_END = np.float32(4.3)
+# the least relative error of erf, 2e-8, up to the root of ERF_END, from where on it rounds to 1.
+ERF = (
+    1.10073853e-10, -5.85449333e-09, 1.17311224e-07, -9.98058795e-07, 1.43211224e-07,
+    7.19459495e-05, -0.0005983304, -0.000205051969, 0.102771863, 1.12837923,
+)  # fmt: skip
+ERF_END = 18.5
 
 
 def erf_kernel(self: np.ndarray) -> np.ndarray:
     """Within 3 units of the last place in float32, eight times faster than SciPy's."""
-    return elementwise(erf_piece, self) if self.dtype == np.float32 else special.erf(self)
+    return elementwise(erf_piece, self, scratch=1) if self.dtype == np.float32 else special.erf(self)
 
 
-def erf_piece(self: np.ndarray, out: np.ndarray) -> None:
-    np.clip(self, -ERF_END, ERF_END, out=out)
-    square = out * out
-    series = np.multiply(square, ERF[-1])
-    for a in ERF[-2:0:-1]:
-        series += a
-        series *= square
-    series += ERF[0]
-    out *= series
+def erf_piece(self: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
+    out[...] = ERF_END
+    np.multiply(self, self, out=square)
+    np.minimum(square, out, out=square)  # four times as fast as of a number
+    polynomial(square, ERF, out)
+    out *= self
     np.tanh(out, out=out)
+
+
+def polynomial(x: np.ndarray, terms: Sequence[float], out: np.ndarray) -> None:
+    """`out` becomes the polynomial with these terms, that of the highest power first."""
+    np.multiply(x, terms[0], out=out)
+    for term in terms[1:-1]:
+        out += term
+        out *= x
+    out += terms[-1]
 
 
 DIGAMMA = (8.33333333333333333333e-2, -2.10927960927960927961e-2, 7.57575757575757575758e-3, -4.16666666666666666667e-3,
