@@ -199,10 +199,8 @@ def kernels_of(op: Op, count: int) -> tuple[Callable[..., Any], Callable[..., An
     defaults = [a.default for a in op.schema.arguments[count:]]
     whole = op.kernel if not defaults else lambda *arrays: op.kernel(*arrays, *defaults)
     names = ["x", "y"][:count]
-    text = kernel_text(op, [Symbol(name) for name in names])
-    if text is None:
-        return whole, whole, None
-    return as_ufunc(text.text, names) or whole, whole, program([text.text], names, {})
+    read = kernel_text(op.kernel, [Symbol(name) for name in names], defaults)
+    return as_ufunc(op.kernel, count, defaults) or whole, whole, None if read is None else program([read.text], names, {})
 
 
 def space_of(op: Op, numbers: bool) -> dict[str, Any]:

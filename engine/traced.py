@@ -91,7 +91,7 @@ class Ops:
             if len(made) != 1 or not all(type(x) is Symbol for x in operands) or not _keeps_dtype(made[0], len(operands)):
                 raise Unreadable
             [op] = made
-            inside = kernel_text(op, operands)
+            inside = kernel_text(op.kernel, operands, [a.default for a in op.schema.arguments[len(operands) :]])
             if inside is not None:
                 return inside
             given = {f"{name}_{a.name}": a.default for a in op.schema.arguments[len(operands) :]}
@@ -124,17 +124,19 @@ def read(rule: Callable[..., Any], arguments: Sequence[Any], count: int, space: 
     return ["None" if r is None else r.text for r in results]
 
 
-def kernel_text(op: Any, operands: Sequence[Symbol]) -> Symbol | None:
-    """What the kernel of `op` does to real arrays, where it can be read; its other arguments are at their defaults."""
+def kernel_text(kernel: Callable[..., Any], operands: Sequence[Symbol], defaults: Sequence[Any]) -> Symbol | None:
+    """What `kernel` does to real arrays and these further arguments, where it can be read."""
     try:
-        result = op.kernel(*operands, *(a.default for a in op.schema.arguments[len(operands) :]))
+        result = kernel(*operands, *defaults)
     except Exception:  # whatever a kernel does to what is no array
         return None
     return result if type(result) is Symbol else None
 
 
-def as_ufunc(text: str, names: Sequence[str]) -> np.ufunc | None:
-    """The ufunc that a text is the call of, if it is that of `names` in their order."""
-    name, _, given = text.removeprefix("np.").partition("(")
+def as_ufunc(kernel: Callable[..., Any], count: int, defaults: Sequence[Any]) -> np.ufunc | None:
+    """The ufunc that `kernel` comes to on `count` real arrays and these further arguments, if it is one."""
+    names = ["x", "y"][:count]
+    read = kernel_text(kernel, [Symbol(name) for name in names], defaults)
+    name, _, given = ("" if read is None else read.text.removeprefix("np.")).partition("(")
     found = getattr(np, name, None)
     return found if given == f"{', '.join(names)})" and isinstance(found, np.ufunc) else None
