@@ -1,4 +1,4 @@
-"""The command line: run, gate, judge, report, list, show, op-db, upstream, mutants."""
+"""The command line: run, gate, random, judge, report, list, show, op-db, upstream, mutants."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from . import gate, ledger
 from .badinput import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, BadInput, nearest
 from .record import PARTIAL, RUN, read_record
 
-VERBS = ("run", "gate", "judge", "report", "list", "show", "op-db", "upstream", "mutants")
+VERBS = ("run", "gate", "random", "judge", "report", "list", "show", "op-db", "upstream", "mutants")
 _CELLS = "a cell (mul.Tensor::gradient), an op, a property, a program or a glob; everything where none is given"
 
 
@@ -20,6 +20,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = made.add_subparsers(dest="verb", required=True, metavar="{" + ",".join(VERBS) + "}")
     _add_run(verbs.add_parser("run", help="run cells and compare with the ledger"))
     _add_run(verbs.add_parser("gate", help="run everything and refuse any difference from the ledger"))
+    _add_random(verbs.add_parser("random", help="run random programs and count what was drawn"))
     for name, what in (("judge", "judge a finished run again, from its file"), ("report", "rebuild the pages of a finished run")):
         one = verbs.add_parser(name, help=what)
         one.add_argument("run", nargs="?", type=Path, help="run.jsonl.gz or its folder; the latest where none is given")
@@ -55,6 +56,18 @@ def _add_run(run: argparse.ArgumentParser) -> None:
 
 def _add_reports(one: argparse.ArgumentParser) -> None:
     one.add_argument("--reports", type=Path, default=Path("reports"), help="where the ledger is and pages are written")
+
+
+def _add_random(one: argparse.ArgumentParser) -> None:
+    one.add_argument(
+        "--programs", type=_positive, default=10_000, help="programs drawn; each is run twice, watched after each line and at its end"
+    )
+    one.add_argument("--jobs", type=_natural, help="worker processes (all cores); 0 runs in this process, for a debugger")
+    one.add_argument("--seed", type=_natural, help="where the programs start (random)")
+    one.add_argument("--subject", default="engine", help="engine, torch, or an importable module with PyTorch's names")
+    one.add_argument("--shrinks", type=_natural, help="make at most this many failures small; the rest keep the first case met")
+    one.add_argument("--name", default="", help="the run's folder under reports/runs")
+    _add_reports(one)
 
 
 def _positive(text: str) -> int:
@@ -101,6 +114,13 @@ def _run(options: argparse.Namespace, suite: str) -> int:
 
     asked = {key: value for key, value in vars(options).items() if key != "verb"}
     return run.run(run.Options(**asked, strict=options.verb == "gate", suite=suite or run.SUITE))
+
+
+def _random(options: argparse.Namespace, suite: str) -> int:
+    from . import census, run
+
+    asked = {key: value for key, value in vars(options).items() if key not in ("verb", "programs")}
+    return census.random(run.Options(**asked), options.programs)
 
 
 def _latest(options: argparse.Namespace) -> Path:
@@ -194,7 +214,7 @@ def _written(folder: Path, name: str, text: str) -> int:
 
 
 _DO = {
-    "run": _run, "gate": _run, "judge": _judge, "report": _report, "list": _list, "show": _show, "op-db": _op_db, "upstream": _upstream,
+    "run": _run, "gate": _run, "random": _random, "judge": _judge, "report": _report, "list": _list, "show": _show, "op-db": _op_db, "upstream": _upstream,
     "mutants": _mutants,
 }  # fmt: skip
 

@@ -86,10 +86,11 @@ class Reference:
     case's own precision with every tensor spaced out in memory, those between its steps too: there PyTorch takes other
     loops than for dense tensors. `magnitudes` is the run in double precision with the absolute values of all finite
     numbers; `beside` are runs on inputs so far away that they round otherwise, each with its own run in double precision.
-    `narrowest` is the least precise dtype in the case.
+    `narrowest` is the least precise dtype in the case, `single` says that there are numbers of single precision in it, too.
     """
 
     narrowest = "float64"
+    single = False
 
     def exact(self) -> Observations:
         return {}
@@ -216,16 +217,24 @@ def _decided(left: np.ndarray, right: np.ndarray, label: str, name: str, referen
 
 
 def _narrowed(left: np.ndarray, right: np.ndarray, reference: Reference | None) -> tuple[np.ndarray, np.ndarray]:
-    """Both arrays in the least precise dtype of the case, where that holds every element of both: what was cast from it is no better."""
-    dtype = NUMPY[reference.narrowest if reference else "float64"]
+    """Both arrays in the least precise dtype of the case that holds every element of both: what was cast from it is no better."""
+    for name in (reference.narrowest, *["float32"] * reference.single) if reference else ():
+        narrow = _held(left, right, NUMPY[name])
+        if narrow is not None:
+            return narrow
+    return left, right
+
+
+def _held(left: np.ndarray, right: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray] | None:
+    """Both arrays in `dtype`, or the complex one of its precision, where it is narrower and holds every element."""
     if left.dtype.kind == "c":
         dtype = np.dtype(np.complex128 if dtype == np.float64 else np.complex64)
     if dtype.itemsize >= left.dtype.itemsize:
-        return left, right
+        return None
     with np.errstate(all="ignore"):
         narrow = left.astype(dtype), right.astype(dtype)
     held = [_identical_whole(n.astype(a.dtype), a).all() for n, a in zip(narrow, (left, right), strict=True)]
-    return narrow if all(held) else (left, right)
+    return narrow if all(held) else None
 
 
 def _closed(left: np.ndarray, right: np.ndarray, label: str, reference: Reference | None) -> tuple[np.ndarray, bool]:

@@ -26,8 +26,8 @@ def complain(text: str) -> None:
 class Plain:
     """A line every `every` seconds."""
 
-    def __init__(self, total: int, every: float = 10.0):
-        self.total, self.every = total, every
+    def __init__(self, total: int, unit: str, every: float = 10.0):
+        self.total, self.unit, self.every = total, unit, every
         self.done, self.failed, self.comparisons = 0, 0, 0
         self.start = self.spoke = time.monotonic()
 
@@ -47,18 +47,18 @@ class Plain:
 
     def show(self, result: dict[str, Any]) -> None:
         took = self.spoke - self.start
-        say(f"{self.done:>6}/{self.total} cells  {self.failed} failed  {self.comparisons:,} comparisons  {took:.0f} s")
+        say(f"{self.done:>6}/{self.total} {self.unit}  {self.failed} failed  {self.comparisons:,} comparisons  {took:.0f} s")
 
 
 class Bar(Plain):
     """The same as a bar that stays on one line of the terminal."""
 
-    def __init__(self, total: int, console: Console):
-        super().__init__(total, every=0.1)
+    def __init__(self, total: int, unit: str, console: Console):
+        super().__init__(total, unit, every=0.1)
         words = TextColumn("{task.fields[note]}")
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), words, TimeElapsedColumn(), TimeRemainingColumn())
         self.progress = Progress(*columns, console=console, transient=True, refresh_per_second=8)
-        self.task = self.progress.add_task("cells", total=total, note="")
+        self.task = self.progress.add_task(unit, total=total, note="")
 
     def __enter__(self) -> Bar:
         self.progress.start()
@@ -73,9 +73,9 @@ class Bar(Plain):
         self.progress.update(self.task, completed=self.done, note=note)
 
 
-def meter(total: int) -> Plain:
+def meter(total: int, unit: str = "cells") -> Plain:
     console = Console()
-    return Bar(total, console) if console.is_terminal else Plain(total)
+    return Bar(total, unit, console) if console.is_terminal else Plain(total, unit)
 
 
 def summary(rows: Iterable[tuple[str, dict[str, int]]]) -> None:

@@ -77,7 +77,7 @@ class Known:
 def run(options: Options) -> int:
     """Do what the options say; returns the exit code. Raises BadInput before anything was done or written."""
     known = _read(options)
-    with _Signals() as signals:
+    with Signals() as signals:
         try:
             with _pool(options) as pool:
                 suite = pool.describe(options.subject)
@@ -156,17 +156,22 @@ def _commit() -> str:
 
 
 def _folder(options: Options, record: Record) -> Path:
-    """A new folder for the run; two runs that start in the same second get different ones. Raises BadInput for a taken name."""
-    name, runs = record.header["name"], options.reports / "runs"
+    """A new folder for the run, which is then called as its folder is."""
+    folder = new_folder(options.reports, record.header["name"], bool(options.name))
+    record.header["name"] = folder.name
+    return folder
+
+
+def new_folder(reports: Path, name: str, fixed: bool) -> Path:
+    """A new folder; two runs that start in the same second get different ones. Raises BadInput where a `fixed` name is taken."""
     for number in itertools.count(2):
-        folder = runs / record.header["name"]
+        folder = reports / "runs" / (name if number == 2 else f"{name}-{number - 1}")
         try:
             folder.mkdir(parents=True)
             return folder
         except FileExistsError:
-            if options.name:
+            if fixed:
                 raise BadInput(f"{folder}: there is a run of this name already; choose another --name") from None
-            record.header["name"] = f"{name}-{number}"
         except OSError as error:
             raise BadInput(f"{folder}: cannot be written: {error.strerror or error}") from None
     raise AssertionError("counting ends nowhere")
@@ -181,7 +186,7 @@ def _jobs(record: Record, chosen: list[Cell], known: Known, shrinks: float) -> I
         yield Job(*cell, header["examples"], header["seed"], header["subject"], shrink, replays.get(cell, ()))
 
 
-def _run_cells(pool: Pool | InProcess, jobs: Iterable[Job], record: Record, folder: Path, known: Known, signals: _Signals) -> None:
+def _run_cells(pool: Pool | InProcess, jobs: Iterable[Job], record: Record, folder: Path, known: Known, signals: Signals) -> None:
     """Run the cells into the record; after Ctrl-C the record holds those that ended."""
     start, gaps = time.monotonic(), {cell: {gap.kind for gap in group} for cell, group in gate.by_cell(known.gaps).items()}
     with (folder / PARTIAL).open("w", encoding="utf-8") as partial, meter(record.header["planned"]) as progress:
@@ -270,13 +275,13 @@ def counts(record: Record, gaps: list[Gap]) -> list[tuple[str, dict[str, int]]]:
     return [(prop, dict(states)) for prop, states in table.items() if states]
 
 
-class _Signals:
+class Signals:
     """SIGTERM, as a CI system sends it, means what Ctrl-C means. Both are as before at the end; after an interrupted run, which
     ends the process, they stay ignored."""
 
     ended = False
 
-    def __enter__(self) -> _Signals:
+    def __enter__(self) -> Signals:
         self.before = {signal.SIGINT: signal.getsignal(signal.SIGINT), signal.SIGTERM: signal.signal(signal.SIGTERM, self._interrupt)}
         return self
 

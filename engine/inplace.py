@@ -44,9 +44,9 @@ def run(op: Op, values: list[Any]) -> Tensor:
         if level is not None:
             return batch_rules.run_inplace(op, values, level)
     needs = op.needs(values) if mode & RECORDING == modes.GRAD and op.diff else None
-    check_inplace(into, needs is not None)
-    if not into._dtype.differentiable and not op.family.into:
+    if needs is not None and ((op.changes_dtype and not into._dtype.differentiable) or _all_inference(op, values)):
         needs = None
+    check_inplace(into, needs is not None)
     if mode & modes.SAVED_HOOKS:
         saved.about_to_write(into)
     if needs is not None:
@@ -54,6 +54,14 @@ def run(op: Op, values: list[Any]) -> Tensor:
     if mode & modes.FORWARD and op.diff and forward.tangents(op, values):
         return forward.run_inplace(op, values, needs)
     return write_into(op, into, values, needs)
+
+
+def _all_inference(op: Op, values: list[Any]) -> bool:
+    """True where every tensor of a call is an inference tensor: PyTorch does not record it, wherever it is made."""
+    if values[0]._counter is not None:
+        return False
+    rest = [values[i] for i, is_list in op.tensors if not is_list and values[i] is not None]
+    return all(isinstance(v, Tensor) and v._counter is None for v in rest)
 
 
 def write_into(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:

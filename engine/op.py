@@ -70,6 +70,8 @@ class Op(Declaration):
             for name in self.family.constants:
                 refuse_gradient(values[self.schema.names.index(name)], name, self.schema.name)
         needs = self.needs(values) if mode & RECORDING == modes.GRAD and self.diff else None
+        if needs is not None and self.schema.is_view and values[0]._counter is None:
+            needs = None  # a view of an inference tensor
         if needs is not None:
             self.bring_up_to_date(values)
         if mode & modes.FORWARD and self.diff and forward.tangents(self, values):
@@ -161,7 +163,7 @@ class Op(Declaration):
                 continue
             if type(a) is not np.ndarray:
                 a = number_of(a, narrow)
-            elif a.dtype != dtype.np and (a.ndim or narrow is dtype.np):
+            elif a.dtype != dtype.np and (a.ndim or narrow is dtype.np or i == 0):
                 a = a.astype(dtype.np)
             arrays[i] = a if a.dtype == wide else a.astype(wide)
         for i in self.promotes_list:

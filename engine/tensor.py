@@ -194,9 +194,9 @@ class Tensor:
 
     @property
     def requires_grad(self) -> bool:
-        if self._node is not None:
-            return True
         view = self._view
+        if self._node is not None and (view is None or not view.borrowed):
+            return True
         return view is not None and view.base._node is not None and self._dtype.differentiable
 
     @requires_grad.setter

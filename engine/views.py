@@ -59,7 +59,7 @@ def node_of(t: Tensor) -> Any:
 def outdated(t: Any) -> bool:
     """True where the node of a view (no inference tensor) does not tell what became of its base since."""
     view = t._view
-    return view.version != t._counter[0] or (t._node is None and view.base._node is not None)
+    return view.version != t._counter[0] or (view.borrowed if view.base._node is None else t._node is None)
 
 
 def refresh(t: Tensor, view: View) -> None:

@@ -6,7 +6,7 @@ import re
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -19,15 +19,15 @@ from ..case import NAME, UNIT, least_precise
 from ..source import ROOM, NpSource, Source
 from ..source import shrink as minimise
 from ..sweep import CellResult, Failure
-from .declare import PROGRAMS, Body, Program
+from .declare import LENGTH, PROGRAMS, Body, Program
 from .draw import Beside, Draw, Moved
 from .script import script_of
 from .see import ENDED, ORDER, See, texts
 
-LENGTH = 160  # bytes drawn for one case; a program that asks for more reads zeros, the simplest choices
 TRIES = 200  # runs that making one failure small may cost
 
 Subject = str | backends.Backend
+Features = Callable[[outcome.Comparison, dict[str, Any], list[Any]], Iterable[str]]  # of a comparison, what PyTorch saw, and what was drawn
 
 
 def module_of(subject: Subject) -> Any:
@@ -79,6 +79,7 @@ class Again(outcome.Reference):
     body: Body
     data: bytes
     narrowest: str
+    single: bool
     runs: dict[float, list[dict[str, Any]]] = field(default_factory=dict)
 
     def exact(self) -> dict[str, Any]:
@@ -110,8 +111,9 @@ def compared(tested: Any, program: Program, data: bytes) -> tuple[outcome.Compar
     draw = Draw(truth, NpSource(data))
     theirs = observe(truth, body, draw)
     mine = observe(tested, body, Draw(tested, NpSource(data)))
-    narrowest = least_precise(NAME.get(seen.dtype, "") for seen in theirs.values() if isinstance(seen, np.ndarray))
-    made = outcome.compare(mine, theirs, Again(body, data, narrowest))
+    dtypes = {NAME.get(seen.dtype, "") for seen in theirs.values() if isinstance(seen, np.ndarray)}
+    more = Again(body, data, least_precise(dtypes), bool(dtypes & {"float32", "complex64"}))
+    made = outcome.compare(mine, theirs, more)
     made.differences = list(roots(made.differences))
     if program.cascades:  # the first alone, by the name of its step and not by its number
         made.differences = [replace(one, kind=re.sub(r" #?\d+", "", one.kind)) for one in made.differences[:1]]
@@ -130,25 +132,48 @@ def cells() -> list[tuple[str, str]]:
     return [(key, "program") for key in sorted(PROGRAMS)]
 
 
+def features(made: outcome.Comparison, seen: dict[str, Any], log: list[Any]) -> Iterator[str]:
+    """What a case contained, for the census."""
+    yield "drew data" if log else "drew nothing"
+    for label, observation in seen.items():
+        if isinstance(observation, outcome.Raised):
+            yield "error"
+        elif label.endswith((": values", ": warnings", ": same object")):
+            yield label.rpartition(": ")[2]
+
+
 def run_cell(
-    op: str, property: str = "program", *, examples: int = 60, seed: int = 0, subject: Subject = "engine", shrink: bool = True
+    op: str,
+    property: str = "program",
+    *,
+    examples: int = 60,
+    seed: int = 0,
+    subject: Subject = "engine",
+    shrink: bool = True,
+    counted: Features = features,
 ) -> CellResult:
     """Runs one program `examples` times. `subject` is a backend or the name of one; the truth is PyTorch."""
-    started = time.process_time()
+    started, program = time.process_time(), PROGRAMS[op]
     found: dict[str, tuple[bytes, outcome.Difference]] = {}
     verdicts: Counter[str] = Counter()
     census: Counter[str] = Counter()
     comparisons = 0
-    for data in cases(examples, seed):
-        made, theirs, log = compared(module_of(subject), PROGRAMS[op], data)
+    for data in cases(examples, seed, program.length):
+        made, theirs, log = compared(module_of(subject), program, data)
         comparisons += made.observed
         verdicts += made.verdicts
-        census.update(features(theirs, log))
+        census.update(counted(made, theirs, log))
         for difference in made.differences:
             found.setdefault(difference.kind, (data, difference))
     failures = [_failure(op, subject, data, difference, shrink) for data, difference in found.values()]
     status = "fail" if failures else "pass" if comparisons else "vacuous"
     return CellResult(op, property, status, examples, comparisons, dict(verdicts), failures, time.process_time() - started, dict(census))
+
+
+def made_small(failure: Failure, subject: Subject) -> Failure:
+    """The failure with the smallest case that shows it."""
+    difference = outcome.Difference(failure.kind, failure.message, failure.subject, failure.truth)
+    return _failure(failure.op, subject, bytes.fromhex(failure.case["bytes"]), difference, True)
 
 
 def replay(case: dict[str, Any], op: str, property: str = "program", subject: Subject = "engine") -> list[Failure]:
@@ -159,27 +184,17 @@ def replay(case: dict[str, Any], op: str, property: str = "program", subject: Su
 
 
 @cache
-def cases(examples: int, seed: int) -> tuple[bytes, ...]:
+def cases(examples: int, seed: int, length: int = LENGTH) -> tuple[bytes, ...]:
     """The bytes of each example: the simplest case first, then random ones, every fourth of them nearly simple."""
 
     def drawn() -> Iterator[bytes]:
         random = np.random.default_rng(seed)
         for index in range(examples):
-            data = random.integers(0, 256, LENGTH, dtype=np.uint8)
-            data[random.random(LENGTH) < (0.7, 0, 0, 0)[index % 4]] = 0
-            yield data.tobytes() if index else bytes(LENGTH)
+            data = random.integers(0, 256, length, dtype=np.uint8)
+            data[random.random(length) < (0.7, 0, 0, 0)[index % 4]] = 0
+            yield data.tobytes() if index else bytes(length)
 
     return tuple(drawn())
-
-
-def features(seen: dict[str, Any], log: list[Any]) -> Iterator[str]:
-    """What a case contained, for the census."""
-    yield "drew data" if log else "drew nothing"
-    for label, observation in seen.items():
-        if isinstance(observation, outcome.Raised):
-            yield "error"
-        elif label.endswith((": values", ": warnings", ": same object")):
-            yield label.rpartition(": ")[2]
 
 
 class _Kept:

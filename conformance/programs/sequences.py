@@ -13,7 +13,7 @@ from typing import Any
 from ..outcome import Raised
 from .declare import program
 from .see import attempt, graph_lines, texts, values
-from .steps import Step, apart, cotangent, steps
+from .steps import LENGTH, Step, apart, cotangent, steps
 
 SCRIPT = """\
 # {key}: the same lines on PyTorch and on {subject}.
@@ -31,13 +31,15 @@ def hook(number, change):
         print(f"    hook {{number}} sees {{g}}")
         return change(g)
 
+    hooks.append(number)
     return called
 
 
 for name in sys.argv[1:] or ("torch", "{subject}"):
     print(f"---- {{name}}")
     names = {{"torch": importlib.import_module(name), "deepcopy": deepcopy, "apart": apart}}
-    names |= {{"cotangent": cotangent, "hook": hook, "modes": []}}
+    hooks = []
+    names |= {{"cotangent": cotangent, "hook": hook, "modes": [], "hooks": hooks}}
     for line, target in LINES:
         try:
             exec(line, names)
@@ -55,30 +57,31 @@ for name in sys.argv[1:] or ("torch", "{subject}"):
 
 def script(key: str, log: list[Any], subject: str) -> str:
     """The lines of a case as Python that prints every tensor after each of them, on PyTorch and on `subject`."""
-    lines = "".join(f"    {tuple(one)!r},\n" for one in log)
+    lines = "".join(f"    {(line, target)!r},\n" for line, target, *_ in log)
     functions = f"{getsource(apart)}\n\n{getsource(cotangent)}"
     return SCRIPT.format(key=key, subject=subject, functions=functions, lines=f"[\n{lines}]")
 
 
-@program(cascades=True, script=script)
+@program(cascades=True, script=script, length=LENGTH)
 def watched(B: Any, draw: Any, see: Any) -> None:
     """Every observable of every live tensor after each line."""
     _play(B, draw, see, each=True)
 
 
-@program(cascades=True, script=script)
+@program(cascades=True, script=script, length=LENGTH)
 def unwatched(B: Any, draw: Any, see: Any) -> None:
     """The same at the end only: to look at the history of a view builds it."""
     _play(B, draw, see, each=False)
 
 
 def _play(B: Any, draw: Any, see: Any, each: bool) -> None:
-    names: dict[str, Any] = {"torch": B, "deepcopy": deepcopy, "apart": apart, "cotangent": cotangent, "modes": [], "versions": {}}
+    names: dict[str, Any] = {"torch": B, "deepcopy": deepcopy, "apart": apart, "cotangent": cotangent, "modes": []}
+    names |= {"hooks": [], "versions": {}}
     try:
         for number, step in enumerate(steps(draw)):
-            at = f"step {number} {step.name}: "
+            at = f"step {number} {step.op or step.name}: "
             _run(step, names, see.seen, at)
-            if step.name in ("unary", "binary"):
+            if step.name == "call":
                 names[step.target] = draw.rounded(names[step.target], [one for name, one in _tensors(names) if name != step.target])
             if each:
                 see.seen.update(_observed(names, at))
@@ -100,6 +103,7 @@ def _run(step: Step, names: dict[str, Any], seen: dict[str, Any], at: str) -> No
             seen[f"step {len(seen)} hook of step {number}"] = values(g)
             return change(g)
 
+        names["hooks"].append(number)
         return called
 
     names["hook"] = hook

@@ -1,4 +1,4 @@
-"""The steps of random programs: each is a line of Python over `torch` and the tensors made so far, built from five bytes.
+"""The steps of random programs: each is a line of Python over `torch` and the tensors made so far, built from ten bytes.
 
 A program is text, so that the very lines that were run are the script of a failure.
 """
@@ -7,25 +7,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from math import prod
 
+from .calls import Callee, callees
 from .draw import VALUES, Draw
 
 STEPS = 30
-WIDTH = 5  # bytes of a step
-SHAPES = ((2,), (), (2, 2), (1, 2), (2, 1), (1,), (3,), (2, 3), (0,), (2, 0))
+WIDTH = 10  # bytes of a step
+LENGTH = STEPS * WIDTH
+# Half and complex numbers are never in one program: together they make complex32, for which NumPy has no numbers.
+HALF, COMPLEX = ("float16",), ("complex64", "complex128")
+MAKES_COMPLEX = frozenset({"complex", "polar", "view_as_complex"})
+SHAPES = ((2,), (), (2, 2), (1, 2), (2, 1), (1,), (3,), (2, 3), (0,), (2, 0), (2, 1, 2))
+LAYOUTS = (
+    "",
+    "",
+    "",
+    ".transpose(0, -1).clone()",
+    "[..., ::2].clone()",
+    "[..., ::2].detach()",
+    ".unsqueeze(-1).expand({shape}, 2).detach()",
+)
 DTYPES = ("float32", "float64", "complex64", "int64", "bfloat16", "bool", "float16", "complex128", "uint8", "int32")
-NOT_REPEATABLE = frozenset({"empty_like"})  # elements of fresh memory
 
 
 @dataclass(frozen=True)
 class Step:
-    """A line to run. `target` is the name it binds, where it makes a tensor."""
+    """A line to run. `target` is the name it binds, where it makes a tensor, `op` what it calls, where that was drawn, too."""
 
     name: str
     line: str
     target: str = ""
+    op: str = ""
 
 
 CHOICES: dict[str, tuple[int, tuple[str, ...]]] = {  # which byte chooses, and from what
@@ -44,16 +57,19 @@ CHOICES: dict[str, tuple[int, tuple[str, ...]]] = {  # which byte chooses, and f
         "view(torch.float32)", "narrow(0, 0, 1)", "permute(-1)", "select(-1, 0)", "split(1)[0]", "swapaxes(0, 0)",
     )),
     "flag too": (4, ("False", "True")),
-    "index": (4, ("0", "1:", "..., 0", "None", "torch.tensor([0, 0])", "..., ::2", "torch.tensor(True)", "-1")),
+    "index": (4, ("0", "1:", "..., 0", "None", "torch.tensor([0, 0])", "..., ::2", "torch.tensor(True)",
+                      "-1 if {a}.dim() else 0")),
     "cotangent": (4, ("cotangent({a})", "None", "{b}", "cotangent({a}) * {b}")),
 }  # fmt: skip
 
 
 class Words:
-    """What the five bytes of a step say: which step, two earlier tensors, and two more choices."""
+    """What the bytes of a step say: which step, two earlier tensors, two choices, a third tensor and four more choices."""
 
-    def __init__(self, draw: Draw, raw: bytes, made: list[str], place: int):
+    def __init__(self, draw: Draw, raw: bytes, made: list[str], place: int, first: int):
         self.draw, self.raw, self.made, self.place = draw, raw, made, place
+        self.op = ""
+        self.half = bool(first & 1)
 
     def __getitem__(self, word: str) -> str:
         if word not in CHOICES:
@@ -68,40 +84,49 @@ class Words:
     def b(self) -> str:
         return self.made[self.raw[2] % len(self.made)]
 
+    def c(self) -> str:
+        return self.made[self.raw[5] % len(self.made)]
+
     def t(self) -> str:
         return f"t{self.place}"
 
     def i(self) -> str:
         return str(self.place)
 
-    def unary(self) -> str:
-        return self._call(1)
+    def call(self) -> str:
+        return self._call(callees(writing=False), writes=False)
 
-    def binary(self) -> str:
-        return self._call(2)
+    def call_in_place(self) -> str:
+        return self._call(callees(writing=True), writes=True)
 
-    def _call(self, operands: int) -> str:
-        names = calls(operands)
-        return names[self.raw[3] % len(names)]
+    def _call(self, among: tuple[Callee, ...], writes: bool) -> str:
+        callee = among[(256 * self.raw[3] + self.raw[4]) % len(among)]
+        self.op = callee.path
+        text = callee.text(lambda choice: self.raw[6 + choice % 4], writes).format_map(self)
+        if self.half and callee.path in MAKES_COMPLEX:
+            return self.a()
+        return text.replace("complex64", "float64") if self.half else text
 
     def dtype(self) -> str:
-        names = DTYPES if self.place else DTYPES[:2]
+        names = tuple(name for name in DTYPES if name not in (COMPLEX if self.half else HALF)) if self.place else DTYPES[:2]
         return "torch." + self.draw.named(names[self.raw[2] % len(names)])
 
     def values(self) -> str:
-        """A tensor of a drawn shape: numbers of the table, from a drawn one on."""
+        """A tensor of a drawn shape and layout: numbers of the table, from a drawn one on."""
         shape = SHAPES[self.raw[3] % len(SHAPES)]
         numbers = [self.draw.used(VALUES[(self.raw[4] + i) % len(VALUES)]) for i in range(prod(shape))]
-        return f"torch.tensor({numbers}, dtype={self.dtype()}).reshape({shape})"
+        layout = LAYOUTS[self.raw[6] % len(LAYOUTS)].format(shape=f"*{shape}")
+        return f"torch.tensor({numbers}, dtype={self.dtype()}).reshape({shape}){layout}"
 
 
 LINES = {
     "first": "{t} = {values}.requires_grad_({first flag})",
     "nothing": "",
     "create": "{t} = {values}",
-    "leaf": "{t} = {values}.requires_grad_({first flag})",
-    "unary": "{t} = torch.{unary}({a})",
-    "binary": "{t} = torch.{binary}({a}, {b})",
+    # what PyTorch records of an inference tensor that requires grad is what its kernels do inside: upstream/inference_leaf.py
+    "leaf": "{t} = {values}.requires_grad_({first flag} and not torch.is_inference_mode_enabled())",
+    "call": "{t} = {call}",
+    "call in place": "{t} = {call_in_place}",
     "product": "{t} = {a} * {b}",
     "sum": "{t} = {a} + {b}",
     "number": "{t} = {a} * {number}",
@@ -109,7 +134,7 @@ LINES = {
     "view": "{t} = {a}.{view}",
     "index": "{t} = {a}[{index}]",
     "clone": "{t} = {a}.clone()",
-    "deepcopy": "{t} = deepcopy({a})",
+    "deepcopy": "{t} = deepcopy({a}.detach() if torch.is_inference_mode_enabled() else {a})",
     "detach": "{t} = {a}.detach()",
     "data": "{t} = {a}.data",
     "cast": "{t} = {a}.to({dtype})",
@@ -125,8 +150,9 @@ LINES = {
     "assign gradient": "{a}.grad = {gradient}",
     "zero gradient": "{a}.grad.zero_()",
     "detach_": "{a}.detach_()",
-    "requires_grad_": "{a}.requires_grad_({flag})",
-    "retain_grad": "{a}.grad_fn; {a}.retain_grad()",  # PyTorch's process ends where a stale view is asked before its history is
+    "requires_grad_": "{a}.requires_grad_({flag} and not {a}.is_inference())",
+    # PyTorch's process ends where a stale view is asked before its history is
+    "retain_grad": "{a}.grad_fn; {a}.retain_grad(); hooks.append({i})",
     "hook": "{a}.grad_fn; {a}.register_hook(hook({i}, lambda g: {hook}))",
     "enter": "modes.append(torch.{mode}); modes[-1].__enter__()",
     "leave": "modes.pop().__exit__(None, None, None)",
@@ -135,9 +161,14 @@ LINES = {
     "backward with graph": "{a}.backward({cotangent}, create_graph=True)",
     "grad": "{t} = torch.autograd.grad({a}, {b}, {cotangent}, retain_graph={flag}, create_graph={flag too}, allow_unused=True)[0].clone()",
     "grad as zeros": "{t} = torch.autograd.grad({a}, {b}, {cotangent}, retain_graph=True, materialize_grads=True)[0].clone()",
+    "backward of two": "torch.autograd.backward([{a}, {b}], [{cotangent}, None], retain_graph={flag})",
+    # a hook would see a tensor of PyTorch's old vmap, from which nothing can be read
+    "grad of a batch": "{t} = {a} if hooks else torch.autograd.grad({a}, {b}, torch.stack([cotangent({a})] * 2), retain_graph=True, "
+    "is_grads_batched=True)[0].clone()",
     "delete": "del {a}",
 }
-NAMES = tuple(name for name in LINES if name != "first")
+OFTEN = {"call": 6, "call in place": 2}  # steps with a choice of hundreds
+NAMES = tuple(name for name in LINES if name != "first" for _ in range(OFTEN.get(name, 1)))
 
 
 def apart(written, other):
@@ -156,33 +187,16 @@ def cotangent(t):
     return t.detach().new_tensor([(i + 2) * (-1) ** i for i in range(t.numel())]).reshape(t.shape)
 
 
-@cache
-def calls(operands: int) -> tuple[str, ...]:
-    """Names of the declared functions whose arguments without a default are `operands` tensors."""
-    from engine.schema import REQUIRED
-
-    from ..backends import truth
-    from ..spec import declarations
-
-    found: dict[str, None] = {}
-    for declared in declarations().values():
-        schema = declared.schema
-        types = [argument.type for argument in schema.arguments if argument.default is REQUIRED]
-        public = (
-            not schema.namespace and not schema.name.startswith("_") and not schema.name.endswith("_") and hasattr(truth.m, schema.name)
-        )
-        if types == ["Tensor"] * operands and public and schema.name not in NOT_REPEATABLE:
-            found[schema.name] = None
-    return tuple(found)
-
-
 def steps(draw: Draw) -> Iterator[Step]:
     """A first floating tensor, then the drawn steps; those that do nothing are left out. The lines are kept in `draw.log`."""
     made: list[str] = []
+    first = 0
     for place in range(STEPS):
         raw = draw.source.bytes(WIDTH)
         name = NAMES[raw[0] % len(NAMES)] if place else "first"
-        line = LINES[name].format_map(Words(draw, raw, made, place))
+        first = raw[-1] if not place else first
+        words = Words(draw, raw, made, place, first)
+        line = LINES[name].format_map(words)
         target = f"t{place}" if line.startswith(f"t{place}") else ""
         made.append(target or "t0")
         if name == "delete":
@@ -190,5 +204,5 @@ def steps(draw: Draw) -> Iterator[Step]:
             made = [one if one != gone else "t0" for one in made]
             line = line if gone != "t0" else ""  # what stands in for tensors that were not made
         if line:
-            draw.log.append([line, target])
-            yield Step(name, line, target)
+            draw.log.append([line, target, name, words.op])
+            yield Step(name, line, target, words.op)

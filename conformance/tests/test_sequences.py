@@ -15,7 +15,7 @@ import torch
 import engine
 from conformance.programs import run
 from conformance.programs.draw import Draw
-from conformance.programs.steps import LINES, WIDTH, steps
+from conformance.programs.steps import LENGTH, LINES, WIDTH, steps
 from conformance.source import NpSource
 
 ROOT = str(Path(__file__).parents[2])
@@ -23,7 +23,7 @@ KEY = "program:sequences.watched"
 
 
 def drawn(count):
-    return [list(steps(Draw(torch, NpSource(data)))) for data in run.cases(count, 0)]
+    return [list(steps(Draw(torch, NpSource(data)))) for data in run.cases(count, 0, LENGTH)]
 
 
 def test_every_step_is_drawn_and_is_python():
@@ -35,7 +35,7 @@ def test_every_step_is_drawn_and_is_python():
 
 
 def test_a_step_left_out_moves_no_other():
-    for data in run.cases(40, 0)[1:]:
+    for data in run.cases(40, 0, LENGTH)[1:]:
         whole = [step.line for step in steps(Draw(torch, NpSource(data)))]
         rest = [step.line for step in steps(Draw(torch, NpSource(data[:WIDTH] + bytes(WIDTH) + data[2 * WIDTH :])))]
         if not any(line.startswith("del ") for line in whole):
@@ -45,12 +45,12 @@ def test_a_step_left_out_moves_no_other():
 
 def test_a_planted_error_is_found_made_small_and_told_as_a_script(monkeypatch, tmp_path):
     monkeypatch.setattr(engine.Tensor, "clone", lambda self: self.detach())
-    result = run.run_cell(KEY, examples=30, seed=1)
-    lines = {failure.kind: [line for line, _ in failure.case["drawn"]] for failure in result.failures}
-    kind, small = next((kind, found) for kind, found in lines.items() if kind.startswith("step clone"))
+    result = run.run_cell(KEY, examples=30, seed=1, shrink=False)
+    failure = run.made_small(next(failure for failure in result.failures if failure.kind.startswith("step clone")), "engine")
+    small = [line for line, *_ in failure.case["drawn"]]
     assert len(small) <= 3 and small[-1].endswith(".clone()")
     script = tmp_path / "script.py"
-    script.write_text(next(failure.script for failure in result.failures if failure.kind == kind))
+    script.write_text(failure.script)
     done = subprocess.run(
         [sys.executable, script], capture_output=True, text=True, timeout=120, check=True, env={**os.environ, "PYTHONPATH": ROOT}
     )

@@ -11,11 +11,11 @@ from .. import modes
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, get_default_dtype
 from ..graph import AccumulateGrad, Node, edge_of, end_of, extras, fit
-from ..registry import F
+from ..registry import OPS, F
 from ..size import Size
 from ..tensor import PLAIN, Tensor, counter_of, root_of, settled, wrap
 from ..transforms import running
-from ..views import node_of
+from ..views import make_view, node_of
 from ..walk import Walk
 from .attributes import retain_grad
 
@@ -184,8 +184,20 @@ def gradients(
                 f"the desired behavior."
             )
         g = given.get(id(g), g)
-        results.append(g if g is None or isinstance(g, Tensor) else settled(wrap(g, OF_NUMPY[g.dtype])))
+        results.append(g if g is None or isinstance(g, Tensor) else _arrived(g, seeds))
     return tuple(results)
+
+
+def _arrived(g: np.ndarray, seeds: list[Tensor | None]) -> Tensor:
+    """A gradient as a Tensor: a view of the cotangent in whose memory it is."""
+    made = wrap(g, OF_NUMPY[g.dtype])
+    source = next((s for s in seeds if s is not None and g.size and np.may_share_memory(g, s._array)), None)
+    if source is not None:
+        before = modes.current()
+        modes.switch(before & ~modes.GRAD)
+        make_view(made, source, OPS["as_strided"], [], None)
+        modes.switch(before)
+    return settled(made)
 
 
 def batched(
@@ -259,7 +271,7 @@ def implicit_seed(t: Any) -> Tensor | None:
         raise RuntimeError("grad can be implicitly created only for scalar outputs")
     if not d.is_floating_point:
         raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {d}")
-    return settled(wrap(np.ones(shape, d.np), d))
+    return settled(F.ones_like(t) if isinstance(t, Tensor) else wrap(np.ones(shape, d.np), d))
 
 
 def places_of(roots: tuple[Any, ...]) -> list[End]:

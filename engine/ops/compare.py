@@ -11,6 +11,7 @@ import numpy as np
 from .. import dtypes
 from ..once import warn_once
 from ..op import F, Family, Op, alias, composite, op, pointwise, write
+from ..operands import array_of, expands
 from ..promotion import common, only
 from ..tensor import Tensor, method
 from .arithmetic import along, binary, minus, not_implemented, plus
@@ -18,15 +19,18 @@ from .convert import DISCARDS
 
 
 # -- the larger and the smaller of two --------------------------------------------------------------------------------------
-def of_reals(name: str, ufunc: Callable[..., Any]) -> Callable[..., Any]:
-    """A kernel that refuses complex numbers, which have no order."""
+def of_reals(name: str, ufunc: Callable[..., Any], **words: Any) -> Family:
+    """The family of an extreme of two, which refuses complex numbers before it looks at shapes: they have no order."""
+
+    def refuse_complex(self: Any, other: Any) -> None:
+        if "c" in (array_of(self).dtype.kind, array_of(other).dtype.kind):
+            raise RuntimeError(f"{name} not implemented for complex tensors.")
 
     def kernel(self: np.ndarray, other: np.ndarray) -> np.ndarray:
-        if self.dtype.kind == "c":
-            raise RuntimeError(f"{name} not implemented for complex tensors.")
+        refuse_complex(self, other)
         return first_of_zeros(ufunc(self, other), self, other)
 
-    return kernel
+    return pointwise(kernel, inplace=False, first=refuse_complex, **words)
 
 
 def first_of_zeros(result: np.ndarray, self: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -57,23 +61,23 @@ def extreme_along(s: Any, o: Any, wins: Any, tied: Any = None) -> Any:
 
 
 op("maximum(Tensor self, Tensor other) -> Tensor",
-   pointwise(of_reals("maximum", np.maximum), inplace=False,
-             jvp=along(lambda self, other, s, o, result: extreme_along(s, o, self > other, self == other))),
+   of_reals("maximum", np.maximum,
+            jvp=along(lambda self, other, s, o, result: extreme_along(s, o, self > other, self == other))),
    self=lambda g, self, other: shared(g, self, other, self < other),
    other=lambda g, self, other: shared(g, self, other, self > other))  # fmt: skip
 op("minimum(Tensor self, Tensor other) -> Tensor",
-   pointwise(of_reals("minimum", np.minimum), inplace=False,
-             jvp=along(lambda self, other, s, o, result: extreme_along(s, o, self < other, self == other))),
+   of_reals("minimum", np.minimum,
+            jvp=along(lambda self, other, s, o, result: extreme_along(s, o, self < other, self == other))),
    self=lambda g, self, other: shared(g, self, other, self > other),
    other=lambda g, self, other: shared(g, self, other, self < other))  # fmt: skip
 op("fmax(Tensor self, Tensor other) -> Tensor",
-   pointwise(of_reals("fmax", np.fmax), inplace=False,
-             jvp=along(lambda self, other, s, o, result: extreme_along(s, o, first_wins(self, other, self > other)))),
+   of_reals("fmax", np.fmax,
+            jvp=along(lambda self, other, s, o, result: extreme_along(s, o, first_wins(self, other, self > other)))),
    self=lambda g, self, other: F.masked_fill(g, ~first_wins(self, other, self >= other), 0),
    other=lambda g, self, other: F.masked_fill(g, first_wins(self, other, self >= other), 0))  # fmt: skip
 op("fmin(Tensor self, Tensor other) -> Tensor",
-   pointwise(of_reals("fmin", np.fmin), inplace=False,
-             jvp=along(lambda self, other, s, o, result: extreme_along(s, o, first_wins(self, other, self <= other)))),
+   of_reals("fmin", np.fmin,
+            jvp=along(lambda self, other, s, o, result: extreme_along(s, o, first_wins(self, other, self <= other)))),
    self=lambda g, self, other: F.masked_fill(g, ~first_wins(self, other, self <= other), 0),
    other=lambda g, self, other: F.masked_fill(g, first_wins(self, other, self <= other), 0))  # fmt: skip
 
@@ -109,12 +113,14 @@ def truths_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.nd
 
 
 def warn_in_place(self: Any, other: Any) -> None:
-    warn_of_parts(self, [self, other])
+    """The same for what is written in place, where the shapes allow that."""
+    if not isinstance(self, Tensor) or not isinstance(other, Tensor) or expands(other.shape, self.shape):
+        warn_of_parts(self, [self, other])
 
 
 def common_in_place(operands: Sequence[Any]) -> dtypes.dtype:
     """The common dtype; warns where the first operand loses imaginary parts to it."""
-    warn_of_parts(operands[0], operands)
+    warn_in_place(*operands)
     return common(operands)
 
 

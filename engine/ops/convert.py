@@ -256,6 +256,10 @@ def view_dtype(self: Tensor, dtype: dtype) -> Tensor:
     made = alias(self)
     exchange(made, reinterpreted(stored, dtype))
     made._dtype = dtype
+    if (
+        made._counter is None and not modes.is_inference_mode_enabled()
+    ):  # PyTorch's convention: of an inference tensor this view alone is none
+        made._counter = [0]
     return settled(made)
 
 
@@ -276,7 +280,7 @@ def detach(self: Tensor) -> Tensor:
 
 @composite("detach_(Tensor(a!) self) -> Tensor(a!)")
 def detach_(self: Tensor) -> Tensor:
-    if modes.is_inference_mode_enabled():  # PyTorch's convention: there nothing is looked at, and nothing cut
+    if modes.is_inference_mode_enabled() or self._counter is None:  # PyTorch's convention: there nothing is looked at, and nothing cut
         return self
     if self._view is not None or type(self) is Batched:
         raise RuntimeError(DETACHED_VIEW)
@@ -322,7 +326,7 @@ def full_of(self: np.ndarray, value: np.ndarray) -> np.ndarray:
 
 
 op("copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)",
-   write(copied_from, node="torch::autograd::CopyBackwards", function=False),
+   write(copied_from, node="torch::autograd::CopyBackwards", function=False, changes_dtype=True),
    self=lambda g: F.zeros_like(g), src=lambda g: g)  # fmt: skip
 _COPY = _python_form("copy_", "Tensor other, bool non_blocking=False")
 

@@ -195,7 +195,7 @@ def _slice(self: Tensor, dim: int, part: slice, always: bool) -> Tensor:
         raise ValueError("step must be greater than zero")
     shape = self._array.shape
     if not shape:
-        raise IndexError("slice() cannot be applied to a 0-dim tensor.")
+        always = True  # the op refuses, after it has looked at the history of a view
     start, end = start or 0, sys.maxsize if end is None else end
     # after several Ellipsis there may be no such dimension
     if not always and start == 0 and step == 1 and end >= (shape[dim] if dim < len(shape) else sys.maxsize):

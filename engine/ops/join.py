@@ -240,7 +240,7 @@ def repeat_interleave_by(self, repeats, dim, output_size):
     return F.index_select(self, at, F.repeat_interleave(repeats, output_size=output_size))
 
 
-@composite("repeat_interleave.self_int(Tensor self, int repeats, int? dim=None, *, int? output_size=None) -> Tensor")
+@composite("repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, int? output_size=None) -> Tensor")
 def repeat_interleave(self, repeats, dim, output_size):
     if dim is None:
         self, dim = F.flatten(self), 0
@@ -356,11 +356,11 @@ def clear_side(self: np.ndarray, diagonal: int, name: str) -> None:
     np.copyto(self, np.zeros((), self.dtype), where=offset > diagonal if name == "tril" else offset < diagonal)
 
 
-op("tril(Tensor self, int diagonal=0) -> Tensor",
+op("tril(Tensor self, SymInt diagonal=0) -> Tensor",
    plain(lambda self, diagonal: triangle(self, diagonal, "tril"), inplace=True, inplace_function=False,
          into=lambda self, diagonal: clear_side(self, diagonal, "tril"), out=True, jvp="linear"),
    self=lambda g, diagonal: F.tril(g, diagonal))  # fmt: skip
-op("triu(Tensor self, int diagonal=0) -> Tensor",
+op("triu(Tensor self, SymInt diagonal=0) -> Tensor",
    plain(lambda self, diagonal: triangle(self, diagonal, "triu"), inplace=True, inplace_function=False,
          into=lambda self, diagonal: clear_side(self, diagonal, "triu"), out=True, jvp="linear"),
    self=lambda g, diagonal: F.triu(g, diagonal))  # fmt: skip

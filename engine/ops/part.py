@@ -39,7 +39,7 @@ def placed(part: np.ndarray, shape: Shape, index: tuple[Any, ...]) -> np.ndarray
     return whole
 
 
-op("select.int(Tensor(a) self, int dim, int index) -> Tensor(a)",
+op("select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a)",
    view(selected),
    self=lambda g, self_shape, dim, index: F.select_backward(g, self_shape, dim, index))  # fmt: skip
 op("select_backward(Tensor grad_output, int[] input_sizes, int dim, int index) -> Tensor",
@@ -104,7 +104,7 @@ op("slice_backward(Tensor grad_output, int[] input_sizes, int dim, int start, in
    grad_output=lambda g, dim, start, end, step: F.slice(g, dim, start, end, step))  # fmt: skip
 
 
-@composite("narrow(Tensor(a) self, int dim, int start, int length) -> Tensor(a)")
+@composite("narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)")
 def narrow(self: Tensor, dim: int, start: int, length: int) -> Tensor:
     if not self.ndim:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
@@ -119,7 +119,7 @@ def narrow(self: Tensor, dim: int, start: int, length: int) -> Tensor:
     return F.slice(self, dim, start, start + length, 1)
 
 
-@composite("narrow.Tensor(Tensor(a) self, int dim, Tensor start, int length) -> Tensor(a)")
+@composite("narrow.Tensor(Tensor(a) self, int dim, Tensor start, SymInt length) -> Tensor(a)")
 def narrow_tensor(self: Tensor, dim: int, start: Tensor, length: int) -> Tensor:
     refuse_samples(start, NO_VIEW, "narrow.Tensor")
     if start.ndim or start.dtype.category != 1:

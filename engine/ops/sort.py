@@ -118,7 +118,7 @@ def topk_kernel(self: np.ndarray, k: int, dim: int, largest: bool, sorted: bool)
     return np.asarray(np.take_along_axis(self, indices, dim), order="C"), np.array(indices, order="C")
 
 
-op("topk(Tensor self, int k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)",
+op("topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)",
    reduction(topk_kernel, out="matching"), self=ranked_rule)  # fmt: skip
 
 
@@ -167,7 +167,7 @@ def fit_kept(t: Tensor, result: np.ndarray, dim: int) -> None:
     exchange(t, t._array.squeeze(dim))
 
 
-op("kthvalue(Tensor self, int k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)",
+op("kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)",
    reduction(kthvalue_kernel, out=kthvalue_into, complex_gradient=False), self=dim_rule)  # fmt: skip
 
 
