@@ -214,8 +214,8 @@ def _written(folder: Path, name: str, text: str) -> int:
 
 
 _DO = {
-    "run": _run, "gate": _run, "random": _random, "judge": _judge, "report": _report, "list": _list, "show": _show, "op-db": _op_db, "upstream": _upstream,
-    "mutants": _mutants,
+    "run": _run, "gate": _run, "random": _random, "judge": _judge, "report": _report, "list": _list, "show": _show, "op-db": _op_db,
+    "upstream": _upstream, "mutants": _mutants,
 }  # fmt: skip
 
 if __name__ == "__main__":
