@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from .memory import aligned, empty
+from .threads import lanes, share
 
 PIECE = 2**15  # elements
+SHARED_PIECE = 2**17  # where threads share the work: they wait for each other between two steps
 BUFFER = 256  # elements NumPy copies at once; with less than a row it works on a row and one number a row without copying, faster by half
 
 
@@ -31,13 +33,17 @@ def in_pieces(
         work(*arrays, *(np.empty_like(out) for _ in range(scratch)), out)
         return out
     rows = max(1, piece * len(out) // size)
-    spare = [aligned((rows, *out.shape[1:]), out.dtype) for _ in range(scratch)]
-    buffer = np.setbufsize(BUFFER if out.shape[-1] > BUFFER else np.getbufsize())
-    try:
-        for start in range(0, len(out), rows):
+
+    def lane(starts: Sequence[int]) -> None:
+        spare = [aligned((rows, *out.shape[1:]), out.dtype) for _ in range(scratch)]
+        for start in starts:
             part = slice(start, start + rows)
             made = out[part]
             work(*(a[part] for a in arrays), *(s[: len(made)] for s in spare), made)
+
+    buffer = np.setbufsize(BUFFER if out.shape[-1] > BUFFER else np.getbufsize())
+    try:
+        share(lane, range(0, len(out), rows), lanes(size))
     finally:
         np.setbufsize(buffer)
     return out

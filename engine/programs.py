@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from .memory import RETURNED, aligned, empty, owned
-from .pieces import PIECE
+from .pieces import PIECE, SHARED_PIECE
+from .threads import lanes, share
 
 HUGE = 2**21  # elements from which even two steps are worth pieces
 UFUNCS: dict[type, np.ufunc] = {
@@ -109,15 +110,21 @@ class Program:
     def __call__(self, arrays: Sequence[np.ndarray], outs: Sequence[np.ndarray]) -> None:
         size, dtype = outs[0].size, outs[0].dtype
         flat = [a.reshape(-1) if a.ndim else a for a in (*arrays, *outs)]
-        piece = size if self.steps == 1 or (self.steps == 2 and size < HUGE) else min(PIECE, size)
+        count = lanes(size * self.steps)
+        whole = self.steps == 1 or (self.steps == 2 and size < HUGE)
+        piece = -(-size // count) if whole else min(PIECE if count == 1 else SHARED_PIECE, size)
         last = flat[-1]
         spare = self.buffers and not any(outs[-1] is a for a in arrays)  # the last result may hold what leads to it
-        buffers = [aligned((piece,), dtype) for _ in range(self.buffers - spare)]
-        for start in range(0, size, piece):
-            part = slice(start, start + piece)
-            if size - start < piece:
-                buffers = [b[: size - start] for b in buffers]
-            self.run(*[a[part] if a.ndim else a for a in flat], *([last[part]] if spare else ()), *buffers)
+
+        def lane(starts: Sequence[int]) -> None:
+            buffers = [aligned((piece,), dtype) for _ in range(self.buffers - spare)]
+            for start in starts:
+                part = slice(start, start + piece)
+                if size - start < piece:
+                    buffers = [b[: size - start] for b in buffers]
+                self.run(*[a[part] if a.ndim else a for a in flat], *([last[part]] if spare else ()), *buffers)
+
+        share(lane, range(0, size, piece), count)
 
 
 def program(texts: Sequence[str], names: Sequence[str], space: dict[str, Any]) -> Program | None:
@@ -132,7 +139,7 @@ def on_large(made: Program, kernel: Callable[..., Any], dtype: np.dtype) -> Call
 
     def run(*arrays: np.ndarray) -> Any:
         first = arrays[0]
-        if made.steps == 1 and first.nbytes < RETURNED:
+        if made.steps == 1 and first.nbytes < RETURNED and lanes(first.size) == 1:
             return kernel(*arrays)
         if not all(a.flags.c_contiguous and (not a.ndim or a.shape == first.shape) for a in arrays):
             return kernel(*arrays)

@@ -53,28 +53,28 @@ def _pool(count: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count, thread_name_prefix="engine")
 
 
-def each(work: Callable[[int], None], starts: Sequence[int], size: int) -> None:
-    """`work(start)` for each of `starts`, on several threads where there are more and `size` elements pay for waking them.
+def lanes(size: int) -> int:
+    """Among how many threads to share `size` elements of work."""
+    return _count if size >= SHARED else 1
 
-    The threads see the caller's NumPy settings, which are context variables. The first error is raised once all have ended.
+
+def share(lane: Callable[[Sequence[int]], None], starts: Sequence[int], count: int) -> None:
+    """`lane(some)` for `count` parts of `starts`, each on a thread of its own.
+
+    The threads see the caller's NumPy settings, which are context variables. An error is raised once all have ended.
     """
-    if _count == 1 or size < SHARED or len(starts) < 2:
-        _run(work, starts)
+    if count == 1 or len(starts) < 2:
+        lane(starts)
         return
-    lanes = [starts[i::_count] for i in range(min(_count, len(starts)))]
-    others = [_pool(_count - 1).submit(copy_context().run, _run, work, lane) for lane in lanes[1:]]
+    first, *rest = (starts[i::count] for i in range(min(count, len(starts))))
+    others = [_pool(count - 1).submit(copy_context().run, lane, part) for part in rest]
     try:
-        _run(work, lanes[0])
+        lane(first)
     finally:
         errors = [done.exception() for done in others]
     for error in errors:
         if error is not None:
             raise error
-
-
-def _run(work: Callable[[int], None], starts: Sequence[int]) -> None:
-    for start in starts:
-        work(start)
 
 
 if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
