@@ -89,6 +89,8 @@ class Overloads:
         known = self.plain.get(key)
         if known is not None:  # by position, with no list among the tensors: what is missing follows
             op, recorded, tail, singles = known
+            if recorded and not singles:
+                return op.direct(*args, *tail)
             values = [*args, *tail]
             for i in singles:
                 values[i] = (values[i],)

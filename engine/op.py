@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -45,19 +46,20 @@ class Op(Declaration):
         """Compute and record. `values` has every argument, in schema order; numbers may stand for tensors."""
         return self.direct(*values)
 
-    def direct(self, *values: Any) -> Any:
-        """`run` with the arguments in place, in the way written for this op when it is first called (`engine.lean`)."""
-        self.direct = self.body if self.body is not None else lean(self)  # type: ignore[method-assign]
-        return self.direct(*values)
+    @cached_property
+    def direct(self) -> Callable[..., Any]:
+        """`run` with the arguments in place, as written for this op (`engine.lean`)."""
+        return self.body if self.body is not None else lean(self)
 
     def run_inplace(self, values: list[Any]) -> Tensor:
         """Compute, write the result into the first argument, and rebase its history."""
-        return self.in_place(*values)
+        made: Tensor = self.in_place(*values)
+        return made
 
-    def in_place(self, *values: Any) -> Tensor:
-        """`run_inplace` with the arguments in place, in the way written for this op when it is first called so."""
-        self.in_place = lean_in_place(self) if self.body is None else self.family.inplace  # type: ignore[method-assign, assignment]
-        return self.in_place(*values)
+    @cached_property
+    def in_place(self) -> Callable[..., Any]:
+        """`run_inplace` with the arguments in place, as written for this op (`engine.lean_inplace`)."""
+        return lean_in_place(self) if self.body is None else self.family.inplace  # type: ignore[return-value]  # in a composite a body
 
     def generic(self, values: list[Any]) -> Any:
         """What `run` means, for any call."""

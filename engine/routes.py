@@ -7,6 +7,8 @@ from the parser's plan and the lines of the op (`engine.lean`). Whatever a route
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import CO_VARARGS, CO_VARKEYWORDS
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from .lean import indented, lines_of, listed, names_of, space_of
@@ -29,7 +31,7 @@ REMEMBERED = 256  # routes one front keeps before it starts again
 
 
 class Row(dict):
-    """Routes of two arguments, by the type of the second; where there is none, what writes one."""
+    """Routes by the type of the last argument; where there is none, what writes one."""
 
     def __init__(self, meet: Callable[..., Any]) -> None:
         self.meet = meet
@@ -39,7 +41,7 @@ class Row(dict):
 
 
 class Table(dict):
-    """Rows, by the type of the first argument."""
+    """Rows of two arguments, by the type of the first."""
 
     def __init__(self, meet: Callable[..., Any]) -> None:
         self.meet = meet
@@ -50,19 +52,19 @@ class Table(dict):
 
 
 def front(form: Callable[[], Any]) -> Callable[..., Any]:
-    """The public call of a form: of up to two arguments without keywords the shortest way, of others a longer one to the same routes."""
+    """The public call of a form: of one or two arguments without keywords the shortest way, of others a longer one to their routes."""
     wide: dict[Any, Callable[..., Any]] = {}
 
     def call(a: Any = MISSING, b: Any = MISSING, c: Any = MISSING, /, *more: Any, **kwargs: Any) -> Any:
         if c is MISSING and not kwargs:
-            return table[type(a)][type(b)](a, b)
-        args = (a, b, c, *more) if c is not MISSING else given(a, b)
+            return one[type(a)](a) if b is MISSING else two[type(a)][type(b)](a, b)
+        args = (a, b, c, *more) if c is not MISSING else (a, b) if b is not MISSING else (a,) if a is not MISSING else ()
         key = (*map(type, args), *kwargs, *map(type, kwargs.values()))
         route = wide.get(key)
         return seen(args, kwargs, key) if route is None else route(*args, **kwargs)
 
-    def meet(a: Any, b: Any) -> Any:
-        args = given(a, b)
+    def meet(*args: Any) -> Any:
+        args = () if args[0] is MISSING else args
         return seen(args, {}, tuple(map(type, args)))
 
     def seen(args: tuple[Any, ...], kwargs: dict[str, Any], key: tuple[Any, ...]) -> Any:
@@ -70,39 +72,56 @@ def front(form: Callable[[], Any]) -> Callable[..., Any]:
         plan = made.parser.plans.get(key)
         if plan is None:  # which the parser makes now, where the types decide
             return made(*args, **kwargs)
-        route = written(made, plan, key, len(args), list(kwargs))
-        if len(wide) + len(table) > REMEMBERED:
+        if len(wide) + len(one) + len(two) > REMEMBERED:
             wide.clear()
-            table.clear()
-        if len(args) <= 2 and not kwargs:
-            table[type(args[0]) if args else Missing][type(args[1]) if len(args) > 1 else Missing] = route
-            return route(*args, *[MISSING] * (2 - len(args)))
-        wide[key] = route
+            one.clear()
+            two.clear()
+        route = written(made, plan, key, len(args), list(kwargs))
+        if kwargs or len(args) not in (1, 2):
+            wide[key] = route
+        elif len(args) == 1:
+            one[key[0]] = route
+        else:
+            two[key[0]][key[1]] = route
         return route(*args, **kwargs)
 
-    table = Table(meet)
+    one, two = Row(meet), Table(meet)
     return call
 
 
-def given(a: Any, b: Any) -> tuple[Any, ...]:
-    return (a, b) if b is not MISSING else (a,) if a is not MISSING else ()
-
-
 def written(form: Form, plan: Plan, key: tuple[Any, ...], count: int, words: list[str]) -> Callable[..., Any]:
-    """The route of calls of these types, with `count` positional arguments and keywords; a short one always gets two arguments."""
-    op, short = form.ops[plan.overload], count <= 2 and not words
+    """The route of calls of these types, with `count` positional arguments and these keywords."""
+    op = form.ops[plan.overload]
     in_place = form.inplace or op.writes
     text = _Arguments(op, plan, count, words)
     numbers = [place for place, cls in text.classes(key) if cls in (int, float) and op.schema.arguments[place].type == "Tensor"]
+    if plan.sources is None and not plan.binders and not numbers:
+        return _filled(_straight(op, in_place), plan.tail)
     space = {} if op.body is not None else space_in_place(op, numbers) if in_place else space_of(op)
     space |= {**text.space, "odd": form, "Unfit": Unfit, "unfit": unfit, "op": op, "body": op.family.inplace if in_place else op.body}
     if text.has_out or not set(words).isdisjoint(space):
-        return (lambda a, b: form(*given(a, b))) if short else form
+        return form
     lines = _calling(op, in_place, numbers)
     source = f"def call({', '.join(text.parameters)}):\n{indented(text.lines + lines)}"
     exec(compile(source, f"<{op.key} as called>", "exec"), space)
     made: Callable[..., Any] = space["call"]
     return made
+
+
+def _straight(op: Op, in_place: bool) -> Any:
+    """What takes every argument in place."""
+    if op.body is not None:
+        return op.family.inplace if in_place else op.body
+    return op.in_place if in_place else op.direct
+
+
+def _filled(function: Any, tail: tuple[Any, ...]) -> Any:
+    """The function with these values for its last arguments."""
+    if not tail:
+        return function
+    if type(function) is not FunctionType or function.__code__.co_flags & (CO_VARARGS | CO_VARKEYWORDS) or function.__kwdefaults__:
+        return lambda *args: function(*args, *tail)
+    return FunctionType(function.__code__, function.__globals__, function.__name__, tail, function.__closure__)
 
 
 def _calling(op: Op, in_place: bool, numbers: list[int]) -> list[str]:
@@ -130,8 +149,7 @@ class _Arguments:
         self.space: dict[str, Any] = {f"d{i}": tail[i] for i in absent}
         as_is = {source: place for place, source in self.sources if type(source) is int and place not in converted}
         self.given = [f"a{as_is[j]}" if j in as_is else f"p{j}" for j in range(count)]
-        padding = [f"_{j}=None" for j in range(count, 2)] if not words else []
-        self.parameters = [*self.given, *padding, *(f"a{i}=d{i}" for i in absent), *(["*", *words] if words else [])]
+        self.parameters = [*self.given, *(f"a{i}=d{i}" for i in absent), *(["*", *words] if words else [])]
         moved = [f"a{place} = {self._value(source)}" for place, source in self.sources if place not in converted and source not in as_is]
         convert = [self._converted(place, binder, self._value(placed[place])) for place, binder in plan.binders]
         again = ", ".join([*self.given, *(f"{w}={w}" for w in words)])

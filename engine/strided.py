@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .layout import dense, dense_strides, pointwise_strides, row_major
-from .tensor import Beyond, address, root_of, strides_of
+from .tensor import Beyond, root_of, start_of, strides_of
 
 Cast = Callable[[np.ndarray, Any], np.ndarray]
 
@@ -36,7 +36,7 @@ def strided(array: np.ndarray, shape: Sequence[int], steps: Sequence[int], offse
     dtype = dtype or array.dtype
     size = dtype.itemsize
     root = flat_root(array)
-    start = offset * size + (0 if array.base is None else address(array) - address(root))
+    start = offset * size + start_of(array)
     return over(root, tuple(shape), tuple([s * size for s in steps]), start, dtype)
 
 

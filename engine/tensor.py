@@ -149,11 +149,7 @@ class Tensor:
 
     def storage_offset(self) -> int:
         """Elements between the start of the buffer and the first of this tensor."""
-        array = self._array
-        base = array.base
-        if base is None or (type(base) is np.ndarray and base.base is None and base.nbytes == array.nbytes and array.flags.forc):
-            return 0  # it is all of the memory
-        return (address(array) - address(root_of(array))) // array.itemsize
+        return start_of(self._array) // self._array.itemsize
 
     def data_ptr(self) -> int:
         return address(self._array) if self._array.size else 0
@@ -519,6 +515,14 @@ def root_of(array: np.ndarray) -> np.ndarray:
             array = base.root
         else:
             return array
+
+
+def start_of(array: np.ndarray) -> int:
+    """Bytes between the start of the memory and the first element."""
+    base = array.base
+    if base is None or (type(base) is np.ndarray and base.base is None and base.nbytes == array.nbytes and array.flags.forc):
+        return 0  # it is all of the memory
+    return address(array) - address(root_of(array))
 
 
 def strides_of(array: np.ndarray) -> tuple[int, ...]:

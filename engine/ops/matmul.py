@@ -155,21 +155,17 @@ def mm_kernel(self: np.ndarray, mat2: np.ndarray) -> np.ndarray:
 
 def matrices(left: Any, right: Any) -> Any:
     """The product of two matrices. One of a column and a row has no sums, which would begin with 0: its zeros may be -0, as in PyTorch."""
-    if type(left) is np.ndarray and left.shape[1] == 1 and left.shape[0] > 1 and right.shape[1] > 1:
+    if type(left) is not np.ndarray:
+        return left @ right
+    (n, k), m = left.shape, right.shape[1]
+    if k == 1 and n > 1 and m > 1:
         return left * right
-    if type(left) is np.ndarray is type(right) and left.size <= TINY and usual(left) and usual(right):
+    if n > 1 and m > 1 and n * k * m <= TINY and left.dtype.char in "fd" and left.flags.forc and right.flags.forc:
         return left.dot(right)  # the same product of BLAS, without what a ufunc costs
     return left @ right
 
 
-TINY = 4096
-
-
-def usual(array: np.ndarray) -> bool:
-    """True for a row-major matrix of floats, which is neither a row nor a column."""
-    return array.dtype.kind == "f" and array.itemsize > 2 and array.flags.c_contiguous and 1 not in array.shape
-
-
+TINY = 2**15  # multiplications up to which what stands around a product counts
 SMALL = 400  # multiplications per batch below which PyTorch uses no BLAS
 
 
