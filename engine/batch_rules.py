@@ -76,17 +76,15 @@ def run(op: Any, values: list[Any], level: Level) -> Any:
     _refuse(op, values, level)
     try:
         result = rule_of(op)(op, values, level)
-    except NoRule:
+    except Exception:  # no rule, or one that refuses: what a sample does decides
         result = one_by_one(op, values, level)
-    except Exception as error:
-        raise _of_a_sample(error, lambda: op.run([_sample(v) for v in values])) from None
     return _each(result, lambda t: batched(t, level))
 
 
 def run_inplace(op: Any, values: list[Any], level: Level) -> Any:
     """The same for the form that writes into the first argument, which must be a sample of that batch."""
-    _refuse(op, values, level)
     _refuse_captured(op, values, level)
+    _refuse(op, values, level)
     into = whole_or_spread(values[0], level)
     try:
         called, changed = _arguments(rule_of(op), op, values, level)
@@ -132,6 +130,7 @@ def _refuse(op: Any, values: list[Any], level: Level) -> None:
     if "indices" in op.schema.names:
         masks = [i for i in values[1] if i is not None and i._dtype in (dtypes.bool_, dtypes.uint8)]
         if any(whole(i, level) is not None for i in masks):
+            op.run([_sample(v) for v in values])  # raises what does not fit in one sample
             raise RuntimeError(MASKED)
 
 
@@ -283,6 +282,8 @@ def _shifted(op: Any, values: list[Any], level: Level) -> tuple[Any, list[Any]]:
             changed[i] = moved if isinstance(v, list | tuple) else moved[0]
     if outside or not rank:
         _check(op, values, rank)
+        if not rank and op.key == "unfold":  # which sees one dimension where there is none
+            raise NoRule
     if op.key == "expand":
         changed[0] = _padded(changed[0], len(values[1]) - rank)
     return op, changed
@@ -297,7 +298,7 @@ def _with_batch(op: Any, t: Tensor, size: Sequence[int], changed: list[Any], lev
     """A shape with the batch before it."""
     if isinstance(size, int):  # of a window, and no shape
         return size
-    if -1 in size and not level.size:  # which leaves open how long that side is
+    if -1 in size and not level.size and op.key != "expand":  # which leaves open how long that side is
         count, rest = t.numel(), math.prod(n for n in size if n != -1)
         size = [count // rest if n == -1 and rest else n for n in size]
     at = op.schema.names.index("stride") if "stride" in op.schema.names else None

@@ -13,7 +13,7 @@ from .graph import Listed, edge_of, sequence
 from .registry import F
 from .strided import new
 from .tensor import Tensor, readonly, wrap
-from .transforms import Level, differentiated_inside
+from .transforms import Level, born, differentiated_inside
 from .views import NO_PLAN, node_of
 
 NO_ITEM = (
@@ -172,6 +172,7 @@ def laid_out_like(t: Batched, array: np.ndarray) -> Tensor:
     span = 1 + sum((n - 1) * s for n, s in zip(array.shape, steps, strict=True)) if array.size else 0
     batches = [span * math.prod(sizes[i + 1 :]) for i in range(len(sizes))]
     made = wrap(new((*sizes, *array.shape), (*batches, *steps), inner._array.dtype), inner._dtype)
+    born([made])
     for level in reversed(levels):
         made = Batched(made, level)
     return F.copy_(made, t)

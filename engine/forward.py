@@ -14,6 +14,7 @@ from .graph import Node, Saved, edge_of, end_of, fit
 from .registry import F
 from .strided import new, overlaps
 from .tensor import LEAF, Tensor, rare, strides_of, wrap
+from .transforms import born
 from .views import replayed
 from .walk import Walk
 
@@ -121,7 +122,9 @@ def _arranged(tangent: Tensor, primal: np.ndarray) -> Tensor:
         from .batching import Batched, laid_out_like
 
         return laid_out_like(tangent, primal) if type(tangent) is Batched else tangent
-    return F.copy_(wrap(new(shape, steps, tangent._array.dtype), tangent._dtype), tangent)
+    made = wrap(new(shape, steps, tangent._array.dtype), tangent._dtype)
+    born([made])
+    return F.copy_(made, tangent)
 
 
 def tangents(op: Any, values: list[Any]) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import batch_rules, batching, forward, modes, saved
+from . import batch_rules, batching, forward, modes, saved, transforms
 from .declaration import RECORDING, TENSOR
 from .dtypes import OF_NUMPY
 from .lazy import Lazy
@@ -39,10 +39,14 @@ def run(op: Op, values: list[Any]) -> Tensor:
     """Compute, write the result into the first argument, and rebase its history."""
     into: Tensor = values[0]
     mode = modes.current()
+    if mode & modes.INSIDE and transforms.running()[-1].size is None:  # before any batches around it
+        transforms.refuse_captured(op, into)
     if mode & modes.BATCHED:
         level = batching.innermost(values)
         if level is not None:
             return batch_rules.run_inplace(op, values, level)
+    if mode & modes.INSIDE:
+        transforms.refuse_captured(op, into)
     needs = op.needs(values) if mode & RECORDING == modes.GRAD and op.diff else None
     if needs is not None and ((op.changes_dtype and not into._dtype.differentiable) or _all_inference(op, values)):
         needs = None

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import batch_rules, batching, dtypes, forward, inplace, lazy, modes, reading
+from . import batch_rules, batching, dtypes, forward, inplace, lazy, modes, reading, transforms
 from .calls import Overloads
 from .declaration import RECORDING, Declaration
 from .dtypes import OF_NUMPY, dtype
@@ -83,6 +83,8 @@ class Op(Declaration):
         else:
             dtype, results = self.compute(values)
             outs = self._wrap(values, results, dtype)
+            if mode & modes.INSIDE and self.family.plan != "view":
+                transforms.born(outs)
         if mode & modes.INFERENCE and self.family.plan != "view":
             for t in outs:
                 t._counter = None

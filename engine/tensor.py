@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import dtypes, modes
+from . import dtypes, modes, transforms
 from .device import CPU, strided
 from .device import device as Device
 from .device import layout as Layout
@@ -434,6 +434,8 @@ def settled(made: Tensor) -> Tensor:
     """A new tensor as the current mode has it: an inference tensor in inference mode."""
     if modes.is_inference_mode_enabled():
         made._counter = None
+    if modes.current() & modes.INSIDE:
+        transforms.born([made])
     return made
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import Any
+
+import numpy as np
 
 from . import modes
 
@@ -14,13 +17,24 @@ NOT_INSIDE = (
 )
 
 
-class Level:
-    """One running transform: how deep it is nested, whether it still runs, and for `vmap` how many samples there are."""
+CAPTURED = (
+    "During a grad (vjp, jvp, grad, etc) transform, the function provided attempted to call in-place operation (aten::{}) that would "
+    "mutate a captured Tensor. This is not supported; please rewrite the function being transformed to explicitly accept the mutated "
+    "Tensor(s) as inputs."
+)
 
-    __slots__ = ("depth", "size", "randomness", "running")
+
+class Level:
+    """One running transform: how deep it is nested, whether it still runs, and for `vmap` how many samples there are.
+
+    One that differentiates has the addresses of all memory that came to be in it, or was given to it: no other may be written to.
+    """
+
+    __slots__ = ("depth", "size", "randomness", "running", "own")
 
     def __init__(self, depth: int, size: int | None, randomness: str) -> None:
         self.depth, self.size, self.randomness, self.running = depth, size, randomness, True
+        self.own: set[int] = set()
 
 
 _stack: ContextVar[tuple[Level, ...]] = ContextVar("transforms", default=())
@@ -32,12 +46,14 @@ class _Stack:
 
     def __enter__(self) -> Any:
         self.token = _stack.set(self.levels())
-        self.before = modes.current() & modes.BATCHED
+        self.before = modes.current()
         modes.set_bit(modes.BATCHED, any(level.size is not None for level in running()))
+        modes.set_bit(modes.INSIDE, any(level.size is None for level in running()))
 
     def __exit__(self, *exc: Any) -> None:
         _stack.reset(self.token)
-        modes.set_bit(modes.BATCHED, bool(self.before))
+        modes.set_bit(modes.BATCHED, bool(self.before & modes.BATCHED))
+        modes.set_bit(modes.INSIDE, bool(self.before & modes.INSIDE))
 
     def levels(self) -> tuple[Level, ...]:
         raise NotImplementedError
@@ -59,6 +75,9 @@ class Running(_Stack):
     def __exit__(self, *exc: Any) -> None:
         self.level.running = False
         super().__exit__(*exc)
+        outer = differentiating()
+        if outer is not None:
+            outer.own |= self.level.own
 
 
 class Outside(_Stack):
@@ -74,6 +93,36 @@ class Outside(_Stack):
 def differentiated_inside(level: Level) -> bool:
     """True where a transform that differentiates runs inside `level`."""
     return any(inner.size is None for inner in running()[level.depth :])
+
+
+def differentiating() -> Level | None:
+    """The innermost running transform that differentiates."""
+    return next((level for level in reversed(running()) if level.size is None), None)
+
+
+def born(tensors: Iterable[Any]) -> None:
+    """Have the transform that is running, if any, take these tensors for its own: they may be written to."""
+    level = differentiating()
+    if level is not None:
+        level.own.update(memory(t) for t in tensors)
+
+
+def memory(t: Any) -> int:
+    """Where the memory of a tensor begins."""
+    array = (t if t._view is None else t._view.base)._array
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array.__array_interface__["data"][0]
+
+
+def refuse_captured(op: Any, into: Any) -> None:
+    """Raises RuntimeError for a write to a tensor that was there before the transform, and was not given to it."""
+    level = differentiating()
+    if level is not None and memory(into) not in level.own:
+        schema = op.schema
+        overload = {"Tensor_Tensor": "Tensor", "Tensor_Scalar": "Scalar"}.get(schema.overload, schema.overload)
+        name = f"{schema.name.removesuffix('_')}_" + f".{overload}" * bool(overload)
+        raise RuntimeError(CAPTURED.format(name))
 
 
 def refuse_inside(name: str, hint: str = "") -> None:

@@ -459,3 +459,50 @@ def tied_and_stacked_modules(B: Any, draw: Any, see: Any) -> None:
     see.raises("of several classes", lambda: B.func.stack_module_state([Tied(), B.nn.Linear(1, 1)]))
     see.raises("in several modes", lambda: B.func.stack_module_state([Tied(), Tied().eval()]))
     see.raises("that differ", lambda: B.func.stack_module_state([Tied(), Tied().requires_grad_(False)]))
+
+
+@program
+def captured_tensors(B: Any, draw: Any, see: Any) -> None:
+    x, kept = draw.floats((3,)), draw.floats((3,), None)
+    write = draw.choice(
+        [
+            lambda a, c: c.copy_(a),
+            lambda a, c: c.add_(1),
+            lambda a, c: c[:2].mul_(a[1:]),
+            lambda a, c: c.__setitem__(0, a[0].detach()),
+            lambda a, c: c.addcmul_(a, a, value=2),
+            lambda a, c: c.pow_(2),
+            lambda a, c: c.index_put_((B.tensor([0, 2]),), a[:2]),
+            lambda a, c: c.detach().mul_(a.detach()),
+            lambda a, c: c.zero_(),
+            lambda a, c: B.mul(a, 2, out=c),
+        ]
+    )
+    made = draw.choice(
+        [
+            lambda a: kept,
+            lambda a: B.zeros(3),
+            lambda a: a * 2,
+            lambda a: B.tensor([1.0, 2.0, 3.0]),
+            lambda a: kept.clone(),
+            lambda a: a.clone(),
+        ]
+    )
+
+    def f(a):
+        written = made(a)
+        write(a, written)
+        return (a * a).sum() + written.sum()
+
+    see.raises("gradient", lambda: B.func.grad(f)(x.clone()))
+    see.raises("output", lambda: B.func.vjp(f, x.clone())[0])
+    see.raises("gradient of a gradient", lambda: B.func.grad(lambda a: B.func.grad(f)(a).sum())(x.clone()))
+    see.raises("gradient by rows", lambda: B.func.jacrev(f)(x.clone()))
+    see.raises("gradient of samples", lambda: B.vmap(B.func.grad(f))(B.stack([x, x])))
+
+    def by_an_inner_one(a):
+        return B.func.grad(lambda b: (a.mul_(2) * b).sum())(a.clone()).sum()
+
+    see.raises("written by an inner one", lambda: B.func.grad(by_an_inner_one)(x.clone()))
+    see.raises("a gradient written to", lambda: B.func.grad(lambda a: B.func.grad(lambda b: (b * b).sum())(a).mul_(a).sum())(x.clone()))
+    see("what was captured", kept)

@@ -53,9 +53,7 @@ class Batches:
             return value
         found = self.case.tensors()
         at = next(i for i, n in enumerate(self.names) if found[n] is value)
-        for size, dims in zip(reversed(self.sizes), reversed(self.dims), strict=True):
-            value = value if dims[at] is None else batch(value, dims[at] or 0, size)
-        return value
+        return batch(value, [(dims[at], size) for dims, size in zip(self.dims, self.sizes, strict=True)])
 
     def over(self, B: Backend, function: Callable[..., Any], seeds: int = 0) -> Callable[..., Any]:
         """`function(*seeds, *samples)` over every level; the seeds have their samples along dimension 0."""
@@ -85,23 +83,34 @@ class Batches:
         return [found[n] for n in self.names]
 
 
-def batch(value: TensorValue, dim: int, size: int) -> TensorValue:
-    """`size` tensors of the layout of `value`, with its elements in other orders, stacked along the first or the last dimension."""
-    roots = [_moved(value, k) for k in range(size)]
-    if not size or not value.root.size:
-        shape = (size, *value.shape) if dim == 0 else (*value.shape, size)
-        return replace(value, root=value.root[:0], shape=shape, strides=row_major(shape), offset=0)
+def batch(value: TensorValue, levels: list[tuple[int | None, int]], k: int = 0) -> TensorValue:
+    """Tensors of the layout of `value`, with its elements in other orders, stacked along a dimension of each level."""
+    if not levels:
+        return _moved(value, k)
+    (dim, size), *inner = levels
+    if dim is None:
+        return batch(value, inner, k)
+    return _stacked([batch(value, inner, 3 * k + i) for i in range(size or 1)], dim, size)
+
+
+def _stacked(parts: list[TensorValue], dim: int, size: int) -> TensorValue:
+    """`size` tensors of one layout along the first or the last dimension, there with their elements next to one another."""
+    one = parts[0]
+    if not size or not one.root.size:
+        shape = (size, *one.shape) if dim == 0 else (*one.shape, size)
+        return replace(one, root=one.root[:0], shape=shape, strides=row_major(shape), offset=0)
+    roots = [p.root for p in parts]
     if dim == 0:
-        return replace(value, root=np.concatenate(roots), shape=(size, *value.shape), strides=(value.root.size, *value.strides))
-    strides = (*(size * s for s in value.strides), 1)
-    return replace(value, root=np.stack(roots, -1).reshape(-1), shape=(*value.shape, size), strides=strides, offset=size * value.offset)
+        return replace(one, root=np.concatenate(roots), shape=(size, *one.shape), strides=(one.root.size, *one.strides))
+    strides = (*(size * s for s in one.strides), 1)
+    return replace(one, root=np.stack(roots, -1).reshape(-1), shape=(*one.shape, size), strides=strides, offset=size * one.offset)
 
 
-def _moved(value: TensorValue, k: int) -> np.ndarray:
+def _moved(value: TensorValue, k: int) -> TensorValue:
     """The elements in another order; of a single number the half, and the half of that."""
     if value.root.size == 1 and value.dtype in DIFFERENTIABLE:
-        return value.root * value.root.dtype.type(0.5**k)
-    return np.roll(value.root, k)
+        return replace(value, root=value.root * value.root.dtype.type(0.5**k))
+    return replace(value, root=np.roll(value.root, k))
 
 
 # -- PyTorch's other answer ---------------------------------------------------------------------------------------------------
@@ -130,6 +139,11 @@ ONE_BY_ONE = Torch("torch", _Loops())
 
 
 # -- properties ---------------------------------------------------------------------------------------------------------------
+def _not_by_design(error: Exception) -> Exception:
+    """A write that is refused although the user wrote to nothing: by its own words something to report to PyTorch."""
+    return type(error)(str(error).removeprefix("vmap: ")) if "(self, *extra_args)" in str(error) else error
+
+
 @prop(lambda op: has_tensors(op) and not_a_write(op), script=SCRIPT, judges_errors=True, either=ONE_BY_ONE)
 def vmap(B: Backend, op: Declaration, case: Case) -> See:
     """`vmap` of the op gives PyTorch's values, dtypes, shapes and warnings for batches along any dimension, or refuses in its words."""
@@ -140,7 +154,7 @@ def vmap(B: Backend, op: Declaration, case: Case) -> See:
     with B.warned() as said:
         result = attempt(lambda: made.called(B, args, lambda changed: B.call(op, changed)))
     if isinstance(result, Exception):
-        raise result
+        raise _not_by_design(result)
     yield "value", B.outputs(result)
     yield "warnings", sorted({text for text in said if OF_ITS_OWN not in text})
 

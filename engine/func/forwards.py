@@ -11,8 +11,8 @@ from ..autograd.forward_ad import check_dtypes, check_shapes
 from ..batching import Batched, whole_or_spread
 from ..registry import F
 from ..tensor import Tensor
-from ..transforms import Running
-from .reverse import ArgNums, as_sample, check_outputs, chosen, innermost, picked, replaced, split_aux
+from ..transforms import Running, born
+from .reverse import ArgNums, adopt, as_sample, check_outputs, chosen, innermost, picked, replaced, split_aux
 from .trees import put_together, taken_apart
 
 API = "jvp(f, primals, tangents)"
@@ -43,6 +43,7 @@ def jvp_at(func: Callable[..., Any], primals: Any, tangents: Any, argnums: ArgNu
     _check_tensors(leaves, "primals")
     _check_tensors(directions, "tangents")
     with Running(), _level():
+        adopt(primals)
         duals = put_together([_dual(p, t) for p, t in zip(leaves, directions, strict=True)], structure)
         output, aux = split_aux(func(*replaced(primals, places, duals[0] if isinstance(places, int) else duals)), has_aux, API)
         outputs, structure = taken_apart(output)
@@ -83,6 +84,7 @@ def _dual(primal: Tensor, tangent: Tensor) -> Tensor:
 def _carrying(primal: Tensor, tangent: Tensor) -> Tensor:
     if type(primal) is Batched:
         return Batched(_carrying(primal._value, whole_or_spread(tangent, primal._level)), primal._level)
+    born([tangent])
     with forward.innermost():
         made = F.alias(primal)
         forward._set(made, tangent)

@@ -13,7 +13,7 @@ from ..batching import Batched, batched, whole_or_spread
 from ..graph import Listed, Node, edge_of, end_of, sequence
 from ..registry import F
 from ..tensor import Tensor, alias
-from ..transforms import Level, Running
+from ..transforms import Level, Running, born
 from ..views import NO_PLAN, node_of
 from .trees import Structure, mapped, put_together, sketch, taken_apart
 
@@ -95,11 +95,17 @@ class Starts:
         if stays and all(tangents[level] is tangent for level, tangent in forward.carried(t).items()):
             return t
         made = alias(t)
+        born([t])
         if stays:
             made._node, made._nr = t._node, t._nr
         for level, tangent in tangents.items():
             forward.give_at(level, made, tangent)
         return made
+
+
+def adopt(tree: Any) -> None:
+    """Take all tensors among the arguments for the running transform's own, which its function may write to."""
+    born(innermost(t) for t in taken_apart(tree)[0] if isinstance(t, Tensor))
 
 
 def innermost(t: Tensor) -> Tensor:
@@ -202,6 +208,7 @@ def grad_and_value(func: Callable[..., Any], argnums: ArgNums = 0, has_aux: bool
         recording = modes.is_grad_enabled() and not modes.is_inference_mode_enabled()
         with saved.disabled(NO_HOOKS), Running() as level, modes.inference_mode(False), modes.enable_grad():
             starts = Starts(level, recording)
+            adopt((args, kwargs))
             places = chosen(args, argnums)
             inputs = mapped(starts.entered, picked(args, places))
             output, aux = split_aux(func(*replaced(args, places, inputs), **kwargs), has_aux, api)
@@ -232,6 +239,7 @@ def vjp_at(func: Callable[..., Any], primals: tuple[Any, ...], argnums: ArgNums 
     recording = modes.is_grad_enabled() and not modes.is_inference_mode_enabled()
     with saved.disabled(NO_HOOKS), Running() as level, modes.inference_mode(False), modes.enable_grad():
         starts = Starts(level, recording)
+        adopt(primals)
         places = tuple(range(len(primals))) if argnums is None else chosen(primals, argnums)
         inputs = mapped(starts.entered, picked(primals, places))
         output, aux = split_aux(func(*replaced(primals, places, inputs)), has_aux, api)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, modes
-from ..batching import Batched
+from ..batching import Batched, sample
 from ..device import memory_format as MemoryFormat
 from ..dtypes import OF_NUMPY, dtype
 from ..layout import channels_last
@@ -248,6 +248,8 @@ def reinterpreted(self: np.ndarray, dtype: dtype) -> np.ndarray:
 @composite("view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)", function=False)
 def view_dtype(self: Tensor, dtype: dtype) -> Tensor:
     if builtin_type(self) is Batched:
+        if not self.ndim:
+            reinterpreted(sample(self), dtype)  # refuses other sizes
         return Batched(view_dtype(self._value, dtype), self._level)
     stored, flips = parts(self)
     if flips and dtype is not self._dtype:

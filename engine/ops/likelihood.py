@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import modes
+from ..batching import innermost
 from ..dtypes import OF_NUMPY
 from ..forward import Composition
 from ..layout import laid_out
@@ -273,6 +274,13 @@ def of_probabilities(self: Tensor, target: Tensor, weight: Tensor | None, reduct
     return -total if reduction == SUM else quotient(-total, scores.numel() // classes)
 
 
+def counted_weights(target: Tensor, ignored: Tensor, weight: Tensor) -> Tensor:
+    """The weights of all classes that are not ignored; of samples, which may ignore different numbers, zeros for the others."""
+    if innermost([target, weight]) is None:
+        return F.gather(weight, 0, F.flatten(F.masked_select(target, ~ignored)))
+    return F.masked_fill(F.gather(weight, 0, F.flatten(F.masked_fill(target, ignored, 0))), F.flatten(ignored), 0)
+
+
 def smoothed(self: Tensor, target: Tensor, weight: Tensor | None, reduction: int, ignore_index: int, label_smoothing: float) -> Tensor:
     """Cross entropy with classes of which a share is spread over all."""
     check_smoothing(label_smoothing)
@@ -284,8 +292,7 @@ def smoothed(self: Tensor, target: Tensor, weight: Tensor | None, reduction: int
     ignored = target == ignore_index
     smooth.masked_fill_(ignored, 0.0)
     if reduction == MEAN:
-        counting = ~ignored if weight is None else F.gather(weight, 0, F.flatten(F.masked_select(target, ~ignored)))
-        smooth = F.sum(smooth) / F.sum(counting)
+        smooth = F.sum(smooth) / F.sum(~ignored if weight is None else counted_weights(target, ignored, weight))
     elif reduction == SUM:
         smooth = F.sum(smooth)
     return times(likely, 1 - label_smoothing) + times(smooth, share_of(label_smoothing, classes))
