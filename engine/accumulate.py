@@ -39,7 +39,9 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
         # Taken as it is only where nobody else holds it: the argument here, the caller's variable, and ours.
         if getrefcount(g) <= 3 and _laid_out_as(g, leaf._array) and g.flags.writeable:
             leaf._gradient = wrap(g, leaf._dtype)
-            leaf._gradient._counter = [walk.sums.get(leaf, 0)] if g.base is None else _shared_count(g, walk, walk.sums.get(leaf, 0))
+            writes = walk.sums.get(leaf, 0)
+            if writes or g.base is not None:
+                leaf._gradient._counter = [writes] if g.base is None else _shared_count(g, walk, writes)
         else:
             leaf._gradient = _copied_for(leaf, g)
         settled(leaf._gradient)
@@ -83,7 +85,8 @@ def _laid_out_as(g: np.ndarray, leaf: np.ndarray) -> bool:
 
     Its convention: a side of 1 may have any step but 0, in which what is a view of something smaller would be seen.
     """
-    if g.strides == leaf.strides and 0 not in g.strides and g.flags.c_contiguous and g.size:
+    steps = g.strides
+    if steps == leaf.strides and 0 not in steps and g.flags.c_contiguous and g.size:
         return True
     if not dense(leaf):
         return g.flags.c_contiguous

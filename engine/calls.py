@@ -53,7 +53,7 @@ class Overloads:
         self.ops: list[Op] = []
         self.forms: dict[str, Callable[..., Any]] = {}
         self.chosen: dict[Any, Op] = {}
-        self.plain: dict[Any, tuple[Op, bool, list[Any], list[int]]] = {}
+        self.plain: dict[Any, tuple[Callable[..., Any], bool, list[Any], list[int]]] = {}
 
     def add(self, op: Op) -> None:
         self.ops.append(op)
@@ -88,25 +88,31 @@ class Overloads:
         key = (*map(type, args), *kwargs)
         known = self.plain.get(key)
         if known is not None:  # by position, with no list among the tensors: what is missing follows
-            op, recorded, tail, singles = known
+            run, recorded, tail, singles = known
             if recorded and not singles:
-                return op.direct(*args, *tail)
+                return run(*args, *tail)
             values = [*args, *tail]
             for i in singles:
                 values[i] = (values[i],)
-            return op.run(values) if recorded else op.raw(values)
+            return run(*values) if recorded else run(values)
         op, values = self.resolve(args, kwargs)
-        if not kwargs and not op.writes and not any(is_list for _, is_list in op.tensors):
-            recorded = any(isinstance(values[i], Tensor) for i, _ in op.tensors)
-            singles = [
-                i for i, (v, a) in enumerate(zip(args, op.schema.arguments, strict=False)) if type(v) is int and a.type.startswith("int[")
-            ]
-            self.plain[key] = op, recorded, [a.default for a in op.schema.arguments[len(args) :]], singles
-        for i, is_list in op.tensors:
-            v = values[i]
-            if isinstance(v, Tensor) or (is_list and any(isinstance(t, Tensor) for t in v)):
-                return op.run_inplace(values) if op.writes else op.run(values)
-        return op.raw(values)
+        lists = any(is_list for _, is_list in op.tensors)
+        recorded = any(isinstance(values[i], Tensor) for i, _ in op.tensors)
+        if lists and not recorded:
+            recorded = any(isinstance(t, Tensor) for i, is_list in op.tensors if is_list for t in values[i])
+        result = op.raw(values) if not recorded else op.run_inplace(values) if op.writes else op.run(values)
+        if not kwargs and not op.writes and not lists:
+            self.plain[key] = self._positional(op, args, recorded)
+        return result
+
+    def _positional(self, op: Op, args: tuple[Any, ...], recorded: bool) -> tuple[Callable[..., Any], bool, list[Any], list[int]]:
+        """How calls like this one are run from now on: by what, the arguments that follow, and which numbers stand for lists."""
+        arguments = op.schema.arguments
+        singles = [i for i, (v, a) in enumerate(zip(args, arguments, strict=False)) if type(v) is int and a.type.startswith("int[")]
+        tail = [a.default for a in arguments[len(args) :]]
+        if recorded and len(args) == specialisable(op) and all(type(v) in PLAIN for v in args) and self.path in FUNCTIONS:
+            return FUNCTIONS[self.path], True, [], []
+        return (op.direct if recorded else op.raw), recorded, tail, singles
 
     def resolve(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Op, list[Any]]:
         """The first overload that takes the call, by the types of its arguments; and those in schema order."""

@@ -165,7 +165,9 @@ def general_source(op: Op, mask: Mask, plan: Plan) -> str:
         call = f"rule{k}({', '.join('g' if s < 0 else f's{s}' for s in sources)})"
         lines.append(", ".join(f"r{p}" for p in positions) + f" = {call}")
         for p in positions:
-            lines += [f"if r{p} is not None and fits is not None: r{p} = fit_array(r{p}, *fits[{p}])", "el" + _fitted(f"r{p}")]
+            odd = f"type(r{p}) is not ndarray or r{p}.shape != shape or r{p}.dtype is not dtype.np"
+            lines += ["if fits is None:", "    " + _fitted(f"r{p}"), f"elif r{p} is not None:", f"    shape, dtype = fits[{p}]"]
+            lines.append(f"    if {odd}: r{p} = fit_array(r{p}, shape, dtype)")
     results = ", ".join(f"r{p}" if m else "None" for p, m in enumerate(mask))
     return START + _unpacked(plan) + "".join(f"    {line}\n" for line in lines) + f"    return {results},\n"
 

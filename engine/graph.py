@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -247,14 +248,23 @@ def fit_array(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> np.ndarray
     if g.dtype.kind == "c" and not dtype.is_complex:
         g = g.real
     if g.shape != shape:
-        lead, dims = broadcast_dims(g.shape, shape)
-        if dims:  # a sum is row-major, with PyTorch's strides for sides of 1, too
-            sides = [1 if d in dims else n for d, n in enumerate(g.shape)]
+        dims, left = _summed(g.shape, shape)
+        if dims:
             summed = np.add.reduce(g if g.itemsize > 2 else g.astype(np.float32), dims)  # 16 bits would be rounded after every term
-            g = summed.astype(g.dtype, copy=False).reshape(-1).reshape(sides[lead:])
+            if summed.dtype is not g.dtype:
+                summed = summed.astype(g.dtype, copy=False)
+            usual = summed.shape == left and summed.flags.c_contiguous and 1 not in left
+            g = summed if usual else summed.reshape(-1).reshape(left)  # row-major, with PyTorch's strides for sides of 1, too
         if g.shape != shape:
             g = np.broadcast_to(g, shape)
     return g if g.dtype == dtype.np else recast(g, dtype.np)
+
+
+@lru_cache(4096)
+def _summed(wide: tuple[int, ...], narrow: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The dimensions that broadcasting is undone in by a sum, and the shape of that sum."""
+    lead, dims = broadcast_dims(wide, narrow)
+    return dims, tuple(1 if d in dims else n for d, n in enumerate(wide))[lead:]
 
 
 def _fit_tensor(g: Tensor, shape: tuple[int, ...], dtype: dtypes.dtype) -> Tensor:
@@ -271,6 +281,7 @@ def _fit_tensor(g: Tensor, shape: tuple[int, ...], dtype: dtypes.dtype) -> Tenso
     return g if g._dtype is dtype else F.to(g, dtype)
 
 
+@lru_cache(4096)
 def broadcast_dims(wide: tuple[int, ...], narrow: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
     """How many leading dimensions broadcasting added, and every dimension to sum over."""
     lead = max(len(wide) - len(narrow), 0)

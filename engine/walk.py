@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from sys import getrefcount
 from typing import Any
 
@@ -39,26 +39,27 @@ class Walk:
     """
 
     _ids = itertools.count().__next__
+    needed: Set[Any] = frozenset()  # with targets: the nodes that run
+    wanted: Set[Any] = frozenset()  # and those that are targets themselves
+    apart: Set[Any] = frozenset()  # those that do more than run, or not even that
+    starts: Set[Any] = frozenset()
+    only_start: Any = None  # PyTorch's convention: the hooks of a single root run even where nothing behind it is wanted
+    looked_at = False  # some edges lead to leaves by what a user was shown
 
     def __init__(self, keep: bool, create_graph: bool, targets: dict[tuple[Any, int], int] | None, accumulate: bool) -> None:
         self.keep, self.create_graph, self.targets, self.accumulate = keep, create_graph, targets, accumulate
-        self.recording = create_graph or bool(modes.current() & modes.ON_TENSORS)
-        self.generic = bool(modes.current() & modes.GENERIC)
+        mode = modes.current()
+        self.recording = create_graph or bool(mode & modes.ON_TENSORS)
+        self.generic = bool(mode & modes.GENERIC)
         self.arrived: dict[Any, Any] = {}  # a gradient, or for a node of several outputs one or None per output
         self.waiting: dict[Any, int] = {}  # how many consumers have not run yet
         self.captured: dict[int, Any] = {}
         self.id = self._ids()
-        self.needed: set[Any] = set()  # with targets: the nodes that run
-        self.wanted: set[Any] = set()  # and those that are targets themselves
-        self.apart: set[Any] = set()  # those that do more than run, or not even that
         self.several: set[Any] = set()  # the nodes of several outputs
-        self.looked_at = False  # some edges lead to leaves by what a user was shown
         self.sums: dict[Any, int] = {}  # how often what arrived at a leaf was added to in place
         self.own: set[Any] = set()  # where what arrived is a sum nobody else holds, of real numbers
         self.ready = Ready()
         self.callbacks: list[Callable[[], Any]] = []
-        self.starts: set[Any] = set()
-        self.only_start: Any = None  # PyTorch's convention: the hooks of a single root run even where nothing behind it is wanted
         self.counters: dict[int, tuple[list[int] | None, np.ndarray]] = {}  # of memory that several gradients may share
 
     def run(self, roots: list[tuple[Any, int, Any]]) -> dict[int, Any]:
@@ -74,9 +75,12 @@ class Walk:
         token = quiet()
         walks.append(self)
         try:
-            starts = [roots[0][0]] if len(roots) == 1 else list(dict.fromkeys(node for node, _, _ in roots))
-            self.starts = set(starts)
-            self.only_start = starts[0] if len(roots) == 1 else None
+            if len(roots) == 1:
+                starts = [roots[0][0]]
+                self.only_start = starts[0]
+            else:
+                starts = list(dict.fromkeys(node for node, _, _ in roots))
+                self.starts = set(starts)
             order = self._count(starts)
             if self.targets is not None:
                 self._find_needed(order)
@@ -98,7 +102,7 @@ class Walk:
         """True where this walk runs `node` (or accumulates into that leaf). Raises RuntimeError for a leaf in `grad`, as PyTorch does."""
         if isinstance(node, Tensor) and self.targets is not None and not self.accumulate:
             raise RuntimeError(NO_LEAF)
-        reached = self.waiting.get(node) or (node in self.starts and self.only_start is None)  # PyTorch's convention: no single root
+        reached = self.waiting.get(node) or node in self.starts  # PyTorch's convention: no single root
         return bool(reached) and (self.targets is None or node in self.wanted)
 
     def _count(self, starts: list[Any]) -> list[Any]:
@@ -138,20 +142,17 @@ class Walk:
         for node in order:
             for e in node.edges:
                 parents.setdefault(end_of(e), []).append(node)
-        stack = [node for node, _ in self.targets or ()]
-        self.wanted.update(stack)
-        if self.accumulate:
-            self.needed.update(stack)
+        targets = [node for node, _ in self.targets or ()]
+        needed = set(targets) if self.accumulate else set()
+        stack = list(targets)
         while stack:
             for parent in parents.get(stack.pop(), ()):
                 if parent not in seen:
                     seen.add(parent)
-                    self.needed.add(parent)
+                    needed.add(parent)
                     stack.append(parent)
-        self.wanted |= self.needed
-        self.apart = {node for node in order if node not in self.needed}
-        if not self.accumulate:
-            self.apart.update(node for node, _ in self.targets or ())
+        self.needed, self.wanted = needed, needed.union(targets)
+        self.apart = {node for node in order if node not in needed}.union(() if self.accumulate else targets)
 
     def _push(self, node: Any) -> None:
         """Among ready nodes the latest recorded runs first, and leaves before all."""
