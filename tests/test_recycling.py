@@ -1,4 +1,4 @@
-"""Memory is used again only when nobody refers to it, however a result is held; and a gradient is overwritten only in the walk that owns it."""
+"""Memory is used again only when nobody refers to it, however a result is held; a gradient is overwritten only by the walk that owns it."""
 
 import queue
 import threading

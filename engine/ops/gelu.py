@@ -1,0 +1,157 @@
+"""The Gaussian error linear unit: `x` times the probability of less than `x`, exactly or by a hyperbolic tangent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from ..calls import FUNCTIONS, Form
+from ..op import OPS, F, Op, composite, op, pointwise
+from ..out import CHECKS
+from ..pieces import elementwise
+from ..promotion import only
+from ..registry import OVERLOADS
+from ..tensor import Tensor
+from .activation import INTERNAL
+from .arithmetic import along, number_over, plus, times
+from .special import erf_piece
+from .ternary import or_zeros
+
+HALF_ROOT = math.sqrt(0.5)
+PEAK = HALF_ROOT / math.sqrt(math.pi)  # of the density
+SLOPE = math.sqrt(2 / math.pi)  # of the argument of the hyperbolic tangent, at 0
+CUBIC = 0.044715
+
+
+def check_way(*values: Any) -> None:
+    """Raises RuntimeError for another approximation than PyTorch knows."""
+    if values[-1] not in ("none", "tanh"):
+        raise RuntimeError("approximate argument must be either none or tanh.")
+
+
+# -- of arrays, in pieces: `out` is the last, what is before it holds what is made on the way ------------------------------------
+def gelu_kernel(self: np.ndarray, approximate: str) -> np.ndarray:
+    return elementwise(by_tanh_piece if approximate == "tanh" else exact_piece, self, scratch=2)
+
+
+def gelu_backward_kernel(grad_output: np.ndarray, self: np.ndarray, approximate: str) -> np.ndarray:
+    return elementwise(by_tanh_backward_piece if approximate == "tanh" else exact_backward_piece, grad_output, self, scratch=2)
+
+
+def probability(self: np.ndarray, scaled: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
+    """Twice the probability of less than `self`."""
+    np.multiply(self, HALF_ROOT, out=scaled)
+    if out.dtype == np.float32:
+        erf_piece(scaled, square, out)
+    else:
+        special.erf(scaled, out=out)
+    out += 1
+
+
+def exact_piece(self: np.ndarray, scaled: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
+    probability(self, scaled, square, out)
+    np.multiply(self, 0.5, out=scaled)
+    out *= scaled
+
+
+def exact_backward_piece(grad_output: np.ndarray, self: np.ndarray, scaled: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
+    """`g` times probability plus `self` times density."""
+    probability(self, scaled, square, out)
+    out *= 0.5
+    np.multiply(self, self, out=square)
+    square *= -0.5
+    np.exp(square, out=square)
+    square *= PEAK
+    square *= self
+    out += square
+    out *= grad_output
+
+
+def bent_piece(self: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
+    """The hyperbolic tangent that stands for the error function."""
+    np.multiply(self, self, out=square)
+    np.multiply(square, self, out=out)
+    out *= CUBIC
+    out += self
+    out *= SLOPE
+    np.tanh(out, out=out)
+
+
+def by_tanh_piece(self: np.ndarray, half: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
+    bent_piece(self, square, out)
+    out += 1
+    np.multiply(self, 0.5, out=half)
+    out *= half
+
+
+def by_tanh_backward_piece(grad_output: np.ndarray, self: np.ndarray, right: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
+    bent_piece(self, square, right)
+    square *= 3 * CUBIC
+    square += 1
+    square *= SLOPE
+    np.subtract(1, right, out=out)  # with `1 + right` the difference from 1 of its square, rounded once as PyTorch does
+    right += 1
+    out *= right
+    out *= square
+    np.multiply(self, 0.5, out=square)
+    out *= square
+    right *= 0.5
+    out += right
+    out *= grad_output
+
+
+# -- of Tensors and arrays: the derivative of the derivative --------------------------------------------------------------------
+def more(x: Any, number: float) -> Any:
+    """`x + number` in a rule, recorded as PyTorch's own code does."""
+    return OPS["add.Scalar"].run([x, number, 1]) if isinstance(x, Tensor) else x + number
+
+
+def bending(self: Any, approximate: str) -> Any:
+    """The second derivative."""
+    if approximate == "none":
+        square = self * self
+        density = times(F.exp(times(square, -0.5)), PEAK)
+        return times(density, 2) - square * density
+    argument = times(self + times(F.pow(self, 3), CUBIC), SLOPE)
+    bent = F.tanh(argument)
+    narrow = number_over(1, F.cosh(argument))
+    half, rest = times(self, 0.5), F.rsub(bent * bent, 1)
+    inner = times(more(times(self, 3 * CUBIC) * self, 1), SLOPE)
+    first = times(times(rest, 0.5) * inner, 2)
+    second = half * inner * (times(narrow, 2) * (-narrow * bent) * inner)
+    return first + second + half * rest * times(times(self, 6 * CUBIC), SLOPE)
+
+
+def gelu_backward_along(grad_output: Any, self: Any, approximate: str, g: Any, s: Any, result: Any) -> Any:
+    moved = F.gelu_backward(or_zeros(g, grad_output), self, approximate=approximate)
+    return plus(moved, None if s is None else s * grad_output * bending(self, approximate))
+
+
+op('gelu(Tensor self, *, str approximate="none") -> Tensor',
+   pointwise(gelu_kernel, only("real", "GeluKernelImpl"), jvp="pointwise", first=check_way, **INTERNAL),
+   self=lambda g, self, approximate: F.gelu_backward(g, self, approximate=approximate))  # fmt: skip
+op('gelu_backward(Tensor grad_output, Tensor self, *, str approximate="none") -> Tensor',
+   pointwise(gelu_backward_kernel, only("real", "GeluBackwardKernelImpl"), jvp=along(gelu_backward_along), first=check_way,
+             stepwise=True, **INTERNAL),
+   grad_output=lambda g, self, approximate, grad_output: F.gelu_backward(g, self, approximate=approximate),
+   self=lambda g, grad_output, self, approximate: g * grad_output * bending(self, approximate))  # fmt: skip
+
+
+def gelu_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """The values for `out=`, which must be of their dtype."""
+    dtype, [result] = OPS["gelu"].compute(values)
+    CHECKS["exact"](dtype, outs[0].dtype)
+    return [result]
+
+
+@composite('nn.functional.gelu(Tensor input, *, str approximate="none") -> Tensor', out=gelu_into)
+def gelu(input: Tensor, approximate: str) -> Tensor:
+    return F.gelu(input, approximate=approximate)
+
+
+# PyTorch's is native, not Python: wrong arguments are refused in the words of the native parser.
+FUNCTIONS["nn.functional.gelu"] = Form("gelu", OVERLOADS["nn.functional.gelu"].ops, "function", False)
