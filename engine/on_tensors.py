@@ -44,10 +44,9 @@ def source_of(op: Op, mask: tuple[bool, ...], plan: Plan) -> str:
     for k, (_, sources, positions) in enumerate(plan.rules):
         results = ", ".join(f"r{p}" for p in positions)
         lines.append(f"{results} = rule{k}({', '.join('g' if s < 0 else f's{s}' for s in sources)})")
-        for p in (p for p in positions if mask[p]):
-            lines += [f"if r{p} is not None:", f"    shape, dtype = alike if fits is None else fits[{p}]"]
-            lines.append(
-                f"    if type(r{p}) not in PLAIN or r{p}._array.shape != shape or r{p}._dtype is not dtype: r{p} = fit(r{p}, shape, dtype)"
-            )
+    for p in (p for p, needed in enumerate(mask) if needed):  # after all rules, as in PyTorch: a second derivative adds up in that order
+        lines += [f"if r{p} is not None:", f"    shape, dtype = alike if fits is None else fits[{p}]"]
+        odd = f"type(r{p}) not in PLAIN or r{p}._array.shape != shape or r{p}._dtype is not dtype"
+        lines.append(f"    if {odd}: r{p} = fit(r{p}, shape, dtype)")
     results = ", ".join(f"r{p}" if m else "None" for p, m in enumerate(mask))
     return "def run(node, g):\n" + "".join(f"    {line}\n" for line in lines) + f"    return {results},\n"

@@ -15,7 +15,7 @@ from engine import modes
 from engine.op import generic
 
 ENGINE, CASES = subject("engine"), 6
-LOOKED_AT = ("layout", "gradient", "gradient_layouts", "accumulate", "inplace")
+LOOKED_AT = ("layout", "gradient", "gradient_layouts", "second_gradient", "accumulate", "inplace")
 
 
 def seen(name, op, case):

@@ -271,7 +271,8 @@ def implicit_seed(t: Any) -> Tensor | None:
         raise RuntimeError("grad can be implicitly created only for scalar outputs")
     if not d.is_floating_point:
         raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {d}")
-    return settled(F.ones_like(t) if isinstance(t, Tensor) else wrap(ones(shape, d.np), d))
+    plain = not isinstance(t, Tensor) or type(t) in PLAIN
+    return settled(wrap(ones(shape, d.np), d) if plain else F.ones_like(t))
 
 
 def ones(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
