@@ -43,6 +43,15 @@ def lean(op: Op) -> Callable[..., Any]:
     return made
 
 
+def plain_node(op: Op) -> Callable[..., Any]:
+    """What makes the node of a call in a plain mode, of its arguments and its result."""
+    lines = [f"x{i} = a{i}._array; n{i} = a{i}._node" for i in op.diff] + new_node(op) + ["return node"]
+    space = space_of(op)
+    exec(compile(f"def node_of({', '.join([*names_of(op), 't'])}):\n{indented(lines)}", f"<node of {op.key}>", "exec"), space)
+    made: Callable[..., Any] = space["node_of"]
+    return made
+
+
 def lines_of(op: Op) -> list[str] | None:
     """What is done once the arguments are in place; None where the generic call does it."""
     random = any(a.type.startswith("Generator") for a in op.schema.arguments)

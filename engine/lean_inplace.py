@@ -49,7 +49,7 @@ def space_in_place(op: Op, numbers: Collection[int] = ()) -> dict[str, Any]:
     return space_of(op) | {
         "slow": op.generic_in_place, "look": op.family.inplace, "check_inplace": check_inplace, "rebase": rebase, "copy_of": copy_of,
         "check_cast": check_cast, "MISFIT": MISFIT, "expands": expands, "constant": constant, "may_share": may_share,
-        "same_elements": same_elements, "exact": exact,
+        "same_elements": same_elements, "may_share_memory": np.may_share_memory, "exact": exact,
         "DIRECT": frozenset(direct), "kept": KeptBefore(op, numbers),
         **{f"default{i}": a.default for i, a in enumerate(op.schema.arguments)},
     }  # fmt: skip
@@ -92,7 +92,7 @@ def _apart(op: Op, numbers: Collection[int]) -> list[str]:
     for i, _ in op.tensors[1:]:
         if i not in numbers:
             absent = f"x{i} is not None and " if op.schema.arguments[i].optional else ""
-            itself = f" and not same_elements(a{i}, a0)" if i in op.copied else ""  # copying onto itself moves nothing
+            itself = f" and may_share_memory(x{i}, x0) and not same_elements(a{i}, a0)" if i in op.copied else ""  # which moves nothing
             lines.append(f"if {absent}(x{i} is root or (x{i}.base is not None and may_share(x{i}, root))){itself}: {slow}")
     return lines
 

@@ -17,7 +17,7 @@ from .family import Family, plain, pointwise, reduction, restride, view, write
 from .graph import Listed, Pair
 from .inplace import MISFIT
 from .lazy import Lazy
-from .lean import lean, lean_raw
+from .lean import lean, lean_raw, plain_node
 from .lean_inplace import lean_in_place
 from .modes import generic
 from .node import OpNode, new_node
@@ -208,6 +208,8 @@ class Op(Declaration):
         node = self.make_node(values, outs, needs)
         for i, t in live:
             t._node, t._nr = node, i
+
+    plain_node = cached_property(plain_node)
 
     # -- what lives in files of its own -----------------------------------------------------------------------------
     make_node = new_node

@@ -62,8 +62,8 @@ def outdated(t: Any) -> bool:
     return view.version != t._counter[0] or (view.borrowed if view.base._node is None else t._node is None)
 
 
-def refresh(t: Tensor, view: View) -> None:
-    """Give a view whose buffer was written to the node that its base's history implies."""
+def refresh(t: Tensor, view: View, start: int | None = None) -> None:
+    """Give a view whose buffer was written to the node that its base's history implies; `start` is its storage offset, if it is known."""
     base = view.base
     if not isinstance(t._node, Node) and base._node is None:
         if view.borrowed:
@@ -78,24 +78,18 @@ def refresh(t: Tensor, view: View) -> None:
         raise RuntimeError(refusal(t, view.creation, "its base or another view of its base has been"))
     before = modes.current()
     if before == modes.GRAD and view.replay is None:
-        renew(t, _strided_node(base, t), 0)
+        values = (base, t.shape, strides_of(t._array), t.storage_offset() if start is None else start)
+        renew(t, OPS["as_strided"].plain_node(*values, t), 0)
     else:
         modes.switch(before & ~modes.INFERENCE | modes.GRAD)
         try:
             fresh = replayed(base, t)
             if fresh._node is None and view.replay is None:  # of a detached base: PyTorch's node leads nowhere
-                fresh._node = _strided_node(base, t)
+                fresh._node = OPS["as_strided"].make_node([base, t.shape, t.stride(), t.storage_offset()], [t], (True,))
         finally:
             modes.switch(before)
         renew(t, fresh._node, fresh._nr)
     view.version, view.borrowed = t._counter[0], False  # type: ignore[index]  # an inference tensor is no view
-
-
-def _strided_node(base: Tensor, t: Tensor) -> Node:
-    """The node of the view `t` as one taken from `base` by its strides alone."""
-    values = [base, t.shape, t.stride(), t.storage_offset()]
-    made: Node = OPS["as_strided"].make_node(values, [t], (True,))
-    return made
 
 
 def renew(t: Tensor, node: Any, nr: int) -> None:
@@ -248,9 +242,10 @@ def rebase(t: Tensor, node: Node, first_edge: int = 0) -> None:
         renew(t, node, 0)
         return
     base = view.base
-    renew(base, CopySlices(base, t, node), 0)
+    start = t.storage_offset() if view.replay is None else 0
+    renew(base, CopySlices(base, t, node, start - base.storage_offset()), 0)
     view.version = -1  # remade from the base below
-    node_of(t)
+    refresh(t, view, start)
 
 
 def restrided(t: Tensor, node: Node, op: Any, values: list[Any]) -> None:
@@ -288,14 +283,14 @@ class CopySlices(Listed):
 
     __slots__ = ("inner", "base_array", "base_fit", "part", "start", "replay")
 
-    def __init__(self, base: Tensor, view: Tensor, inner: Node) -> None:
+    def __init__(self, base: Tensor, view: Tensor, inner: Node, start: int) -> None:
         self.seq, self.extras, self.plan, self.saved = sequence(), None, NO_PLAN, ()
         self.inner = inner
         self.edges = (edge_of(base), *inner.edges[1:])
         self.base_array = base._array
         self.base_fit = base._array.shape, base._dtype
         self.part, self.replay = view._array, view._view.replay  # type: ignore[union-attr]  # it is one
-        self.start = view.storage_offset() - base.storage_offset() if self.replay is None and self.part.size else 0  # in elements
+        self.start = start  # of the view from its base, in elements
 
     def free(self) -> None:
         self.inner.free()

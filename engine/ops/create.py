@@ -423,6 +423,8 @@ for _first in ("Tensor", "Scalar"):
 # -- like another tensor -------------------------------------------------------------------------------------------------------------
 def like(self: np.ndarray, dtype: dtype | None, memory_format: Any) -> np.ndarray:
     """New memory with the shape of `self`, and its layout unless a memory format asks for another."""
+    if memory_format is None and self.size and self.flags.c_contiguous and 1 not in self.shape:
+        return np.empty(self.shape, dtype.np if dtype else self.dtype)
     steps = steps_for(self.shape, memory_format)
     return new(self.shape, steps or dense_strides(self.shape, strides_of(self)), dtype.np if dtype else self.dtype)
 
