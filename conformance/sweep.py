@@ -97,7 +97,7 @@ class Trial:
         judged = self.property.judges_errors and Raised.by_design(right.get("raises"))
         if made.differences and self.property.either is not None and not judged:
             right = self.seen(self.property.either, case)
-            other = compare(left, right, Again(self, case), self.op.spec.ulp, self.op.spec.sums)
+            other = compare(left, right, Again(self, case, self.property.either), self.op.spec.ulp, self.op.spec.sums)
             made = made if other.differences else other
         made.raised = isinstance(right.get("raises"), Raised)
         made.observed += made.raised and (self.property.judges_errors or right["raises"].refuses)
@@ -115,8 +115,8 @@ class Trial:
 class Again(Reference):
     """PyTorch asked again about one case, each way once."""
 
-    def __init__(self, trial: Trial, case: Case) -> None:
-        self.trial, self.case = trial, case
+    def __init__(self, trial: Trial, case: Case, truth: backends.Backend = backends.truth) -> None:
+        self.trial, self.case, self.truth = trial, case, truth
         self.answers: dict[Any, Any] = {}
 
     def _once(self, key: Any, ask: Callable[[], Any]) -> Any:
@@ -125,7 +125,7 @@ class Again(Reference):
         return self.answers[key]
 
     def _seen(self, case: Case) -> Observations:
-        return self.trial.seen(backends.truth, case)
+        return self.trial.seen(self.truth, case)
 
     def _in_double(self, *cases: Case) -> list[Observations]:
         with backends.truth.double():

@@ -284,7 +284,7 @@ def detach(self: Tensor) -> Tensor:
 def detach_(self: Tensor) -> Tensor:
     if modes.is_inference_mode_enabled() or self._counter is None:  # PyTorch's convention: there nothing is looked at, and nothing cut
         return self
-    if self._view is not None or type(self) is Batched:
+    if self._view is not None or builtin_type(self) is Batched:
         raise RuntimeError(DETACHED_VIEW)
     self._node, self._nr = None, 0
     if self._rare is not None:

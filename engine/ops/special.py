@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from scipy import special
 from ..op import F, op, pointwise
 from ..pieces import elementwise
 from ..promotion import floating, only
+from .arithmetic import binary
 
 TWO_BY_SQRT_PI = 2 / math.sqrt(math.pi)
 
@@ -161,3 +162,28 @@ op("digamma(Tensor self) -> Tensor",
 op("polygamma(int n, Tensor self) -> Tensor",
    pointwise(polygamma_kernel, floating, inplace=False, first=check_polygamma),
    self=lambda g, n, self: g * F.polygamma(n + 1, self))  # fmt: skip
+
+
+# -- incomplete gamma functions ---------------------------------------------------------------------------------------------------
+def without_derivative(name: str) -> Callable[..., Any]:
+    """The rule of an argument for which PyTorch has no formula."""
+
+    def rule(g: Any) -> Any:
+        raise NotImplementedError(f"the derivative for '{name}: input' is not implemented.")
+
+    return rule
+
+
+def density(g: Any, self: Any, other: Any) -> Any:
+    """The slope of the lower incomplete gamma function, with respect to where it ends."""
+    return g * F.exp((self - 1) * F.log(other) - other - F.lgamma(self))
+
+
+op("igamma(Tensor self, Tensor other) -> Tensor",
+   binary(special.gammainc, only("real", "igamma_cpu"), jvp=None),
+   self=without_derivative("igamma"),
+   other=density)  # fmt: skip
+op("igammac(Tensor self, Tensor other) -> Tensor",
+   binary(special.gammaincc, only("real", "igammac_cpu"), jvp=None),
+   self=without_derivative("igammac"),
+   other=lambda g, self, other: -density(g, self, other))  # fmt: skip

@@ -16,6 +16,7 @@ from ..op import OPS, F, Op, alias, composite, op, pointwise
 from ..out import CHECKS
 from ..promotion import common
 from ..tensor import Tensor, wrap
+from ..transforms import running
 from .arithmetic import along, as_it_is, by, cast_number, conjugate, minus, not_implemented, number_over, over, plus
 from .compare import ordered
 
@@ -280,7 +281,7 @@ def bounded_along(self: Any, min: Any, max: Any, s: Any, lower: Any, upper: Any,
 def at_once(mask: Any, other: Any) -> Any:
     """`mask`, to be joined with `other`. Raises RuntimeError where that is wider: PyTorch writes to the first of its masks."""
     wide = np.broadcast_shapes(tuple(mask.shape), tuple(other.shape))
-    if wide != tuple(mask.shape):
+    if wide != tuple(mask.shape) and not running():  # in a transform it does not
         raise RuntimeError(MISFIT.format(list(mask.shape), list(wide)))
     return mask
 
