@@ -79,6 +79,9 @@ class Declaration:
         self.rules_in_order = [self._rule(names.split(", "), r) for names, r in rules.items()]
         mentioned = [w for r in self.rules_in_order for w in set(r.wants)]
         self.shared = sorted({w for w in mentioned if mentioned.count(w) > 1 and not self.is_gradient(w)})
+        wanted = {self.gradient_index(w) for r in self.rules_in_order for w in r.wants if self.is_gradient(w)}
+        # results whose gradient no rule reads are no part of the graph
+        self.constant_results = frozenset(i for i in range(1, len(self.schema.outputs)) if rules and -1 - i not in wanted)
         self.takes_lists = any("[" in arguments[i].type for i in self.diff)
         self.paired = len(self.diff) == 2 and specialisable(self) == 2  # its nodes hold two edges
         self.plans: dict[tuple[bool, ...], Plan] = {}

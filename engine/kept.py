@@ -28,6 +28,8 @@ DETACHED = (
 
 def keep(op: Op, kind: int, i: int, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...]) -> Any:
     """What is kept for one thing the rules want."""
+    if kind == OUTPUT and i in op.constant_results:
+        return outs[i]
     if kind == OUTPUT:
         t = outs[i]
         made = Saved(t)

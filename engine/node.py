@@ -28,11 +28,12 @@ def new_node(op: Op, values: list[Any], outs: list[Tensor], needs: tuple[bool, .
     """The node of this call; `outs` are read for what rules want of them."""
     if op.family.underived:
         return Underived(op, values, outs, needs)
-    live = [t for t in outs if t._dtype.differentiable]  # indices come after the values, and are no outputs of the node
+    live = [t for i, t in enumerate(outs) if t._dtype.differentiable and i not in op.constant_results]  # these come first
     several = len(live) > 1 or op.schema.returns_list
     node = op.NodeOfSeveral() if several else op.Node()
     hooked = bool(modes.current() & modes.SAVED_HOOKS)
-    plan = op.kept_for(needs) if several or hooked else lean_plan(op, needs)  # what is packed is unpacked in the generic way
+    generic = several or hooked or op.constant_results  # what is packed is unpacked in the generic way
+    plan = op.kept_for(needs) if generic else lean_plan(op, needs)
     if several:
         node.outputs = [(t._array.shape, t._dtype) for t in live]
     node.plan, node.extras = plan, None
@@ -46,11 +47,11 @@ def new_node(op: Op, values: list[Any], outs: list[Tensor], needs: tuple[bool, .
     node.edges, node.fits = tuple(edges), fits
     held: list[Any] = []
     for kind, i, _ in plan.save:
-        if hooked and kind == OUTPUT:
+        if hooked and kind == OUTPUT and i not in op.constant_results:
             value = saved.packed(as_made_by(node, outs[i], i), i)
         else:
             value = keep(op, kind, i, values, outs, needs)
-            value = saved.packed(value) if hooked and kind in (TENSOR, TENSORS) else value
+            value = saved.packed(value) if hooked and kind in (TENSOR, TENSORS, OUTPUT) else value
         held += (value, version_of(value))
     node.saved = held
     node.seq = sequence()

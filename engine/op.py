@@ -198,7 +198,7 @@ class Op(Declaration):
         return outs
 
     def record(self, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...]) -> None:
-        live = [(i, t) for i, t in enumerate(outs) if t._dtype.differentiable]
+        live = [(i, t) for i, t in enumerate(outs) if t._dtype.differentiable and i not in self.constant_results]
         if not live:
             if outs and not self.changes_dtype:
                 raise RuntimeError(f"Autograd not support dtype: {outs[0]._dtype.scalar_name}")

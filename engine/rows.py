@@ -15,7 +15,13 @@ def sums_along(array: np.ndarray, dim: int) -> np.ndarray:
     Short rows times ones, by BLAS, are several times faster than NumPy's sums of each.
     """
     size = array.shape[dim]
-    if dim != array.ndim - 1 or size > _SHORT or array.dtype.kind != "f" or array.dtype.itemsize < 4 or not array.flags.c_contiguous:
+    if (
+        dim != array.ndim - 1
+        or not 0 < size <= _SHORT
+        or array.dtype.kind != "f"
+        or array.dtype.itemsize < 4
+        or not array.flags.c_contiguous
+    ):
         return np.asarray(np.add.reduce(array, dim, keepdims=True))
     return (array.reshape(-1, size) @ np.ones(size, array.dtype)).reshape(*array.shape[:-1], 1)
 

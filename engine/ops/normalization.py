@@ -1,0 +1,278 @@
+"""Layer norm: every sample less its mean, divided by its deviation, in the scale and about the level of each feature."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import OF_NUMPY, dtype, float32
+from ..fused import fused
+from ..op import F, composite, op, plain
+from ..pieces import PIECE, in_pieces
+from ..rows import sums_along
+from ..tensor import Tensor
+from .arithmetic import not_implemented
+from .loss import native
+from .reduce import MANY
+from .statistics import updated_mean
+
+Shape = tuple[int, ...]
+Moments = tuple[int, np.ndarray, np.ndarray]  # how many elements, their mean, the sum of squared distances from it
+Sums = list[np.ndarray]  # of the gradients of weight and bias
+LANES = {2: 16, 4: 8, 8: 4}  # elements in a vector of PyTorch's, by their size
+CHUNK = 16  # vectors
+
+
+# -- what goes together --------------------------------------------------------------------------------------------------------
+def check_sizes(input: np.ndarray, sides: Sequence[int], **parameters: np.ndarray | None) -> None:
+    """Raises RuntimeError where the sizes do not go together."""
+    shape = list(sides)
+    if not shape:
+        raise RuntimeError(
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = []"
+        )
+    for name, t in parameters.items():
+        if t is not None and list(t.shape) != shape:
+            raise RuntimeError(
+                f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape {list(t.shape)} and "
+                f"normalized_shape = {shape}"
+            )
+    if list(input.shape[-len(shape) :]) != shape:
+        text = ", ".join(["*", *map(str, shape)])
+        raise RuntimeError(f"Given normalized_shape={shape}, expected input with shape [{text}], but got input of size{list(input.shape)}")
+
+
+def parameter_dtype(input: np.ndarray, parameters: Sequence[np.ndarray | None]) -> dtype:
+    """The dtype of statistics: that of the parameters, which may be float32 where the input is of 16 bits.
+
+    Raises RuntimeError for dtypes that do not go together.
+    """
+    mine, given = OF_NUMPY[input.dtype], [OF_NUMPY[t.dtype] for t in parameters if t is not None]
+    if not given or given[0] is mine:
+        return mine
+    if any(d is not float32 for d in given):
+        raise RuntimeError("mixed dtype (CPU): expect parameter to have scalar type of Float")
+    if not mine.low:
+        raise RuntimeError("mixed dtype (CPU): all inputs must share same datatype.")
+    return float32
+
+
+def check_agreement(input: np.ndarray, *parameters: np.ndarray | None) -> None:
+    """Raises RuntimeError where the first of two parameters has the dtype of the input and the other has not."""
+    found = [t.dtype for t in parameters if t is not None]
+    if len(found) > 1 and found[0] == input.dtype != found[1]:
+        raise RuntimeError(f"expected scalar type {OF_NUMPY[input.dtype].scalar_name} but found {OF_NUMPY[found[1]].scalar_name}")
+
+
+# -- forward ---------------------------------------------------------------------------------------------------------------------
+def layer_norm_kernel(
+    input: np.ndarray, normalized_shape: Sequence[int], weight: np.ndarray | None, bias: np.ndarray | None, eps: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(result, mean, reciprocal of the deviation) of every sample."""
+    to = parameter_dtype(input, (weight, bias))
+    check_sizes(input, normalized_shape, weight=weight, bias=bias)
+    lead, d = input.ndim - len(normalized_shape), OF_NUMPY[input.dtype]
+    count, size = math.prod(input.shape[:lead]), math.prod(normalized_shape)
+    if d.category != 2:
+        raise not_implemented("LayerNormKernelImpl", input)
+    check_agreement(input, weight, bias)
+    rows = np.ascontiguousarray(input, d.wide).reshape(count, size)
+    scale, level = (None if t is None else np.ascontiguousarray(t, d.wide).reshape(-1) for t in (weight, bias))
+    made, mean, rstd = (np.empty((count, n), d.wide) for n in (size, 1, 1))
+    if input.size < MANY or d.low:
+        mean[...], variance = few_moments(rows, LANES[d.itemsize])
+        np.divide(1, np.sqrt(np.maximum(variance, 0) + rows.dtype.type(eps)), out=rstd)
+        made = fused(rows, rstd, -mean * rstd) if d.low else (rows - mean) * rstd
+        made = made * (1 if scale is None else scale) + (made.dtype.type(0) if level is None else level)  # the sum is never -0
+    else:
+        in_pieces(partial(normalised, eps, scale, level), [rows, mean, rstd], made, piece=2 * PIECE)
+    sides = *input.shape[:lead], *[1] * len(normalized_shape)
+    return (made.reshape(input.shape).astype(d.np, copy=False), *(t.astype(to.np, copy=False).reshape(sides) for t in (mean, rstd)))
+
+
+def normalised(eps: float, scale: Any, level: Any, x: np.ndarray, mean: np.ndarray, rstd: np.ndarray, out: np.ndarray) -> None:
+    """Write some samples normalised to `out`, and their statistics."""
+    size = x.shape[1]
+    np.divide(sums_along(x, 1), size, out=mean)
+    np.subtract(x, mean, out=out)
+    np.divide(np.vecdot(out, out)[:, None], size, out=rstd)
+    np.divide(1, np.sqrt(np.add(rstd, eps, out=rstd)), out=rstd)
+    out *= rstd
+    if scale is not None:
+        out *= scale
+    if level is not None:
+        out += level
+
+
+def few_moments(rows: np.ndarray, lanes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of each row as PyTorch updates them, which shows where something overflows or is infinite.
+
+    Of rows longer than what it updates at a time they are those in double precision.
+    """
+    count, size = rows.shape
+    vectors = size // lanes
+    if vectors > CHUNK:
+        exact = updated_mean(rows.astype(np.float64), (1,), size)
+        variance = np.add.reduce(np.square(rows - exact), 1, keepdims=True) / size
+        return np.where(np.isfinite(exact), exact, np.nan).astype(rows.dtype), variance.astype(rows.dtype)
+    width = lanes if rows.dtype.itemsize == 8 else LANES[4]  # of 16 bits a vector is two in float32
+    part: Moments = (0, *np.zeros((2, count, width), rows.dtype))
+    for first in range(0, lanes if vectors else 0, width):
+        more = updated([rows[:, k : k + width] for k in range(first, vectors * lanes, lanes)], part)
+        part = together(part, more) if first else more
+    made = updated([rows[:, k : k + 1] for k in range(vectors * lanes, size)], (0, *np.zeros((2, count, 1), rows.dtype)))
+    for k in range(width):
+        made = together(made, (part[0], part[1][:, k : k + 1], part[2][:, k : k + 1]))
+    return made[1], made[2] / rows.dtype.type(size)
+
+
+def updated(steps: list[np.ndarray], like: Moments) -> Moments:
+    """The moments of what one step after the other brings."""
+    mean, squares = np.zeros_like(like[1]), np.zeros_like(like[2])
+    for i, x in enumerate(steps):
+        apart = x - mean
+        mean = mean + apart * x.dtype.type(1 / (i + 1))
+        squares = squares + apart * (x - mean)
+    return len(steps), mean, squares
+
+
+def together(a: Moments, b: Moments) -> Moments:
+    """The moments of the elements of both, of which there may be none: what overflows is NaN then."""
+    count = a[0] + b[0]
+    share = a[1].dtype.type(b[0] / count if count else 0)
+    apart = b[1] - a[1]
+    return count, a[1] + share * apart, a[2] + (b[2] + apart * apart * share * a[1].dtype.type(a[0]))
+
+
+# -- backward --------------------------------------------------------------------------------------------------------------------
+def layer_norm_rule(
+    g: Any, input: Any, normalized_shape: Sequence[int], weight: Any, bias: Any, eps: float, result1: Any, result2: Any, needs: set[str]
+) -> tuple[Any, Any, Any]:
+    if isinstance(g, np.ndarray):
+        return layer_norm_gradients(g, input, tuple(normalized_shape), weight, result1, result2, needs)
+    dims, lead = list(range(-len(normalized_shape), 0)), list(range(g.ndim - len(normalized_shape)))
+    apart, rstd = standing(input, dims, eps, result1, result2)
+    even = apart * rstd
+    scaled = g if weight is None else g * weight
+    to_input = (scaled - F.mean(scaled, dims, True) - even * F.mean(scaled * even, dims, True)) * rstd
+    return (
+        to_input if "input" in needs else None,
+        over(g * even, lead) if "weight" in needs else None,
+        over(g, lead) if "bias" in needs else None,
+    )
+
+
+def standing(input: Tensor, dims: list[int], eps: float, mean: Tensor, rstd: Tensor) -> tuple[Tensor, Tensor]:
+    """Distances from the mean and the reciprocal of the deviation, in the graph of `input` and of the values the kernel found."""
+    level = F.mean(input, dims, True)
+    apart = input - (mean + (level - F.detach(level)))
+    made = F.rsqrt(F.mean(F.square(apart), dims, True) + eps)
+    return apart, rstd + (made - F.detach(made))
+
+
+def over(x: Any, dims: list[int]) -> Any:
+    """The sum over these dimensions, which begins with 0: it is never -0."""
+    return (F.sum(x, dims) if dims else x) + 0.0
+
+
+def layer_norm_gradients(
+    g: np.ndarray, input: np.ndarray, sides: Shape, weight: Any, mean: np.ndarray, rstd: np.ndarray, needs: set[str]
+) -> tuple[Any, Any, Any]:
+    """The gradients of input, weight and bias."""
+    count, size = mean.size, math.prod(sides)
+    d = input.dtype
+    grads, rows = (np.ascontiguousarray(t, d).reshape(count, size) for t in (g, input))
+    means, factors = (t.reshape(count, 1).astype(d, copy=False) for t in (mean, rstd))
+    scale = np.ones(size, d) if weight is None else np.ascontiguousarray(weight, d).reshape(-1)
+    made, sums = np.empty((count, size), d), [np.zeros(size, d) for _ in range(2)]
+    if rows.size < MANY:
+        shares(scale, sums, needs, grads, rows, means, factors, made)
+    else:
+        in_pieces(partial(shares_of_many, scale, sums, needs), [grads, rows, means, factors], made, piece=2 * PIECE)
+    return (
+        made.reshape(input.shape) if "input" in needs else None,
+        sums[0].reshape(sides) if "weight" in needs else None,
+        sums[1].reshape(sides) if "bias" in needs else None,
+    )
+
+
+def shares(
+    scale: np.ndarray, sums: Sums, needs: set[str], g: np.ndarray, x: np.ndarray, mean: np.ndarray, rstd: np.ndarray, out: np.ndarray
+) -> None:
+    """Write the gradient of some samples to `out`, add their shares of those of weight and bias: step by step as PyTorch does."""
+    share = x.dtype.type(1) / x.dtype.type(x.shape[1])
+    if "weight" in needs:
+        sums[0] += np.add.reduce(g * (rstd * x - rstd * mean), 0)
+    if "bias" in needs:
+        sums[1] += np.add.reduce(g, 0)
+    if "input" in needs:
+        along, total = (np.add.reduce(t, 1, keepdims=True) for t in (g * x * scale, g * scale))
+        slope = fused(total, mean, -along) * rstd * rstd * rstd * share
+        np.add(fused(slope, x, rstd * g * scale), fused(-slope, mean, -(total * rstd * share)), out=out)
+
+
+def shares_of_many(
+    scale: np.ndarray, sums: Sums, needs: set[str], g: np.ndarray, x: np.ndarray, mean: np.ndarray, rstd: np.ndarray, out: np.ndarray
+) -> None:
+    """The same where speed counts: every sum is a product with a vector."""
+    share = x.dtype.type(1) / x.dtype.type(x.shape[1])
+    products = g * x
+    if "weight" in needs:
+        sums[0] += rstd[:, 0] @ products - (rstd * mean)[:, 0] @ g
+    if "bias" in needs:
+        sums[1] += np.ones(len(g), g.dtype) @ g
+    if "input" in needs:
+        along, total = (products @ scale)[:, None], (g @ scale)[:, None]
+        slope = (total * mean - along) * rstd * rstd * rstd * share
+        np.multiply(x, slope, out=products)
+        products += -slope * mean - total * rstd * share
+        np.multiply(g, scale, out=out)
+        out *= rstd
+        out += products
+
+
+# -- the ops ---------------------------------------------------------------------------------------------------------------------
+def layer_norm_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> list[Any]:
+    """The tangent of the result; what it was made with has none."""
+    (input, sides, weight, _, eps), (along_input, along_weight, along_bias) = values, tangents
+    dims = list(range(-len(sides), 0))
+    apart = input - F.mean(input, dims, True)
+    rstd = F.rsqrt(F.mean(apart * apart, dims, True) + eps)
+    made = None
+    if along_input is not None:
+        level = along_input - F.mean(along_input, dims, True)
+        made = level * rstd - apart * F.mean(level * apart, dims, True) * F.pow(rstd, 3)
+        made = made if weight is None else made * weight
+    if along_weight is not None:
+        part = apart * rstd * along_weight
+        made = part if made is None else made + part
+    if along_bias is not None:
+        part = F.expand(along_bias, outs[0].shape)
+        made = part if made is None else made + part
+    return [made, None, None]
+
+
+op("native_layer_norm(Tensor input, int[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)",
+   plain(layer_norm_kernel, method=False, jvp=layer_norm_tangent),
+   {"input, weight, bias": layer_norm_rule})  # fmt: skip
+
+
+@composite(
+    "layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enable=True) "
+    "-> Tensor",
+    method=False,
+)
+def layer_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None, bias: Tensor | None, eps: float, _: bool) -> Tensor:
+    made: Tensor = F.native_layer_norm(input, normalized_shape, weight, bias, eps)[0]
+    return made
+
+
+@composite(
+    "nn.functional.layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05) -> Tensor"
+)
+def layer_norm_of(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
+    return native("layer_norm", input, normalized_shape, weight, bias, eps)
