@@ -11,11 +11,11 @@ import numpy as np
 
 from ..dtypes import OF_NUMPY, dtype, float32
 from ..fused import fused
-from ..op import F, composite, op, plain
+from ..op import F, Op, composite, op, plain
 from ..pieces import PIECE, in_pieces
 from ..rows import sums_along
 from ..tensor import Tensor
-from .arithmetic import not_implemented
+from .arithmetic import not_implemented, plus
 from .loss import native
 from .reduce import MANY
 from .statistics import updated_mean
@@ -25,6 +25,7 @@ Moments = tuple[int, np.ndarray, np.ndarray]  # how many elements, their mean, t
 Sums = list[np.ndarray]  # of the gradients of weight and bias
 LANES = {2: 16, 4: 8, 8: 4}  # elements in a vector of PyTorch's, by their size
 CHUNK = 16  # vectors
+PARTS = "input", "weight", "bias"  # what has a gradient
 
 
 # -- what goes together --------------------------------------------------------------------------------------------------------
@@ -91,7 +92,8 @@ def layer_norm_kernel(
     else:
         in_pieces(partial(normalised, eps, scale, level), [rows, mean, rstd], made, piece=2 * PIECE)
     sides = *input.shape[:lead], *[1] * len(normalized_shape)
-    return (made.reshape(input.shape).astype(d.np, copy=False), *(t.astype(to.np, copy=False).reshape(sides) for t in (mean, rstd)))
+    mean, rstd = (t.astype(to.np, copy=False).reshape(sides) for t in (mean, rstd))
+    return made.reshape(input.shape).astype(d.np, copy=False), mean, rstd
 
 
 def normalised(eps: float, scale: Any, level: Any, x: np.ndarray, mean: np.ndarray, rstd: np.ndarray, out: np.ndarray) -> None:
@@ -154,29 +156,63 @@ def layer_norm_rule(
 ) -> tuple[Any, Any, Any]:
     if isinstance(g, np.ndarray):
         return layer_norm_gradients(g, input, tuple(normalized_shape), weight, result1, result2, needs)
-    dims, lead = list(range(-len(normalized_shape), 0)), list(range(g.ndim - len(normalized_shape)))
-    apart, rstd = standing(input, dims, eps, result1, result2)
-    even = apart * rstd
-    scaled = g if weight is None else g * weight
-    to_input = (scaled - F.mean(scaled, dims, True) - even * F.mean(scaled * even, dims, True)) * rstd
-    return (
-        to_input if "input" in needs else None,
-        over(g * even, lead) if "weight" in needs else None,
-        over(g, lead) if "bias" in needs else None,
-    )
+    mask = [name in needs for name in PARTS]
+    made = BACKWARD.run([g, input, normalized_shape, result1, result2, weight, bias, mask])
+    return tuple(t if wanted else None for t, wanted in zip(made, mask, strict=True))  # type: ignore[return-value]  # three of three
 
 
-def standing(input: Tensor, dims: list[int], eps: float, mean: Tensor, rstd: Tensor) -> tuple[Tensor, Tensor]:
-    """Distances from the mean and the reciprocal of the deviation, in the graph of `input` and of the values the kernel found."""
-    level = F.mean(input, dims, True)
-    apart = input - (mean + (level - F.detach(level)))
-    made = F.rsqrt(F.mean(F.square(apart), dims, True) + eps)
-    return apart, rstd + (made - F.detach(made))
+def layer_norm_backward(
+    grad_out: np.ndarray,
+    input: np.ndarray,
+    normalized_shape: Sequence[int],
+    mean: np.ndarray,
+    rstd: np.ndarray,
+    weight: np.ndarray | None,
+    bias: np.ndarray | None,
+    output_mask: Sequence[bool],
+) -> list[np.ndarray]:
+    """All three gradients; zeros for one that is not asked for, where PyTorch has none."""
+    wide = OF_NUMPY[input.dtype].wide
+    arrays: list[Any] = [None if t is None else t.astype(wide, copy=False) for t in (grad_out, input, weight, mean, rstd)]
+    wanted = {name for name, there in zip(PARTS, output_mask, strict=True) if there}
+    g, x, scale, level, factor = arrays
+    made = layer_norm_gradients(g, x, tuple(normalized_shape), scale, level, factor, wanted)
+    like = input, *(input if t is None else t for t in (weight, bias))
+    shapes = input.shape, *[tuple(normalized_shape)] * 2
+    return [np.zeros(n, t.dtype) if x is None else x.astype(t.dtype, copy=False) for n, x, t in zip(shapes, made, like, strict=True)]
 
 
-def over(x: Any, dims: list[int]) -> Any:
-    """The sum over these dimensions, which begins with 0: it is never -0."""
-    return (F.sum(x, dims) if dims else x) + 0.0
+def layer_norm_twice(
+    g_result0: Any, g_result1: Any, g_result2: Any, grad_out: Any, input: Any, normalized_shape: Any, mean: Any, rstd: Any, weight: Any,
+    needs: set[str],
+) -> tuple[Any, Any, Any, Any]:  # fmt: skip
+    """The gradients of grad_out, input and weight of the three gradients; with `v` less its part along 1 and along the even input."""
+    dims, lead = list(range(-len(normalized_shape), 0)), list(range(len(input.shape) - len(normalized_shape)))
+    even = (input - mean) * rstd
+
+    def level(x: Any) -> Any:
+        return F.mean(x, dims, True)
+
+    def apart(x: Any) -> Any:
+        return x - level(x) - even * level(x * even)
+
+    scaled = grad_out if weight is None else grad_out * weight
+    to_grad, to_input, to_weight, slope = None, None, None, None
+    if g_result0 is not None:
+        back = apart(g_result0) * rstd
+        to_grad = back if weight is None else back * weight
+        to_weight = F.sum(back * grad_out, lead) if lead else back * grad_out
+        first, second = level(g_result0 * even), level(scaled * even)
+        slope = -(g_result0 * second + scaled * first) * rstd
+        joint = level(g_result0 * scaled) - level(g_result0) * level(scaled) - first * second
+        to_input = -even * joint * rstd * rstd
+    if g_result1 is not None:
+        to_grad, slope = plus(to_grad, even * g_result1), plus(slope, grad_out * g_result1)
+    if g_result2 is not None:
+        to_grad = plus(to_grad, F.expand(g_result2, tuple(grad_out.shape)))
+    if slope is not None:
+        to_input = plus(to_input, apart(slope) * rstd)
+    return to_grad, to_input, to_weight if weight is not None else None, None
 
 
 def layer_norm_gradients(
@@ -259,6 +295,15 @@ def layer_norm_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) 
 op("native_layer_norm(Tensor input, int[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)",
    plain(layer_norm_kernel, method=False, jvp=layer_norm_tangent),
    {"input, weight, bias": layer_norm_rule})  # fmt: skip
+
+
+# What makes second derivatives; it is no op of its own here, for PyTorch's is called with all that belongs together only.
+BACKWARD = Op(
+    "native_layer_norm_backward(Tensor grad_out, Tensor input, int[] normalized_shape, Tensor mean, Tensor rstd, Tensor? weight, "
+    "Tensor? bias, bool[] output_mask) -> (Tensor, Tensor, Tensor)",
+    plain(layer_norm_backward, node="NativeLayerNormBackwardBackward0"),
+    {"grad_out, input, weight, bias": layer_norm_twice},
+)
 
 
 @composite(
