@@ -252,7 +252,7 @@ def check_bounds(self: Any, *bounds: Any) -> None:
     """What in-place forms with numbers look at first. Raises RuntimeError where the result could not be stored."""
     if len(bounds) == 1:
         refuse_complex(self, *bounds)
-    made, target = bounding([self, *(b for b in bounds if b is not None)]), self._dtype
+    made, target = clamping([self, *(b for b in bounds if b is not None)]), self._dtype
     if made.category > target.category and not made.is_complex:
         names = made.scalar_name, CPP_NAMES[target.scalar_name]
         raise RuntimeError(f"result type {names[0]} can't be cast to the desired output type {names[1]}")
