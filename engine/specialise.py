@@ -63,7 +63,7 @@ SECOND = """
             alike = rows(b)
         number = False
         alike = alike and (shape is alike or shape == alike) and shape
-    elif NUMBERS and (type(b) is float or type(b) is int):
+    elif NUMBERS and (type(b) is float or (type(b) is int and -0x8000000000000000 <= b < 0x8000000000000000)):
         nb = None
         y = constant(b, dtype)
         alike = shape
