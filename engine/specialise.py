@@ -37,7 +37,7 @@ def call({parameters}):
     if type(a) not in PLAIN:
         return slow({names})
     dtype = a._dtype
-    out, kernel, large = RESULT.get(dtype, NEITHER)
+    out, kernel, large, readable = RESULT.get(dtype, NEITHER)
     version = a._counter
     mode = current()
     if out is None or mode > 1 or version is None or (a._view is not None and outdated(a)):
@@ -94,7 +94,7 @@ RECORD = """
         node = Node()
         {edges}
         node.extras = None
-        alike = alike and dtype in READ
+        alike = alike and readable
         node.fits = None if alike or (out is dtype{same}) else ({fits},)
 {saves}
         node.seq = sequence()
@@ -157,7 +157,7 @@ def _save_text(op: Op, live: list[str], mask: tuple[bool, ...], numbers: bool) -
     if numbers and mask[-1:] != (True,):
         plan = f"{_plan_name(mask, 'number')} if alike and number else {plan}"
     held = f"({', '.join(saved)},)" if _reads_operands(op, mask) else _plan_name(mask, "constants")
-    return f"        if {only}:\n            node.plan = {plan}\n            node.saved = {held}\n"
+    return f"        {'if' if all(mask) else 'elif'} {only}:\n            node.plan = {plan}\n            node.saved = {held}\n"
 
 
 def _reads_operands(op: Op, mask: tuple[bool, ...]) -> bool:
@@ -211,7 +211,8 @@ def space_of(op: Op, numbers: bool) -> dict[str, Any]:
     computed: dict[Any, tuple[Any, ...]] = {}
     for d, made in result.items():
         kernel = general if d.is_complex else real
-        computed[d] = made, kernel, kernel if large is None or made is not d or d.is_complex else on_large(large, kernel, d.np)
+        with_large = kernel if large is None or made is not d or d.is_complex else on_large(large, kernel, d.np)
+        computed[d] = made, kernel, with_large, made is d and d.is_floating_point
     space: dict[str, Any] = {f"d{i}": a.default for i, a in enumerate(op.schema.arguments) if i >= count}
     for mask in _masks(len(op.diff)) if op.diff else ():
         plans = {v: fast_plan(op, mask, v) for v in ("general", "alike", "number")}
@@ -220,9 +221,9 @@ def space_of(op: Op, numbers: bool) -> dict[str, Any]:
             defaults = [op.schema.arguments[i].default for _, i, _ in plans["general"].save]
             space[_plan_name(mask, "constants")] = tuple(x for default in defaults for x in (default, 0))
     return space | {
-        "Tensor": Tensor, "PLAIN": PLAIN, "RESULT": computed, "NEITHER": (None, None, None), "LARGE": LARGE, "NUMBERS": numbers,
+        "Tensor": Tensor, "PLAIN": PLAIN, "RESULT": computed, "NEITHER": (None, None, None, False), "LARGE": LARGE, "NUMBERS": numbers,
         "current": modes.current,
         "MISSING": MISSING, "given": given, "silent": silent, "outdated": outdated, "rows": rows, "constant": constant,
-        "READ": frozenset(d for d in result if result[d] is d and d.is_floating_point), "asarray": np.asarray, "laid_out": laid_out,
+        "asarray": np.asarray, "laid_out": laid_out,
         "ndarray": np.ndarray, "Node": op.Node, "FRESH": FRESH, "Saved": Saved, "LEAF": LEAF, "edge_of": edge_of, "sequence": sequence,
     }  # fmt: skip

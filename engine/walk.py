@@ -140,8 +140,9 @@ class Walk:
         parents: dict[Any, list[Any]] = {}
         seen: set[Any] = set()
         for node in order:
-            for e in node.edges:
-                parents.setdefault(end_of(e), []).append(node)
+            for e in (node.first, node.second) if node.plan.paired else node.edges:
+                if e is not None:
+                    parents.setdefault(end_of(e), []).append(node)
         targets = [node for node, _ in self.targets or ()]
         needed = set(targets) if self.accumulate else set()
         stack = list(targets)
