@@ -10,6 +10,7 @@ import numpy as np
 
 from ..dtypes import CPP_NAMES, OF_NUMPY, dtype, float64, of_number
 from ..op import F, Op, op, plain
+from ..operands import expands
 from ..promotion import common
 from ..strided import laid_out
 from ..tensor import Tensor, exchange, wrap
@@ -171,7 +172,25 @@ ADDMM_DTYPES = (same("self and mat2 must have the same dtype, but got {0} and {2
 
 def into_its_own_shape(self: Any, mat1: Any, mat2: Any, beta: Any, alpha: Any) -> None:
     """What `addmm_` looks at after its operands. Raises RuntimeError where the target would be broadcast."""
-    shape = [mat1.shape[0], mat2.shape[1]]
+    if mat1.ndim == mat2.ndim == 2:
+        keeps_shape(self, [mat1.shape[0], mat2.shape[1]])
+
+
+def into_a_vector(self: Any, mat: Any, vec: Any, beta: Any, alpha: Any) -> None:
+    """The same for `addmv_`, which looks first at whether the target could be broadcast."""
+    if mat.ndim == 2 and vec.ndim == 1 and mat.shape[1] == vec.shape[0] and expands(self.shape, mat.shape[:1]):
+        keeps_shape(self, [mat.shape[0]])
+
+
+def into_batches(self: Any, batch1: Any, batch2: Any, beta: Any, alpha: Any) -> None:
+    """The same for `baddbmm_`."""
+    if batch1.ndim == batch2.ndim == 3 and batch1.shape[2] == batch2.shape[1]:
+        shape = [*batch1.shape[:2], batch2.shape[2]]
+        if expands(self.shape, tuple(shape)) and batch1.dtype is batch2.dtype is self.dtype:
+            keeps_shape(self, shape)
+
+
+def keeps_shape(self: Any, shape: list[int]) -> None:
     if list(self.shape) != shape:
         raise RuntimeError(f"Bad in-place call: input tensor size {list(self.shape)} and output tensor size {shape} should match")
 
@@ -184,7 +203,7 @@ op("addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=
    mat2=lambda g, mat1, mat2_geometry, alpha: right(g, mat1, mat2_geometry, alpha))  # fmt: skip
 op("addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
    multiplying(addmv_kernel, checked(check_addmv, same("addmv input tensors must have the same dtype, but got {0}, {1}, and {2}")),
-           inplace=True, jvp=of_sum(lambda a, b: F.mv(a, b))),
+           inplace=into_a_vector, jvp=of_sum(lambda a, b: F.mv(a, b))),
    self=lambda g, beta: scaled(g, beta),
    mat=lambda g, vec, alpha: scaled(outer_of(g, vec.conj()), alpha),
    vec=lambda g, mat, alpha: scaled(adjoint(mat) @ g, alpha))  # fmt: skip
@@ -192,7 +211,7 @@ op("baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar 
    multiplying(baddbmm_kernel,
            checked(check_baddbmm, same("Input dtypes must be the same, got: input {0}, batch1: {1}, batch2: {2}", 0, 1, names=CPP_NAMES),
                    check_batches, check_batch_dtypes),
-           inplace=True, inplace_function=False, jvp=of_sum(lambda a, b: F.bmm(a, b))),
+           inplace=into_batches, inplace_function=False, jvp=of_sum(lambda a, b: F.bmm(a, b))),
    self=lambda g, beta: scaled(g, beta),
    batch1=lambda g, batch2, alpha: scaled(F.bmm(g, adjoint(batch2)), alpha),
    batch2=lambda g, batch1, alpha: scaled(F.bmm(adjoint(batch1), g), alpha))  # fmt: skip

@@ -33,6 +33,8 @@ def check_likelihood(self: np.ndarray, target: np.ndarray, weight: np.ndarray | 
     d = OF_NUMPY[self.dtype]
     if d.category != 2:
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{d.scalar_name}'")
+    if not spatial and self.ndim == 1 and target.ndim == 1 and target.size != 1:
+        raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {target.size}")
     if spatial and found == "Byte":
         raise RuntimeError("expected scalar type Long but found Byte")
     if weight is not None and weight.dtype != self.dtype:
@@ -44,8 +46,6 @@ def _check_flat(self: np.ndarray, target: np.ndarray, weight: np.ndarray | None)
         raise RuntimeError("input tensor should be 1D or 2D")
     if target.ndim > 1:
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
-    if self.ndim == 1 and target.ndim == 1 and target.size != 1:
-        raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {target.size}")
     if self.ndim == 2 and (target.ndim != 1 or self.shape[0] != target.size):
         raise RuntimeError(f"size mismatch (got input: {list(self.shape)}, target: {list(target.shape)})")
     classes = self.shape[-1]

@@ -59,6 +59,7 @@ def scan(ufunc: np.ufunc, array: np.ndarray, dim: int, out: np.ndarray) -> np.nd
 
 def same_dtype(self: Tensor, dim: int, dtype: dtype | None) -> None:
     """What the in-place forms ask first. Raises RuntimeError where the result would have another dtype."""
+    in_range(dim, self.ndim)
     if dtype is not None and dtype is not self._dtype:
         names = CPP_NAMES[self._dtype.scalar_name], CPP_NAMES[dtype.scalar_name]
         raise RuntimeError(f"Bad in-place call: input tensor dtype {names[0]} and output tensor dtype {names[1]} should match")

@@ -151,6 +151,8 @@ def unflatten(self: Tensor, dim: int, sizes: Shape) -> Tensor:
         raise RuntimeError("unflatten: sizes must be non-empty")
     shape = self._array.shape
     try:
+        if not shape:
+            raise RuntimeError(f"Dimension specified as {dim} but tensor has no dimensions")
         sizes = inferred(sizes, shape[dim])
     except RuntimeError as e:
         if "invalid for input" not in str(e):

@@ -14,6 +14,7 @@ from ..number import converted
 from ..op import F, Op, op, plain
 from ..strided import new
 from ..tensor import Tensor, in_range, method, strides_of, wrap
+from ..views import PARTIAL_OVERLAP, check_no_overlap, overlaps
 from .index import add_at, along, expanded, kept, laid_as, real_stays_real, within, word, zeros
 
 # -- whole slices along a dimension ------------------------------------------------------------------------------------
@@ -112,6 +113,14 @@ def index_copy_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: np.
         raise IndexError(f"index_copy_(): index {bad} is out of bounds for dimension {dim} with size {size}")
     made[along(dim, index.reshape(-1))] = source
     return made.reshape(self.shape)
+
+
+def copies_apart(self: Tensor, dim: int, index: Tensor, source: Tensor) -> None:
+    """What the in-place form asks before all but the dimension. Raises RuntimeError where the target shares memory."""
+    in_range(dim, self.ndim)
+    check_no_overlap(self._array)
+    if any(overlaps(self._array, t._array) for t in (index, source)):
+        raise RuntimeError(PARTIAL_OVERLAP)
 
 
 def _check_index_copy(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray) -> None:
@@ -213,7 +222,7 @@ op("index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha
    source=lambda g, dim, index, source, alpha, source_dtype:
        real_stays_real(selected(g, dim, index, source.shape) * alpha, source_dtype))  # fmt: skip
 op("index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor",
-   plain(index_copy_kernel, inplace=True, inplace_function=False, apart=True, out=True, jvp="linear"),
+   plain(index_copy_kernel, inplace=copies_apart, inplace_function=False, apart=True, out=True, jvp="linear"),
    self=lambda g, dim, index: F.index_fill(g, dim, index, 0),
    source=lambda g, dim, index, source: selected(g, dim, index, source.shape))  # fmt: skip
 op("index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",

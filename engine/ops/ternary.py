@@ -179,13 +179,14 @@ op("addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> T
 
 
 # -- bounding -------------------------------------------------------------------------------------------------------------------------
+NO_BOUNDS = "torch.clamp: At least one of 'min' or 'max' must not be None"
 COMPLEX_BOUNDS = "clamp is not supported for complex types"
 
 
 def bounding(operands: Sequence[Any]) -> dtype:
     """The dtype numbers bound in. Raises NotImplementedError for complex numbers, RuntimeError for no bound or one that does not fit."""
     if len(operands) == 1:
-        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+        raise RuntimeError(NO_BOUNDS)
     d = common(operands)
     if d.is_complex:
         raise NotImplementedError(COMPLEX_BOUNDS)
@@ -259,9 +260,15 @@ def check_bounds(self: Any, *bounds: Any) -> None:
 
 
 def refuse_complex_self(self: Any, min: Any, max: Any) -> None:
-    """Raises NotImplementedError for complex numbers to be bounded."""
-    if not (min is None and max is None):
-        refuse_complex(self)
+    """Raises RuntimeError for no bounds, NotImplementedError for complex numbers to be bounded."""
+    if min is None and max is None:
+        raise RuntimeError(NO_BOUNDS)
+    refuse_complex(self)
+
+
+def refuse_no_bounds(self: Any, min: Any, max: Any) -> None:
+    if min is None and max is None:
+        raise RuntimeError(NO_BOUNDS)
 
 
 def picked(condition: Any, one: Any, other: Any) -> Any:
