@@ -12,6 +12,7 @@ from .layout import dense
 from .registry import F
 from .strided import new
 from .tensor import Tensor, counter_of, root_of, settled, strides_of, wrap
+from .views import check_no_overlap
 
 if TYPE_CHECKING:
     from .walk import Walk
@@ -51,6 +52,7 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
     elif old._counter is None or old._array.shape != g.shape or old._array.dtype != g.dtype:
         old.add_(wrap(g, leaf._dtype))  # which may refuse, in PyTorch's words
     else:
+        check_no_overlap(old._array)
         added(old._array, g, out=old._array)
         counter_of(old)[0] += 1
     if not _laid_out_as(old._array, leaf._array):

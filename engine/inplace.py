@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from .views import (
 if TYPE_CHECKING:
     from .op import Op
 
+OUT_OF_BOUNDS = re.compile("^index .*out of bounds|^index out of range in self|^out of range: tried to access")
 MISFIT = "output with shape {} doesn't match the broadcast shape {}"
 
 
@@ -85,15 +87,17 @@ def write_into(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] 
         check_no_partial_overlap(into, sources)
     try:
         _, [result] = op.compute(values)
-    except RuntimeError as error:  # PyTorch looks at the target before it looks for a kernel
+    except (RuntimeError, IndexError) as error:  # PyTorch looks at the target before it looks for a kernel
+        if op.family.apart and OUT_OF_BOUNDS.search(str(error)):  # and at its memory before it looks at positions
+            _check_apart(op, into, values)
         check_target(op, into, values, isinstance(error, NotImplementedError))
         raise
     if op.family.plan == "restride":
         return _become(op, into, result, values, needs)
     if not sources and (not op.family.overlaps or type(into) is Lazy):
         check_no_overlap(into._array)
-    if op.family.apart and any(isinstance(v, Tensor) and overlaps(into._array, v._array) for v in values[1:]):
-        raise RuntimeError(PARTIAL_OVERLAP)
+    if op.family.apart:
+        _check_apart(op, into, values)
     if result.shape != into._array.shape:
         if op.family.plan != "write" or not expands(result.shape, into._array.shape):
             raise RuntimeError(MISFIT.format(list(into._array.shape), list(result.shape)))
@@ -102,6 +106,13 @@ def write_into(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] 
         values = [copy_of(into), *values[1:]]
     store(into, result)
     return _after_write(op, into, values, needs)
+
+
+def _check_apart(op: Op, into: Tensor, values: list[Any]) -> None:
+    """Raises RuntimeError where what is written to shares memory with itself or with another argument."""
+    check_no_overlap(into._array)
+    if any(isinstance(v, Tensor) and overlaps(into._array, v._array) for v in values[1:]):
+        raise RuntimeError(PARTIAL_OVERLAP)
 
 
 def _written(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:

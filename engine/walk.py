@@ -56,6 +56,7 @@ class Walk:
         self.captured: dict[int, Any] = {}
         self.id = self._ids()
         self.several: set[Any] = set()  # the nodes of several outputs
+        self.replaced = False  # a hook of a tensor returned another gradient
         self.sums: dict[Any, int] = {}  # how often what arrived at a leaf was added to in place
         self.own: set[Any] = set()  # where what arrived is a sum nobody else holds, of real numbers
         self.ready = Ready()
@@ -344,6 +345,7 @@ class Walk:
             if result is not None:
                 check_hook_result(hook, shown, result)
                 given, g = g, self.take(result)
+                self.replaced = True
                 if g is given and result is not shown and not self.recording:
                     g = g.view()  # the same numbers in another tensor: what arrives is no longer the tensor a user gave
         return g

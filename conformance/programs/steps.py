@@ -17,6 +17,7 @@ WIDTH = 10  # bytes of a step
 LENGTH = STEPS * WIDTH
 # Half and complex numbers are never in one program: together they make complex32, for which NumPy has no numbers.
 HALF, COMPLEX = ("float16",), ("complex64", "complex128")
+TIED = frozenset({"median", "nanmedian", "kthvalue", "topk"})  # where elements are equal, PyTorch names any of them
 MAKES_COMPLEX = frozenset({"complex", "polar", "view_as_complex"})
 SHAPES = ((2,), (), (2, 2), (1, 2), (2, 1), (1,), (3,), (2, 3), (0,), (2, 0), (2, 1, 2))
 LAYOUTS = (
@@ -54,7 +55,7 @@ CHOICES: dict[str, tuple[int, tuple[str, ...]]] = {  # which byte chooses, and f
     "view": (3, (
         "t()", "view(-1)", "narrow(-1, 0, 1)", "expand(2, 2)", "transpose(0, -1)", "unsqueeze(0)", "squeeze()", "diagonal()", "detach()",
         "reshape(-1)", "as_strided((2,), (1,))", "unbind()[0]", "chunk(2)[-1]", "view_as(t0)", "real", "mT", "flatten()", "conj()",
-        "view(torch.float32)", "narrow(0, 0, 1)", "permute(-1)", "select(-1, 0)", "split(1)[0]", "swapaxes(0, 0)",
+        "view({single})", "narrow(0, 0, 1)", "permute(-1)", "select(-1, 0)", "split(1)[0]", "swapaxes(0, 0)",
     )),
     "flag too": (4, ("False", "True")),
     "index": (4, ("0", "1:", "..., 0", "None", "torch.tensor([0, 0])", "..., ::2", "torch.tensor(True)",
@@ -84,6 +85,9 @@ class Words:
     def b(self) -> str:
         return self.made[self.raw[2] % len(self.made)]
 
+    def single(self) -> str:
+        return "torch." + self.draw.named("float32")
+
     def c(self) -> str:
         return self.made[self.raw[5] % len(self.made)]
 
@@ -103,6 +107,10 @@ class Words:
         callee = among[(256 * self.raw[3] + self.raw[4]) % len(among)]
         self.op = callee.path
         text = callee.text(lambda choice: self.raw[6 + choice % 4], writes).format_map(self)
+        if callee.path in TIED and text.endswith("[-1]"):
+            text = text[:-4] + "[0]"
+        if callee.path in ("as_strided", "as_strided_"):  # negative sizes: upstream/negative_size.py
+            text = text.replace("-1", "1")
         if self.half and callee.path in MAKES_COMPLEX:
             return self.a()
         return text.replace("complex64", "float64") if self.half else text

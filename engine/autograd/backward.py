@@ -173,7 +173,8 @@ def gradients(
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     begin = places_of(roots)
     targets, places = captured_at(ends)
-    captured = Walk(keep, recording, targets, False).run(starts_of(begin, seeds, recording))
+    walk = Walk(keep, recording, targets, False)
+    captured = walk.run(starts_of(begin, seeds, recording))
     given = {id(g._array): g for g in seeds if g is not None}  # a cotangent that arrives as it was given is that very tensor
     results = []
     for i, place in enumerate(places):
@@ -184,7 +185,7 @@ def gradients(
                 f"the desired behavior."
             )
         g = given.get(id(g), g)
-        results.append(g if g is None or isinstance(g, Tensor) else _arrived(g, seeds))
+        results.append(g if g is None or isinstance(g, Tensor) else _arrived(g, [] if walk.replaced else seeds))
     return tuple(results)
 
 
@@ -348,7 +349,7 @@ def plain_seed(t: Tensor, g: Any) -> Tensor | None:
     """The cotangent of a root where it needs neither check nor conversion."""
     if g is None:
         one = t._array.size == 1 and t._dtype.is_floating_point
-        return wrap(ones(t._array.shape, t._dtype.np), t._dtype) if one else None
+        return None if not one else F.ones_like(t) if t._array.ndim else wrap(ones((), t._dtype.np), t._dtype)
     return g if type(g) in PLAIN and g._dtype is t._dtype and g._array.shape == t._array.shape else None
 
 

@@ -172,13 +172,19 @@ ADDMM_DTYPES = (same("self and mat2 must have the same dtype, but got {0} and {2
 
 def into_its_own_shape(self: Any, mat1: Any, mat2: Any, beta: Any, alpha: Any) -> None:
     """What `addmm_` looks at after its operands. Raises RuntimeError where the target would be broadcast."""
-    if mat1.ndim == mat2.ndim == 2:
+    if mat1.ndim == mat2.ndim == 2 and mat1.shape[1] == mat2.shape[0]:
         keeps_shape(self, [mat1.shape[0], mat2.shape[1]])
 
 
 def into_a_vector(self: Any, mat: Any, vec: Any, beta: Any, alpha: Any) -> None:
     """The same for `addmv_`, which looks first at whether the target could be broadcast."""
-    if mat.ndim == 2 and vec.ndim == 1 and mat.shape[1] == vec.shape[0] and expands(self.shape, mat.shape[:1]):
+    if (
+        mat.ndim == 2
+        and vec.ndim == 1
+        and mat.shape[1] == vec.shape[0]
+        and self.dtype is mat.dtype is vec.dtype
+        and expands(self.shape, mat.shape[:1])
+    ):
         keeps_shape(self, [mat.shape[0]])
 
 

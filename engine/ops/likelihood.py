@@ -27,18 +27,22 @@ def check_likelihood(self: np.ndarray, target: np.ndarray, weight: np.ndarray | 
         _check_spatial(self, target, weight)
     else:
         _check_flat(self, target, weight)
-    found = OF_NUMPY[target.dtype].scalar_name
-    if found not in ("Long", "Byte"):
-        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {found}")
+    found = _check_classes(target)
     d = OF_NUMPY[self.dtype]
     if d.category != 2:
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{d.scalar_name}'")
-    if not spatial and self.ndim == 1 and target.ndim == 1 and target.size != 1:
-        raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {target.size}")
     if spatial and found == "Byte":
         raise RuntimeError("expected scalar type Long but found Byte")
     if weight is not None and weight.dtype != self.dtype:
         raise RuntimeError(f"expected scalar type {d.scalar_name} but found {OF_NUMPY[weight.dtype].scalar_name}")
+
+
+def _check_classes(target: np.ndarray) -> str:
+    """The name of the targets' dtype. Raises RuntimeError for one that cannot number classes."""
+    found = OF_NUMPY[target.dtype].scalar_name
+    if found not in ("Long", "Byte"):
+        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {found}")
+    return found
 
 
 def _check_flat(self: np.ndarray, target: np.ndarray, weight: np.ndarray | None) -> None:
@@ -48,6 +52,9 @@ def _check_flat(self: np.ndarray, target: np.ndarray, weight: np.ndarray | None)
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
     if self.ndim == 2 and (target.ndim != 1 or self.shape[0] != target.size):
         raise RuntimeError(f"size mismatch (got input: {list(self.shape)}, target: {list(target.shape)})")
+    _check_classes(target)
+    if self.ndim == 1 and target.ndim == 1 and target.size != 1:
+        raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {target.size}")
     classes = self.shape[-1]
     if weight is not None and (weight.ndim != 1 or weight.size != classes):
         raise RuntimeError(

@@ -13,6 +13,7 @@ from ..once import warn_once
 from ..op import F, Op, op, plain
 from ..out import fit, matching
 from ..tensor import Tensor, in_range
+from ..views import PARTIAL_OVERLAP, check_no_overlap, overlaps
 from .index import along, within, word, zeros
 from .scatter import Shape, check_scatter, places, whole_source
 from .slices import check_slices, fill_nothing, first_slice
@@ -92,6 +93,14 @@ def index_reduced_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> lis
     matching(self._dtype, outs[0]._dtype)
     fit(outs[0], np.empty(self._array.shape, self._array.dtype))
     return op.compute(values)[1]
+
+
+def reduces_apart(self: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, include_self: bool) -> None:
+    """What the in-place form asks before it warns. Raises RuntimeError where the target shares memory."""
+    check_index_reduce(self._array, dim, index._array, source._array, reduce)
+    check_no_overlap(self._array)
+    if any(overlaps(self._array, t._array) for t in (index, source)):
+        raise RuntimeError(PARTIAL_OVERLAP)
 
 
 def index_reduce_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray, reduce: str, include_self: bool) -> np.ndarray:
@@ -250,6 +259,7 @@ op("scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduc
    {"self, src": lambda g, self, dim, index, src, reduce, include_self, result, needs:
         reduced_gradients(Elements(dim, index, "ScatterReduceBackward0"), g, self, src, result, reduce, include_self, needs)})  # fmt: skip
 op("index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor",
-   plain(index_reduce_kernel, inplace=True, inplace_function=False, apart=True, out=index_reduced_into, complex_gradient=False, jvp=None),
+   plain(index_reduce_kernel, inplace=reduces_apart, inplace_function=False, apart=True, out=index_reduced_into,
+         complex_gradient=False, jvp=None),
    {"self, source": lambda g, self, dim, index, source, reduce, include_self, result, needs:
         reduced_gradients(Slices(dim, index, "IndexReduceBackward0"), g, self, source, result, reduce, include_self, needs)})  # fmt: skip

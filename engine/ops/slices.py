@@ -29,7 +29,7 @@ def index_select_kernel(self: np.ndarray, dim: int, index: np.ndarray) -> np.nda
     if index.dtype.name not in ("int64", "int32"):
         raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
     wide, size = np.atleast_1d(self), self.shape[dim] if self.ndim else 1
-    if size == 0 and index.size:
+    if size == 0 and index.size and self.ndim > 1:
         raise RuntimeError("index_select(): self indexing axis dim should be positive")
     if index.size and (index.min() < 0 or index.max() >= size):
         bad = index[(index < 0) | (index >= size)].flat[0]
@@ -163,12 +163,12 @@ def fill_into(self: np.ndarray, dim: int, index: np.ndarray, value: Any) -> None
         raise RuntimeError(f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
     if index.dtype != np.int64:
         raise IndexError("index_fill_(): Expected dtype int64 for index.")
-    if index.ndim > 1:
-        raise RuntimeError("Index has to be a vector/scalar")
     expanded(self, "index_fill_", "tensor[mask] = scalar")
     if self.dtype.kind != "c" and np.iscomplexobj(value):
         raise RuntimeError("index_fill_(): Converting complex Scalar to non-complex type is not supported")
     dim = in_range(dim, self.ndim)
+    if index.ndim > 1:
+        raise RuntimeError("Index has to be a vector/scalar")
     if not self.size:
         fill_nothing(self, dim, index.size)
     filled = converted(value, self.dtype)

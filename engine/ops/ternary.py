@@ -13,6 +13,7 @@ from ..batch_rules import DYNAMIC, refuse_samples
 from ..dtypes import CPP_NAMES, dtype
 from ..inplace import MISFIT
 from ..op import OPS, F, Op, alias, composite, op, pointwise
+from ..operands import array_of
 from ..out import CHECKS
 from ..promotion import common
 from ..tensor import Tensor, wrap
@@ -22,12 +23,17 @@ from .compare import ordered
 
 
 # -- where ----------------------------------------------------------------------------------------------------------------------
+def check_condition(condition: Any, *operands: Any) -> None:
+    """Raises RuntimeError for a condition that is neither bool nor bytes."""
+    d = dtypes.OF_NUMPY[array_of(condition).dtype]
+    if d is not dtypes.bool_ and d is not dtypes.uint8:
+        raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {d.scalar_name}")
+
+
 def chosen(condition: np.ndarray, self: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """`self` where the condition holds, else `other`. Raises RuntimeError for a condition that is not bool (or, with a warning, bytes)."""
+    """`self` where the condition, of bools or bytes, holds, else `other`; bytes get a warning."""
     if condition.dtype.kind != "b":
-        name = dtypes.OF_NUMPY[condition.dtype]
-        if name is not dtypes.uint8:
-            raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {name.scalar_name}")
+        check_condition(condition)
         warnings.warn(
             "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version of PyTorch. "
             "Use a boolean condition instead.", stacklevel=2)  # fmt: skip
@@ -36,7 +42,7 @@ def chosen(condition: np.ndarray, self: np.ndarray, other: np.ndarray) -> np.nda
 
 
 op("where.self(Tensor condition, Tensor self, Tensor other) -> Tensor",
-   pointwise(chosen, promotes=("self", "other"), inplace=False, out="Expected out type to be {result} but got {out}",
+   pointwise(chosen, promotes=("self", "other"), inplace=False, first=check_condition, out="Expected out type to be {result} but got {out}",
              jvp=along(lambda condition, self, other, s, o, result: F.where(condition, 0.0 if s is None else s, 0.0 if o is None else o))),
    self=lambda g, condition, self_dtype: as_it_is(F.where(condition, g, 0.0), self_dtype.is_complex),
    other=lambda g, condition, other_dtype: as_it_is(F.where(condition, 0.0, g), other_dtype.is_complex))  # fmt: skip
@@ -54,7 +60,7 @@ def choose_numbers(condition: Any, self: Any, other: Any) -> Any:
 composite("where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor")(choose_numbers)
 composite("where.ScalarSelf(Tensor condition, Scalar self, Tensor other) -> Tensor", method=False)(choose_numbers)
 op("where.Scalar(Tensor condition, Scalar self, Scalar other) -> Tensor",
-   pointwise(chosen, promotes=("self", "other"), inplace=False, out=False, method=False))  # fmt: skip
+   pointwise(chosen, promotes=("self", "other"), inplace=False, first=check_condition, out=False, method=False))  # fmt: skip
 
 
 @composite("where(Tensor condition) -> Tensor[]", method=False)
