@@ -18,13 +18,15 @@ from ..registry import OVERLOADS
 from ..tensor import Tensor
 from .activation import INTERNAL
 from .arithmetic import along, number_over, plus, times
-from .special import erf_piece
+from .special import ERF, bent_piece, terms
 from .ternary import or_zeros
 
 HALF_ROOT = math.sqrt(0.5)
 PEAK = HALF_ROOT / math.sqrt(math.pi)  # of the density
 SLOPE = math.sqrt(2 / math.pi)  # of the argument of the hyperbolic tangent, at 0
 CUBIC = 0.044715
+
+NORMAL = terms(*(float(t) * HALF_ROOT / 2**i for i, t in reversed(list(enumerate(reversed(ERF))))))  # of the root of a half of a number
 
 
 def check_way(*values: Any) -> None:
@@ -35,32 +37,34 @@ def check_way(*values: Any) -> None:
 
 # -- of arrays, in pieces: `out` is the last, what is before it holds what is made on the way ------------------------------------
 def gelu_kernel(self: np.ndarray, approximate: str) -> np.ndarray:
-    return elementwise(by_tanh_piece if approximate == "tanh" else exact_piece, self, scratch=2)
+    return elementwise(by_tanh_piece if approximate == "tanh" else exact_piece, self, scratch=1)
 
 
 def gelu_backward_kernel(grad_output: np.ndarray, self: np.ndarray, approximate: str) -> np.ndarray:
-    return elementwise(by_tanh_backward_piece if approximate == "tanh" else exact_backward_piece, grad_output, self, scratch=2)
+    if approximate == "tanh":
+        return elementwise(by_tanh_backward_piece, grad_output, self, scratch=2)
+    return elementwise(exact_backward_piece, grad_output, self, scratch=1)
 
 
-def probability(self: np.ndarray, scaled: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
+def probability(self: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
     """Twice the probability of less than `self`."""
-    np.multiply(self, HALF_ROOT, out=scaled)
     if out.dtype == np.float32:
-        erf_piece(scaled, square, out)
+        bent_piece(NORMAL, self, square, out)
     else:
-        special.erf(scaled, out=out)
+        np.multiply(self, HALF_ROOT, out=square)
+        special.erf(square, out=out)
     out += 1
 
 
-def exact_piece(self: np.ndarray, scaled: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
-    probability(self, scaled, square, out)
-    np.multiply(self, 0.5, out=scaled)
-    out *= scaled
+def exact_piece(self: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
+    probability(self, square, out)
+    np.multiply(self, 0.5, out=square)
+    out *= square
 
 
-def exact_backward_piece(grad_output: np.ndarray, self: np.ndarray, scaled: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
+def exact_backward_piece(grad_output: np.ndarray, self: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
     """`g` times probability plus `self` times density."""
-    probability(self, scaled, square, out)
+    probability(self, square, out)
     out *= 0.5
     np.multiply(self, self, out=square)
     square *= -0.5
@@ -71,7 +75,7 @@ def exact_backward_piece(grad_output: np.ndarray, self: np.ndarray, scaled: np.n
     out *= grad_output
 
 
-def bent_piece(self: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
+def by_tanh_of(self: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
     """The hyperbolic tangent that stands for the error function."""
     np.multiply(self, self, out=square)
     np.multiply(square, self, out=out)
@@ -81,15 +85,15 @@ def bent_piece(self: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
     np.tanh(out, out=out)
 
 
-def by_tanh_piece(self: np.ndarray, half: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
-    bent_piece(self, square, out)
+def by_tanh_piece(self: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
+    by_tanh_of(self, square, out)
     out += 1
-    np.multiply(self, 0.5, out=half)
-    out *= half
+    np.multiply(self, 0.5, out=square)
+    out *= square
 
 
 def by_tanh_backward_piece(grad_output: np.ndarray, self: np.ndarray, right: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
-    bent_piece(self, square, right)
+    by_tanh_of(self, square, right)
     square *= 3 * CUBIC
     square += 1
     square *= SLOPE

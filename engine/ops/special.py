@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,36 +22,34 @@ def sigmoid_kernel(self: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-self))
 
 
+def terms(*numbers: float) -> list[np.ndarray]:
+    """The terms of a polynomial in float32, as arrays: NumPy would make an array of a number at every use."""
+    return [np.array(n, np.float32) for n in numbers]
+
+
 # The inverse hyperbolic tangent of erf(x), over x: a polynomial in x * x, so that one of few terms is near enough for float32. Fitted to
-# the least relative error of erf, 2e-8, up to the root of ERF_END, from where on it rounds to 1.
-ERF = (
-    1.10073853e-10, -5.85449333e-09, 1.17311224e-07, -9.98058795e-07, 1.43211224e-07,
-    7.19459495e-05, -0.0005983304, -0.000205051969, 0.102771863, 1.12837923,
+# the least relative error of erf, 1e-8, up to 4, from where on erf rounds to 1 and the polynomial only grows.
+ERF = terms(
+    1.818083629e-10, -8.578448208e-09, 1.576962335e-07, -1.299947413e-06, 1.369226208e-06,
+    6.923008945e-05, -5.952072894e-04, -2.067047867e-04, 1.027721740e-01, 1.128379178,
 )  # fmt: skip
-ERF_END = 18.5
 
 
 def erf_kernel(self: np.ndarray) -> np.ndarray:
-    """Within 3 units of the last place in float32, eight times faster than SciPy's."""
-    return elementwise(erf_piece, self, scratch=1) if self.dtype == np.float32 else special.erf(self)
+    """Within 3 units of the last place in float32, ten times faster than SciPy's."""
+    return elementwise(partial(bent_piece, ERF), self, scratch=1) if self.dtype == np.float32 else special.erf(self)
 
 
-def erf_piece(self: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
-    out[...] = ERF_END
+def bent_piece(series: Sequence[np.ndarray], self: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
+    """The hyperbolic tangent of an odd polynomial, given by its terms from the highest on."""
     np.multiply(self, self, out=square)
-    np.minimum(square, out, out=square)  # four times as fast as of a number
-    polynomial(square, ERF, out)
-    out *= self
+    np.multiply(square, series[0], out=out)
+    for term in series[1:-1]:
+        np.add(out, term, out=out)
+        np.multiply(out, square, out=out)
+    np.add(out, series[-1], out=out)
+    np.multiply(out, self, out=out)
     np.tanh(out, out=out)
-
-
-def polynomial(x: np.ndarray, terms: Sequence[float], out: np.ndarray) -> None:
-    """`out` becomes the polynomial with these terms, that of the highest power first."""
-    np.multiply(x, terms[0], out=out)
-    for term in terms[1:-1]:
-        out += term
-        out *= x
-    out += terms[-1]
 
 
 DIGAMMA = (8.33333333333333333333e-2, -2.10927960927960927961e-2, 7.57575757575757575758e-3, -4.16666666666666666667e-3,
