@@ -284,7 +284,7 @@ def of_probabilities(self: Tensor, target: Tensor, weight: Tensor | None, reduct
 def counted_weights(target: Tensor, ignored: Tensor, weight: Tensor) -> Tensor:
     """The weights of all classes that are not ignored; of samples, which may ignore different numbers, zeros for the others."""
     if innermost([target, weight]) is None:
-        return F.gather(weight, 0, F.flatten(F.masked_select(target, ~ignored)))
+        return F.gather(weight, 0, F.flatten(F.masked_select(target, F.logical_not(ignored))))
     return F.masked_fill(F.gather(weight, 0, F.flatten(F.masked_fill(target, ignored, 0))), F.flatten(ignored), 0)
 
 
