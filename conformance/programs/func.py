@@ -506,3 +506,45 @@ def captured_tensors(B: Any, draw: Any, see: Any) -> None:
     see.raises("written by an inner one", lambda: B.func.grad(by_an_inner_one)(x.clone()))
     see.raises("a gradient written to", lambda: B.func.grad(lambda a: B.func.grad(lambda b: (b * b).sum())(a).mul_(a).sum())(x.clone()))
     see("what was captured", kept)
+
+
+@program
+def without_writes(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((3,))
+
+    def viewed(a):
+        y = a * 2
+        y[0:1].add_(a[1:2])
+        return y, y.view(3, 1).mul_(a.sum())
+
+    def written(a):
+        a.mul_(3)
+        a[1:].add_(a[:1])
+        return a, a.sum()
+
+    def in_place(a):
+        total = B.zeros(3)
+        for _ in range(3):
+            total.add_(a).mul_(a)
+        return {"total": total, "more": [B.mul(a, a, out=B.empty(3))]}
+
+    f = draw.choice([viewed, written, in_place, lambda a: a, lambda a: (a.view(3, 1), 3, None)])
+    remove = draw.choice(["mutations", "mutations_and_views", "views", None, ""])
+    see.raises("a word", lambda: B.func.functionalize(f, remove=remove)(x.clone()))
+    given = x.clone()
+    made = B.func.functionalize(f)(given)
+    see("result", made)
+    see("the very argument", made is given)
+    see("the argument", given.tolist())
+    see("name", B.func.functionalize(f).__name__)
+
+    def loss(a):
+        result = f(a * 1)
+        return (result["total"] if isinstance(result, dict) else result[0] if isinstance(result, tuple) else result).pow(2).sum()
+
+    if f is not in_place:  # which writes to `out=` what is tracked
+        see("gradient", B.func.grad(B.func.functionalize(loss))(x))
+        leaf = x.clone().requires_grad_()
+        B.func.functionalize(loss)(leaf).backward()
+        see("gradient of a leaf", leaf.grad)
+    see.raises("a leaf written to", lambda: B.func.functionalize(lambda a: a.add_(1))(x.clone().requires_grad_()))

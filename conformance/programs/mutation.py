@@ -149,3 +149,21 @@ def what_is_not_saved_is_not_copied(B: Any, draw: Any, see: Any) -> None:
         (y + w).backward(draw.floats((2,)))
         see("after backward", [len(list(ctx.cloned.items())), len(list(ctx.tid_to_weakhandle.items()))])
     see("x.grad", x.grad)
+
+
+@program
+def a_result_kept_twice(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((3,), B.float64, True)
+    f = draw.choice([lambda a: a.exp(), lambda a: a.tanh(), lambda a: a.sigmoid(), lambda a: (a * a).sqrt()])
+    g = draw.choice(
+        [lambda a, b: a * b, lambda a, b: b * b, lambda a, b: a * b + b.exp(), lambda a, b: b.view(3, 1) * a, lambda a, b: b[:2] * b[1:]]
+    )
+    with B.autograd.graph.allow_mutation_on_saved_tensors() as known:
+        made = f(x)
+        y = g(x, made)
+        see("kept", len(known.tid_to_weakhandle))
+        made.mul_(2)
+        see("cloned", len(known.cloned))
+        y.pow(2).sum().backward()
+        see("gradient", x.grad)
+        see("left", [len(known.tid_to_weakhandle), len(known.cloned)])

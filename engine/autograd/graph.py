@@ -104,7 +104,7 @@ class _Mutable:
 
     def pack(self, t: Tensor) -> _Place:
         sid = t.data_ptr(), t._version
-        tid = id(t), *sid
+        tid = *sid, t.shape, t.stride(), id(t) if not t.numel() else None  # a result is given by another object to its own node
         self.sid_to_tid.setdefault(sid, set()).add(tid)
         place = self.tid_to_weakhandle.get(tid)
         if place is None:

@@ -1,6 +1,7 @@
 """Transforms of functions: gradients, derivatives along tangents, Jacobians, and vectorization."""
 
 from .forwards import jvp, linearize
+from .functional import functionalize
 from .jacobians import hessian, jacfwd, jacrev
 from .modules import functional_call, stack_module_state
 from .reverse import grad, grad_and_value, vjp
@@ -8,6 +9,7 @@ from .vectorize import vmap
 
 __all__ = [
     "functional_call",
+    "functionalize",
     "grad",
     "grad_and_value",
     "hessian",
