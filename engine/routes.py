@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .lean import indented, lines_of, listed, names_of, space_of
 from .lean_inplace import lines_in_place, space_in_place
-from .parser import Constant, Unfit, exact_int
+from .parser import Constant, Unfit, exact_int, exact_ints
 
 if TYPE_CHECKING:
     from .calls import Form
@@ -93,8 +93,8 @@ def written(form: Form, plan: Plan, key: tuple[Any, ...], count: int, words: lis
     """The route of calls of these types, with `count` positional arguments and these keywords."""
     op = form.ops[plan.overload]
     in_place = form.inplace or op.writes
-    text = _Arguments(op, plan, count, words)
-    numbers = [place for place, cls in text.classes(key) if cls in (int, float) and op.schema.arguments[place].type == "Tensor"]
+    text = _Arguments(op, plan, key, count, words)
+    numbers = [place for place, cls in text.classes if cls in (int, float) and op.schema.arguments[place].type == "Tensor"]
     if plan.sources is None and not plan.binders and not numbers:
         return _filled(_straight(op, in_place), plan.tail)
     space = {} if op.body is not None else space_in_place(op, numbers) if in_place else space_of(op)
@@ -138,29 +138,27 @@ def unfit() -> Any:
 class _Arguments:
     """The text that puts a call's arguments in place: `parameters` of the route, the `lines` that convert, the names they use."""
 
-    def __init__(self, op: Op, plan: Plan, count: int, words: list[str]) -> None:
-        self.places, self.words = names_of(op), words
+    def __init__(self, op: Op, plan: Plan, key: tuple[Any, ...], count: int, words: list[str]) -> None:
+        self.places = names_of(op)
         ordered = plan.sources is None
         self.sources = [(j, j) for j in range(count)] if ordered else list(plan.sources or ())
         self.has_out = any(place >= len(self.places) for place, _ in self.sources)
-        placed, converted = dict(self.sources), dict(plan.binders)
+        types = dict(zip([*range(count), *words], [*key[:count], *key[len(key) - len(words) :]], strict=True))
+        self.classes = [(place, types[source]) for place, source in self.sources if type(source) is not slice]
+        loose = {place for place, source in self.sources if type(source) is slice and set(key[source]) == {int}}  # ints given one by one
+        binders = [(place, binder) for place, binder in plan.binders if binder is not exact_ints or place not in loose]
+        placed, converted = dict(self.sources), dict(binders)
         tail = [None] * count + list(plan.tail) if ordered else list(plan.tail)
         absent = [i for i in range(len(self.places)) if i not in placed]
         self.space: dict[str, Any] = {f"d{i}": tail[i] for i in absent}
         as_is = {source: place for place, source in self.sources if type(source) is int and place not in converted}
         self.given = [f"a{as_is[j]}" if j in as_is else f"p{j}" for j in range(count)]
         self.parameters = [*self.given, *(f"a{i}=d{i}" for i in absent), *(["*", *words] if words else [])]
-        moved = [f"a{place} = {self._value(source)}" for place, source in self.sources if place not in converted and source not in as_is]
-        convert = [self._converted(place, binder, self._value(placed[place])) for place, binder in plan.binders]
+        there = {*as_is.values(), *converted}
+        moved = [f"a{place} = {self._value(source)}" for place, source in self.sources if place not in there]
+        convert = [self._converted(place, binder, self._value(placed[place])) for place, binder in binders]
         again = ", ".join([*self.given, *(f"{w}={w}" for w in words)])
         self.lines = moved + (["try:", *(f"    {line}" for line in convert), f"except Unfit: return odd({again})"] if convert else [])
-
-    def classes(self, key: tuple[Any, ...]) -> list[tuple[int, Any]]:
-        """(position in the schema, class) of what is given by itself."""
-        types = dict(
-            zip([*range(len(self.given)), *self.words], [*key[: len(self.given)], *key[len(key) - len(self.words) :]], strict=True)
-        )
-        return [(place, types[source]) for place, source in self.sources if type(source) is not slice]
 
     def _value(self, source: Any) -> str:
         """What is given there, by name."""
