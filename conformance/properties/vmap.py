@@ -169,7 +169,7 @@ def vmap_inplace(B: Backend, op: Declaration, case: Case) -> See:
     yield "what was written to", args[op.schema.arguments[0].name]
 
 
-@prop(differentiable, "differentiable", script=SCRIPT, either=ONE_BY_ONE)
+@prop(differentiable, "differentiable", script=SCRIPT, judges_errors=True, either=ONE_BY_ONE)
 def vmap_gradient(B: Backend, op: Declaration, case: Case) -> See:
     """The gradient of every sample, taken inside of `vmap` or through it, is PyTorch's."""
     made = Batches(case)
