@@ -33,17 +33,21 @@ class Blocks(threading.local):
     def take(self, size: int) -> np.ndarray:
         """A free block of `size` bytes; a new one where there is none."""
         held = self.held
-        for block in held:
-            if block.size == size and getrefcount(block) == 3:  # the list, the variable and the argument
-                return block
+        for i in range(len(held)):
+            if held[i].size == size and _free(held, i):
+                return held[i]
         room = KEPT - size - sum(block.size for block in held)
         for i in reversed(range(len(held))):
-            if room < 0 and getrefcount(held[i]) == 2:
+            if room < 0 and _free(held, i):
                 room += held.pop(i).size
         made = np.empty(size, np.uint8)
         if room >= 0:
             held.append(made)
         return made
+
+
+def _free(held: list[np.ndarray], i: int) -> bool:
+    return getrefcount(held[i]) == 2  # by the list, and by the argument
 
 
 _blocks = Blocks()
@@ -72,9 +76,13 @@ ALONE = _held_by_one()  # what `getrefcount` says in a function of an argument t
 
 def owned(array: np.ndarray) -> bool:
     """True where no array shares the memory of `array`; who refers to `array` itself is for the caller to count."""
-    base: Any = array.base
-    if base is None:
+    if array.base is None:
         return True
-    if type(base) is np.ndarray:  # which it is a view of
-        return (base.base is None or isinstance(base.base, ctypes.Array)) and getrefcount(base) <= 3
-    return isinstance(base, ctypes.Array) and getrefcount(base) <= 3
+    if getrefcount(array.base) > 2:  # by `array`, and by the argument
+        return False
+    root: Any = array.base
+    if type(root) is np.ndarray:  # which it is a view of
+        if root.base is not None and getrefcount(root.base) > 2:
+            return False
+        root = root.base
+    return root is None or isinstance(root, ctypes.Array)

@@ -15,6 +15,7 @@ from .accumulate import accumulate, added, retain
 from .deep import DEPTH, in_new_thread
 from .graph import FREED, AccumulateGrad, Hooks, Node, end_of, type_name
 from .layout import dense
+from .memory import owned
 from .ready import LEAVES, Ready
 from .silence import loud, quiet
 from .tensor import Tensor, wrap
@@ -412,10 +413,7 @@ class Walk:
 
 def _owned(array: np.ndarray) -> bool:
     """True where nobody else holds the memory of a dense array."""
-    base = array.base
-    return (base is None or (type(base) is np.ndarray and base.base is None and getrefcount(base) <= 3)) and (
-        array.flags.c_contiguous or dense(array)
-    )
+    return owned(array) and (array.flags.c_contiguous or dense(array))
 
 
 def check_hook_results(hook: Any, before: tuple[Any, ...], after: Any) -> None:
