@@ -228,7 +228,9 @@ def layer_norm_gradients(
     if rows.size < MANY:
         shares(scale, sums, needs, grads, rows, means, factors, made)
     else:
-        in_pieces(partial(shares_of_many, scale, sums, needs), [grads, rows, means, factors], made, piece=2 * PIECE)
+        found: dict[int, Sums] = {}
+        in_pieces(partial(shares_of_many, scale, found, needs), [np.arange(count), grads, rows, means, factors], made, piece=2 * PIECE)
+        sums = [np.add.reduce(parts, 0) for parts in zip(*(found[start] for start in sorted(found)), strict=True)]
     return (
         made.reshape(input.shape) if "input" in needs else None,
         sums[0].reshape(sides) if "weight" in needs else None,
@@ -252,15 +254,23 @@ def shares(
 
 
 def shares_of_many(
-    scale: np.ndarray, sums: Sums, needs: set[str], g: np.ndarray, x: np.ndarray, mean: np.ndarray, rstd: np.ndarray, out: np.ndarray
+    scale: np.ndarray,
+    found: dict[int, Sums],
+    needs: set[str],
+    places: np.ndarray,
+    g: np.ndarray,
+    x: np.ndarray,
+    mean: np.ndarray,
+    rstd: np.ndarray,
+    out: np.ndarray,
 ) -> None:
-    """The same where speed counts: every sum is a product with a vector."""
+    """The same where speed counts: every sum is a product with a vector. Shares of weight and bias are `found` by the first sample."""
     share = x.dtype.type(1) / x.dtype.type(x.shape[1])
-    products = g * x
-    if "weight" in needs:
-        sums[0] += rstd[:, 0] @ products - (rstd * mean)[:, 0] @ g
-    if "bias" in needs:
-        sums[1] += np.ones(len(g), g.dtype) @ g
+    products, nothing = g * x, np.zeros_like(scale)
+    found[int(places[0])] = [
+        rstd[:, 0] @ products - (rstd * mean)[:, 0] @ g if "weight" in needs else nothing,
+        np.ones(len(g), g.dtype) @ g if "bias" in needs else nothing,
+    ]
     if "input" in needs:
         along, total = (products @ scale)[:, None], (g @ scale)[:, None]
         slope = (total * mean - along) * rstd * rstd * rstd * share

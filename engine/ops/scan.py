@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from ..dtypes import CPP_NAMES, OF_NUMPY, PROMOTED, dtype, int64
 from ..modes import is_grad_enabled
 from ..op import F, Op, op, reduction
-from ..pieces import PIECE, in_pieces
+from ..pieces import in_pieces
 from ..tensor import Tensor, in_range
 from ..views import check_cast
 from .convert import cast
@@ -50,7 +49,7 @@ def scan(ufunc: np.ufunc, array: np.ndarray, dim: int, out: np.ndarray) -> np.nd
         return out
 
     if ufunc is np.add and wide is np.float64 and array.ndim == 2 and dim == 1 and array.size >= MANY:
-        return in_pieces(partial(sums_of_two_rows, np.empty(PIECE // 2 + array.shape[1], np.complex128)), [array], out)
+        return in_pieces(sums_of_two_rows, [array], out)
 
     def work(part: np.ndarray, made: np.ndarray) -> None:
         copied = part.astype(wide)
@@ -61,10 +60,10 @@ def scan(ufunc: np.ufunc, array: np.ndarray, dim: int, out: np.ndarray) -> np.nd
     return in_pieces(work, [array], out, whole=dim == 0)
 
 
-def sums_of_two_rows(memory: np.ndarray, part: np.ndarray, made: np.ndarray) -> None:
+def sums_of_two_rows(part: np.ndarray, made: np.ndarray) -> None:
     """Running sums of two rows at a time, as one complex number: each addition waits for the one before, and there are half as many."""
     half = (len(part) + 1) // 2
-    both = memory[: half * part.shape[1]].reshape(half, part.shape[1])
+    both = np.empty((half, part.shape[1]), np.complex128)
     both.imag[-1] = 0  # where there is no row
     both.real, both.imag[: len(part) - half] = part[:half], part[half:]
     both[:, 0] += 0  # no sum is -0
