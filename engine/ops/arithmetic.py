@@ -330,7 +330,7 @@ def abs_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarr
 def from_angle(g: Any, self: Any, other: Any) -> tuple[Any, Any]:
     """The gradients of the angle of the point (other, self); none at the origin, by PyTorch's convention."""
     square = self * self + other * other
-    inverse = F.where(square == 0, 0.0, F.reciprocal(square))
+    inverse = F.masked_fill(F.reciprocal(square), square == 0, 0)
     return g * other * inverse, g * -self * inverse
 
 
@@ -342,6 +342,8 @@ def copied_along(self: Any, other: Any, s: Any, o: Any, result: Any) -> Any:
 def by_sign(g: Any, self: Any, result: Any) -> Any:
     """The gradient of `copysign` in its first argument: by 1 or -1, and none at 0."""
     ratio = F.div(result, self)
+    if isinstance(ratio, Tensor):
+        return g * F.masked_fill(ratio, F.eq(self, 0), 0)
     ratio[F.expand(F.eq(self, 0), ratio.shape)] = 0  # in place, as PyTorch does: that keeps its layout
     return g * ratio
 
@@ -393,8 +395,8 @@ op("copysign.Scalar(Tensor self, Scalar other) -> Tensor",
 op("logaddexp(Tensor self, Tensor other) -> Tensor",
    pointwise(log_sum_exp, only("real complex", "logaddexp_cpu"), inplace=False,
              jvp=along(lambda self, other, s, o, result: plus(over(s, 1 + F.exp(other - self)), over(o, 1 + F.exp(self - other))))),
-   self=lambda g, self, other: as_it_is(g / (1 + F.exp(F.sub(other, self))).conj(), is_complex(self)),
-   other=lambda g, self, other: as_it_is(g / (1 + F.exp(F.sub(self, other))).conj(), is_complex(other)))  # fmt: skip
+   self=lambda g, self, other: as_it_is(g / more(F.exp(F.sub(other, self)), 1).conj(), is_complex(self)),
+   other=lambda g, self, other: as_it_is(g / more(F.exp(F.sub(self, other)), 1).conj(), is_complex(other)))  # fmt: skip
 op("xlogy.Tensor(Tensor self, Tensor other) -> Tensor",
    pointwise(times_log, XLOGY, jvp=along(times_log_along)),
    self=lambda g, self, other: F.masked_fill(F.xlogy(g, other), (self == 0) & (other <= 0), 0),
@@ -458,6 +460,11 @@ op("div.Scalar(Tensor self, Scalar other) -> Tensor",
 def times(x: Any, number: complex) -> Any:
     """`x * number` in a rule, recorded as PyTorch's own code does."""
     return OPS["mul.Scalar"].run([x, number]) if isinstance(x, Tensor) else x * number
+
+
+def more(x: Any, number: complex) -> Any:
+    """`x + number` in a rule, recorded as PyTorch's own code does."""
+    return OPS["add.Scalar"].run([x, number, 1]) if isinstance(x, Tensor) else x + number
 
 
 def quotient(x: Any, number: complex) -> Any:

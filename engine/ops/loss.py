@@ -20,7 +20,7 @@ from ..registry import OVERLOADS
 from ..strided import copied, dense_strides, row_major
 from ..tensor import Tensor, strides_of
 from ..views import check_cast
-from .arithmetic import SUBTRACTED_BOOL
+from .arithmetic import SUBTRACTED_BOOL, quotient
 
 NONE, MEAN, SUM = 0, 1, 2
 NO_TANGENT = "ZeroTensors are immutable. Please use the materialized zero tensor obtained using .clone() if you want a mutable tensor."
@@ -250,7 +250,9 @@ def bce_gradient(grad_output: np.ndarray, self: np.ndarray, target: np.ndarray, 
 def share(g: Any, x: Any, weight: Any, reduction: int) -> Any:
     """What reaches each element's loss of the gradient of the reduced one."""
     g = g if weight is None else onto(F.mul, g, weight)
-    return F.div(g, size_of(x)) if reduction == MEAN else g
+    if reduction != MEAN:
+        return g
+    return quotient(g, size_of(x)) if isinstance(g, Tensor) else F.div(g, size_of(x))
 
 
 def logit(x: Any) -> Any:
@@ -335,7 +337,7 @@ def logits_kernel(
     logarithm = F.log_sigmoid(self)
     if pos_weight is not None:
         logarithm = stored(F.mul(logarithm, F.add(F.mul(F.sub(pos_weight, 1), target), 1)), logarithm)
-    loss = F.rsub(target, 1)
+    loss = laid_out(F.rsub(target, 1), dense_strides(target.shape, strides_of(target)))
     loss = stored(F.mul(loss, self), loss)
     loss = stored(F.sub(loss, logarithm), loss)
     return loss_of(weigh(loss, weight), reduction)

@@ -240,7 +240,7 @@ def scaled(x: Any, factor: Any) -> Any:
 
 def adjoint(x: Any) -> Any:
     """The conjugate transpose of the last two dimensions."""
-    return x.mT.conj()
+    return (F.t(x) if isinstance(x, Tensor) and x.ndim == 2 else x.mT).conj()
 
 
 def left(g: Any, right: Any, geometry: Any, factor: Any = 1) -> Any:

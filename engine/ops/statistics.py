@@ -185,7 +185,7 @@ def var_rule(g: Any, self: Any, dim: Any, correction: Any, keepdim: bool) -> Any
         freedom = math.prod(shape) - by
         if freedom <= 0:
             return g * F.where(self == F.mean(self), math.nan, math.inf)
-        return F.mul((2.0 / freedom) * g, F.sub(self, F.mean(self)))
+        return F.mul(times(g, 2.0 / freedom), F.sub(self, F.mean(self)))
     freedom = factor(shape, dim) - by
     scale = 2.0 / freedom if freedom else math.inf
     return F.mul(times(raised(g, dim, keepdim, shape), scale), F.sub(self, F.mean(self, dim, True)))

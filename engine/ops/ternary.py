@@ -18,7 +18,7 @@ from ..out import CHECKS
 from ..promotion import common
 from ..tensor import Tensor, wrap
 from ..transforms import running
-from .arithmetic import along, as_it_is, by, cast_number, conjugate, minus, not_implemented, number_over, over, plus
+from .arithmetic import along, as_it_is, by, cast_number, conjugate, minus, not_implemented, number_over, over, plus, times
 from .compare import ordered
 
 
@@ -119,6 +119,11 @@ def between_along(self: Any, end: Any, weight: Any, s: Any, e: Any, w: Any, resu
     return plus(F.lerp(or_zeros(s, self), or_zeros(e, end), weight), by(w, lambda: end - self))
 
 
+def rest_of(weight: Any) -> Any:
+    """`1 - weight`, recorded as PyTorch's own code does it."""
+    return F.sub(F.ones_like(weight), weight) if isinstance(weight, Tensor) else F.rsub(weight, 1)
+
+
 op("lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor",
    pointwise(between_by_number, None, inplace_function=False, first=check_lerp,
              jvp=along(lambda self, end, weight, s, e, result: F.lerp(or_zeros(s, self), or_zeros(e, end), weight))),
@@ -126,7 +131,7 @@ op("lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor",
    end=lambda g, weight: g * conjugate(weight))  # fmt: skip
 op("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor",
    pointwise(between_by_tensor, None, inplace_function=False, out=between_into, first=check_lerp, jvp=along(between_along)),
-   self=lambda g, weight: g * F.rsub(weight, 1).conj(),
+   self=lambda g, weight: g * rest_of(weight).conj(),
    end=lambda g, weight: g * weight.conj(),
    weight=lambda g, self, end: g * (end - self).conj())  # fmt: skip
 
@@ -175,13 +180,13 @@ def scaled(tangent: Any, value: complex) -> Any:
 op("addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
    pointwise(plus_product, inplace_function=False, jvp=along(product_along)),
    self=lambda g: g,
-   tensor1=lambda g, tensor2, value: g * (tensor2 * value).conj(),
-   tensor2=lambda g, tensor1, value: g * (tensor1 * value).conj())  # fmt: skip
+   tensor1=lambda g, tensor2, value: g * times(tensor2, value).conj(),
+   tensor2=lambda g, tensor1, value: g * times(tensor1, value).conj())  # fmt: skip
 op("addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
    pointwise(plus_quotient, inplace_function=False, first=check_integers, jvp=along(quotient_along)),
    self=lambda g: g,
    tensor1=lambda g, tensor2, value: g * number_over(value, tensor2).conj(),
-   tensor2=lambda g, tensor1, tensor2, value: -g * (value * tensor1 / (tensor2 * tensor2)).conj())  # fmt: skip
+   tensor2=lambda g, tensor1, tensor2, value: -g * (times(tensor1, value) / (tensor2 * tensor2)).conj())  # fmt: skip
 
 
 # -- bounding -------------------------------------------------------------------------------------------------------------------------
