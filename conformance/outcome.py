@@ -40,9 +40,13 @@ class Raised:
 
     @property
     def refuses(self) -> bool:
-        """True where PyTorch says that it has no such derivative or kernel: then that is what there is to compare."""
+        """True where PyTorch says that it has no such derivative, kernel or rule: then that is what there is to compare."""
         return (
-            re.search(r"derivative for .*not implemented|use forward AD with .* does not support|^Could not run '", self.text) is not None
+            re.search(
+                r"derivative for .*not implemented|use forward AD with .* does not support|^Could not run '|^Batching rule not implemented for",
+                self.text,
+            )
+            is not None
         )
 
     @staticmethod

@@ -130,7 +130,8 @@ def _refuse(op: Any, values: list[Any], level: Level) -> None:
     if "indices" in op.schema.names:
         masks = [i for i in values[1] if i is not None and i._dtype in (dtypes.bool_, dtypes.uint8)]
         if any(whole(i, level) is not None for i in masks):
-            op.run([_sample(v) for v in values])  # raises what does not fit in one sample
+            if values[0].ndim:
+                op.run([_sample(v) for v in values])  # raises what does not fit in one sample
             raise RuntimeError(MASKED)
 
 
