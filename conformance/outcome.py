@@ -24,6 +24,7 @@ SMALLEST = {
     "complex128": 5e-324,
 }
 LARGEST = {"float16": 65504.0, "bfloat16": 3.3895314e38, "float32": 3.4028235e38, "complex64": 3.4028235e38}
+LACKS = "derivative for .*not implemented|use forward AD with .* does not support|^Could not run '|^Batching rule not implemented for"
 _BITS = {"float32": np.int32, "float64": np.int64}
 
 
@@ -41,13 +42,7 @@ class Raised:
     @property
     def refuses(self) -> bool:
         """True where PyTorch says that it has no such derivative, kernel or rule: then that is what there is to compare."""
-        return (
-            re.search(
-                r"derivative for .*not implemented|use forward AD with .* does not support|^Could not run '|^Batching rule not implemented for",
-                self.text,
-            )
-            is not None
-        )
+        return re.search(LACKS, self.text) is not None
 
     @staticmethod
     def by_design(error: Any) -> bool:
