@@ -229,7 +229,9 @@ def layer_norm_gradients(
         shares(scale, sums, needs, grads, rows, means, factors, made)
     else:
         found: dict[int, Sums] = {}
-        in_pieces(partial(shares_of_many, scale, found, needs), [np.arange(count), grads, rows, means, factors], made, piece=2 * PIECE)
+        in_pieces(
+            partial(shares_of_many, scale, found, needs), [np.arange(count), grads, rows, means, factors], made, piece=2 * PIECE, scratch=1
+        )
         sums = [np.add.reduce(parts, 0) for parts in zip(*(found[start] for start in sorted(found)), strict=True)]
     return (
         made.reshape(input.shape) if "input" in needs else None,
@@ -262,11 +264,13 @@ def shares_of_many(
     x: np.ndarray,
     mean: np.ndarray,
     rstd: np.ndarray,
+    products: np.ndarray,
     out: np.ndarray,
 ) -> None:
     """The same where speed counts: every sum is a product with a vector. Shares of weight and bias are `found` by the first sample."""
     share = x.dtype.type(1) / x.dtype.type(x.shape[1])
-    products, nothing = g * x, np.zeros_like(scale)
+    nothing = np.zeros_like(scale)
+    np.multiply(g, x, out=products)
     found[int(places[0])] = [
         rstd[:, 0] @ products - (rstd * mean)[:, 0] @ g if "weight" in needs else nothing,
         np.ones(len(g), g.dtype) @ g if "bias" in needs else nothing,
