@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..op import F, Op, composite, op, plain
+from ..op import OPS, F, Op, composite, op, plain
 from ..promotion import common
 from ..tensor import Tensor
 from ..views import check_cast
@@ -86,7 +86,8 @@ def raising(operands: Any) -> dtypes.dtype:
 
 def from_base(g: Any, self: Any, exponent: Any) -> Any:
     """The gradient of `self ** exponent` in `self` for Tensors: none where the exponent is 0."""
-    return of_kind(self, F.where(exponent == 0, 0.0, g * (exponent * F.pow(self, exponent - 1)).conj()))
+    lower = OPS["subtract.Scalar"].run([exponent, 1, 1]) if isinstance(exponent, Tensor) else exponent - 1
+    return of_kind(self, F.where(exponent == 0, 0.0, g * (exponent * F.pow(self, lower)).conj()))
 
 
 def from_number_exponent(g: Any, self: Any, exponent: complex) -> Any:

@@ -13,7 +13,7 @@ from scipy import special
 from ..op import F, op, pointwise
 from ..pieces import elementwise
 from ..promotion import floating, only
-from .arithmetic import binary
+from .arithmetic import binary, times
 
 TWO_BY_SQRT_PI = 2 / math.sqrt(math.pi)
 
@@ -148,10 +148,10 @@ def polygamma_kernel(n: int, self: np.ndarray) -> np.ndarray:
 op("sigmoid(Tensor self) -> Tensor", pointwise(sigmoid_kernel, floating), self=lambda g, result: F.sigmoid_backward(g, result))
 op("erf(Tensor self) -> Tensor",
    pointwise(erf_kernel, only("bool integer real", "erf_vml_cpu", floating)),
-   self=lambda g, self: TWO_BY_SQRT_PI * F.exp(-(self * self)) * g)  # fmt: skip
+   self=lambda g, self: times(F.exp(-F.pow(self, 2)), TWO_BY_SQRT_PI) * g)  # fmt: skip
 op("erfc(Tensor self) -> Tensor",
    pointwise(special.erfc, only("bool integer real", "erfc_vml_cpu", floating)),
-   self=lambda g, self: -TWO_BY_SQRT_PI * F.exp(-(self * self)) * g)  # fmt: skip
+   self=lambda g, self: times(F.exp(-F.pow(self, 2)), -TWO_BY_SQRT_PI) * g)  # fmt: skip
 op("lgamma(Tensor self) -> Tensor",
    pointwise(lgamma_kernel, only("bool integer real", "lgamma_vml_cpu", floating)),
    self=lambda g, self: g * F.digamma(self))  # fmt: skip
