@@ -127,7 +127,7 @@ def _refuse(op: Any, values: list[Any], level: Level) -> None:
     words, at = REFUSED.get(op.key, ("", 0))
     if words and whole(values[at], level) is not None:
         raise RuntimeError(words)
-    if "indices" in op.schema.names:
+    if isinstance(values[min(1, len(values) - 1)], list | tuple) and "indices" in op.schema.names:
         masks = [i for i in values[1] if i is not None and i._dtype in (dtypes.bool_, dtypes.uint8)]
         if any(whole(i, level) is not None for i in masks):
             if values[0].ndim:

@@ -117,8 +117,10 @@ def memory(t: Any) -> int:
 
 def refuse_captured(op: Any, into: Any) -> None:
     """Raises RuntimeError for a write to a tensor that was there before the transform, and was not given to it."""
-    level = differentiating()
-    if level is not None and memory(into) not in level.own:
+    level, whole = differentiating(), into
+    while (inner := getattr(whole, "_value", None)) is not None:  # of a sample its batch
+        whole = inner
+    if level is not None and whole._array.size and memory(whole) not in level.own:
         schema = op.schema
         overload = {"Tensor_Tensor": "Tensor", "Tensor_Scalar": "Scalar"}.get(schema.overload, schema.overload)
         name = f"{schema.name.removesuffix('_')}_" + f".{overload}" * bool(overload)
