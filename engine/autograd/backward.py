@@ -272,7 +272,7 @@ def implicit_seed(t: Any) -> Tensor | None:
         raise RuntimeError("grad can be implicitly created only for scalar outputs")
     if not d.is_floating_point:
         raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {d}")
-    plain = not isinstance(t, Tensor) or type(t) in PLAIN
+    plain = not isinstance(t, Tensor) or (type(t) in PLAIN and not shape)  # the strides of sides of 1 are those of the root
     return settled(wrap(ones(shape, d.np), d) if plain else F.ones_like(t))
 
 
