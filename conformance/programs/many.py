@@ -27,7 +27,7 @@ def drawn(made: Comparison, seen: dict[str, Any], log: list[Any]) -> Iterator[st
         yield from words
         yield from (f"refused {word}" for word in words if number in refused)
     for label, one in seen.items():
-        if label.startswith("at the end: tensor") and isinstance(one, list):
+        if label.startswith("at the end: tensor") and isinstance(one, list) and one[0].startswith("torch."):
             yield f"dtypes of tensors: {one[0]}"
     if made.differences:
         yield "programs: different"
