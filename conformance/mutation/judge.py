@@ -81,6 +81,7 @@ def judged(mutants: Sequence[Mutant], cells: dict[Key, list[Cell]], known: dict[
 def _live() -> dict[Key, list[FunctionType]]:
     """Every function of the engine there is, by its code."""
     found: dict[Key, list[FunctionType]] = defaultdict(list)
+    gc.unfreeze()  # what is frozen is not among the objects
     for one in gc.get_objects():
         if type(one) is FunctionType and one.__code__.co_filename.startswith(ENGINE):
             found[key_of(one.__code__)].append(one)

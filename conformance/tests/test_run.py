@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as xml
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,8 @@ def start(tmp_path, *arguments, cells=None):
     environment = {**os.environ, "FAKE_CELLS": json.dumps(cells or {}), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", START, *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, cwd=tmp_path, env=environment, text=True, start_new_session=True, **pipes)
+    usual = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore Ctrl-C, and so would ours
+    return subprocess.Popen(command, cwd=tmp_path, env=environment, text=True, start_new_session=True, preexec_fn=usual, **pipes)
 
 
 def run(tmp_path, *arguments, cells=None):

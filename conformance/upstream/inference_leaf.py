@@ -8,7 +8,7 @@ import torch
 
 with torch.inference_mode():
     x = torch.ones(2, requires_grad=True)
-print(x.exp().requires_grad, (x + 1).requires_grad, x.clone().grad_fn)
+print(x.exp().requires_grad, (x + 1).requires_grad, x.clone().grad_fn.name())
 for read in ("x.mean()", "x.abs()", "x.logsumexp(0)"):
     try:
         print(read, eval(read))
