@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .geometry import root_of, strides_of
 from .layout import dense
 from .registry import F
 from .strided import new
-from .tensor import Tensor, counter_of, root_of, settled, strides_of, wrap
+from .tensor import Tensor, counter_of, settled, wrap
 from .views import check_no_overlap
 
 if TYPE_CHECKING:

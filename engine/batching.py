@@ -106,7 +106,7 @@ class Batched(Tensor):
     def _refuse(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError(NO_ITEM)
 
-    item = _scalar = __int__ = __float__ = __complex__ = _refuse
+    item = __int__ = __float__ = __complex__ = _refuse
 
     def __index__(self) -> int:
         fits = self._dtype.category < 2 and self._array.size == 1
@@ -130,7 +130,7 @@ class Batched(Tensor):
         return f"BatchedTensor(lvl={self._level.depth}, bdim=0, value=\n{inner}\n)"
 
     __str__ = __repr__
-    __format__ = object.__format__  # type: ignore[assignment]  # the one of Tensor asks for the element
+    __format__ = object.__format__  # the one of Tensor asks for the element
 
 
 def sample(t: Tensor) -> np.ndarray:

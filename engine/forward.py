@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, modes
+from .geometry import strides_of
 from .graph import Node, Saved, edge_of, end_of, fit
 from .registry import F
 from .strided import new, overlaps
-from .tensor import LEAF, Tensor, rare, strides_of, wrap
+from .tensor import LEAF, Tensor, rare, wrap
 from .transforms import born
 from .views import replayed
 from .walk import Walk

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
-from .tensor import Tensor, address, root_of, wrap
+from .geometry import address, root_of
+from .tensor import Tensor, wrap
 
 
 def negative(array: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 from . import dtypes, modes
 from .compiled import lean_plan
 from .declaration import DTYPE, GEOMETRY, NEEDS, OUTPUT, SHAPE, TENSOR, TENSORS, Plan
+from .geometry import strides_of
 from .graph import Saved, edge_of, sequence
 from .kept import version_of
 from .operands import settle, shape_of
@@ -22,7 +23,7 @@ from .schema import Argument
 from .silence import is_quiet, silent
 from .specialise import edge_text
 from .strided import laid_out
-from .tensor import FRESH, LEAF, PLAIN, Tensor, View, strides_of
+from .tensor import FRESH, LEAF, PLAIN, Tensor, View
 from .views import make_view, outdated, share, view_creation
 
 if TYPE_CHECKING:

@@ -10,10 +10,11 @@ import numpy as np
 
 from . import dtypes, forward, modes, saved
 from .dtypes import CPP_NAMES, dtype
+from .geometry import strides_of
 from .graph import edge_of
 from .registry import OPS
 from .strided import new
-from .tensor import Tensor, exchange, store, strides_of
+from .tensor import Tensor, exchange, store
 from .views import bump, check_cast, check_no_overlap, check_no_partial_overlap, node_of, rebase
 
 if TYPE_CHECKING:

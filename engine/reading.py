@@ -8,10 +8,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .declaration import DTYPE, OUTPUT, SHAPE, TENSOR, TENSORS, VALUE
+from .geometry import strides_of
 from .graph import FREED, FREED_TWICE
 from .kept import check_version
 from .saved import SavedTensor
-from .tensor import WrappedNumber, strides_of
+from .tensor import WrappedNumber
 
 if TYPE_CHECKING:
     from .declaration import Declaration

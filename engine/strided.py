@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from .geometry import Beyond, root_of, start_of, strides_of
 from .layout import dense, dense_strides, pointwise_strides, row_major
-from .tensor import Beyond, root_of, start_of, strides_of
 
 Cast = Callable[[np.ndarray, Any], np.ndarray]
 

@@ -12,7 +12,7 @@ from . import dtypes, modes, transforms
 from .device import CPU, strided
 from .device import device as Device
 from .device import layout as Layout
-from .once import warn_once
+from .geometry import address, existing, start_of, strides_of
 from .size import Size
 from .transforms import refuse_inside
 
@@ -110,6 +110,15 @@ class Tensor:
         __matmul__ = __and__ = __or__ = __xor__ = __lt__ = __le__ = __gt__ = __ge__ = __getitem__ = _operator
 
         def __neg__(self) -> Any: ...
+        def __bool__(self) -> bool: ...
+        def __int__(self) -> int: ...
+        def __float__(self) -> float: ...
+
+        __nonzero__: Any
+
+        def __index__(self) -> int: ...
+        def __len__(self) -> int: ...
+        def numpy(self, *, force: bool = False) -> np.ndarray: ...
         def __eq__(self, other: Any) -> Any: ...
 
     # -- geometry ---------------------------------------------------------------------------------------------------
@@ -302,76 +311,7 @@ class Tensor:
     def _write(self, values: np.ndarray) -> None:
         self._array[...] = values
 
-    # -- out to Python ----------------------------------------------------------------------------------------------
-    def item(self) -> Any:
-        """The one element as a Python number. Raises RuntimeError where there is not exactly one."""
-        if self._array.size != 1:
-            raise RuntimeError(f"a Tensor with {self._array.size} elements cannot be converted to Scalar")
-        value = self._array.item()
-        return float(value) if self._dtype.is_floating_point else value
-
-    def tolist(self) -> Any:
-        """Nested lists of Python numbers; a number where there are no dimensions."""
-        return (self._array.astype(np.float32) if self._dtype is dtypes.bfloat16 else self._array).tolist()
-
-    def numpy(self, *, force: bool = False) -> np.ndarray:
-        """The values as an array that shares memory. Raises RuntimeError where the tensor requires grad (unless `force`)."""
-        if force:
-            return self._array
-        if self._node is not None and modes.is_grad_enabled():
-            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-        if self._dtype is dtypes.bfloat16:
-            raise TypeError("Got unsupported ScalarType BFloat16")
-        return self._array
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.asarray(self.numpy(), dtype)
-
-    def __len__(self) -> int:
-        if not self._array.ndim:
-            raise TypeError("len() of a 0-d tensor")
-        return self._array.shape[0]
-
-    def __bool__(self) -> bool:
-        if self._array.size != 1:
-            values = "more than one value" if self._array.size else "no values"
-            raise RuntimeError(f"Boolean value of Tensor with {values} is ambiguous")
-        return bool(self._array.item())
-
-    __nonzero__ = __bool__
-
-    def _scalar(self, to: type) -> Any:
-        if self._array.size != 1:
-            raise ValueError("only one element tensors can be converted to Python scalars")
-        if self._node is not None and to is not int and modes.is_grad_enabled():
-            warn_once(TO_SCALAR)
-        value = self.item()
-        if isinstance(value, complex) and to is not complex:
-            if value.imag:
-                raise RuntimeError(f"value cannot be converted to type {'double' if to is float else 'int64_t'} without overflow")
-            value = value.real
-        return to(value)
-
-    def __int__(self) -> int:
-        return self._scalar(int)
-
-    def __float__(self) -> float:
-        return self._scalar(float)
-
-    def __complex__(self) -> complex:
-        return self._scalar(complex)
-
-    def __index__(self) -> int:
-        if self._dtype.category > 1 or self._array.size != 1:
-            raise TypeError("only integer tensors of a single element can be converted to an index")
-        return int(self._array.item())
-
     __hash__ = object.__hash__  # by identity: `__eq__` is elementwise
-
-    def __format__(self, spec: str) -> str:
-        if self._array.ndim == 0 and type(self) is Tensor:
-            return format(self.item(), spec)
-        return object.__format__(self, spec)
 
 
 class WrappedNumber(Tensor):
@@ -383,9 +323,6 @@ class WrappedNumber(Tensor):
 for _name in ("is_cuda", "is_sparse", "is_mkldnn", "is_quantized", "is_meta", "is_nested"):
     setattr(Tensor, _name, readonly(lambda self: False, _name))
 
-TO_SCALAR = (
-    "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\nConsider using tensor.detach() first."
-)
 NON_LEAF_GRAD = (
     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated during "
     "autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf "
@@ -476,67 +413,6 @@ def rare(t: Tensor) -> Rare:
     if t._rare is None:
         t._rare = Rare()
     return t._rare
-
-
-def in_range(dim: int, ndim: int) -> int:
-    """`dim` counted from the front. Raises IndexError in PyTorch's words; a 0-dim tensor takes 0 and -1."""
-    n = ndim or 1
-    if not -n <= dim < n:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
-    return dim + n if dim < 0 else dim
-
-
-def existing(dim: int, ndim: int) -> int:
-    """`dim` counted from the front. Raises IndexError where there is none, also of a 0-dim tensor."""
-    if not ndim:
-        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
-    return in_range(dim, ndim)
-
-
-def address(array: np.ndarray) -> int:
-    return array.__array_interface__["data"][0]
-
-
-class Beyond:
-    """A place past the end of a buffer, where views without elements may start. Nothing is ever read there."""
-
-    __slots__ = ("root", "__array_interface__")
-
-    def __init__(self, root: np.ndarray, start: int) -> None:
-        self.root = root
-        self.__array_interface__ = {"data": (address(root) + start, False), "typestr": "|u1", "shape": (0,), "version": 3}
-
-
-def root_of(array: np.ndarray) -> np.ndarray:
-    """The array that owns the memory."""
-    while True:
-        base = array.base
-        if isinstance(base, np.ndarray):
-            array = base
-        elif type(base) is Beyond:
-            array = base.root
-        else:
-            return array
-
-
-def start_of(array: np.ndarray) -> int:
-    """Bytes between the start of the memory and the first element."""
-    base = array.base
-    if base is None or (type(base) is np.ndarray and base.base is None and base.nbytes == array.nbytes and array.flags.forc):
-        return 0  # it is all of the memory
-    return address(array) - address(root_of(array))
-
-
-def strides_of(array: np.ndarray) -> tuple[int, ...]:
-    """Strides in elements; those of a contiguous tensor where there are no elements and NumPy made them up."""
-    if array.size or any(array.strides):
-        size = array.itemsize
-        return tuple(s // size for s in array.strides)
-    steps, step = [], 1
-    for n in reversed(array.shape):
-        steps.append(step)
-        step *= max(n, 1)
-    return tuple(reversed(steps))
 
 
 def check_grad(t: Tensor, value: Any) -> None:

@@ -9,10 +9,11 @@ import numpy as np
 
 from . import modes
 from .dtypes import OF_NUMPY, dtype
+from .geometry import address, strides_of
 from .graph import FREED, FREED_TWICE, Listed, Node, edge_of, extras, fit_array, sequence, short_name
 from .layout import dense
 from .registry import OPS, F
-from .tensor import LEAF, Tensor, View, address, counter_of, strides_of, wrap
+from .tensor import LEAF, Tensor, View, counter_of, wrap
 
 BLOCK = (
     " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the "

@@ -58,6 +58,7 @@ def test_the_engine_has_no_bare_assert(path):
 
 LAYERS = [
     ({"errors", "dtypes", "schema", "modes"}, "the vocabulary and the modes"),
+    ({"geometry"}, "where elements lie"),
     ({"tensor"}, "tensors"),
     ({"graph"}, "the graph"),
     ({"views", "forward"}, "views and forward mode"),

@@ -10,10 +10,11 @@ import numpy as np
 from .. import modes
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, get_default_dtype
+from ..geometry import root_of
 from ..graph import AccumulateGrad, Node, edge_of, end_of, extras, fit
 from ..registry import OPS, F
 from ..size import Size
-from ..tensor import PLAIN, Tensor, counter_of, root_of, settled, wrap
+from ..tensor import PLAIN, Tensor, counter_of, settled, wrap
 from ..transforms import running
 from ..views import make_view, node_of
 from ..walk import Walk

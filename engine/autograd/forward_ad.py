@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import forward, modes, strided
+from ..geometry import root_of
 from ..registry import F
-from ..tensor import Tensor, root_of, wrap
+from ..tensor import Tensor, wrap
 
 NO_LEVEL = "Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first."
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from ..batching import Batched, batched, whole
+from ..geometry import in_range
 from ..registry import F
-from ..tensor import Tensor, in_range
+from ..tensor import Tensor
 from ..transforms import Level, Running
 from .trees import Structure, put_together, spread_over, taken_apart
 

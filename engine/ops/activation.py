@@ -11,13 +11,14 @@ import numpy as np
 
 from ..calls import FUNCTIONS, Form
 from ..dtypes import dtype
+from ..geometry import strides_of
 from ..op import F, composite, op, plain, pointwise
 from ..pieces import elementwise
 from ..promotion import common, only
 from ..registry import OVERLOADS
 from ..select import BITS, FEW, where, zero_where
 from ..strided import dense_strides, laid_out, new
-from ..tensor import Tensor, strides_of
+from ..tensor import Tensor
 from .arithmetic import along, by, plus
 from .complex import complex_of
 from .ternary import COMPLEX_BOUNDS, or_zeros

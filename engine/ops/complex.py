@@ -9,12 +9,13 @@ import numpy as np
 
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY
+from ..geometry import address, root_of, strides_of
 from ..lazy import parts
 from ..op import F, Op, check_broadcast, composite, op, plain, view, write
 from ..operands import array_of
 from ..out import exactly
 from ..strided import copied, laid_out, strided
-from ..tensor import Tensor, address, method, root_of, strides_of
+from ..tensor import Tensor, method
 
 PAIRS: dict[np.dtype, np.dtype] = {np.dtype(np.float32): np.dtype(np.complex64), np.dtype(np.float64): np.dtype(np.complex128)}
 NO_COMPLEX_HALF = "NumPy has no complex numbers of two 16-bit floats (complex32)"

@@ -10,6 +10,7 @@ from .. import dtypes, modes
 from ..batching import Batched, sample
 from ..device import memory_format as MemoryFormat
 from ..dtypes import OF_NUMPY, dtype
+from ..geometry import address, root_of, strides_of
 from ..layout import channels_last
 from ..lazy import parts
 from ..number import filling
@@ -18,7 +19,7 @@ from ..op import OPS, F, composite, op, plain, view, write
 from ..parser import Parser
 from ..schema import parse
 from ..strided import copied, row_major, strided
-from ..tensor import Tensor, address, alias, exchange, method, root_of, settled, strides_of
+from ..tensor import Tensor, alias, exchange, method, settled
 
 builtin_type = type  # below, `type` is the method
 DISCARDS = "Casting complex values to real discards the imaginary part"

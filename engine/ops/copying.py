@@ -15,8 +15,9 @@ import numpy as np
 from .. import dtypes
 from ..calls import FUNCTIONS
 from ..dtypes import dtype
+from ..geometry import address, strides_of
 from ..strided import flat_root, over
-from ..tensor import LEAF, Tensor, address, method, settled, strides_of, wrap
+from ..tensor import LEAF, Tensor, method, settled, wrap
 
 NOT_A_LEAF = (
     "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you were attempting "

@@ -13,6 +13,7 @@ from .. import dtypes, modes
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, dtype
 from ..fused import fused
+from ..geometry import strides_of
 from ..number import NAMES, converted, filling
 from ..once import warn_once
 from ..op import F, op, plain
@@ -21,7 +22,7 @@ from ..parser import Parser, python_order
 from ..registry import OVERLOADS
 from ..schema import Schema, parse
 from ..strided import dense_strides, new, row_major, span
-from ..tensor import LEAF, Tensor, exchange, strides_of
+from ..tensor import LEAF, Tensor, exchange
 from ..views import bump
 from .convert import cast, steps_for
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes, forward, once, printing
+from .. import conversions, dtypes, forward, once, printing
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, PROMOTED, dtype, of_array
+from ..geometry import strides_of
 from ..number import converted as as_element
 from ..once import warn_once
 from ..op import F
@@ -18,7 +19,7 @@ from ..parser import Parser, register
 from ..schema import parse
 from ..silence import loud, quiet
 from ..strided import dense_strides, new
-from ..tensor import Tensor, alias, method, settled, strides_of, wrap
+from ..tensor import Tensor, alias, method, settled, wrap
 from .convert import cast, converted
 from .create import requiring
 
@@ -273,7 +274,7 @@ _question("is_floating_point", Tensor.is_floating_point)
 _question("is_complex", Tensor.is_complex)
 _question("is_signed", Tensor.is_signed)
 _question("numel", Tensor.numel)
-_question("is_nonzero", Tensor.__bool__)
+_question("is_nonzero", conversions.__bool__)
 _question("is_conj", lambda t: t.is_conj())
 _question("is_neg", lambda t: t.is_neg())
 _question("is_inference", Tensor.is_inference)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..calls import FUNCTIONS
+from ..geometry import in_range
 from ..op import F, composite
 from ..registry import OVERLOADS
-from ..tensor import Tensor, in_range
+from ..tensor import Tensor
 
 ELLIPSIS = "."
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # in the order in which implicit outputs and sums are laid out

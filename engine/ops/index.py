@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import OF_NUMPY, dtype
+from ..geometry import in_range, strides_of
 from ..layout import dense_strides, iterated, laid_out, row_major, walk_order
 from ..number import converted
 from ..op import F, op, plain
 from ..rows import add_rows
 from ..strided import copied, viewed_strides
-from ..tensor import Tensor, in_range, strides_of
+from ..tensor import Tensor
 from ..views import PARTIAL_OVERLAP, overlaps
 from .shape import expanded as spread
 

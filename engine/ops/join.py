@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import OF_NUMPY, dtype
+from ..geometry import in_range, strides_of
 from ..layout import channels_last
 from ..op import F, composite, op, plain
 from ..promotion import common
 from ..strided import copied, dense_strides, new
-from ..tensor import Tensor, in_range, strides_of
+from ..tensor import Tensor
 
 Shape = tuple[int, ...]
 

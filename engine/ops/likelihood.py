@@ -12,10 +12,11 @@ from .. import modes
 from ..batching import innermost
 from ..dtypes import OF_NUMPY
 from ..forward import Composition
+from ..geometry import strides_of
 from ..layout import laid_out
 from ..op import OPS, F, composite, op, plain, refuse_gradient
 from ..strided import dense_strides, new, row_major
-from ..tensor import Tensor, strides_of, wrap
+from ..tensor import Tensor, wrap
 from .arithmetic import not_implemented, quotient, times
 from .loss import INTERNAL, MEAN, NONE, SUM, native, reduction_number, reduction_word
 

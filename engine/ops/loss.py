@@ -13,12 +13,13 @@ import numpy as np
 from .. import modes
 from ..dtypes import OF_NUMPY, dtype
 from ..forward import tangent_of
+from ..geometry import strides_of
 from ..layout import iterated, laid_out
 from ..op import F, check_broadcast, composite, op, plain
 from ..promotion import common, only
 from ..registry import OVERLOADS
 from ..strided import copied, dense_strides, row_major
-from ..tensor import Tensor, strides_of
+from ..tensor import Tensor
 from ..views import check_cast
 from .arithmetic import SUBTRACTED_BOOL, quotient
 

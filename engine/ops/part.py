@@ -10,9 +10,10 @@ import numpy as np
 from ..batch_rules import NO_FALLBACK, NO_VIEW, refuse_samples
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY
+from ..geometry import address, in_range, strides_of
 from ..op import F, composite, op, plain, view
 from ..strided import flat_root, over, overlaps, span, strided
-from ..tensor import Tensor, address, in_range, method, strides_of
+from ..tensor import Tensor, method
 from .shape import Shape, dimension, of_dim
 
 

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import OF_NUMPY, bool_, dtype, float32, get_default_dtype, int64, uint8
+from ..geometry import in_range
 from ..modes import is_grad_enabled
 from ..op import F, Op, op, reduction
 from ..out import matching
 from ..pieces import PIECE, in_pieces
 from ..rows import sums_along
-from ..tensor import Tensor, in_range
+from ..tensor import Tensor
 from ..views import check_cast
 from .arithmetic import quotient
 from .convert import cast

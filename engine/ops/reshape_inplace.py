@@ -9,13 +9,14 @@ import numpy as np
 
 from .. import modes
 from ..dtypes import CPP_NAMES
+from ..geometry import address
 from ..graph import Listed, edge_of, sequence
 from ..layout import channels_last
 from ..op import F, composite, op, restride
 from ..parser import Parser
 from ..schema import parse
 from ..strided import flat_root, over, row_major, span
-from ..tensor import Tensor, address, exchange, method
+from ..tensor import Tensor, exchange, method
 from ..views import NO_PLAN, bump, check_inplace, rebase
 from .part import from_strided, restrided
 from .shape import dropped, flipped, squeezed, squeezed_dims, transposed, unsqueezed, unsqueezed_to

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import CPP_NAMES, OF_NUMPY, PROMOTED, dtype, int64
+from ..geometry import in_range
 from ..modes import is_grad_enabled
 from ..op import F, Op, op, reduction
 from ..pieces import in_pieces
-from ..tensor import Tensor, in_range
+from ..tensor import Tensor
 from ..views import check_cast
 from .convert import cast
 from .exponential import log_of_one_plus

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import OF_NUMPY
+from ..geometry import in_range
 from ..number import converted
 from ..once import warn_once
 from ..op import F, composite, op, plain
 from ..rows import add_rows
 from ..strided import row_major
-from ..tensor import in_range
 from .index import within, zeros
 
 Shape = tuple[int, ...]

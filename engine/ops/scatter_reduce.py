@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import OF_NUMPY
+from ..geometry import in_range
 from ..node import Error
 from ..once import warn_once
 from ..op import F, Op, op, plain
 from ..out import fit, matching
-from ..tensor import Tensor, in_range
+from ..tensor import Tensor
 from ..views import PARTIAL_OVERLAP, check_no_overlap, overlaps
 from .index import along, within, word, zeros
 from .scatter import Shape, check_scatter, places, whole_source

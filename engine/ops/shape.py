@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import OF_NUMPY
+from ..geometry import in_range, strides_of
 from ..graph import type_name
 from ..once import warn_once
 from ..op import F, composite, op, view
 from ..strided import inferred, numel, strided, viewed_strides
-from ..tensor import Tensor, in_range, readonly, strides_of
+from ..tensor import Tensor, readonly
 
 Shape = Sequence[int]
 

@@ -9,11 +9,12 @@ import numpy as np
 
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY
+from ..geometry import in_range, strides_of
 from ..layout import dense_strides, laid_out, pointwise_strides, walk_order
 from ..number import converted
 from ..op import F, Op, op, plain
 from ..strided import new
-from ..tensor import Tensor, in_range, method, strides_of, wrap
+from ..tensor import Tensor, method, wrap
 from ..views import PARTIAL_OVERLAP, check_no_overlap, overlaps
 from .index import add_at, along, expanded, kept, laid_as, real_stays_real, within, word, zeros
 

@@ -12,11 +12,12 @@ import numpy as np
 from ..dtypes import OF_NUMPY, dtype
 from ..forward import Composition
 from ..fused import fused
+from ..geometry import in_range
 from ..op import F, Op, composite, op, plain
 from ..out import matching
 from ..pieces import PIECE, in_pieces
 from ..rows import sums_along
-from ..tensor import Tensor, in_range
+from ..tensor import Tensor
 from .arithmetic import not_implemented
 from .reduce import MANY, logsumexp_tangent, overflows, vanishes
 

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import int64
+from ..geometry import in_range, strides_of
 from ..graph import type_name
 from ..op import F, Op, composite, op, reduction
 from ..out import fit
 from ..pieces import in_pieces
 from ..strided import dense_strides, new
-from ..tensor import Tensor, exchange, in_range, strides_of
+from ..tensor import Tensor, exchange
 from .extremes import even_rule, even_tangent, orderly, picked, selected
 from .reduce import axes, nonempty, refuse
 from .scatter import taken

@@ -1,0 +1,66 @@
+"""Where the elements of an array lie: its memory, the array that owns it, the steps; and dimensions counted from the front."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def in_range(dim: int, ndim: int) -> int:
+    """`dim` counted from the front. Raises IndexError in PyTorch's words; a 0-dim tensor takes 0 and -1."""
+    n = ndim or 1
+    if not -n <= dim < n:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
+    return dim + n if dim < 0 else dim
+
+
+def existing(dim: int, ndim: int) -> int:
+    """`dim` counted from the front. Raises IndexError where there is none, also of a 0-dim tensor."""
+    if not ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    return in_range(dim, ndim)
+
+
+def address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
+
+
+class Beyond:
+    """A place past the end of a buffer, where views without elements may start. Nothing is ever read there."""
+
+    __slots__ = ("root", "__array_interface__")
+
+    def __init__(self, root: np.ndarray, start: int) -> None:
+        self.root = root
+        self.__array_interface__ = {"data": (address(root) + start, False), "typestr": "|u1", "shape": (0,), "version": 3}
+
+
+def root_of(array: np.ndarray) -> np.ndarray:
+    """The array that owns the memory."""
+    while True:
+        base = array.base
+        if isinstance(base, np.ndarray):
+            array = base
+        elif type(base) is Beyond:
+            array = base.root
+        else:
+            return array
+
+
+def start_of(array: np.ndarray) -> int:
+    """Bytes between the start of the memory and the first element."""
+    base = array.base
+    if base is None or (type(base) is np.ndarray and base.base is None and base.nbytes == array.nbytes and array.flags.forc):
+        return 0  # it is all of the memory
+    return address(array) - address(root_of(array))
+
+
+def strides_of(array: np.ndarray) -> tuple[int, ...]:
+    """Strides in elements; those of a contiguous tensor where there are no elements and NumPy made them up."""
+    if array.size or any(array.strides):
+        size = array.itemsize
+        return tuple(s // size for s in array.strides)
+    steps, step = [], 1
+    for n in reversed(array.shape):
+        steps.append(step)
+        step *= max(n, 1)
+    return tuple(reversed(steps))
