@@ -10,6 +10,7 @@ import numpy as np
 
 from .geometry import root_of, strides_of
 from .layout import dense
+from .memory import ALONE
 from .registry import F
 from .strided import new
 from .tensor import Tensor, counter_of, settled, wrap
@@ -38,8 +39,8 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
         if recording:
             leaf._gradient = settled(_recorded_copy(leaf, g))
             return
-        # Taken as it is only where nobody else holds it: the argument here, the caller's variable, and ours.
-        if getrefcount(g) <= 3 and _laid_out_as(g, leaf._array) and g.flags.writeable:
+        # Taken as it is only where nobody but the caller holds it.
+        if getrefcount(g) <= ALONE and _laid_out_as(g, leaf._array) and g.flags.writeable:
             leaf._gradient = wrap(g, leaf._dtype)
             writes = walk.sums.get(leaf, 0)
             if writes or g.base is not None:

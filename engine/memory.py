@@ -47,7 +47,7 @@ class Blocks(threading.local):
 
 
 def _free(held: list[np.ndarray], i: int) -> bool:
-    return getrefcount(held[i]) == 2  # by the list, and by the argument
+    return getrefcount(held[i]) == WITHIN  # by the list alone
 
 
 _blocks = Blocks()
@@ -66,23 +66,25 @@ def aligned(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
     return np.ndarray(shape, dtype, within)
 
 
-def _held_by_one() -> int:
-    array = np.empty(0)
-    return (lambda array: getrefcount(array))(array)
+def _held_by_one() -> tuple[int, int]:
+    array, within = np.empty(0), [np.empty(0)]
+    return (lambda array: getrefcount(array))(array), getrefcount(within[0])
 
 
-ALONE = _held_by_one()  # what `getrefcount` says in a function of an argument that a variable of the caller alone refers to
+# What `getrefcount` says, in this Python, of an array that nothing refers to but a variable of the caller, in a function whose argument
+# it is; and of one that nothing refers to but a list or an object, from which it is read.
+ALONE, WITHIN = _held_by_one()
 
 
 def owned(array: np.ndarray) -> bool:
     """True where no array shares the memory of `array`; who refers to `array` itself is for the caller to count."""
     if array.base is None:
         return True
-    if getrefcount(array.base) > 2:  # by `array`, and by the argument
+    if getrefcount(array.base) > WITHIN:
         return False
     root: Any = array.base
     if type(root) is np.ndarray:  # which it is a view of
-        if root.base is not None and getrefcount(root.base) > 2:
+        if root.base is not None and getrefcount(root.base) > WITHIN:
             return False
         root = root.base
     return root is None or isinstance(root, ctypes.Array)

@@ -15,7 +15,7 @@ from .accumulate import accumulate, added, retain
 from .deep import DEPTH, in_new_thread
 from .graph import FREED, AccumulateGrad, Hooks, Node, end_of, type_name
 from .layout import dense
-from .memory import owned
+from .memory import ALONE, owned
 from .ready import LEAVES, Ready
 from .silence import loud, quiet
 from .tensor import Tensor, wrap
@@ -257,14 +257,14 @@ class Walk:
         gs = arrived.get(node)
         if gs is None:
             gs = arrived[node] = [None] * len(node.outputs)
-        gs[nr] = g if gs[nr] is None else self._sum(gs[nr], g, held, None)
+        old = gs[nr]
+        gs[nr] = g if old is None else self._sum(old, g, held, None)
 
     def _sum(self, old: Any, g: Any, held: Sequence[Any], node: Any) -> Any:
         """Both added up: in place where nobody but the walk holds the first."""
         if self.recording:
             return old + g
-        # Held by: the argument of getrefcount, ours, the caller's variable, `arrived`; and the results still to be sent.
-        others = getrefcount(old) - 4
+        others = getrefcount(old) - ALONE - 1  # beside the caller's variable, by what has arrived; and by the results still to be sent
         for r in held:
             if r is old:
                 others -= 1

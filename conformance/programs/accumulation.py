@@ -197,3 +197,17 @@ def objects_of_gradients(B: Any, draw: Any, see: Any) -> None:
     x.grad.requires_grad_()
     see.raises("a gradient that requires grad", lambda: y.backward(draw.floats((2,))))
     x.grad = None
+
+
+@program
+def shared_by_a_node_of_several_results(B: Any, draw: Any, see: Any) -> None:
+    """What one output has received waits elsewhere, too, when more is added to it."""
+    x = draw.floats((2, 3), requires_grad=True)
+    other, factor = draw.floats((3,), requires_grad=True), draw.floats((3,))
+    waits = other * factor
+    first, last = x.unbind()
+    more = [first * factor for _ in range(draw.integer(1, 3))]
+    total = sum(((first + waits) * factor, last, *more))
+    total.backward(draw.floats((3,)))
+    see("x.grad", x.grad)
+    see("other.grad", other.grad)
