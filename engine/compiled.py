@@ -16,12 +16,13 @@ from . import dtypes, traced
 from .constants import constant
 from .declaration import OUTPUT, TENSOR, TENSORS, Plan
 from .graph import FREED, FREED_TWICE, fit_array
-from .kept import check_version, stale_text
+from .kept import check_version, stale_text, unpacked
 from .memory import ALONE, LARGE
 from .on_tensors import on_tensors
 from .programs import on_large_gradients
 from .strided import in_order
 from .tensor import LEAF, PLAIN, Tensor
+from .texts import function_of
 
 if TYPE_CHECKING:
     from .op import Op
@@ -32,12 +33,6 @@ SPACE: dict[str, Any] = {
     "in_order": in_order, "np": np, "OF_NUMPY": dtypes.OF_NUMPY, "fit_array": fit_array, "PLAIN": PLAIN, "LEAF": LEAF,
     "WIDE": frozenset(d.np for d in dtypes.ALL if d.differentiable and not d.low),
 }  # fmt: skip
-START = """
-def fast(node, g):
-    saved = node.saved
-    if saved is FREED:
-        raise RuntimeError(FREED_TWICE)
-"""
 
 
 def fast_plan(op: Op, mask: Mask, variant: str) -> Plan:
@@ -71,22 +66,17 @@ def lean_plan(op: Op, mask: Mask) -> Plan:
 def compiled(op: Op, mask: Mask, plan: Plan, variant: str) -> Callable[..., Any]:
     space = SPACE | {f"rule{k}": rule for k, (rule, _, _) in enumerate(plan.rules)}
     if variant == "general":
-        text = general_source(op, mask, plan)
+        lines = general_lines(op, mask, plan)
     elif variant == "lean":
         space["careful"] = lambda node, g: node.apply([g], False)
-        text = lean_source(op, mask, plan)
+        lines = lean_lines(op, mask, plan)
     else:
         space["careful"] = lambda node, g: fast_plan(op, mask, "general").fast(node, g)  # type: ignore[misc]  # a compiled plan
-        text = alike_source(op, mask, plan, variant, space)
-    exec(compile(text, f"<{op.node_name} of {op.key}>", "exec"), space)
-    return space["fast"]
+        lines = alike_lines(op, mask, plan, variant, space)
+    return function_of(("node", "g"), unpacked(plan) + lines, f"{op.node_name} of {op.key}", space)
 
 
-def _unpacked(plan: Plan) -> str:
-    return "    " + "".join(f"s{i}, v{i}, " for i in range(len(plan.save))) + "= saved\n" if plan.save else ""
-
-
-def alike_source(op: Op, mask: Mask, plan: Plan, variant: str, space: dict[str, Any]) -> str:
+def alike_lines(op: Op, mask: Mask, plan: Plan, variant: str, space: dict[str, Any]) -> list[str]:
     """Operands and result are alike and in row-major order: no layout, dtype or shape is looked at but the gradient's.
 
     The kernels of the ops that the rules call go into `space`.
@@ -120,8 +110,7 @@ def alike_source(op: Op, mask: Mask, plan: Plan, variant: str, space: dict[str, 
     if large is not None:
         space |= {"large": large, "LARGE": LARGE, "ALONE": ALONE, "getrefcount": getrefcount}
         arrays.append(f"if g.size >= LARGE: return large({', '.join(['getrefcount(g) == ALONE', 'g', *names])})")
-    body = "".join(f"    {line}\n" for line in lines + arrays)
-    return START + _unpacked(plan) + body + f"    return {', '.join(results)},\n"
+    return [*lines, *arrays, f"return {', '.join(results)},"]
 
 
 def _symbol(op: Op, plan: Plan, source: int) -> Any:
@@ -141,7 +130,7 @@ def _fitted(r: str) -> str:
     return f"if {r} is not None and ({odd}): {r} = fit_array({r}, g.shape, OF_NUMPY[g.dtype])"
 
 
-def general_source(op: Op, mask: Mask, plan: Plan) -> str:
+def general_lines(op: Op, mask: Mask, plan: Plan) -> list[str]:
     """Unpack, check versions, compute, and fit what may differ in shape or dtype."""
     lines, read = [], []
     for i, (kind, at, _) in enumerate(plan.save):
@@ -169,10 +158,10 @@ def general_source(op: Op, mask: Mask, plan: Plan) -> str:
             lines += ["if fits is None:", "    " + _fitted(f"r{p}"), f"elif r{p} is not None:", f"    shape, dtype = fits[{p}]"]
             lines.append(f"    if {odd}: r{p} = fit_array(r{p}, shape, dtype)")
     results = ", ".join(f"r{p}" if m else "None" for p, m in enumerate(mask))
-    return START + _unpacked(plan) + "".join(f"    {line}\n" for line in lines) + f"    return {results},\n"
+    return [*lines, f"return {results},"]
 
 
-def lean_source(op: Op, mask: Mask, plan: Plan) -> str:
+def lean_lines(op: Op, mask: Mask, plan: Plan) -> list[str]:
     """The rules as written, where nothing has to be converted before them; what they give is fitted where it is not as it should be."""
     lines, read = ["if g.dtype not in WIDE: return careful(node, g)"], []
     for i, (kind, at, promoted) in enumerate(plan.save):
@@ -204,4 +193,4 @@ def lean_source(op: Op, mask: Mask, plan: Plan) -> str:
             odd = f"type(r{p}) is not ndarray or r{p}.shape != shape or r{p}.dtype is not dtype.np"
             lines += [f"if r{p} is not None:", f"    shape, dtype = fits[{p}]", f"    if {odd}: r{p} = fit_array(r{p}, shape, dtype)"]
     results = ", ".join(f"r{p}" if m else "None" for p, m in enumerate(mask))
-    return START + _unpacked(plan) + "".join(f"    {line}\n" for line in lines) + f"    return {results},\n"
+    return [*lines, f"return {results},"]

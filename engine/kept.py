@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .declaration import DTYPE, GEOMETRY, NEEDS, OUTPUT, SHAPE, TENSOR, TENSORS
+from .declaration import DTYPE, GEOMETRY, NEEDS, OUTPUT, SHAPE, TENSOR, TENSORS, Plan
 from .graph import Node, Saved, modified
 from .operands import shape_of
 from .saved import Packed
@@ -86,6 +86,12 @@ def check_attached(t: Tensor, node: OpNode) -> None:
             edge = node.edges[node.op.diff.index(i)]
             if isinstance(edge, Node | tuple):
                 raise RuntimeError(DETACHED)
+
+
+def unpacked(plan: Plan) -> list[str]:
+    """Sets `s<i>` to what is kept, and `v<i>` to its version."""
+    names = "".join(f"s{i}, v{i}, " for i in range(len(plan.save)))
+    return ["saved = node.saved", "if saved is FREED: raise RuntimeError(FREED_TWICE)"] + ([f"{names}= saved"] if names else [])
 
 
 def stale_text(op: Op, mask: tuple[bool, ...], i: int, at: int) -> str:

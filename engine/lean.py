@@ -24,6 +24,7 @@ from .silence import is_quiet, silent
 from .specialise import edge_text
 from .strided import laid_out
 from .tensor import FRESH, LEAF, PLAIN, Tensor, View
+from .texts import function_of
 from .views import make_view, outdated, share, view_creation
 
 if TYPE_CHECKING:
@@ -38,19 +39,13 @@ def lean(op: Op) -> Callable[..., Any]:
     lines = lines_of(op)
     if lines is None:
         return lambda *values: op.generic([*values])
-    space = space_of(op)
-    exec(compile(f"def call({', '.join(names_of(op))}):\n{indented(lines)}", f"<{op.key}>", "exec"), space)
-    made: Callable[..., Any] = space["call"]
-    return made
+    return function_of(names_of(op), lines, op.key, space_of(op))
 
 
 def plain_node(op: Op) -> Callable[..., Any]:
     """What makes the node of a call in a plain mode, of its arguments and its result."""
     lines = [f"x{i} = a{i}._array; n{i} = a{i}._node" for i in op.diff] + new_node(op) + ["return node"]
-    space = space_of(op)
-    exec(compile(f"def node_of({', '.join([*names_of(op), 't'])}):\n{indented(lines)}", f"<node of {op.key}>", "exec"), space)
-    made: Callable[..., Any] = space["node_of"]
-    return made
+    return function_of([*names_of(op), "t"], lines, f"node of {op.key}", space_of(op))
 
 
 def lines_of(op: Op) -> list[str] | None:
@@ -70,10 +65,6 @@ def listed(op: Op) -> str:
     return f"[{', '.join(names_of(op))}]"
 
 
-def indented(lines: list[str]) -> str:
-    return "".join(f"    {line}\n" for line in lines)
-
-
 def lean_raw(op: Op) -> Callable[[list[Any]], Any]:
     """`raw(values)` of an op on arrays that need no conversion, where a rule has turned NumPy's warnings off already."""
     drawn = any(a.type.startswith("Generator") or (a.is_tensor and "[" in a.type) for a in op.schema.arguments)
@@ -81,11 +72,10 @@ def lean_raw(op: Op) -> Callable[[list[Any]], Any]:
         return op.generic_raw
     space = space_of(op) | {"slow": op.generic_raw, "is_quiet": is_quiet, "GENERIC": modes.GENERIC}
     space["SAME"] = op.unpromoted and frozenset(d.np for d in op.unpromoted)
-    exec(compile(raw_source_of(op), f"<{op.key}>", "exec"), space)
-    return space["raw"]
+    return function_of(["values"], _raw_lines(op), op.key, space)
 
 
-def raw_source_of(op: Op) -> str:
+def _raw_lines(op: Op) -> list[str]:
     """`x<i>` are the arguments themselves."""
     lines = [
         f"{', '.join(names_of(op))}, = values",
@@ -98,10 +88,8 @@ def raw_source_of(op: Op) -> str:
     before, call = computed(op, "dtype", "kernel(", looks)
     lines += [*before, "try:", *call, "except Exception: return slow(values)"]
     if len(op.schema.outputs) > 1 or op.schema.returns_list:
-        lines.append("return [settle(x, None) for x in r]")
-    else:
-        lines += [*_settled(op), "return r"]
-    return f"def raw(values):\n{indented(lines)}"
+        return [*lines, "return [settle(x, None) for x in r]"]
+    return [*lines, *_settled(op), "return r"]
 
 
 def space_of(op: Op) -> dict[str, Any]:

@@ -15,10 +15,11 @@ from .compiled import fast_plan, lean_plan
 from .constants import constant
 from .declaration import TENSOR, Plan
 from .inplace import MISFIT, copy_of
-from .lean import KEEPING, computed, fit_text, indented, kept_text, listed, names_of, operand, some, space_of
+from .lean import KEEPING, computed, fit_text, kept_text, listed, names_of, operand, some, space_of
 from .operands import expands
 from .promotion import BY_DTYPE, BY_SHAPE
 from .specialise import edge_text
+from .texts import function_of
 from .traced import as_ufunc
 from .views import check_cast, check_inplace, rebase, same_elements
 
@@ -35,10 +36,7 @@ def lean_in_place(op: Op) -> Callable[..., Any]:
     lines = lines_in_place(op)
     if lines is None:
         return lambda *values: op.generic_in_place([*values])
-    space = space_in_place(op)
-    exec(compile(f"def call({', '.join(names_of(op))}):\n{indented(lines)}", f"<{op.key} in place>", "exec"), space)
-    made: Callable[..., Any] = space["call"]
-    return made
+    return function_of(names_of(op), lines, f"{op.key} in place", space_in_place(op))
 
 
 def space_in_place(op: Op, numbers: Collection[int] = ()) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from .declaration import OUTPUT, TENSOR, Plan
 from .graph import FREED, FREED_TWICE, fit
-from .kept import check_version, stale_text
+from .kept import check_version, stale_text, unpacked
 from .tensor import LEAF, PLAIN
+from .texts import function_of
 
 if TYPE_CHECKING:
     from .op import Op
@@ -25,15 +26,11 @@ SPACE: dict[str, Any] = {
 def on_tensors(op: Op, mask: tuple[bool, ...], plan: Plan) -> Callable[[Any, Any], Any]:
     """`run(node, g)` for nodes of one result that keep no lists of tensors."""
     space = SPACE | {f"rule{k}": rule for k, (rule, _, _) in enumerate(plan.rules)}
-    exec(compile(source_of(op, mask, plan), f"<{op.node_name} of {op.key} on Tensors>", "exec"), space)
-    made: Callable[[Any, Any], Any] = space["run"]
-    return made
+    return function_of(("node", "g"), unpacked(plan) + lines_of(op, mask, plan), f"{op.node_name} of {op.key} on Tensors", space)
 
 
-def source_of(op: Op, mask: tuple[bool, ...], plan: Plan) -> str:
-    lines = ["saved = node.saved", "if saved is FREED: raise RuntimeError(FREED_TWICE)"]
-    if plan.save:
-        lines.append("".join(f"s{i}, v{i}, " for i in range(len(plan.save))) + "= saved")
+def lines_of(op: Op, mask: tuple[bool, ...], plan: Plan) -> list[str]:
+    lines: list[str] = []
     for i, (kind, at, _) in enumerate(plan.save):
         if kind == OUTPUT:
             lines += [f"if s{i}.counter[0] != v{i}: check(s{i}, v{i}, node)", f"s{i} = node._as_tensor(s{i})"]
@@ -49,4 +46,4 @@ def source_of(op: Op, mask: tuple[bool, ...], plan: Plan) -> str:
         odd = f"type(r{p}) not in PLAIN or r{p}._array.shape != shape or r{p}._dtype is not dtype"
         lines.append(f"    if {odd}: r{p} = fit(r{p}, shape, dtype)")
     results = ", ".join(f"r{p}" if m else "None" for p, m in enumerate(mask))
-    return "def run(node, g):\n" + "".join(f"    {line}\n" for line in lines) + f"    return {results},\n"
+    return [*lines, f"return {results},"]

@@ -11,9 +11,10 @@ from inspect import CO_VARARGS, CO_VARKEYWORDS
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from .lean import indented, lines_of, listed, names_of, space_of
+from .lean import lines_of, listed, names_of, space_of
 from .lean_inplace import lines_in_place, space_in_place
 from .parser import Constant, Unfit, exact_int, exact_ints
+from .texts import function_of
 
 if TYPE_CHECKING:
     from .calls import Form
@@ -76,7 +77,7 @@ def front(form: Callable[[], Any]) -> Callable[..., Any]:
             wide.clear()
             one.clear()
             two.clear()
-        route = written(made, plan, key, len(args), list(kwargs))
+        route = route_of(made, plan, key, len(args), list(kwargs))
         if kwargs or len(args) not in (1, 2):
             wide[key] = route
         elif len(args) == 1:
@@ -89,7 +90,7 @@ def front(form: Callable[[], Any]) -> Callable[..., Any]:
     return call
 
 
-def written(form: Form, plan: Plan, key: tuple[Any, ...], count: int, words: list[str]) -> Callable[..., Any]:
+def route_of(form: Form, plan: Plan, key: tuple[Any, ...], count: int, words: list[str]) -> Callable[..., Any]:
     """The route of calls of these types, with `count` positional arguments and these keywords."""
     op = form.ops[plan.overload]
     in_place = form.inplace or op.writes
@@ -102,10 +103,7 @@ def written(form: Form, plan: Plan, key: tuple[Any, ...], count: int, words: lis
     if text.has_out or not set(words).isdisjoint(space):
         return form
     lines = _calling(op, in_place, numbers)
-    source = f"def call({', '.join(text.parameters)}):\n{indented(text.lines + lines)}"
-    exec(compile(source, f"<{op.key} as called>", "exec"), space)
-    made: Callable[..., Any] = space["call"]
-    return made
+    return function_of(text.parameters, text.lines + lines, f"{op.key} as called", space)
 
 
 def _straight(op: Op, in_place: bool) -> Any:
