@@ -6,7 +6,7 @@ import re
 import secrets
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,10 @@ BATCH = 250  # programs of one job
 LIMIT = 600.0  # seconds a job may take
 SEEDS = 1 << 32  # how far apart the seeds of two batches are
 PAGE = "census.md"
+ORDERS: dict[str, Callable[[tuple[str, int]], Any]] = {  # of a table's rows; others begin with what was counted most
+    "lines of a program": lambda row: int(row[0]),
+    "choices": lambda row: (row[0].partition(": ")[0], -row[1]),  # those of one word together
+}
 
 
 @dataclass
@@ -96,11 +100,11 @@ def _tell(suite: Any, options: Options, found: Found, folder: Path) -> None:
 
 def tables(counts: Counter[str]) -> Iterator[str]:
     """The census as Markdown: one table for each sort of thing that was counted, with how often PyTorch refused it."""
-    for sort in ("programs", "steps", "ops", "modes", "dtypes of tensors", "lines of a program", "kinds"):
+    for sort in ("programs", "steps", "choices", "ops", "dtypes of tensors", "lines of a program", "kinds"):
         rows = [(label.removeprefix(f"{sort}: "), count) for label, count in counts.items() if label.startswith(f"{sort}: ")]
         if not rows:
             continue
-        ordered = sorted(rows, key=lambda row: int(row[0])) if sort == "lines of a program" else sorted(rows, key=lambda row: -row[1])
+        ordered = sorted(rows, key=ORDERS.get(sort, lambda row: -row[1]))
         refusing = any(f"refused {sort}: {name}" in counts for name, _ in rows)
         yield f"\n| {sort} | count |" + (" refused |" if refusing else "")
         yield "|---|---:|" + ("---:|" if refusing else "")

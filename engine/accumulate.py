@@ -69,8 +69,8 @@ def _shared_count(g: np.ndarray, walk: Walk, start: int) -> list[int] | None:
 
 
 def retain(t: Tensor, g: Tensor) -> None:
-    """Keep the gradient of a tensor that is no leaf: a copy, or the sum with what was kept."""
-    t._gradient = F.clone(g) if t._gradient is None else t._gradient + g
+    """Keep the gradient of a tensor that is no leaf: a copy in row-major order, or the sum with what was kept."""
+    t._gradient = F.clone(g, memory_format="contiguous_format") if t._gradient is None else t._gradient + g
 
 
 def _recorded_copy(leaf: Tensor, g: Tensor) -> Tensor:

@@ -44,7 +44,8 @@ class Plan:
         run = [r for r in op.rules_in_order if any(needs[p] for p in r.positions)]
         wanted = [w for r in run for w in r.wants if not op.is_gradient(w)]
         kept = [*op.shared, *(w for r in op.rules_in_order for w in r.wants if w in op.schema.outputs)]  # PyTorch keeps results always
-        wanted = sorted({*wanted, *kept})  # PyTorch reads them by name: of two that were written to, the first is the one it tells of
+        # PyTorch reads them by name, results last: of two that were written to, the first is the one it tells of
+        wanted = sorted({*wanted, *kept}, key=lambda w: (w in op.schema.outputs, w))
         self.save = [op.source(w) for w in wanted]
         index = {w: i for i, w in enumerate(wanted)}
         ordered = sorted(run, key=lambda r: r.names)  # as PyTorch runs its formulas: a second derivative adds up in the reverse order

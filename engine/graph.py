@@ -272,9 +272,11 @@ def _fit_tensor(g: Tensor, shape: tuple[int, ...], dtype: dtypes.dtype) -> Tenso
         g = F.real(g)
     if g._array.shape != shape:
         lead, dims = broadcast_dims(g._array.shape, shape)
-        if dims:
+        if not shape:
+            g = F.sum(g)
+        elif dims:
             g = F.sum(g, dims, True)
-        if lead:
+        if lead and shape:
             g = F.view(g, shape)
         if g._array.shape != shape:
             g = F.expand(g, shape)

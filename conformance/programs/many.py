@@ -18,12 +18,12 @@ STEP = re.compile(r"step (\d+) .*: error$")
 
 
 def drawn(made: Comparison, seen: dict[str, Any], log: list[Any]) -> Iterator[str]:
-    """A program's steps, ops, modes and length, the dtypes of the tensors it leaves, what PyTorch refused, and whether it differed."""
+    """A program's steps, ops, choices and length, the dtypes of the tensors it leaves, what PyTorch refused, and whether it differed."""
     yield "programs: all"
     yield f"lines of a program: {len(log)}"
     refused = {int(step[1]) for label, one in seen.items() if isinstance(one, Raised) and (step := STEP.match(label))}
-    for number, (line, _, name, op) in enumerate(log):
-        words = [f"steps: {name}"] + [f"ops: {op}"] * bool(op) + [f"modes: {mode}" for mode in re.findall(r"append\(torch\.(.*?)\);", line)]
+    for number, (_, _, name, op, chosen) in enumerate(log):
+        words = [f"steps: {name}"] + [f"ops: {op}"] * bool(op) + [f"choices: {word}" for word in chosen]
         yield from words
         yield from (f"refused {word}" for word in words if number in refused)
     for label, one in seen.items():

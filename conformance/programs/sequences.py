@@ -39,7 +39,7 @@ for name in sys.argv[1:] or ("torch", "{subject}"):
     print(f"---- {{name}}")
     names = {{"torch": importlib.import_module(name), "deepcopy": deepcopy, "apart": apart}}
     hooks = []
-    names |= {{"cotangent": cotangent, "hook": hook, "modes": [], "hooks": hooks}}
+    names |= {{"cotangent": cotangent, "hook": hook, "modes": [], "hooks": hooks, "handles": []}}
     for line, target in LINES:
         try:
             exec(line, names)
@@ -76,7 +76,7 @@ def unwatched(B: Any, draw: Any, see: Any) -> None:
 
 def _play(B: Any, draw: Any, see: Any, each: bool) -> None:
     names: dict[str, Any] = {"torch": B, "deepcopy": deepcopy, "apart": apart, "cotangent": cotangent, "modes": []}
-    names |= {"hooks": [], "versions": {}}
+    names |= {"hooks": [], "handles": [], "versions": {}}
     try:
         for number, step in enumerate(steps(draw)):
             at = f"step {number} {step.op or step.name}: "

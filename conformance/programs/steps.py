@@ -25,21 +25,27 @@ LAYOUTS = (
     "",
     "",
     ".transpose(0, -1).clone()",
+    ".transpose(0, -1).detach()",
+    "[..., 1:].detach()",
     "[..., ::2].clone()",
     "[..., ::2].detach()",
     ".unsqueeze(-1).expand({shape}, 2).detach()",
 )
-DTYPES = ("float32", "float64", "complex64", "int64", "bfloat16", "bool", "float16", "complex128", "uint8", "int32")
+DTYPES = ("float32", "float64", "complex64", "int64", "bfloat16", "bool", "float16", "complex128", "uint8", "int32", "int8", "int16")
 
 
 @dataclass(frozen=True)
 class Step:
-    """A line to run. `target` is the name it binds, where it makes a tensor, `op` what it calls, where that was drawn, too."""
+    """A line to run. `target` is the name it binds, where it makes a tensor, `op` what it calls, where that was drawn, too.
+
+    `chosen` are the words of the line with what stands for them.
+    """
 
     name: str
     line: str
     target: str = ""
     op: str = ""
+    chosen: tuple[str, ...] = ()
 
 
 CHOICES: dict[str, tuple[int, tuple[str, ...]]] = {  # which byte chooses, and from what
@@ -49,18 +55,25 @@ CHOICES: dict[str, tuple[int, tuple[str, ...]]] = {  # which byte chooses, and f
     "write": (3, ("add_", "mul_", "sub_", "copy_")),
     "write alone": (3, ("neg_()", "zero_()", "exp_()", "fill_(3)", "sin_()", "sqrt_()")),
     "shape": (3, ("t_()", "squeeze_()", "unsqueeze_(0)", "transpose_(0, -1)")),
-    "mode": (3, ("no_grad()", "enable_grad()", "inference_mode()", "set_grad_enabled(False)", "inference_mode(False)")),
-    "hook": (3, ("None", "g * 2", "torch.zeros_like(g)", "g.detach()")),
+    "mode": (3, ("no_grad()", "enable_grad()", "inference_mode()", "set_grad_enabled(False)", "inference_mode(False)",
+                 "set_grad_enabled(True)")),
+    "hook": (3, ("None", "g * 2", "torch.zeros_like(g)", "g.detach()", "-g", "g.clone()", "g.sum()")),
+    "post hook": (3, ("None", "setattr(g, 'grad', None)", "g")),
     "gradient": (3, ("None", "cotangent({a})", "{b}", "{b}.detach()")),
     "view": (3, (
         "t()", "view(-1)", "narrow(-1, 0, 1)", "expand(2, 2)", "transpose(0, -1)", "unsqueeze(0)", "squeeze()", "diagonal()", "detach()",
         "reshape(-1)", "as_strided((2,), (1,))", "unbind()[0]", "chunk(2)[-1]", "view_as(t0)", "real", "mT", "flatten()", "conj()",
         "view({single})", "narrow(0, 0, 1)", "permute(-1)", "select(-1, 0)", "split(1)[0]", "swapaxes(0, 0)",
     )),
+    "kept": (3, ("None", "True", "False")),
     "flag too": (4, ("False", "True")),
+    "inputs": (5, ("[{b}]", "{b}", "[{b}, {c}]", "[t0]")),
+    "part": (6, ("0", "1")),
+    "unused": (7, ("True", "False", "None")),
+    "deprecated": (9, ("", "", "", ", only_inputs=False")),
     "index": (4, ("0", "1:", "..., 0", "None", "torch.tensor([0, 0])", "..., ::2", "torch.tensor(True)",
-                      "-1 if {a}.dim() else 0")),
-    "cotangent": (4, ("cotangent({a})", "None", "{b}", "cotangent({a}) * {b}")),
+                      "-1 if {a}.dim() else 0", "{a} > 1")),
+    "cotangent": (8, ("cotangent({a})", "None", "{b}", "cotangent({a}) * {b}")),
 }  # fmt: skip
 
 
@@ -70,13 +83,18 @@ class Words:
     def __init__(self, draw: Draw, raw: bytes, made: list[str], place: int, first: int):
         self.draw, self.raw, self.made, self.place = draw, raw, made, place
         self.op = ""
+        self.chosen: list[str] = []
         self.half = bool(first & 1)
 
     def __getitem__(self, word: str) -> str:
         if word not in CHOICES:
             return getattr(self, word)()
         at, options = CHOICES[word]
-        return options[self.raw[at] % len(options)].format_map(self)
+        return self._chosen(word, options[self.raw[at] % len(options)]).format_map(self)
+
+    def _chosen(self, word: str, option: str) -> str:
+        self.chosen.append(f"{word}: {option}")
+        return option
 
     def a(self) -> str:
         """An earlier tensor. What was not made counts as the first, so that a step can be left out without moving the others."""
@@ -117,13 +135,14 @@ class Words:
 
     def dtype(self) -> str:
         names = tuple(name for name in DTYPES if name not in (COMPLEX if self.half else HALF)) if self.place else DTYPES[:2]
-        return "torch." + self.draw.named(names[self.raw[2] % len(names)])
+        return "torch." + self.draw.named(self._chosen("dtype", names[self.raw[2] % len(names)]))
 
     def values(self) -> str:
         """A tensor of a drawn shape and layout: numbers of the table, from a drawn one on."""
         shape = SHAPES[self.raw[3] % len(SHAPES)]
         numbers = [self.draw.used(VALUES[(self.raw[4] + i) % len(VALUES)]) for i in range(prod(shape))]
-        layout = LAYOUTS[self.raw[6] % len(LAYOUTS)].format(shape=f"*{shape}")
+        self._chosen("shape of values", str(shape))
+        layout = self._chosen("layout", LAYOUTS[self.raw[6] % len(LAYOUTS)]).format(shape=f"*{shape}")
         return f"torch.tensor({numbers}, dtype={self.dtype()}).reshape({shape}){layout}"
 
 
@@ -157,19 +176,26 @@ LINES = {
     "{a}.data = {b}.reshape({a}.shape).to({a}.dtype)",
     "assign gradient": "{a}.grad = {gradient}",
     "zero gradient": "{a}.grad.zero_()",
+    "delete gradient": "del {a}.grad",
     "detach_": "{a}.detach_()",
     "requires_grad_": "{a}.requires_grad_({flag} and not {a}.is_inference())",
+    "requires_grad": "{a}.requires_grad = {flag} and not {a}.is_inference()",
     # PyTorch's process ends where a stale view is asked before its history is
     "retain_grad": "{a}.grad_fn; {a}.retain_grad(); hooks.append({i})",
-    "hook": "{a}.grad_fn; {a}.register_hook(hook({i}, lambda g: {hook}))",
+    "hook": "{a}.grad_fn; handles.append({a}.register_hook(hook({i}, lambda g: {hook})))",
+    "post hook": "{a}.grad_fn; handles.append({a}.register_post_accumulate_grad_hook(hook({i}, lambda g: {post hook})))",
+    "remove hook": "handles.pop().remove()",
     "enter": "modes.append(torch.{mode}); modes[-1].__enter__()",
     "leave": "modes.pop().__exit__(None, None, None)",
-    "backward": "{a}.backward({cotangent}, retain_graph={flag})",
-    "backward to inputs": "{a}.backward({cotangent}, inputs=[{b}], retain_graph={flag})",
-    "backward with graph": "{a}.backward({cotangent}, create_graph=True)",
-    "grad": "{t} = torch.autograd.grad({a}, {b}, {cotangent}, retain_graph={flag}, create_graph={flag too}, allow_unused=True)[0].clone()",
-    "grad as zeros": "{t} = torch.autograd.grad({a}, {b}, {cotangent}, retain_graph=True, materialize_grads=True)[0].clone()",
-    "backward of two": "torch.autograd.backward([{a}, {b}], [{cotangent}, None], retain_graph={flag})",
+    "backward": "{a}.backward({cotangent}, retain_graph={kept})",
+    # the inputs that are no leaves retain their gradient from now on
+    "backward to inputs": "{a}.grad_fn; hooks.append({i}); {a}.backward({cotangent}, {kept}, {flag too}, inputs={inputs})",
+    "backward with graph": "{a}.backward({cotangent}, create_graph=True, retain_graph={kept})",
+    "grad": "{t} = torch.autograd.grad({a}, {b}, {cotangent}, {kept}, {flag too}, allow_unused={unused}{deprecated})[0].clone()",
+    "grad of two": "{t} = torch.autograd.grad([{a}, {b}], [{c}, t0], [{cotangent}, None], {kept}, {flag too}, "
+    "allow_unused={unused})[{part}].clone()",
+    "grad as zeros": "{t} = torch.autograd.grad({a}, {b}, {cotangent}, True, {flag too}, materialize_grads=True)[0].clone()",
+    "backward of two": "torch.autograd.backward([{a}, {b}], [{cotangent}, None], {kept}, {flag too})",
     # a hook would see a tensor of PyTorch's old vmap, from which nothing can be read
     "grad of a batch": "{t} = {a} if hooks else torch.autograd.grad({a}, {b}, torch.stack([cotangent({a})] * 2), retain_graph=True, "
     "is_grads_batched=True)[0].clone()",
@@ -212,5 +238,6 @@ def steps(draw: Draw) -> Iterator[Step]:
             made = [one if one != gone else "t0" for one in made]
             line = line if gone != "t0" else ""  # what stands in for tensors that were not made
         if line:
-            draw.log.append([line, target, name, words.op])
-            yield Step(name, line, target, words.op)
+            chosen = tuple(dict.fromkeys(words.chosen))
+            draw.log.append([line, target, name, words.op, chosen])
+            yield Step(name, line, target, words.op, chosen)

@@ -80,6 +80,11 @@ def end(value: Any) -> End:
     return End(None if edge is None else end_of(edge), value._nr, value.shape, value._dtype)
 
 
+def seen(value: Any) -> Any:
+    """Shape and dtype of what a cotangent is for. PyTorch looks at them before it remakes the history of a view, which may be refused."""
+    return (value.shape, value._dtype) if isinstance(value, Tensor) else end(value)[2:]
+
+
 def known_of(node: Any, nr: int) -> Any:
     """Shape and dtype of output `nr` of a node; None where nobody asked for its edge and it has but one."""
     if nr in extras(node).shapes:
@@ -207,7 +212,7 @@ def batched(
 ) -> tuple[Any, ...]:
     """One walk per entry of the cotangents' first dimension; results stacked."""
     for i, (t, g) in enumerate(zip(roots, given, strict=False)):
-        shape = end(t).shape
+        shape, _ = seen(t)
         if isinstance(g, Tensor) and (first := g[0]).shape != shape:
             raise RuntimeError(BATCHED.format(i=i, g=first.shape[1:], t=shape))  # PyTorch's convention: one dimension too few
     given = tuple(implicit_seed(t) if g is None else g for t, g in zip(roots, given, strict=False))
@@ -242,7 +247,7 @@ def make_seeds(roots: tuple[Any, ...], given: tuple[Any, ...]) -> list[Tensor | 
         if g is None:
             seeds.append(implicit_seed(t))
         elif isinstance(g, Tensor):
-            seeds.append(check_seed(i, end(t), g))
+            seeds.append(check_seed(i, t, g))
         else:
             raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
     if len(seeds) != len(roots):
@@ -250,23 +255,24 @@ def make_seeds(roots: tuple[Any, ...], given: tuple[Any, ...]) -> list[Tensor | 
     return seeds
 
 
-def check_seed(i: int, t: End, g: Tensor) -> Tensor:
-    if t.dtype is None:
+def check_seed(i: int, root: Any, g: Tensor) -> Tensor:
+    shape, d = seen(root)
+    if d is None:
         return g
-    if g.shape != t.shape:
-        raise RuntimeError(f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {t.shape}.")
-    if t.dtype.is_complex != g._dtype.is_complex:
+    if g.shape != shape:
+        raise RuntimeError(f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {shape}.")
+    if d.is_complex != g._dtype.is_complex:
         raise RuntimeError(
             "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
-            f"grad_output[{i}] has a dtype of {g.dtype} and output[{i}] has a dtype of {t.dtype}."
+            f"grad_output[{i}] has a dtype of {g.dtype} and output[{i}] has a dtype of {d}."
         )
     return g
 
 
 def implicit_seed(t: Any) -> Tensor | None:
-    if isinstance(t, Tensor) and node_of(t) is None:
+    if isinstance(t, Tensor) and not t.requires_grad:
         return None
-    _, _, shape, d = end(t)
+    shape, d = seen(t)
     if d is None:
         shape, d = Size(), get_default_dtype()
     if shape.numel() != 1:

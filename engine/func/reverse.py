@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import forward, modes, saved
-from ..autograd.backward import check_seed, end
+from ..autograd.backward import check_seed
 from ..autograd.backward import grad as gradients
 from ..batching import Batched, batched, whole_or_spread
 from ..graph import Listed, Node, edge_of, end_of, sequence
@@ -124,7 +124,7 @@ def _walked(outputs: Sequence[Tensor], inputs: Sequence[Tensor], seeds: Sequence
     for i, (out, seed) in enumerate(pairs):
         if seed is None and out.is_complex():
             raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {out.dtype}")
-        seed = F.ones_like(out) if seed is None else check_seed(i, end(out), seed)
+        seed = F.ones_like(out) if seed is None else check_seed(i, out, seed)
         while type(out) is Batched:
             seed, out = whole_or_spread(seed, out._level), out._value
         roots.append(out)
