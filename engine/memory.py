@@ -1,7 +1,7 @@
-"""Memory for large results: it begins with a line of the cache, and the largest is used again once nobody refers to it.
+"""Memory for large results: it begins with a line of the cache, and is used again once nobody refers to it.
 
 Loops over arrays that straddle the lines of the cache take up to twice as long; and where the system hands out memory page
-by page, to touch new memory takes as long again.
+by page, to touch new memory takes longer than most ufuncs do.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import numpy as np
 
 LARGE = 2**16  # elements from which it pays to look where a result lies
 LINE = 64  # bytes
-RETURNED = 2**25  # bytes from which `malloc` gives memory back to the system at once
+RETURNED = 2**18  # bytes from which `malloc` gives memory back to the system
 KEPT = 2**29  # bytes that a thread keeps at most
+ALIKE = 64  # blocks of one size that it keeps at most: to look through more would take longer than it saves
 
 
 class Blocks(threading.local):
@@ -28,22 +29,29 @@ class Blocks(threading.local):
     """
 
     def __init__(self) -> None:
-        self.held: list[np.ndarray] = []
+        self.held: dict[int, list[np.ndarray]] = {}  # by size
+        self.kept = 0  # bytes
 
     def take(self, size: int) -> np.ndarray:
-        """A free block of `size` bytes; a new one where there is none."""
-        held = self.held
-        for i in range(len(held)):
-            if held[i].size == size and _free(held, i):
-                return held[i]
-        room = KEPT - size - sum(block.size for block in held)
-        for i in reversed(range(len(held))):
-            if room < 0 and _free(held, i):
-                room += held.pop(i).size
+        """A free block of at least `size` bytes; a new one where there is none."""
+        size += -size % (1 << max(size.bit_length() - 4, 0))  # at most an eighth more, which nobody touches: so that few sizes differ
+        alike = self.held.setdefault(size, [])
+        for i in range(len(alike)):
+            if _free(alike, i):
+                return alike[i]
         made = np.empty(size, np.uint8)
-        if room >= 0:
-            held.append(made)
+        if len(alike) < ALIKE and (self.kept + size <= KEPT or self._room_for(size)):
+            alike.append(made)
+            self.kept += size
         return made
+
+    def _room_for(self, size: int) -> bool:
+        """Forget free blocks until there is room for `size` bytes; False where there are too few."""
+        for blocks in self.held.values():
+            for i in reversed(range(len(blocks))):
+                if self.kept + size > KEPT and _free(blocks, i):
+                    self.kept -= blocks.pop(i).size
+        return self.kept + size <= KEPT
 
 
 def _free(held: list[np.ndarray], i: int) -> bool:

@@ -1,6 +1,6 @@
 """Arithmetic on large arrays, from its text: one ufunc after the other into memory there is, for pieces that stay in the cache.
 
-"(g * np.cos(x0))" becomes `cos(x0, t0); multiply(g, t0, out)`. The ufuncs, their order and their dtypes are those of the text,
+"(g * np.cos(x0))" becomes `cos(x0, out=t0); multiply(g, t0, out=out)`. The ufuncs, their order and their dtypes are those of the text,
 so that it makes no difference to the bits whether a program runs or the text.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .memory import RETURNED, aligned, empty, owned
+from .memory import aligned, empty, owned
 from .pieces import PIECE, SHARED_PIECE
 from .threads import lanes, share
 
@@ -82,7 +82,7 @@ class Writer(ast.NodeVisitor):
             self.count += 1
         made = self.free.pop()
         self.space[ufunc.__name__] = ufunc
-        self.lines.append(f"{ufunc.__name__}({', '.join([*operands, made])})")
+        self.lines.append(f"{ufunc.__name__}({', '.join(operands)}, out={made})")
         return made
 
     def _release(self, name: str) -> None:
@@ -139,8 +139,6 @@ def on_large(made: Program, kernel: Callable[..., Any], dtype: np.dtype) -> Call
 
     def run(*arrays: np.ndarray) -> Any:
         first = arrays[0]
-        if made.steps == 1 and first.nbytes < RETURNED and lanes(first.size) == 1:
-            return kernel(*arrays)
         if not all(a.flags.c_contiguous and (not a.ndim or a.shape == first.shape) for a in arrays):
             return kernel(*arrays)
         out = empty(first.shape, dtype)
