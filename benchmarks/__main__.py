@@ -16,7 +16,7 @@ from typing import Any
 
 from conformance.badinput import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, BadInput, nearest
 
-BACKENDS = ("torch", "engine", "mygrad", "autograd")
+BACKENDS = ("torch", "engine", "numpy", "mygrad", "autograd")
 FOLDER = Path("reports/benchmarks")
 VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -124,7 +124,7 @@ def figures(names: Sequence[str], backends: Sequence[str], threads: int, budget:
         for name in names:
             tell(name)
             if name in memory.TEXTS:
-                made["memory"].append(memory.measured(name, list(loaded)))
+                made["memory"].append(memory.measured(name, [b for b in loaded if b != "numpy"]))
             elif name == throughput.NAME:
                 made["suite"] = throughput.measured()
             else:

@@ -1,4 +1,4 @@
-"""What is timed, behind one small interface: the engine, PyTorch, MyGrad and HIPS autograd, each under PyTorch's names."""
+"""What is timed, behind one small interface: the engine, PyTorch, MyGrad and HIPS autograd, each under PyTorch's names; and NumPy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .names import HipsNames, Inexpressible, MyGradNames
 
 Work = Callable[[], Any]
 Function = Callable[..., Any]
-LABELS = {"engine": "engine", "torch": "PyTorch", "mygrad": "MyGrad", "autograd": "HIPS autograd"}
+LABELS = {"engine": "engine", "torch": "PyTorch", "mygrad": "MyGrad", "autograd": "HIPS autograd", "numpy": "NumPy alone"}
 
 
 class Eager:
@@ -179,18 +179,36 @@ class Hips:
         return self.gradients.get(id(leaf))
 
 
+class Bare:
+    """NumPy without tensors or a graph: its works are written by hand, in `floors`."""
+
+    name = "numpy"
+
+    def has(self, path: str) -> bool:
+        return True
+
+    def threads(self, count: int) -> None:
+        pass
+
+    def constant(self, array: np.ndarray) -> np.ndarray:
+        return array.copy()
+
+    leaf = constant
+
+
 Backend = Eager | MyGrad | Hips
-MAKERS: dict[str, Callable[[], Backend]] = {
+MAKERS: dict[str, Callable[[], Backend | Bare]] = {
     "engine": lambda: Eager("engine"),
     "torch": lambda: Eager("torch"),
     "mygrad": MyGrad,
     "autograd": Hips,
+    "numpy": Bare,
 }
 
 
-def load(names: Sequence[str]) -> dict[str, Backend]:
+def load(names: Sequence[str]) -> dict[str, Backend | Bare]:
     """The backends that are installed; the engine and PyTorch must be."""
-    found: dict[str, Backend] = {}
+    found: dict[str, Backend | Bare] = {}
     for name in names:
         try:
             found[name] = MAKERS[name]()

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .backends import Backend, Work
+from .backends import Backend, Bare, Work
 from .workload import Prepared, Workload
 
 Clock = Callable[[], float]
@@ -25,7 +25,7 @@ class Disagreement(Exception):
     """Two backends made different numbers of one workload: they are not doing the same."""
 
 
-def prepared(workload: Workload, backends: Mapping[str, Backend]) -> dict[str, Prepared]:
+def prepared(workload: Workload, backends: Mapping[str, Backend | Bare]) -> dict[str, Prepared]:
     """The workload on every backend that can do it; run once, and compared with PyTorch's results."""
     made: dict[str, Prepared] = {}
     for name, backend in backends.items():
@@ -109,7 +109,7 @@ def row(workload: Workload, made: Mapping[str, Sequence[float]]) -> dict[str, An
     return {"name": workload.name, "group": workload.group, "text": workload.text, "backends": columns}
 
 
-def timed(workload: Workload, backends: Mapping[str, Backend], clock: Clock, budget: float) -> dict[str, Any]:
+def timed(workload: Workload, backends: Mapping[str, Backend | Bare], clock: Clock, budget: float) -> dict[str, Any]:
     """One row of the table."""
     works = {name: made.work for name, made in prepared(workload, backends).items()}
     return row(workload, times(works, clock, budget))

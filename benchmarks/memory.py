@@ -14,7 +14,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .backends import load
+from .backends import Bare, load
+from .names import Inexpressible
 from .workload import Input, bind, constant, given, integers, leaves_of, signed
 
 NODES = 100_000
@@ -66,6 +67,8 @@ def grown_in_a_step(backend: str) -> float:
     from .workloads.products import mlp
 
     made = load([backend])[backend]
+    if isinstance(made, Bare):
+        raise Inexpressible(STEP)
 
     def prepared(batch: int) -> Callable[[], Any]:
         parameters: list[Input] = [signed(784, 256, scale=0.05), signed(256), signed(256, 10, scale=0.1), signed(10)]

@@ -1,4 +1,4 @@
-"""The figures of a run as a picture: bars of ratios to PyTorch on a logarithmic scale, grouped by workload."""
+"""The figures of a run as a picture: bars of ratios to PyTorch on a logarithmic scale, and a mark where NumPy alone would be."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from .backends import LABELS
 
 COLOURS = {"engine": "#1f6feb", "mygrad": "#d29922", "autograd": "#9aa4b2"}
-LOW, HIGH = 0.1, 20.0
+LOW, HIGH = 0.05, 20.0
 
 
 def lines(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any] | None]]:
@@ -38,14 +38,14 @@ def draw(rows: Sequence[Mapping[str, Any]], backends: Sequence[str], title: str,
     matplotlib.use("svg")
     import matplotlib.pyplot as plt
 
-    shown = [b for b in backends if b != "torch"]
+    shown = [b for b in backends if b in COLOURS]
     columns = halves(rows)
     height = max(len(column) for column in columns)
     with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": "benchmarks", "font.family": "sans-serif", "font.size": 8}):
         figure, axes = plt.subplots(1, len(columns), figsize=(6.2 * len(columns), 0.24 * height + 1.1), squeeze=False, layout="constrained")
         for ax, column in zip(axes[0], columns, strict=True):
             _column(ax, column, shown, height)
-        axes[0][0].legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(shown), frameon=False, fontsize=8)
+        axes[0][0].legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(shown) + 1, frameon=False, fontsize=8)
         figure.suptitle(title, fontsize=10)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None}, facecolor="white")
@@ -54,6 +54,9 @@ def draw(rows: Sequence[Mapping[str, Any]], backends: Sequence[str], title: str,
 
 def _column(ax: Any, column: Sequence[tuple[str, Mapping[str, Any] | None]], shown: Sequence[str], height: int) -> None:
     thick = 0.8 / len(shown)
+    floors = [(r["backends"]["numpy"]["ratio"], y) for y, (_, r) in enumerate(column) if r is not None and "numpy" in r["backends"]]
+    if floors:
+        ax.scatter(*zip(*floors, strict=True), marker="|", s=60, color="#111111", linewidths=1.4, zorder=3, label=LABELS["numpy"])
     for k, backend in enumerate(shown):
         at, values, errors = [], [], []
         for y, (_, r) in enumerate(column):
@@ -70,7 +73,7 @@ def _column(ax: Any, column: Sequence[tuple[str, Mapping[str, Any] | None]], sho
     ax.set_xlim(LOW, HIGH)
     ax.set_ylim(height - 0.4, -0.6)
     ax.axvline(1, color="#333333", linewidth=0.8)
-    ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20]
+    ticks = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20]
     ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
     ax.minorticks_off()
     ax.set_yticks(range(len(column)), [name for name, _ in column])

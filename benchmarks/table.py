@@ -19,9 +19,12 @@ def ratios(rows: Iterable[Row], backend: str) -> list[float]:
     return [r["backends"][backend]["ratio"] for r in rows if backend in r["backends"]]
 
 
-def geomean(rows: Iterable[Row], backend: str) -> float | None:
+def geomean(rows: Sequence[Row], backend: str) -> float | None:
+    """Nothing where there is no ratio, and none of a few lines for NumPy, which would look like the floor of all."""
     found = ratios(rows, backend)
-    return statistics.geometric_mean(found) if found else None
+    if not found or (backend == "numpy" and len(found) < len(rows)):
+        return None
+    return statistics.geometric_mean(found)
 
 
 def number(value: float | None, digits: int = 2) -> str:
@@ -67,6 +70,7 @@ def _cells(r: Row, others: Sequence[str]) -> list[str]:
 def memory(rows: Sequence[Row], backends: Sequence[str]) -> Table:
     shown = Table(title="resident bytes: a node of a chain of 1e5, and a training step", box=None, pad_edge=False, header_style="bold")
     shown.add_column("workload")
+    backends = [b for b in backends if b in rows[0]["backends"]]
     for b in backends:
         shown.add_column(LABELS[b], justify="right")
     for r in rows:
@@ -86,7 +90,7 @@ def summary(rows: Sequence[Row], backends: Sequence[str]) -> str:
     if not with_engine:
         return "the engine took part in none of these"
     worst = max(with_engine, key=lambda r: r["backends"]["engine"]["ratio"])
-    means = ", ".join(f"{LABELS[b]} {number(geomean(rows, b))}" for b in backends if b != "torch" and ratios(rows, b))
+    means = ", ".join(f"{LABELS[b]} {number(geomean(rows, b))}" for b in backends if b != "torch" and geomean(rows, b))
     return f"geometric mean of the ratios: {means}; the engine's worst is {worst['name']}, {number(worst['backends']['engine']['ratio'])}"
 
 

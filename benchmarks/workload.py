@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .backends import Backend, Function, Work
+from .backends import Backend, Bare, Function, Work
 from .names import Inexpressible
 
 WORKLOADS: dict[str, Workload] = {}
@@ -29,18 +29,33 @@ class Workload:
     name: str
     group: str
     text: str
-    prepare: Callable[[Backend], Prepared]
+    prepare: Callable[[Backend | Bare], Prepared]
     needs: str = ""
     without: tuple[str, ...] = ()
 
-    def on(self, backend: Backend) -> Prepared:
+    def on(self, backend: Backend | Bare) -> Prepared:
         """Raises Inexpressible where the backend cannot do this."""
         if backend.name in self.without or (self.needs and not backend.has(self.needs)):
             raise Inexpressible(self.needs or self.name)
         return self.prepare(backend)
 
 
-def add(name: str, group: str, text: str, prepare: Callable[[Backend], Prepared], **limits: Any) -> None:
+def floor(name: str, backend: Bare, inputs: Sequence[Input]) -> Prepared:
+    """The workload by NumPy's calls alone. Raises Inexpressible where nobody has written it."""
+    from .floors import FLOORS
+
+    if name not in FLOORS:
+        raise Inexpressible(name)
+    work, found = FLOORS[name](*given(backend, inputs))
+
+    def results() -> dict[str, np.ndarray]:
+        work()
+        return {key: np.asarray(value) for key, value in found.items()}
+
+    return Prepared(work, results)
+
+
+def add(name: str, group: str, text: str, prepare: Callable[[Backend | Bare], Prepared], **limits: Any) -> None:
     """Register a workload; `name` is what a person types, `text` what the files say it is."""
     WORKLOADS[name] = Workload(name, group, text, prepare, **limits)
 
@@ -77,6 +92,11 @@ class Distinct(NamedTuple):
 Data = Uniform | Distinct
 
 
+def cotangent(shape: tuple[int, ...]) -> np.ndarray:
+    """What backward starts from where a result is no scalar."""
+    return signed(*shape).array(5)
+
+
 def uniform(*shape: int) -> Uniform:
     return Uniform(shape, 0.5, 1.5)
 
@@ -106,7 +126,7 @@ def integers(high: int, *shape: int) -> Callable[[], Fixed]:
 Input = Data | Callable[[], Fixed]
 
 
-def given(backend: Backend, inputs: Sequence[Input], *, recorded: bool = True) -> list[Any]:
+def given(backend: Backend | Bare, inputs: Sequence[Input], *, recorded: bool = True) -> list[Any]:
     """The tensors of a workload: leaves that require gradients, or constants."""
     made: list[Any] = []
     for seed, data in enumerate(inputs):
@@ -125,7 +145,9 @@ def leaves_of(tensors: Sequence[Any], inputs: Sequence[Input]) -> list[Any]:
 def single(name: str, group: str, text: str, call: Callable[..., Work], *inputs: Input, recorded: bool = True) -> None:
     """One call without backward. `call(names, *tensors)` returns the work, so that nothing is timed beside the call."""
 
-    def prepare(backend: Backend) -> Prepared:
+    def prepare(backend: Backend | Bare) -> Prepared:
+        if isinstance(backend, Bare):
+            return floor(name, backend, inputs)
         work = call(backend.names, *given(backend, inputs, recorded=recorded))
         return Prepared(work, lambda: {"result": backend.array(work())})
 
@@ -135,12 +157,14 @@ def single(name: str, group: str, text: str, call: Callable[..., Work], *inputs:
 def trained(name: str, group: str, text: str, f: Function, *inputs: Input, **limits: Any) -> None:
     """Forward and backward of `f(names, *tensors)`; a result that is no scalar gets a random cotangent."""
 
-    def prepare(backend: Backend) -> Prepared:
+    def prepare(backend: Backend | Bare) -> Prepared:
+        if isinstance(backend, Bare):
+            return floor(name, backend, inputs)
         tensors = given(backend, inputs)
         leaves = leaves_of(tensors, inputs)
         bound = f if len(leaves) == len(tensors) else bind(f, tensors, inputs)
         shape = backend.array(bound(backend.names, *leaves)).shape
-        seed = signed(*shape).array(5) if shape else None
+        seed = cotangent(shape) if shape else None
         work = backend.step(bound, leaves, seed)
         return Prepared(work, lambda: seen(backend, work, leaves))
 
@@ -150,7 +174,9 @@ def trained(name: str, group: str, text: str, f: Function, *inputs: Input, **lim
 def twice(name: str, group: str, text: str, f: Function, *inputs: Input) -> None:
     """Double backward: the gradient of the squared norm of the gradient of `f`."""
 
-    def prepare(backend: Backend) -> Prepared:
+    def prepare(backend: Backend | Bare) -> Prepared:
+        if isinstance(backend, Bare):
+            return floor(name, backend, inputs)
         tensors = given(backend, inputs)
         leaves = leaves_of(tensors, inputs)
         work = backend.twice(bind(f, tensors, inputs), leaves)

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks import backends, measure, memory, names, picture, table, throughput, workload
+from benchmarks.floors import FLOORS
 from benchmarks.workloads import WORKLOADS
 
 SMALL = (
@@ -34,6 +35,19 @@ def test_both_sides_do_the_same_work(name, both):
     made = measure.prepared(WORKLOADS[name], both)
     assert set(made) == {"torch", "engine"}
     assert made["engine"].results()
+
+
+@pytest.mark.parametrize("name", [*SMALL, "sum_8x8", "fan_out_in_100", "matmul_64", "linear", "mlp_step", "gather", "sort_1d", "cat"])
+def test_numpy_alone_gives_pytorchs_numbers_and_all_of_them(name):
+    made = measure.prepared(WORKLOADS[name], backends.load(["torch", "numpy"]))  # raises where they differ
+    if name in FLOORS:
+        assert made["numpy"].results().keys() == made["torch"].results().keys()
+
+
+def test_a_few_floors_have_no_mean():
+    rows = [{"backends": {"numpy": {"ratio": 0.5}}}, {"backends": {}}]
+    assert table.geomean(rows, "numpy") is None
+    assert table.geomean(rows[:1], "numpy") == 0.5
 
 
 def test_different_numbers_are_refused():
