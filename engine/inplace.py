@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import batch_rules, batching, forward, modes, saved, transforms
+from . import batch_rules, batching, forward, journal, modes, saved, transforms
 from .declaration import RECORDING, TENSOR
 from .dtypes import OF_NUMPY
 from .lazy import Lazy
-from .node import OpNode
+from .node import OpNode, packed_before
 from .operands import array_of, check_broadcast, expands
 from .promotion import common
 from .registry import F
@@ -75,11 +75,15 @@ def write_into(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] 
         op.family.first(*values)
     if callable(op.family.inplace):
         op.family.inplace(*values)
+    recorded = values
+    if needs is not None and any(kind == TENSOR and i == 0 for kind, i, _ in op.kept_for(needs).save):
+        recorded = [copy_of(into), *values[1:]]
+    early = packed_before(op, recorded, needs)
     if op.broadcasts:  # before any shape is looked at
         check_no_overlap(into._array)
         check_no_partial_overlap(into, values[1:])
     if op.family.into is not None and type(into) is not Lazy:
-        return _written(op, into, values, needs)
+        return _written(op, into, recorded, needs, early)
     sources = [values[i] for i in op.copied]
     if not any(same_elements(source, into) for source in sources):  # copying onto itself moves nothing
         if sources and not op.family.overlaps:
@@ -102,10 +106,8 @@ def write_into(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] 
         if op.family.plan != "write" or not expands(result.shape, into._array.shape):
             raise RuntimeError(MISFIT.format(list(into._array.shape), list(result.shape)))
     check_cast(OF_NUMPY[result.dtype], into._dtype)
-    if needs is not None and any(kind == TENSOR and i == 0 for kind, i, _ in op.kept_for(needs).save):
-        values = [copy_of(into), *values[1:]]
     store(into, result)
-    return _after_write(op, into, values, needs)
+    return _after_write(op, into, recorded, needs, early)
 
 
 def _check_apart(op: Op, into: Tensor, values: list[Any]) -> None:
@@ -115,23 +117,23 @@ def _check_apart(op: Op, into: Tensor, values: list[Any]) -> None:
         raise RuntimeError(PARTIAL_OVERLAP)
 
 
-def _written(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:
+def _written(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] | None, early: dict[int, Any] | None) -> Tensor:
     """Have the family's own kernel write to the memory of `into`."""
-    if needs is not None and any(kind == TENSOR and i == 0 for kind, i, _ in op.kept_for(needs).save):
-        values = [copy_of(into), *values[1:]]
     arrays = [[array_of(x) for x in v] if isinstance(v, list | tuple) else array_of(v) for v in values[1:]]
     token = quiet()
     try:
         op.family.into(into._array, *arrays)  # type: ignore[misc]  # called where the family has one
     finally:
         loud(token)
-    return _after_write(op, into, values, needs)
+    return _after_write(op, into, values, needs, early)
 
 
-def _after_write(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:
+def _after_write(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] | None, early: dict[int, Any] | None) -> Tensor:
+    if modes.current() & modes.JOURNAL:
+        journal.note(op, [into, *values[1:]], [into])
     bump(into)
     if needs is not None:
-        node = op.make_node(values, [into], needs)
+        node = op.make_node(values, [into], needs, early)
         _saved_before(node, into)
         rebase(into, node)
     return into
@@ -149,6 +151,8 @@ def _become(op: Op, into: Tensor, result: np.ndarray, values: list[Any], needs: 
     """Give the tensor another geometry; its history goes on from its own, not through its base."""
     node = op.make_node(values, [into], needs) if needs is not None else None
     exchange(into, result)
+    if modes.current() & modes.JOURNAL:
+        journal.note(op, values, [into])
     bump(into)
     if node is not None:
         restrided(into, node, op, values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from . import journal, modes
 from .declaration import DTYPE, GEOMETRY, NEEDS, OUTPUT, SHAPE, TENSOR, TENSORS, Plan
 from .graph import Node, Saved, modified
 from .operands import shape_of
@@ -110,4 +111,6 @@ def as_made_by(node: OpNode, t: Tensor, nr: int) -> Tensor:
     made._counter = counter_of(t)
     if t._dtype.differentiable:
         made._node, made._nr = node, nr
+    if modes.current() & modes.JOURNAL:
+        journal.same(made, t)
     return made

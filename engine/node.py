@@ -24,8 +24,19 @@ if TYPE_CHECKING:
     from .op import Op
 
 
-def new_node(op: Op, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...]) -> Any:
-    """The node of this call; `outs` are read for what rules want of them."""
+def packed_before(op: Op, values: list[Any], needs: tuple[bool, ...] | None) -> dict[int, Any] | None:
+    """What hooks make of the arguments that are kept, by place in the plan: they see them before anything is computed.
+
+    None where there are no hooks.
+    """
+    if needs is None or not modes.current() & modes.SAVED_HOOKS or op.family.underived:
+        return None
+    save = enumerate(op.kept_for(needs).save)
+    return {k: saved.packed(keep(op, kind, i, values, [], needs)) for k, (kind, i, _) in save if kind in (TENSOR, TENSORS)}
+
+
+def new_node(op: Op, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...], early: dict[int, Any] | None = None) -> Any:
+    """The node of this call; `outs` are read for what rules want of them, `early` is what was packed before there were any."""
     if op.family.underived:
         return Underived(op, values, outs, needs)
     live = [t for i, t in enumerate(outs) if t._dtype.differentiable and i not in op.constant_results]  # these come first
@@ -46,8 +57,11 @@ def new_node(op: Op, values: list[Any], outs: list[Tensor], needs: tuple[bool, .
             fits.append((t._array.shape, t._dtype) if is_tensor else None)
     node.edges, node.fits = tuple(edges), fits
     held: list[Any] = []
-    for kind, i, _ in plan.save:
-        if hooked and kind == OUTPUT and i not in op.constant_results:
+    early = early or {}
+    for k, (kind, i, _) in enumerate(plan.save):
+        if k in early:
+            value = early[k]
+        elif hooked and kind == OUTPUT and i not in op.constant_results:
             value = saved.packed(as_made_by(node, outs[i], i), i)
         else:
             value = keep(op, kind, i, values, outs, needs)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import batch_rules, batching, dtypes, forward, inplace, lazy, modes, reading, transforms
+from . import batch_rules, batching, dtypes, forward, inplace, journal, lazy, modes, reading, transforms
 from .calls import Overloads
 from .declaration import RECORDING, Declaration
 from .dtypes import OF_NUMPY, dtype
@@ -20,7 +20,7 @@ from .lazy import Lazy
 from .lean import lean, lean_raw, plain_node
 from .lean_inplace import lean_in_place
 from .modes import generic
-from .node import OpNode, new_node
+from .node import OpNode, new_node, packed_before
 from .operands import array_of, check_broadcast, number_of, refuse_gradient, requires, settle, unwrapped, wrapped
 from .registry import OPS, OVERLOADS, F
 from .silence import loud, quiet
@@ -78,6 +78,7 @@ class Op(Declaration):
             self.bring_up_to_date(values)
         if mode & modes.FORWARD and self.diff and forward.tangents(self, values):
             return forward.run(self, values)
+        early = packed_before(self, values, needs)
         if self.family.flips or (self.schema.is_view and type(values[0]) is Lazy):
             outs = self._flipped(values)
         else:
@@ -88,8 +89,10 @@ class Op(Declaration):
         if mode & modes.INFERENCE and self.family.plan != "view":
             for t in outs:
                 t._counter = None
+        if mode & modes.JOURNAL:
+            journal.note(self, values, outs)
         if needs is not None:
-            self.record(values, outs, needs)
+            self.record(values, outs, needs, early)
         if self.schema.returns_list:
             return tuple(outs)
         return outs[0] if len(outs) == 1 and not self.schema.returns.startswith("(") else self.named(outs)
@@ -197,7 +200,7 @@ class Op(Declaration):
             make_view(t, values[0], self, values, view_creation(self))
         return outs
 
-    def record(self, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...]) -> None:
+    def record(self, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...], early: dict[int, Any] | None = None) -> None:
         live = [(i, t) for i, t in enumerate(outs) if t._dtype.differentiable and i not in self.constant_results]
         if not live:
             if outs and not self.changes_dtype:
@@ -205,7 +208,7 @@ class Op(Declaration):
             return
         if not self.family.complex_gradient and outs[0]._dtype.is_complex:
             raise RuntimeError(f"{self.schema.name} does not support automatic differentiation for outputs with complex dtype.")
-        node = self.make_node(values, outs, needs)
+        node = self.make_node(values, outs, needs, early)
         for i, t in live:
             t._node, t._nr = node, i
 

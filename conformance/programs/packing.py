@@ -381,3 +381,44 @@ def hooks_in_functions_of_users(B: Any, draw: Any, see: Any) -> None:
     see("saved", y.grad_fn.saved_tensors)
     y.backward(draw.floats((2,)))
     see("a.grad", a.grad)
+
+
+@program
+def arguments_are_packed_before_anything_is_computed(B: Any, draw: Any, see: Any) -> None:
+    x, y = draw.floats((2, 2), requires_grad=True), draw.floats((2, 2), requires_grad=draw.flag())
+    packed = []
+
+    def pack(t):
+        packed.append([list(t.shape), t.requires_grad])
+        t.data.mul_(2)  # without a trace
+        return t.clone()
+
+    ops = {
+        "mul": lambda a: a * y,
+        "sin": lambda a: a.sin(),
+        "exp": lambda a: a.exp(),
+        "pow": lambda a: a**y,
+        "mm": lambda a: a @ y,
+        "misfit": lambda a: a @ y[:1],
+        "unbroadcastable": lambda a: a * y.reshape(4),
+        "div": lambda a: a / y,
+        "where": lambda a: B.where(y > 0, a, y * a),
+        "cat": lambda a: B.cat([a, y]).cos(),
+        "in place": lambda a: (a * 1).mul_(y),
+        "sin in place": lambda a: (a * 1).sin_(),
+        "exp in place": lambda a: (a * 1).exp_(),
+        "addcmul": lambda a: B.addcmul(a, y, a),
+        "addcmul in place": lambda a: a.clone().addcmul_(a, y),
+        "max": lambda a: a.max(0).values,
+        "softmax": lambda a: a.softmax(0),
+        "prod": lambda a: a.prod(),
+    }
+    op = ops[draw.choice(list(ops))]
+
+    def called():
+        with B.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+            return op(x)
+
+    see.raises("result", called)
+    see("packed", packed)
+    see("arguments", [x.detach().clone(), y.detach().clone()])

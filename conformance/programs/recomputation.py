@@ -232,11 +232,60 @@ def debugging_what_changes(B: Any, draw: Any, see: Any) -> None:
     with C.set_checkpoint_early_stop(early):
         y = C.checkpoint(function, x, use_reentrant=False, determinism_check=check)
 
+    see.raises("backward", lambda: y.backward(draw.floats((2,))))
+    see("runs", runs)
+
+
+@program
+def what_debugging_lists(B: Any, draw: Any, see: Any) -> None:
+    from importlib import import_module
+
+    C = import_module(B.__name__ + ".utils.checkpoint")
+    runs = [0]
+    w = draw.floats((2, 2))
+    steps = [
+        lambda a: a.exp(),
+        lambda a: a.clone().mul_(2),
+        lambda a: a + a.sum(),
+        lambda a: B.cat([a, a])[1:],
+        lambda a: (a.reshape(2, 1) * 3 - a).t().sum(0, keepdim=True).flatten(),
+        lambda a: a.double() / 2,
+        lambda a: a.max(0).values * a,
+        lambda a: a.chunk(2)[0] * a.detach(),
+        lambda a: a.square().relu().mean(),
+        lambda a: a.softmax(-1).sqrt(),
+        lambda a: (a.expand(2, a.numel()) @ a).sin(),
+        lambda a: B.where(a > 0, a, -a),
+        lambda a: (a.reshape(-1)[:1] * w).tanh()[0],
+    ]
+    same = [draw.choice(steps) for _ in range(draw.integer(0, 2))]
+    first = [draw.choice(steps) for _ in range(draw.integer(1, 2))]
+    second = [draw.choice(steps) for _ in range(draw.integer(0, 2))]
+
+    def function(a):
+        runs[0] += 1
+        for step in same + (first if runs[0] == 1 else second):
+            a = step(a)
+        return a
+
+    x = draw.floats((2,), requires_grad=True)
+    how = draw.choice(["keyword", "enabled", "disabled", "neither"])
+    early = draw.flag()
+    enabled = {"enabled": True, "disabled": False}.get(how)
+    with C.set_checkpoint_debug_enabled(enabled):
+        y = C.checkpoint(function, x, use_reentrant=False, debug=how in ("keyword", "disabled"), early_stop=early)
+
     def backward():
         try:
-            y.backward(draw.floats((2,)))
-        except RuntimeError as error:
-            raise type(error)(str(error).partition("Tip")[0]) from None
+            y.sum().backward()
+        except C.CheckpointError as error:
+            see("cause", None if error.__cause__ is None else str(error.__cause__))
+            here = function.__code__.co_filename
+            lines = str(error).split("\n")
+            callers = [one for one in lines if one.startswith(here) and not one.endswith("backward")]
+            see("called from", [one.removeprefix(here) for one in callers])
+            shown = [one for one in lines if one[:1] not in ("/", "?") and ".cpp:" not in one and ".c:" not in one and one[:2] != "./"]
+            raise type(error)("\n".join(shown)) from None
 
     see.raises("backward", backward)
     see("runs", runs)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes, modes
+from .. import dtypes, journal, modes
 from ..batching import Batched, sample
 from ..device import memory_format as MemoryFormat
 from ..dtypes import OF_NUMPY, dtype
@@ -278,7 +278,10 @@ DETACHED_VIEW = (
 
 @composite("detach(Tensor(a) self) -> Tensor(a)")
 def detach(self: Tensor) -> Tensor:
-    return alias(self)
+    made = alias(self)
+    if modes.current() & modes.JOURNAL:
+        journal.note(OPS["detach"], [self], [made])
+    return made
 
 
 @composite("detach_(Tensor(a!) self) -> Tensor(a!)")

@@ -14,6 +14,7 @@ from .. import kept, modes
 from ..autograd.backward import backward
 from ..autograd.function import Function
 from ..autograd.graph import saved_tensors_hooks
+from ..journal import Journal
 from ..tensor import Tensor
 from ..walk import active
 
@@ -31,6 +32,77 @@ Tip: To see a more detailed error message, either pass `debug=True` to
 `torch.utils.checkpoint.checkpoint(...)` or wrap the code block
 with `with torch.utils.checkpoint.set_checkpoint_debug_enabled(True):` to
 enable checkpoint\u2011debug mode globally.
+
+If this error occurs under torch.compile with automatic_dynamic_shapes enabled,
+it may be because the recomputation selected a different compiled graph than the
+forward pass (e.g., a dynamic graph instead of the original static graph).
+To fix this, either:
+  - Use torch._dynamo.mark_dynamic() to explicitly mark varying dimensions as
+    dynamic upfront, avoiding the static-to-dynamic transition.
+  - Call torch._C._dynamo.eval_frame._set_lru_cache(False) to disable LRU cache
+    reordering, which can change which graph is checked first between forward
+    and recompute.
+See https://github.com/pytorch/pytorch/issues/166926 for more details and
+workaround examples.
+"""
+DEBUG = """ \
+An error happened while unpacking tensors; dumping logs of latest computation
+because you passed `debug=True` to `torch.utils.checkpoint.checkpoint()`.
+Scroll all the way down for guidance on how to navigate these logs.
+
++~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~+
+|        1. Stack traces of the operators that ran in the original forward     |
++------------------------------------------------------------------------------+
+
+{forward_traces}
++~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~+
+|        2. Stack traces of the operators that ran during recomputation        |
++------------------------------------------------------------------------------+
+
+{recompute_traces}
++~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~+
+|       3. Log of operators in the original forward and recomputation          |
++------------------------------------------------------------------------------+
+(Scroll up to correlate stack traces with each operation listed below. This
+ helps identify their source in the code.)
+
+IMPORTANT: Differences in "detach" calls between the original forward and the
+           recomputation are expected. They are introduced by the checkpointing
+           mechanism and can be ignored.
+
+Operations executed during the original forward:
+
+{forward_ops}
+
+Operations executed during recomputation:
+
+{recompute_ops}
+
++------------------------------------------------------------------------------+
+ ERROR: Detected non-determinism while running activation checkpointing
+
+ You are seeing this error because you passed `debug=True` to checkpoint and
+ tensors to be saved during the original forward and differ between those saved
+ during recomputation. This can happen if different operators were ran in the
+ original forward and in the recomputation.
+
+ To identify where the mismatch may be coming from, you can do the following:
+
+ 1) Compare the operators ran during original forward and recomputation to
+    see where they differ. These operators are printed above in the order they
+    were executed.
+
+ 2) Review the stack trace for each operator to locate its invocation source.
+    Each operator's stack trace is printed in their execution order.
+
+ Note that the logs can be quite long. Here's how they are structured:
+ (Tip: you can Ctrl-f for these headers)
+
+ 1. Stack traces of the operators that ran in the original forward
+ 2. Stack traces of the operators that ran during recomputation
+ 3. Log of operators in the original forward and recomputation
+ 4. Error message                                             <--- You are here
+--------------------------------------------------------------------------------
 """
 UNPACKED_TWICE = (
     "torch.utils.checkpoint: Unpack is being triggered for a tensor that was already unpacked once. If you are calling ctx.saved_tensors "
@@ -60,7 +132,7 @@ def set_checkpoint_early_stop(enable: bool) -> Iterator[None]:
 
 @contextmanager
 def set_checkpoint_debug_enabled(enabled: bool | None) -> Iterator[None]:
-    """Whether checkpoints made inside are to say more in their errors. They say all they know anyway."""
+    """Whether checkpoints made inside list in their errors which ops ran the first time, and which the second."""
     before, _Settings.debug = _Settings.debug, enabled
     try:
         yield
@@ -100,8 +172,15 @@ class _Frame:
 
     _ids = itertools.count(-2, -1).__next__
 
-    def __init__(self, again: Callable[..., Any], args: tuple[Any, ...], early_stop: bool, describe: Callable[[Tensor], Any]) -> None:
-        self.again, self.early_stop, self.describe = again, early_stop, describe
+    def __init__(
+        self,
+        again: Callable[..., Any],
+        args: tuple[Any, ...],
+        early_stop: bool,
+        describe: Callable[[Tensor], Any],
+        journals: tuple[Journal, ...],
+    ) -> None:
+        self.again, self.early_stop, self.describe, self.journals = again, early_stop, describe, journals
         self.args = [(a, kept.version_of(a)) for a in args]
         self.places: list[weakref.ref[_Place]] = []
         self.first: list[Any] = []
@@ -116,6 +195,14 @@ class _Frame:
         return place
 
     def unpack(self, place: _Place) -> Tensor:
+        try:
+            return self._found(place)
+        except CheckpointError as error:
+            if not self.journals:
+                raise
+            raise CheckpointError(told(*self.journals)) from error
+
+    def _found(self, place: _Place) -> Tensor:
         walk = active()
         run = self._ids() if walk is None else walk.id
         if run not in self.found:
@@ -175,6 +262,25 @@ class _Frame:
                 "torch.utils.checkpoint: Recomputed values for the following tensors have different metadata than during the forward "
                 f"pass.\n{wrong}.\n{TIP}"
             )
+
+
+# -- what is told of both runs --------------------------------------------------------------------------------------------------
+def told(first: Journal, second: Journal) -> str:
+    """The ops of both runs, and where each was called from."""
+    return DEBUG.format(
+        forward_traces=_places(first, "original"),
+        recompute_traces=_places(second, "recompute"),
+        forward_ops="\n".join(first.lines),
+        recompute_ops="\n".join(second.lines),
+    )
+
+
+def _places(journal: Journal, label: str) -> str:
+    parts = []
+    for i, (line, places) in enumerate(zip(journal.lines, journal.places, strict=True)):
+        callers = "".join(f"{place}\n" for place in places)
+        parts.append(f"{line}   ({i + 1} of {len(journal.lines)} in {label})\n\n{callers}\n\n")
+    return "".join(parts)
 
 
 # -- computed again in a backward of its own ------------------------------------------------------------------------------------
@@ -243,11 +349,14 @@ def checkpoint(
 def _recomputed(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], context_fn: Contexts, check: str, debug: bool, early: bool
 ) -> Any:
-    if (_Settings.debug if _Settings.debug is not None else debug) and context_fn is not noop_context_fn:
-        raise ValueError("debug=True is incompatible with non-default context_fn")
+    journals: tuple[Journal, ...] = ()
+    if _Settings.debug if _Settings.debug is not None else debug:
+        if context_fn is not noop_context_fn:
+            raise ValueError("debug=True is incompatible with non-default context_fn")
+        journals = Journal(), Journal()
     if check not in CHECKS:
         raise ValueError(f"determinism_check should be one of {list(CHECKS)}, but got {check}")
-    first, second = context_fn()
+    first, second = journals or context_fn()
 
     def again(*given: Any) -> None:
         with second:
@@ -255,7 +364,7 @@ def _recomputed(
 
     if not modes.is_grad_enabled():
         return function(*args, **kwargs)
-    frame = _Frame(again, args, early if _Settings.early_stop is None else _Settings.early_stop, CHECKS[check])
+    frame = _Frame(again, args, early if _Settings.early_stop is None else _Settings.early_stop, CHECKS[check], journals)
     with saved_tensors_hooks(frame.pack, frame.unpack), first:
         result = function(*args, **kwargs)
     frame.complete = True
