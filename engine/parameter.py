@@ -56,6 +56,8 @@ def type_name(value: Any) -> str:
         return "torch.Size"
     if cls is TYPES.get("Generator"):
         return "torch._C.Generator"
+    if cls in TYPES["Tensor"].__subclasses__() and cls.__class__ is type and value.__class__ is TYPES["Tensor"]:
+        return "Tensor"  # a class that says so of itself
     heap_type = cls.__flags__ & (1 << 9)  # a class made by a `class` statement is named without its module
     return cls.__name__ if heap_type or cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__name__}"
 

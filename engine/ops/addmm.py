@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from .. import modes
+from ..declaration import RECORDING
 from ..dtypes import CPP_NAMES, OF_NUMPY, dtype, float64, of_number
 from ..op import F, Op, op, plain
-from ..operands import expands
+from ..operands import expands, requires
 from ..promotion import common
 from ..strided import laid_out
 from ..tensor import Tensor, exchange, wrap
@@ -170,9 +172,23 @@ ADDMM_DTYPES = (same("self and mat2 must have the same dtype, but got {0} and {2
                 same("mat1 and mat2 must have the same dtype, but got {1} and {2}", 1, 2))  # fmt: skip
 
 
+def count_batches(self: Any, batch1: Any, batch2: Any, beta: Any, alpha: Any) -> None:
+    """What PyTorch keeps of `batch1` before it looks at anything: its length, where a gradient will want it."""
+    if modes.current() & RECORDING == modes.GRAD and any(requires(v) for v in (self, batch1, batch2)):
+        side(batch1, 0)
+
+
+def into_the_sum(self: Tensor, batch1: Tensor, batch2: Tensor, beta: Any, alpha: Any) -> None:
+    """What `addbmm_` does first: it gives the target the shape of the sum, to which it can be broadcast."""
+    adding_batches((self, batch1, batch2))
+    shape = batch1._array.shape[1], batch2._array.shape[2]
+    if self._array.shape != shape:
+        exchange(self, np.array(np.broadcast_to(self._array, shape)))
+
+
 def into_its_own_shape(self: Any, mat1: Any, mat2: Any, beta: Any, alpha: Any) -> None:
     """What `addmm_` looks at after its operands. Raises RuntimeError where the target would be broadcast."""
-    if mat1.ndim == mat2.ndim == 2 and mat1.shape[1] == mat2.shape[0]:
+    if mat1.ndim == mat2.ndim == 2 and mat1.shape[1] == mat2.shape[0] and self.dtype is mat1.dtype is mat2.dtype:
         keeps_shape(self, [mat1.shape[0], mat2.shape[1]])
 
 
@@ -222,8 +238,8 @@ op("baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar 
    batch1=lambda g, batch2, alpha: scaled(F.bmm(g, adjoint(batch2)), alpha),
    batch2=lambda g, batch1, alpha: scaled(F.bmm(adjoint(batch1), g), alpha))  # fmt: skip
 op("addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-   multiplying(addbmm_kernel, adding_batches, inplace=True, inplace_function=False, jvp=of_sum(lambda a, b: F.sum(F.bmm(a, b), 0)),
-           out=addbmm_into),
+   multiplying(addbmm_kernel, adding_batches, first=count_batches, inplace=into_the_sum, inplace_function=False,
+           jvp=of_sum(lambda a, b: F.sum(F.bmm(a, b), 0)), out=addbmm_into),
    self=lambda g, beta: scaled(g, beta),
    batch1=lambda g, batch2, alpha: scaled(F.bmm(for_each(g, batch2), adjoint(batch2)), alpha),
    batch2=lambda g, batch1, alpha: scaled(F.bmm(adjoint(batch1), for_each(g, batch1)), alpha))  # fmt: skip

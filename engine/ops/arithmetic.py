@@ -11,7 +11,7 @@ from .. import dtypes
 from ..errors import COMPLEX_OF_REAL
 from ..number import converted as cast_number
 from ..op import OPS, F, Family, Op, alias, composite, op, pointwise, write
-from ..operands import expands
+from ..operands import check_broadcast, expands
 from ..promotion import Promote, common, floating, only
 from ..tensor import Tensor, method
 from ..views import check_cast
@@ -106,6 +106,18 @@ def check_subtraction(self: Any, other: Any, alpha: complex = 1) -> None:
     check_alpha(self, other, alpha)
 
 
+def check_reflected(self: Any, other: Any, alpha: complex = 1) -> None:
+    """The same for `other - alpha * self`, of which errors about shapes name `other` first."""
+    check_subtraction(self, other, alpha)
+    check_broadcast([v.shape for v in (other, self) if not isinstance(v, complex | float | int)])
+
+
+def check_negated(self: Tensor) -> None:
+    """Raises RuntimeError for bools."""
+    if self._dtype is dtypes.bool_:
+        raise RuntimeError(NEGATED_BOOL)
+
+
 def check_kept(self: Tensor, other: Any, alpha: complex = 1) -> None:
     """Raises RuntimeError where `self` cannot hold the result, which PyTorch finds before it looks at alpha."""
     fits = not isinstance(other, Tensor) or expands(tuple(other.shape), tuple(self.shape))
@@ -139,7 +151,7 @@ def conjugate(number: complex) -> complex:
 
 def through_factor(g: Any, alpha: complex) -> Any:
     """The gradient of `alpha * x`. PyTorch leaves out a factor that is a real 1; a complex one decides signs of zero."""
-    return g if alpha == 1 and not isinstance(alpha, complex) else g * conjugate(alpha)
+    return g if alpha == 1 and not isinstance(alpha, complex) else times(g, conjugate(alpha))
 
 
 def subtracting(operands: Any) -> dtypes.dtype:
@@ -152,7 +164,7 @@ def subtracting(operands: Any) -> dtypes.dtype:
     return common(operands)
 
 
-op("neg(Tensor self) -> Tensor", pointwise(negated, operator="neg", out="exact"), self=lambda g: -g)
+op("neg(Tensor self) -> Tensor", pointwise(negated, operator="neg", inplace=check_negated, out="exact"), self=lambda g: -g)
 op("add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
    binary(lambda self, other, alpha: np.add(self, scaled(other, alpha)), operator="add", first=check_alpha, inplace=check_kept,
           jvp=along(lambda self, other, alpha, s, o, result: plus(s, by(o, lambda: alpha)))),
@@ -168,7 +180,7 @@ op("subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
           inplace=check_kept),
    self=lambda g: g)  # fmt: skip
 op("rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
-   binary(lambda self, other, alpha: less_scaled(other, self, alpha), subtracting, operator="rsub", first=check_subtraction,
+   binary(lambda self, other, alpha: less_scaled(other, self, alpha), subtracting, operator="rsub", first=check_reflected,
           method=False, inplace=False, out=False),
    self=lambda g, alpha: through_factor(-g, alpha),
    other=lambda g: g)  # fmt: skip
@@ -309,11 +321,10 @@ Tensor.__rdiv__, Tensor.__div__, Tensor.__idiv__ = Tensor.__rtruediv__, Tensor._
 
 
 # -- sizes, angles and signs ----------------------------------------------------------------------------------------------------
-def refuse_complex_abs(self: np.ndarray) -> np.ndarray:
-    """The absolute value in place. Raises RuntimeError where it would be of another dtype."""
-    if self.dtype.kind == "c":
+def refuse_complex_abs(self: Tensor) -> None:
+    """Raises RuntimeError where the absolute value would be of another dtype."""
+    if self._dtype.is_complex:
         raise RuntimeError("In-place abs is not supported for complex tensors.")
-    return np.abs(self)
 
 
 def abs_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
@@ -375,7 +386,7 @@ COPYSIGN = only("real", "copysign_cpu", floating)
 XLOGY = only("real", "xlogy_cpu", floating)
 
 op("abs(Tensor self) -> Tensor", pointwise(np.abs, ABS, operator="abs", inplace=False, out=abs_into), self=lambda g, self: g * F.sgn(self))
-op("abs_(Tensor(a!) self) -> Tensor(a!)", write(refuse_complex_abs, promote=ABS), self=lambda g, self: g * F.sgn(self))
+op("abs_(Tensor(a!) self) -> Tensor(a!)", write(np.abs, promote=ABS, inplace=refuse_complex_abs), self=lambda g, self: g * F.sgn(self))
 op("atan2(Tensor self, Tensor other) -> Tensor",
    binary(np.arctan2, only("real", "atan2_cpu", floating),
           jvp=along(lambda self, other, s, o, result: over(plus(by(o, lambda: -self), by(s, lambda: other)), self * self + other * other))),
@@ -465,6 +476,11 @@ def times(x: Any, number: complex) -> Any:
 def more(x: Any, number: complex) -> Any:
     """`x + number` in a rule, recorded as PyTorch's own code does."""
     return OPS["add.Scalar"].run([x, number, 1]) if isinstance(x, Tensor) else x + number
+
+
+def less(x: Any, number: complex) -> Any:
+    """`x - number` in a rule, recorded as PyTorch's own code does."""
+    return OPS["subtract.Scalar"].run([x, number, 1]) if isinstance(x, Tensor) else x - number
 
 
 def quotient(x: Any, number: complex) -> Any:

@@ -10,10 +10,11 @@ import numpy as np
 
 from .. import dtypes
 from ..once import warn_once
-from ..op import F, Family, Op, alias, composite, op, pointwise, write
+from ..op import F, Family, Op, alias, composite, op, plain, pointwise, write
 from ..operands import array_of, expands
 from ..promotion import common, only
-from ..tensor import Tensor, method
+from ..strided import dense_strides, laid_out, new
+from ..tensor import Tensor, method, strides_of
 from .arithmetic import along, binary, minus, not_implemented, plus
 from .convert import DISCARDS
 
@@ -215,8 +216,17 @@ def infinite(name: str, sign: int) -> Family:
     return pointwise(infinite_of(name, sign), inplace=False, out=f"{name} does not support non-boolean outputs.")
 
 
+def is_infinite(self: np.ndarray) -> np.ndarray:
+    """True for infinities. Of integers PyTorch makes zeros, laid out as a copy is."""
+    if self.dtype.kind not in "biu":
+        return laid_out(np.asarray(np.isinf(self)), [self])
+    made = new(self.shape, dense_strides(self.shape, strides_of(self)), np.dtype(bool))
+    made[...] = False
+    return made
+
+
 op("isnan(Tensor self) -> Tensor", pointwise(np.isnan, inplace=False, out=False))
-op("isinf(Tensor self) -> Tensor", pointwise(np.isinf, inplace=False, out=False))
+op("isinf(Tensor self) -> Tensor", plain(is_infinite, jvp=None))
 
 
 @composite("isfinite(Tensor self) -> Tensor")

@@ -16,6 +16,7 @@ from ..operands import array_of
 from ..out import exactly
 from ..strided import copied, laid_out, strided
 from ..tensor import Tensor, method
+from ..views import check_no_overlap
 
 PAIRS: dict[np.dtype, np.dtype] = {np.dtype(np.float32): np.dtype(np.complex64), np.dtype(np.float64): np.dtype(np.complex128)}
 NO_COMPLEX_HALF = "NumPy has no complex numbers of two 16-bit floats (complex32)"
@@ -38,7 +39,7 @@ def as_complex(self: np.ndarray) -> np.ndarray:
     steps = strides_of(self)
     if steps[-1] != 1:
         raise RuntimeError("Tensor must have a last dimension with stride 1")
-    if any(s % 2 and n > 1 for s, n in zip(steps[:-1], self.shape[:-1], strict=True)):
+    if any(s % 2 and n != 1 for s, n in zip(steps[:-1], self.shape[:-1], strict=True)):
         raise RuntimeError("Tensor must have a stride divisible by 2 for all but last dimension")
     if (address(self) - address(root_of(self))) // self.itemsize % 2:
         raise RuntimeError("Tensor must have a storage_offset divisible by 2")
@@ -51,6 +52,13 @@ def conjugated(self: np.ndarray) -> np.ndarray:
     """The conjugates, in memory of their own laid out as a copy is."""
     made = copied(self)
     return np.conjugate(made, out=made) if made.dtype.kind == "c" else made
+
+
+def conjugate_in_place(self: np.ndarray) -> None:
+    """Conjugate what is complex; real numbers are not written to, and so may share memory."""
+    if self.dtype.kind == "c":
+        check_no_overlap(self)
+        np.conjugate(self, out=self)
 
 
 def complex_of(real: np.ndarray, imag: np.ndarray) -> np.ndarray:
@@ -116,7 +124,9 @@ op("_neg_view(Tensor(a) self) -> Tensor(a)",
 op("_conj_physical(Tensor self) -> Tensor",
    plain(conjugated, node="ConjPhysicalBackward0", jvp="linear"),
    self=lambda g: F.conj_physical(g))  # fmt: skip
-op("conj_physical_(Tensor(a!) self) -> Tensor(a!)", write(conjugated, node="ConjPhysicalBackward1"), self=lambda g: F.conj_physical(g))
+op("conj_physical_(Tensor(a!) self) -> Tensor(a!)",
+   write(conjugated, into=conjugate_in_place, node="ConjPhysicalBackward1"),
+   self=lambda g: F.conj_physical(g))  # fmt: skip
 
 
 @composite("conj(Tensor(a) self) -> Tensor(a)")

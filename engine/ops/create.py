@@ -184,22 +184,22 @@ def default(given: dtype | None) -> np.dtype:
 
 
 # -- of a given size ---------------------------------------------------------------------------------------------------------------
-@factory("zeros(int[] size, *, OPTIONS) -> Tensor", out=True)
+@factory("zeros(SymInt[] size, *, OPTIONS) -> Tensor", out=True)
 def zeros(size: Any, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: Any = None) -> np.ndarray:
     return np.zeros(checked(size, "zeros"), default(dtype))
 
 
-@factory("ones(int[] size, *, OPTIONS) -> Tensor", out=True)
+@factory("ones(SymInt[] size, *, OPTIONS) -> Tensor", out=True)
 def ones(size: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
     return np.ones(checked(size), default(dtype))
 
 
-@factory("full(int[] size, Scalar fill_value, *, OPTIONS) -> Tensor", out=True)
+@factory("full(SymInt[] size, Scalar fill_value, *, OPTIONS) -> Tensor", out=True)
 def full(size: Any, fill_value: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
     return filled(np.empty(checked(size), (dtype or dtypes.of_number(fill_value)).np), fill_value)
 
 
-@factory("empty.memory_format(int[] size, *, OPTIONS, MemoryFormat? memory_format=None) -> Tensor", out=True)
+@factory("empty.memory_format(SymInt[] size, *, OPTIONS, MemoryFormat? memory_format=None) -> Tensor", out=True)
 def empty(size: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any, memory_format: Any) -> np.ndarray:
     size = checked(size)
     return zeroed(size, steps_for(size, memory_format) or row_major(size), default(dtype))
@@ -212,7 +212,7 @@ def zeroed(size: tuple[int, ...], steps: Sequence[int], to: np.dtype) -> np.ndar
     return made
 
 
-@factory("empty_strided(int[] size, int[] stride, *, OPTIONS) -> Tensor")
+@factory("empty_strided(SymInt[] size, SymInt[] stride, *, OPTIONS) -> Tensor")
 def empty_strided(size: Any, stride: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
     size = checked(size)
     if len(size) != len(stride):
@@ -450,26 +450,26 @@ def empty_like(self: np.ndarray, dtype: Any, layout: Any, device: Any, pin_memor
     return filled(like(self, dtype, memory_format), 0)
 
 
-@factory("new_zeros(Tensor self, int[] size, *, OPTIONS) -> Tensor")
+@factory("new_zeros(Tensor self, SymInt[] size, *, OPTIONS) -> Tensor")
 def new_zeros(self: np.ndarray, size: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
     return np.zeros(checked(size), dtype.np if dtype else self.dtype)
 
 
-@factory("new_ones(Tensor self, int[] size, *, OPTIONS) -> Tensor")
+@factory("new_ones(Tensor self, SymInt[] size, *, OPTIONS) -> Tensor")
 def new_ones(self: np.ndarray, size: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
     return np.ones(checked(size), dtype.np if dtype else self.dtype)
 
 
-@factory("new_full(Tensor self, int[] size, Scalar fill_value, *, OPTIONS) -> Tensor")
+@factory("new_full(Tensor self, SymInt[] size, Scalar fill_value, *, OPTIONS) -> Tensor")
 def new_full(self: np.ndarray, size: Any, fill_value: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
     return filled(np.empty(checked(size), dtype.np if dtype else self.dtype), fill_value)
 
 
-@factory("new_empty(Tensor self, int[] size, *, OPTIONS) -> Tensor")
+@factory("new_empty(Tensor self, SymInt[] size, *, OPTIONS) -> Tensor")
 def new_empty(self: np.ndarray, size: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
     return np.zeros(checked(size), dtype.np if dtype else self.dtype)
 
 
-@factory("new_empty_strided(Tensor self, int[] size, int[] stride, *, OPTIONS) -> Tensor")
+@factory("new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, *, OPTIONS) -> Tensor")
 def new_empty_strided(self: np.ndarray, size: Any, stride: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any) -> np.ndarray:
     return empty_strided(size, stride, dtype or OF_NUMPY[self.dtype], layout, device, pin_memory)

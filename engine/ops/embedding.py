@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 
 from .. import modes
+from ..declaration import RECORDING
 from ..dtypes import OF_NUMPY
 from ..graph import type_name
 from ..op import F, composite, op, plain
+from ..operands import requires
 from ..rows import add_rows
 from ..tensor import Tensor
 from ..views import check_no_overlap
 from .loss import INTERNAL, native
+from .matmul import side
 from .slices import index_select_kernel
 from .statistics import vector_norm_kernel, zeroed
 
@@ -34,6 +37,12 @@ def embedding_kernel(weight: np.ndarray, indices: np.ndarray, padding_idx: int, 
         raise RuntimeError("'weight' must be 2-D")
     check_numbers(indices, 1, "embedding")
     return index_select_kernel(weight, 0, indices.reshape(-1)).reshape(*indices.shape, weight.shape[1])
+
+
+def count_rows(weight: Any, *others: Any) -> None:
+    """What PyTorch keeps of the table before it looks at anything: its length, where a gradient will want it."""
+    if modes.current() & RECORDING == modes.GRAD and requires(weight):
+        side(weight, 0)
 
 
 def embedding_gradient(
@@ -75,7 +84,8 @@ def twice_from_table(g: Any, indices: Any, padding_idx: int) -> Any:
 
 
 op("embedding(Tensor weight, Tensor indices, int padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor",
-   plain(embedding_kernel, method=False, stepwise=True, complex_gradient=False, jvp="linear"), weight=from_table)  # fmt: skip
+   plain(embedding_kernel, method=False, first=count_rows, stepwise=True, complex_gradient=False, jvp="linear"),
+   weight=from_table)  # fmt: skip
 op("embedding_dense_backward(Tensor grad_output, Tensor indices, int num_weights, int padding_idx, bool scale_grad_by_freq) -> Tensor",
    plain(embedding_gradient, stepwise=True, complex_gradient=False, jvp="linear", **INTERNAL), grad_output=twice_from_table)  # fmt: skip
 

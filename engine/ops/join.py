@@ -14,6 +14,7 @@ from ..op import F, composite, op, plain
 from ..promotion import common
 from ..strided import copied, dense_strides, new
 from ..tensor import Tensor
+from ..views import check_no_overlap
 
 Shape = tuple[int, ...]
 
@@ -193,12 +194,12 @@ def unrepeated(g: Any, shape: Shape, repeats: Shape) -> Any:
     return F.sum(g.reshape(tuple(split)), tuple(dims), False) if dims else g
 
 
-op("repeat(Tensor self, int[] repeats) -> Tensor",
+op("repeat(Tensor self, SymInt[] repeats) -> Tensor",
    plain(repeat_kernel, function=False, jvp="linear"),
    self=lambda g, self_shape, repeats: unrepeated(g, self_shape, repeats))  # fmt: skip
 
 
-@composite("tile(Tensor self, int[] dims) -> Tensor")
+@composite("tile(Tensor self, SymInt[] dims) -> Tensor")
 def tile(self, dims):
     return F.repeat(self, (1,) * (self.ndim - len(dims)) + tuple(dims))
 
@@ -314,7 +315,7 @@ def _plane(self: np.ndarray, dims: Shape) -> tuple[int, int]:
     return in_range(dims[0], self.ndim), in_range(dims[1], self.ndim)
 
 
-op("roll(Tensor self, int[1] shifts, int[1] dims=[]) -> Tensor",
+op("roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor",
    plain(roll_kernel, jvp="linear"),
    self=lambda g, shifts, dims: F.roll(g, tuple(-s for s in shifts[::-1]), tuple(dims[::-1])))  # fmt: skip
 op("flip(Tensor self, int[] dims) -> Tensor", plain(flip_kernel, jvp="linear"), self=lambda g, dims: F.flip(g, dims))
@@ -353,8 +354,24 @@ def clear_side(self: np.ndarray, diagonal: int, name: str) -> None:
     """Write zeros on the other side."""
     if self.ndim < 2:
         raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
+    if not batched_in_order(self):
+        check_no_overlap(self)  # PyTorch writes a copy back
     offset = np.arange(self.shape[-1]) - np.arange(self.shape[-2])[:, None]
     np.copyto(self, np.zeros((), self.dtype), where=offset > diagonal if name == "tril" else offset < diagonal)
+
+
+def batched_in_order(self: np.ndarray) -> bool:
+    """True where PyTorch writes to matrices where they are: few enough dimensions, or one matrix right after the other."""
+    if self.ndim <= 3 or self.flags.c_contiguous or not self.size:
+        return True
+    expected = self.shape[-1] * self.shape[-2]
+    for i, (step, n) in reversed(list(enumerate(zip(strides_of(self)[:-2], self.shape[:-2], strict=True)))):
+        if i == 0 and (step == 0 or n == 1):
+            continue
+        if step != expected:
+            return False
+        expected *= n
+    return True
 
 
 op("tril(Tensor self, SymInt diagonal=0) -> Tensor",

@@ -21,7 +21,7 @@ from ..registry import OVERLOADS
 from ..strided import copied, dense_strides, row_major
 from ..tensor import Tensor
 from ..views import check_cast
-from .arithmetic import SUBTRACTED_BOOL, quotient
+from .arithmetic import SUBTRACTED_BOOL, SUBTRACTED_BOOLS, quotient
 
 NONE, MEAN, SUM = 0, 1, 2
 NO_TANGENT = "ZeroTensors are immutable. Please use the materialized zero tensor obtained using .clone() if you want a mutable tensor."
@@ -333,7 +333,9 @@ def logits_kernel(
     d, into = OF_NUMPY[self.dtype], OF_NUMPY[target.dtype]
     if d.category != 2:
         raise NotImplementedError(f"\"log_sigmoid_cpu\" not implemented for '{d.scalar_name}'")
-    if into.category == 0 or (pos_weight is not None and pos_weight.dtype == np.bool_):
+    if into.category == 0:
+        raise RuntimeError(SUBTRACTED_BOOLS)
+    if pos_weight is not None and pos_weight.dtype == np.bool_:
         raise RuntimeError(SUBTRACTED_BOOL)
     logarithm = F.log_sigmoid(self)
     if pos_weight is not None:

@@ -35,9 +35,9 @@ def both(mask: np.ndarray, self: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def masked_fill_kernel(self: np.ndarray, mask: np.ndarray, value: Any) -> np.ndarray:
+    mask, self = both(mask, self)
     if isinstance(value, np.ndarray) and value.ndim:
         raise RuntimeError(f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
-    mask, self = both(mask, self)
     if mask.dtype != np.bool_:
         raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {CPP_NAMES[word(mask)]}")
     filled = converted(value, self.dtype)
@@ -77,16 +77,20 @@ def masked_scatter_kernel(self: np.ndarray, mask: np.ndarray, source: np.ndarray
 
 def masked_scatter_into(self: np.ndarray, mask: np.ndarray, source: np.ndarray) -> None:
     check_no_overlap(self)
+    check_dtypes(self, source)
     if mask.shape != self.shape:
         mask = OPS["expand"].kernel(mask, self.shape, False)
     scatter_into(self, mask, source)
 
 
-def scatter_into(made: np.ndarray, mask: np.ndarray, source: np.ndarray) -> None:
-    """Write the source's elements, in order, where the mask is set. Raises RuntimeError before anything is written."""
-    self = made
+def check_dtypes(self: np.ndarray, source: np.ndarray) -> None:
     if self.dtype != source.dtype:
         raise RuntimeError(f"masked_scatter: expected self and source to have same dtypes but got{word(self)} and {word(source)}")
+
+
+def scatter_into(made: np.ndarray, mask: np.ndarray, source: np.ndarray) -> None:
+    """Write the source's elements, in order, where the mask is set. Raises RuntimeError before anything is written."""
+    check_dtypes(made, source)
     if mask.dtype == np.uint8:
         warnings.warn(BYTE_MASK, UserWarning, stacklevel=6)
     if mask.dtype != np.bool_:

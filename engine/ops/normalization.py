@@ -306,14 +306,14 @@ def layer_norm_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) 
     return [made, None, None]
 
 
-op("native_layer_norm(Tensor input, int[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)",
+op("native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)",
    plain(layer_norm_kernel, method=False, jvp=layer_norm_tangent),
    {"input, weight, bias": layer_norm_rule})  # fmt: skip
 
 
 # What makes second derivatives; it is no op of its own here, for PyTorch's is called with all that belongs together only.
 BACKWARD = Op(
-    "native_layer_norm_backward(Tensor grad_out, Tensor input, int[] normalized_shape, Tensor mean, Tensor rstd, Tensor? weight, "
+    "native_layer_norm_backward(Tensor grad_out, Tensor input, SymInt[] normalized_shape, Tensor mean, Tensor rstd, Tensor? weight, "
     "Tensor? bias, bool[] output_mask) -> (Tensor, Tensor, Tensor)",
     plain(layer_norm_backward, node="NativeLayerNormBackwardBackward0"),
     {"grad_out, input, weight, bias": layer_norm_twice},
@@ -321,7 +321,7 @@ BACKWARD = Op(
 
 
 @composite(
-    "layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enable=True) "
+    "layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enable=True) "
     "-> Tensor",
     method=False,
 )
@@ -331,7 +331,7 @@ def layer_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | 
 
 
 @composite(
-    "nn.functional.layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05) -> Tensor"
+    "nn.functional.layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05) -> Tensor"
 )
 def layer_norm_of(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
     return native("layer_norm", input, normalized_shape, weight, bias, eps)

@@ -252,13 +252,13 @@ op(
     self=lambda g, self_shape, split_size, dim: F.cat(g, dim),
 )
 op(
-    "split_with_sizes(Tensor(a) self, int[] split_sizes, int dim=0) -> Tensor(a)[]",
+    "split_with_sizes(Tensor(a) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]",
     view(sized_pieces),
     self=lambda g, self_shape, split_sizes, dim: F.cat(g, dim),
 )
 
 
-@composite("split.sizes(Tensor(a) self, int[] split_size, int dim=0) -> Tensor(a)[]")
+@composite("split.sizes(Tensor(a) self, SymInt[] split_size, int dim=0) -> Tensor(a)[]")
 def split_sizes(self: Tensor, split_size: Shape, dim: int) -> tuple[Tensor, ...]:
     return F.split_with_sizes(self, split_size, dim)
 
@@ -450,6 +450,6 @@ def _scatter_tensors(g: Tensor, length: int, out: Geometry, into: Geometry) -> T
     return F.as_strided(flat, *into)
 
 
-op("as_strided(Tensor(a) self, int[] size, int[] stride, int? storage_offset=None) -> Tensor(a)",
+op("as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, int? storage_offset=None) -> Tensor(a)",
    view(restrided),
    self=lambda g, self_geometry, size, stride, storage_offset: from_strided(g, self_geometry, size, stride, storage_offset))  # fmt: skip

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..op import OPS, F, Op, composite, op, plain
+from ..op import F, Op, composite, op, plain
 from ..promotion import common
 from ..tensor import Tensor
 from ..views import check_cast
-from .arithmetic import along, binary, cast_number, is_complex, not_implemented, of_kind, times
+from .arithmetic import along, binary, cast_number, is_complex, less, not_implemented, of_kind, times
 
 
 def recovered(product: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -86,7 +86,7 @@ def raising(operands: Any) -> dtypes.dtype:
 
 def from_base(g: Any, self: Any, exponent: Any) -> Any:
     """The gradient of `self ** exponent` in `self` for Tensors: none where the exponent is 0."""
-    lower = OPS["subtract.Scalar"].run([exponent, 1, 1]) if isinstance(exponent, Tensor) else exponent - 1
+    lower = less(exponent, 1)
     return of_kind(self, F.where(exponent == 0, 0.0, g * (exponent * F.pow(self, lower)).conj()))
 
 

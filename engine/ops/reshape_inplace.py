@@ -37,7 +37,7 @@ op("t_(Tensor(a!) self) -> Tensor(a!)", restride(lambda self: flipped(self, "t_"
 op("transpose_(Tensor(a!) self, int dim0, int dim1) -> Tensor(a!)",
    restride(transposed, node="TransposeBackward1"),
    self=lambda g, dim0, dim1: F.transpose(g, dim0, dim1))  # fmt: skip
-op("as_strided_(Tensor(a!) self, int[] size, int[] stride, int? storage_offset=None) -> Tensor(a!)",
+op("as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, int? storage_offset=None) -> Tensor(a!)",
    restride(restrided, node="AsStridedBackward1", function=True),
    self=lambda g, self_geometry, size, stride, storage_offset: from_strided(g, self_geometry, size, stride, storage_offset))  # fmt: skip
 
@@ -57,7 +57,7 @@ def _parser(name: str, *signatures: str) -> Parser:
     return Parser(name, [parse(f"{name}(Tensor self, {one}) -> Tensor") for one in signatures], form="method")
 
 
-_RESIZE = _parser("resize_", "int[] size, *, MemoryFormat? memory_format=None")
+_RESIZE = _parser("resize_", "SymInt[] size, *, MemoryFormat? memory_format=None")
 _SET = _parser("set_", "Tensor source")
 _RESIZE_AS = _parser("resize_as_", "Tensor the_template, *, MemoryFormat? memory_format=None")
 

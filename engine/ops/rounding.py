@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..op import F, Family, op, pointwise
 from ..pieces import elementwise
-from ..promotion import only, without_complex
+from ..promotion import Promote, only, without_complex
+
+
+def asked(promote: Promote) -> Callable[[Any], None]:
+    """What the in-place forms ask first, before they look at their memory: whether there is a kernel."""
+
+    def ask(self: Any) -> None:
+        promote([self])
+
+    return ask
 
 
 def rounded(kernel: Any, name: str) -> Family:
     """A rounding of real numbers; integers are returned as they are."""
-    promote = only("integer real", f"{name}_vml_cpu", without_complex(f"{name} is not supported for complex inputs"))
-    return pointwise(lambda self: self.copy(order="K") if self.dtype.kind in "iu" else kernel(self), promote, out="exact")
+    real = without_complex(f"{name} is not supported for complex inputs")
+    promote = only("integer real", f"{name}_vml_cpu", real)
+    return pointwise(
+        lambda self: self.copy(order="K") if self.dtype.kind in "iu" else kernel(self), promote, inplace=asked(real), out="exact"
+    )
 
 
 def flat(g: Any) -> Any:
@@ -86,7 +99,8 @@ def sgn_backward(g: Any, self: Any, result: Any) -> Any:
 
 
 SIGN_OF_COMPLEX = "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."
-op("sign(Tensor self) -> Tensor", pointwise(sign_kernel, without_complex(SIGN_OF_COMPLEX), out="exact"), self=flat)
+REAL = without_complex(SIGN_OF_COMPLEX)
+op("sign(Tensor self) -> Tensor", pointwise(sign_kernel, REAL, inplace=asked(REAL), out="exact"), self=flat)
 op(
     "sgn(Tensor self) -> Tensor",
     pointwise(sgn_kernel, out="exact", jvp=lambda values, tangents, outs: sgn_backward(tangents[0], values[0], outs[0])),

@@ -14,7 +14,7 @@ from ..modes import is_grad_enabled
 from ..op import F, Op, op, reduction
 from ..pieces import in_pieces
 from ..tensor import Tensor
-from ..views import check_cast
+from ..views import check_cast, check_no_overlap
 from .convert import cast
 from .exponential import log_of_one_plus
 from .extremes import orderly
@@ -78,6 +78,17 @@ def same_dtype(self: Tensor, dim: int, dtype: dtype | None) -> None:
     if dtype is not None and dtype is not self._dtype:
         names = CPP_NAMES[self._dtype.scalar_name], CPP_NAMES[dtype.scalar_name]
         raise RuntimeError(f"Bad in-place call: input tensor dtype {names[0]} and output tensor dtype {names[1]} should match")
+
+
+def scanned_into(kernel: Callable[..., np.ndarray]) -> Callable[..., None]:
+    """The same in place: in the dtype of what is written to, also where sums would have a wider one."""
+
+    def write(self: np.ndarray, dim: int, dtype: dtype | None) -> None:
+        made = kernel(self, dim, OF_NUMPY[self.dtype])
+        check_no_overlap(self)
+        self[...] = made
+
+    return write
 
 
 def backwards_sum(g: Any, dim: int) -> Any:
@@ -149,11 +160,12 @@ def cumprod_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> 
     return F.to(made, dtype or self.dtype)
 
 
+SUMMED, MULTIPLIED = scanned("cumsum", np.add), scanned("cumprod", np.multiply)
 op("cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
-   reduction(scanned("cumsum", np.add), out=into, inplace=same_dtype, jvp="linear"),
+   reduction(SUMMED, out=into, inplace=same_dtype, into=scanned_into(SUMMED), jvp="linear"),
    self=lambda g, self_dtype, dim, dtype: backwards_sum(in_operand_dtype(g, self_dtype, dtype), dim))  # fmt: skip
 op("cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
-   reduction(scanned("cumprod", np.multiply), out=into, inplace=same_dtype, jvp=cumprod_tangent), self=cumprod_rule)  # fmt: skip
+   reduction(MULTIPLIED, out=into, inplace=same_dtype, into=scanned_into(MULTIPLIED), jvp=cumprod_tangent), self=cumprod_rule)  # fmt: skip
 
 
 # -- extremes --------------------------------------------------------------------------------------------------------------

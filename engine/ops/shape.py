@@ -84,18 +84,18 @@ def expanded(self: np.ndarray, size: Shape) -> np.ndarray:
 
 
 VIEW = op("view(Tensor(a) self, SymInt[] size) -> Tensor(a)", view(viewed), self=lambda g, self_shape: reshaped(g, self_shape))
-op("_reshape_alias(Tensor(a) self, int[] size, int[] stride) -> Tensor(a)",
+op("_reshape_alias(Tensor(a) self, SymInt[] size, SymInt[] stride) -> Tensor(a)",
    view(strided, method=False, function=False, node="ReshapeAliasBackward0"),
    self=lambda g, self_shape: reshaped(g, self_shape))  # fmt: skip
-op("_unsafe_view(Tensor self, int[] size) -> Tensor",
+op("_unsafe_view(Tensor self, SymInt[] size) -> Tensor",
    view(viewed, method=False, function=False, node="UnsafeViewBackward0"),
    self=lambda g, self_shape: reshaped(g, self_shape))  # fmt: skip
-op("expand(Tensor(a) self, int[] size, *, bool implicit=False) -> Tensor(a)",
+op("expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)",
    view(lambda self, size, implicit: expanded(self, size), function=False),
    self=lambda g, self_shape: g if len(self_shape) else F.sum(g))  # fmt: skip
 
 
-@composite("reshape(Tensor(a) self, int[] shape) -> Tensor(a)")
+@composite("reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)")
 def reshape(self: Tensor, shape: Shape) -> Tensor:
     if self._array.flags.c_contiguous:
         made: Tensor = VIEW.direct(self, shape)
@@ -122,7 +122,7 @@ def expand_as(self: Tensor, other: Tensor) -> Tensor:
     return F.expand(self, other.shape)
 
 
-@composite("broadcast_to(Tensor(a) self, int[] size) -> Tensor(a)")
+@composite("broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)")
 def broadcast_to(self: Tensor, size: Shape) -> Tensor:
     return F.expand(self, size)
 
@@ -145,7 +145,7 @@ def ravel(self: Tensor) -> Tensor:
     return F.view(F.contiguous(self), (-1,))
 
 
-@composite("unflatten.int(Tensor(a) self, int dim, int[] sizes) -> Tensor(a)")
+@composite("unflatten.int(Tensor(a) self, int dim, SymInt[] sizes) -> Tensor(a)")
 def unflatten(self: Tensor, dim: int, sizes: Shape) -> Tensor:
     dim = dimension(dim, self)
     if not sizes:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..op import F, op, pointwise, write
 from ..promotion import floating
-from .arithmetic import is_complex
+from .arithmetic import is_complex, less
 
 
 def arc_cosine(self: np.ndarray) -> np.ndarray:
@@ -32,7 +32,7 @@ op("tanh(Tensor self) -> Tensor", pointwise(np.tanh, floating), self=lambda g, r
 
 def slope_of_acosh(self: Any) -> Any:
     """For complex numbers a product of two roots: the root of the product lies on another branch where the real part is negative."""
-    return F.rsqrt(self + 1) * F.rsqrt(self - 1) if is_complex(self) else F.rsqrt(self * self - 1)
+    return F.rsqrt(self + 1) * F.rsqrt(self - 1) if is_complex(self) else F.rsqrt(less(self * self, 1))
 
 
 # Each with its slope. Numbers stand where PyTorch has them: times a complex 1 infinity is NaN, and so is its negation in 1 - x.
