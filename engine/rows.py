@@ -31,15 +31,13 @@ def add_rows(into: np.ndarray, places: np.ndarray, rows: np.ndarray) -> None:
 
     A sparse matrix of ones does it several times faster than `numpy.add.at`, and adds in the same order.
     """
-    if into.dtype.kind == "c":  # as pairs of reals: a complex product with one is not exact for infinities
+    if into.shape[1] == 1 and rows.size >= _FEW and adds_along(into.dtype):
+        add_along(into.reshape(1, -1), places.reshape(1, -1), rows.reshape(1, -1))
+    elif into.dtype.kind == "c":  # as pairs of reals: a complex product with one is not exact for infinities
         real = into.real.dtype
         add_rows(into.view(real), places, np.ascontiguousarray(rows).view(real))
     elif rows.size < _FEW or into.dtype.kind not in "fiu" or into.dtype.itemsize < 4:
         np.add.at(into if into.shape[1] != 1 else into.reshape(-1), places, rows if into.shape[1] != 1 else rows.reshape(-1))
-    elif into.shape[1] == 1:  # one column of a matrix, times one
-        ends, at = np.array([0, places.size]), places.astype(np.int64, copy=False)
-        parts, one = np.ascontiguousarray(rows).reshape(-1), np.ones(1, into.dtype)
-        _sparsetools.csc_matvec(into.shape[0], 1, ends, at, parts, one, into.reshape(-1))
     else:
         count = places.size
         width = np.int32 if max(count, into.shape[0]) < 2**31 else np.int64
@@ -55,3 +53,18 @@ def add_rows(into: np.ndarray, places: np.ndarray, rows: np.ndarray) -> None:
             np.ascontiguousarray(rows).reshape(-1),
             into.reshape(-1),
         )
+
+
+def adds_along(dtype: np.dtype) -> bool:
+    """True where `add_along` is for numbers of this dtype."""
+    return dtype.kind in "fiuc" and dtype.itemsize > 2
+
+
+def add_along(into: np.ndarray, places: np.ndarray, parts: np.ndarray) -> None:
+    """`into[i, places[i, k]] += parts[i, k]` for k in order; `into` and `parts` are of one dtype, `into` is row-major.
+
+    This is what a sparse matrix with several numbers for one element does when it is made dense.
+    """
+    n, count = places.shape
+    at = places.astype(np.int64, order="C", copy=False).reshape(-1)
+    _sparsetools.csr_todense(n, into.shape[1], np.arange(n + 1) * count, at, np.ascontiguousarray(parts).reshape(-1), into.reshape(-1))

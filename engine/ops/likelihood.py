@@ -75,26 +75,39 @@ def _check_spatial(self: np.ndarray, target: np.ndarray, weight: np.ndarray | No
         raise RuntimeError(f"size mismatch (got input: {list(self.shape)} , target: {list(target.shape)}")
 
 
-def picked(shape: tuple[int, ...], target: np.ndarray, ignore_index: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-    """Where each target's score is among scores with classes at dimension 1 (0 of a vector), and which targets count.
+def picked(shape: tuple[int, ...], target: np.ndarray, ignore_index: int) -> tuple[tuple[Any, ...], np.ndarray | None]:
+    """Where each target's score is among scores with classes at dimension 1 (0 of a vector), and which targets count: None says all.
 
     Raises IndexError for a target that is no class.
     """
-    target = target.astype(np.int64).reshape(() if len(shape) == 1 else target.shape)
-    counts = target != ignore_index
+    target = target.astype(np.int64, copy=False)
+    if len(shape) == 1:
+        target = target.reshape(())
     classes = shape[0] if len(shape) == 1 else shape[1]
-    wrong = counts & ((target < 0) | (target >= classes))
-    if wrong.any():
-        raise IndexError(f"Target {target[wrong].flat[0]} is out of bounds.")
+    counts = None
+    if 0 <= ignore_index < classes or not all_below(classes, target):
+        counts = target != ignore_index
+        wrong = counts & ((target < 0) | (target >= classes))
+        if wrong.any():
+            raise IndexError(f"Target {target[wrong].flat[0]} is out of bounds.")
+        target = np.where(counts, target, 0)
+    if target.ndim == 1:
+        return (np.arange(target.size), target), counts
     where = np.indices(target.shape, sparse=True)
-    return (*where[:1], np.where(counts, target, 0), *where[1:]), counts
+    return (*where[:1], target, *where[1:]), counts
 
 
-def weights_of(target: np.ndarray, counts: np.ndarray, weight: np.ndarray | None, d: np.dtype) -> np.ndarray:
-    """The weight of every target, 0 of those that do not count."""
+def all_below(size: int, target: np.ndarray) -> bool:
+    """True where each is from 0 to `size - 1`: as unsigned, a negative number is a very large one."""
+    return target.flags.c_contiguous and (not target.size or int(np.maximum.reduce(target.view(np.uint64), None)) < size)
+
+
+def weights_of(target: np.ndarray, counts: np.ndarray | None, weight: np.ndarray | None, d: np.dtype) -> np.ndarray | None:
+    """The weight of every target, 0 of those that do not count; None where each is 1."""
     if weight is None or not weight.size:
-        return counts.astype(d)
-    return np.where(counts, weight.astype(d)[target], d.type(0))
+        return None if counts is None else counts.astype(d)
+    weights: np.ndarray = weight.astype(d, copy=False)[target]
+    return weights if counts is None else np.where(counts, weights, d.type(0))
 
 
 def likelihood(spatial: bool) -> Callable[..., np.ndarray]:
@@ -105,15 +118,21 @@ def likelihood(spatial: bool) -> Callable[..., np.ndarray]:
         check_likelihood(self, target, weight, kernel, spatial)
         key, counts = picked(self.shape, target, ignore_index)
         d = OF_NUMPY[self.dtype].wide
-        weights = weights_of(key[0 if self.ndim == 1 else 1], counts, weight, d)
-        scores = self[key].astype(d) if self.size else np.zeros(counts.shape, d)
+        classes = key[0 if self.ndim == 1 else 1]
+        weights = weights_of(classes, counts, weight, d)
+        scores = self[key].astype(d, copy=False) if self.size else np.zeros(classes.shape, d)
         batch = reduction == NONE and self.ndim > 1
-        loss = np.where(counts, -scores * weights if batch else 0 - scores * weights, d.type(0))  # PyTorch's sums start at 0, not at -0
+        if weights is None:
+            loss = -scores if batch else 0 - scores  # PyTorch's sums start at 0, not at -0
+        else:
+            loss = -scores * weights if batch else 0 - scores * weights
+        if counts is not None:
+            loss = np.where(counts, loss, d.type(0))
         if reduction != NONE:
             loss = np.add.reduce(loss, None)
         if reduction == MEAN:
-            loss = loss / np.add.reduce(weights, None)
-        return np.ascontiguousarray(loss).reshape(np.shape(loss)).astype(self.dtype)
+            loss = loss / (d.type(classes.size) if weights is None else np.add.reduce(weights, None))
+        return np.asarray(loss, self.dtype, order="C")
 
     return loss_of
 
@@ -131,13 +150,17 @@ def likelihood_gradient(spatial: bool) -> Callable[..., np.ndarray]:
         if OF_NUMPY[self.dtype].category != 2:
             raise not_implemented(kernel, self)
         made = new(self.shape, dense_strides(self.shape, strides_of(self)) if spatial else row_major(self.shape), grad_output.dtype)
-        made[...] = 0
+        made.fill(0)
         key, counts = picked(self.shape, target, ignore_index)
         if not self.size:
             return made
         weights = weights_of(key[0 if self.ndim == 1 else 1], counts, weight, made.dtype)
-        g = -grad_output / total_weight.astype(made.dtype) if reduction == MEAN else -grad_output
-        made[key] = np.where(counts, g.reshape(() if self.ndim == 1 else g.shape) * weights, made.dtype.type(0))
+        g = -grad_output / total_weight.astype(made.dtype, copy=False) if reduction == MEAN else -grad_output
+        if self.ndim == 1:
+            g = g.reshape(())
+        if weights is not None:
+            g = g * weights
+        made[key] = g if counts is None else np.where(counts, g, made.dtype.type(0))
         return made
 
     return gradient
@@ -146,8 +169,11 @@ def likelihood_gradient(spatial: bool) -> Callable[..., np.ndarray]:
 def total_weight(target: Any, weight: Any, ignore_index: int) -> Any:
     """The sum of the weights of all targets that count: no gradient flows into it, so it is computed on arrays in both modes."""
     array, given = (t._array if isinstance(t, Tensor) else t for t in (target, weight))
-    counted = array[array != ignore_index].astype(np.int64)
-    total = np.asarray(np.float32(counted.size) if given is None else np.add.reduce(given[counted], None))
+    counts = array != ignore_index
+    if given is None:
+        total = np.array(np.count_nonzero(counts), np.float32)
+    else:
+        total = np.asarray(np.add.reduce(given[array[counts].astype(np.int64)], None))
     return wrap(total, OF_NUMPY[total.dtype]) if isinstance(target, Tensor) else total
 
 

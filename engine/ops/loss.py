@@ -18,6 +18,7 @@ from ..layout import iterated, laid_out
 from ..op import F, check_broadcast, composite, op, plain
 from ..promotion import common, only
 from ..registry import OVERLOADS
+from ..routes import front
 from ..strided import copied, dense_strides, row_major
 from ..tensor import Tensor
 from ..views import check_cast
@@ -68,7 +69,12 @@ def reduction_word(size_average: bool | None, reduce: bool | None, reduction: st
 
 def native(name: str, *args: Any) -> Any:
     """A native op called with what the user gave: wrong types are refused in its own words."""
-    return OVERLOADS[name].form("function")(*args)
+    return _front(name)(*args)
+
+
+@functools.cache
+def _front(name: str) -> Callable[..., Any]:
+    return front(lambda: OVERLOADS[name].form("function"))
 
 
 # -- differences -----------------------------------------------------------------------------------------------------------------

@@ -13,12 +13,12 @@ from ..geometry import in_range
 from ..number import converted
 from ..once import warn_once
 from ..op import F, composite, op, plain
-from ..rows import add_rows
+from ..rows import add_along, add_rows, adds_along
 from ..strided import row_major
 from .index import within, zeros
 
 Shape = tuple[int, ...]
-PIECE = 2**16  # elements gathered at once
+PIECE = 2**15  # elements gathered at once
 DEPRECATED_REDUCE = (
     "The reduce argument of torch.scatter with Tensor src is deprecated and will be removed in a future PyTorch release. "
     "Use torch.scatter_reduce instead for more reduction options."
@@ -61,6 +61,7 @@ def in_blocks(index: np.ndarray, dim: int, shape: Shape) -> Iterator[tuple[slice
 
     Positions stay in the cache, in memory that the next block takes. Raises RuntimeError where one is out of bounds.
     """
+    within(index, dim, shape[dim], RuntimeError)  # at once: quicker than block by block
     size, steps = math.prod(shape), row_major(shape)
     rows = len(index) if dim == 0 else max(1, PIECE * len(index) // index.size)
     sides = (rows, *index.shape[1:])
@@ -70,7 +71,6 @@ def in_blocks(index: np.ndarray, dim: int, shape: Shape) -> Iterator[tuple[slice
     for start in range(0, len(index), rows):
         part = index[start : start + rows]
         count = len(part)
-        within(part, dim, shape[dim], RuntimeError)
         where = placed(part, offset[:count] if len(offset) > 1 else offset, steps[dim], None if buffer is None else buffer[:count])
         first = 0 if dim == 0 else start * steps[0]
         yield slice(start, start + count), slice(first, size if dim == 0 else first + count * steps[0]), where
@@ -145,7 +145,12 @@ def _written(made: np.ndarray, dim: int, index: np.ndarray, src: Any, write: Cal
         parts = np.atleast_1d(src)[tuple(map(slice, at.shape))]
     else:
         parts = np.broadcast_to(converted(src, made.dtype), at.shape)
-    for part, near, where in in_blocks(at, dim, np.atleast_1d(made).shape):
+    sides = made.shape or (1,)
+    if write is _add and dim == at.ndim - 1 and at.shape[:-1] == sides[:-1] and adds_along(made.dtype):
+        within(at, dim, sides[dim], RuntimeError)
+        add_along(made.reshape(-1, sides[-1]), at.reshape(-1, at.shape[-1]), parts.reshape(-1, at.shape[-1]))
+        return made
+    for part, near, where in in_blocks(at, dim, sides):
         write(flat[near], where.reshape(-1), parts[part].reshape(-1))
     return made
 

@@ -41,7 +41,7 @@ def along(kernel: Callable[..., np.ndarray], name: str, fast: Callable[..., None
             raise not_implemented(f"{name}_lastdim_kernel_impl" if dim >= len(shape) - 1 else f"{name}_kernel_impl", arrays[0])
         if fast is not None and d.itemsize > 2 and arrays[0].size >= MANY:
             return many(fast, arrays, dim)
-        wide = [np.atleast_1d(a).astype(OF_NUMPY[d].wide, copy=False) for a in arrays]
+        wide = [(a if a.ndim else a.reshape(1)).astype(OF_NUMPY[d].wide, copy=False) for a in arrays]
         return np.ascontiguousarray(kernel(*wide, dim, d), d).reshape(shape)
 
     return compute
@@ -78,8 +78,8 @@ def accurate(function: np.ufunc, x: np.ndarray) -> np.ndarray:
 
 
 def softmax_kernel(self: np.ndarray, dim: int, of: np.dtype) -> np.ndarray:
-    parts = accurate(np.exp, self - np.max(self, dim, keepdims=True))
-    total = np.sum(parts, dim, keepdims=True)
+    parts = accurate(np.exp, self - np.maximum.reduce(self, dim, keepdims=True))
+    total = np.add.reduce(parts, dim, keepdims=True)
     if dim == self.ndim - 1:
         return parts * (1 / total)
     return (parts if of.itemsize > 2 else stored(parts, dim, of)) / total
@@ -94,8 +94,8 @@ def stored(parts: np.ndarray, dim: int, of: np.dtype) -> np.ndarray:
 
 
 def log_softmax_kernel(self: np.ndarray, dim: int, of: np.dtype) -> np.ndarray:
-    low = self - np.max(self, dim, keepdims=True)
-    total = np.sum(accurate(np.exp, low), dim, keepdims=True)
+    low = self - np.maximum.reduce(self, dim, keepdims=True)
+    total = np.add.reduce(accurate(np.exp, low), dim, keepdims=True)
     if dim == self.ndim - 1 and of.itemsize == 2:  # kept in 16 bits for all rows before the first is written
         return low - np.log(total.astype(of).astype(self.dtype)).astype(of).astype(self.dtype)
     return low - accurate(np.log, total)
@@ -111,7 +111,7 @@ def softmax_backward(grad_output: np.ndarray, output: np.ndarray, dim: int, of: 
 
 def added(terms: np.ndarray, dim: int) -> np.ndarray:
     """The sum, which starts from the first term along the last dimension and from 0 along others: it may be -0 there."""
-    return np.sum(terms, dim, keepdims=True, initial=-0.0 if dim == terms.ndim - 1 else 0.0)
+    return np.add.reduce(terms, dim, keepdims=True, initial=-0.0 if dim == terms.ndim - 1 else 0.0)
 
 
 def summed(a: np.ndarray, b: np.ndarray, dim: int) -> np.ndarray:
