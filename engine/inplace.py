@@ -33,7 +33,9 @@ from .views import (
 if TYPE_CHECKING:
     from .op import Op
 
-OUT_OF_BOUNDS = re.compile("^index .*out of bounds|^index out of range in self|^out of range: tried to access")
+OUT_OF_BOUNDS = re.compile(
+    "^index .*out of bounds|^index out of range in self|^out of range: tried to access|^reduce argument must be|^.scatter_gather_tensor"
+)
 MISFIT = "output with shape {} doesn't match the broadcast shape {}"
 
 
@@ -113,7 +115,7 @@ def write_into(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] 
 def _check_apart(op: Op, into: Tensor, values: list[Any]) -> None:
     """Raises RuntimeError where what is written to shares memory with itself or with another argument."""
     check_no_overlap(into._array)
-    if any(isinstance(v, Tensor) and overlaps(into._array, v._array) for v in values[1:]):
+    if any(isinstance(v, Tensor) and (v is into or overlaps(into._array, v._array)) for v in values[1:]):
         raise RuntimeError(PARTIAL_OVERLAP)
 
 

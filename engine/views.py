@@ -70,7 +70,7 @@ def refresh(t: Tensor, view: View, start: int | None = None) -> None:
         if view.borrowed:
             t._node, view.borrowed = None, False
         return  # should the base require grad later, the view is still to be remade
-    if not t._dtype.differentiable:
+    if not t._dtype.differentiable and base._dtype.differentiable:
         return
     if view.version == t._counter[0]:  # type: ignore[index]  # node_of has looked
         t._node, view.borrowed = LEAF, True

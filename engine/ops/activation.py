@@ -165,7 +165,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         raise RuntimeError(f"both arguments to linear need to be at least 1D, but they are {ranks[0]}D and {ranks[1]}D")
     if bias is not None and ranks[0] == 2:
         return F.addmm(bias, input, F.t(weight))
-    if bias is not None and bias.dim() == 1 and bias.is_contiguous() and input.is_contiguous():
+    row = bias is not None and (bias.dim() == 1 or sum(n != 1 for n in bias.shape) == 1) and bias.is_contiguous()
+    if bias is not None and row and input.is_contiguous():
         return _flattened(input, weight, bias)
     product = F.matmul(input, F.t(weight))
     return product if bias is None else product.add_(bias)

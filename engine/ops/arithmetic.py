@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -14,7 +15,7 @@ from ..op import OPS, F, Family, Op, alias, composite, op, pointwise, write
 from ..operands import check_broadcast, expands
 from ..promotion import Promote, common, floating, only
 from ..tensor import Tensor, method
-from ..views import check_cast
+from ..views import check_cast, check_no_overlap
 
 NEGATED_BOOL = (
     "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` "
@@ -122,6 +123,7 @@ def check_kept(self: Tensor, other: Any, alpha: complex = 1) -> None:
     """Raises RuntimeError where `self` cannot hold the result, which PyTorch finds before it looks at alpha."""
     fits = not isinstance(other, Tensor) or expands(tuple(other.shape), tuple(self.shape))
     if fits and (alpha is True or alpha != 1):
+        check_no_overlap(self._array)
         check_cast(common([self, other]), self.dtype)
 
 
@@ -365,7 +367,8 @@ def log_sum_exp(self: np.ndarray, other: np.ndarray) -> np.ndarray:
         return np.logaddexp(self, other)
     swap = self.real < other.real
     high, low = np.where(swap, other, self), np.where(swap, self, other)
-    return np.where(np.isinf(high.real) & (high == low), high, high + np.log1p(np.exp(low - high)))
+    made = np.where(np.isinf(high.real) & (high == low), high, high + np.log1p(np.exp(low - high)))
+    return np.where(np.isnan(self) | np.isnan(other), made.dtype.type(complex(math.nan, math.nan)), made)
 
 
 def times_log(self: np.ndarray, other: np.ndarray) -> np.ndarray:

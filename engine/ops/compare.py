@@ -15,6 +15,7 @@ from ..operands import array_of, expands
 from ..promotion import common, only
 from ..strided import dense_strides, laid_out, new
 from ..tensor import Tensor, method, strides_of
+from ..views import check_no_overlap
 from .arithmetic import along, binary, minus, not_implemented, plus
 from .convert import DISCARDS
 
@@ -114,7 +115,9 @@ def truths_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.nd
 
 
 def warn_in_place(self: Any, other: Any) -> None:
-    """The same for what is written in place, where the shapes allow that."""
+    """The same for what is written in place, where its memory and the shapes allow that."""
+    if isinstance(self, Tensor):
+        check_no_overlap(self._array)
     if not isinstance(self, Tensor) or not isinstance(other, Tensor) or expands(other.shape, self.shape):
         warn_of_parts(self, [self, other])
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import OF_NUMPY
+from ..geometry import in_range
 from ..op import F, Op, composite, op, reduction
 from ..out import fit, matching
 from ..tensor import Tensor
@@ -24,11 +25,13 @@ def orderly(self: np.ndarray) -> np.ndarray:
 
 def unreduced(name: str, self: np.ndarray, dim: Any) -> tuple[int, ...]:
     """The dimensions to reduce. Raises where there is nothing to take an extreme of."""
-    dims = axes(dim, self.ndim)
-    if not self.size and (dim is None or dim == () or dim == []):
-        raise RuntimeError(NEEDS_DIM.format(name=name))
-    nonempty(f"{name}():", self, dims if dim is None else (dim,) if isinstance(dim, int) else tuple(dim))
-    return dims
+    if not self.size:
+        if dim is None or dim == () or dim == []:
+            raise RuntimeError(NEEDS_DIM.format(name=name))
+        for one in (dim,) if isinstance(dim, int) else dim:  # one after the other, before they are looked at together
+            in_range(one, self.ndim)
+            nonempty(f"{name}():", self, (one,))
+    return axes(dim, self.ndim)
 
 
 def rezeroed(best: np.ndarray, self: np.ndarray, dims: tuple[int, ...], last: bool) -> np.ndarray:

@@ -310,9 +310,10 @@ def _plane(self: np.ndarray, dims: Shape) -> tuple[int, int]:
         raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
     if self.ndim < 2:
         raise RuntimeError(f"expected total dims >= 2, but got total dims = {self.ndim}")
-    if dims[0] == dims[1] or abs(dims[0] - dims[1]) == self.ndim:
+    a, b = in_range(dims[0], self.ndim), in_range(dims[1], self.ndim)
+    if a == b:
         raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
-    return in_range(dims[0], self.ndim), in_range(dims[1], self.ndim)
+    return a, b
 
 
 op("roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor",

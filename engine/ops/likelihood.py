@@ -71,6 +71,8 @@ def _check_spatial(self: np.ndarray, target: np.ndarray, weight: np.ndarray | No
         raise RuntimeError(f"only batches of spatial inputs supported (4D tensors), but got input of dimension: {self.ndim}")
     if weight is not None and weight.size != self.shape[1]:
         raise RuntimeError("weight tensor should be defined either for all or no classes")
+    if not self.size:
+        _check_classes(target)
     if (self.shape[0], *self.shape[2:]) != target.shape:
         raise RuntimeError(f"size mismatch (got input: {list(self.shape)} , target: {list(target.shape)}")
 

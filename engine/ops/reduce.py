@@ -248,9 +248,9 @@ def prod_kernel(self: np.ndarray, dim: Any, keepdim: bool, dtype: dtype | None) 
     to = summed_dtype(self, dtype)
     if not to.low or not self.size or not self.ndim:
         return accumulated(np.multiply, self, dim, keepdim, to)
-    given = cast(self, to.np)
+    dims, given = axes(dim, self.ndim), cast(self, to.np)
     flat = given.reshape(-1, 1) if dim is None else np.moveaxis(given, dim, 0)  # PyTorch rounds every step to 16 bits
-    return compact(np.array(np.multiply.accumulate(flat, 0)[-1]), left(self.shape, axes(dim, self.ndim), keepdim))
+    return compact(np.array(np.multiply.accumulate(flat, 0)[-1]), left(self.shape, dims, keepdim))
 
 
 def product_of_others(self: Any, dim: int) -> Any:

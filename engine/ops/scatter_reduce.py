@@ -100,7 +100,7 @@ def reduces_apart(self: Tensor, dim: int, index: Tensor, source: Tensor, reduce:
     """What the in-place form asks before it warns. Raises RuntimeError where the target shares memory."""
     check_index_reduce(self._array, dim, index._array, source._array, reduce)
     check_no_overlap(self._array)
-    if any(overlaps(self._array, t._array) for t in (index, source)):
+    if any(t is self or overlaps(self._array, t._array) for t in (index, source)):
         raise RuntimeError(PARTIAL_OVERLAP)
 
 

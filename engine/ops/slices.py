@@ -120,7 +120,7 @@ def copies_apart(self: Tensor, dim: int, index: Tensor, source: Tensor) -> None:
     """What the in-place form asks before all but the dimension. Raises RuntimeError where the target shares memory."""
     in_range(dim, self.ndim)
     check_no_overlap(self._array)
-    if any(overlaps(self._array, t._array) for t in (index, source)):
+    if any(t is self or overlaps(self._array, t._array) for t in (index, source)):
         raise RuntimeError(PARTIAL_OVERLAP)
 
 

@@ -135,12 +135,12 @@ def std_kernel(self: np.ndarray, dim: Any, correction: Any, keepdim: bool) -> np
 
 def var_mean_kernel(self: np.ndarray, dim: Any, correction: Any, keepdim: bool) -> tuple[np.ndarray, np.ndarray]:
     var, mean = moments("var_mean", self, dim, correction, keepdim)
-    return narrowed(var, self), narrowed(mean, self)
+    return narrowed(var, self), narrowed(mean + 0, self)  # PyTorch starts from 0, so that no mean is -0
 
 
 def std_mean_kernel(self: np.ndarray, dim: Any, correction: Any, keepdim: bool) -> tuple[np.ndarray, np.ndarray]:
     var, mean = moments("std_mean", self, dim, correction, keepdim)
-    return rooted(var, self), narrowed(mean, self)
+    return rooted(var, self), narrowed(mean + 0, self)
 
 
 def variance_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
