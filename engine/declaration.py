@@ -38,7 +38,7 @@ class Rule:
 class Plan:
     """For one set of arguments that need a gradient: what is kept, which rules run, and on which of the kept values."""
 
-    __slots__ = ("save", "rules", "keeps_tensors", "paired", "fast", "on_tensors")
+    __slots__ = ("save", "rules", "keeps_tensors", "paired", "compact", "fast", "on_tensors")
 
     def __init__(self, op: Declaration, needs: tuple[bool, ...]) -> None:
         run = [r for r in op.rules_in_order if any(needs[p] for p in r.positions)]
@@ -53,7 +53,7 @@ class Plan:
             (r.function, [op.gradient_index(w) if op.is_gradient(w) else index[w] for w in r.wants], r.positions) for r in ordered
         ]
         self.keeps_tensors = any(kind in (TENSOR, TENSORS, OUTPUT) for kind, _, _ in self.save)
-        self.paired = op.paired
+        self.paired, self.compact = op.paired, op.compact
         self.fast: Callable[[Node, Any], Any] | None = None  # the rules compiled, for calls whose operands agree
         self.on_tensors: Callable[[Node, Any], Any] | None = None  # the same where the gradient is to be differentiated in turn
 
@@ -85,6 +85,7 @@ class Declaration:
         self.constant_results = frozenset(i for i in range(1, len(self.schema.outputs)) if rules and -1 - i not in wanted)
         self.takes_lists = any("[" in arguments[i].type for i in self.diff)
         self.paired = len(self.diff) == 2 and specialisable(self) == 2  # its nodes hold two edges
+        self.compact = self.paired and self._keeps_two()
         self.plans: dict[tuple[bool, ...], Plan] = {}
         self.fast_plans: dict[tuple[tuple[bool, ...], str], Plan] = {}  # those of specialised calls, whose rules are compiled
         self.changes_dtype = family.changes_dtype
@@ -114,6 +115,13 @@ class Declaration:
             return self.family.promote([wrap(np.zeros(1, d.np), d)] * len(self.promoted)) is d  # type: ignore[misc]  # asked where the family promotes
         except (RuntimeError, NotImplementedError):
             return False
+
+    def _keeps_two(self) -> bool:
+        """True where no call keeps more than two values, which are tensors or numbers."""
+        wanted = {w for r in self.rules_in_order for w in r.wants if not self.is_gradient(w)}
+        numbers = [self.schema.arguments[i].default for kind, i, _ in map(self.source, wanted) if kind == VALUE]
+        kinds = {self.source(w)[0] for w in wanted}
+        return len(wanted) <= 2 and kinds <= {TENSOR, OUTPUT, VALUE} and not any(isinstance(n, tuple | list) for n in numbers)
 
     def __repr__(self) -> str:
         return f"<op {self.schema.text}>"

@@ -91,8 +91,19 @@ def check_attached(t: Tensor, node: OpNode) -> None:
 
 def unpacked(plan: Plan) -> list[str]:
     """Sets `s<i>` to what is kept, and `v<i>` to its version."""
+    if plan.compact:
+        return _unpacked_slots(plan)
     names = "".join(f"s{i}, v{i}, " for i in range(len(plan.save)))
     return ["saved = node.saved", "if saved is FREED: raise RuntimeError(FREED_TWICE)"] + ([f"{names}= saved"] if names else [])
+
+
+def _unpacked_slots(plan: Plan) -> list[str]:
+    lines = ["if node.one is FREED: raise RuntimeError(FREED_TWICE)"] if plan.keeps_tensors else []
+    for i, (slot, (kind, _, _)) in enumerate(zip(("one", "other"), plan.save, strict=False)):
+        lines.append(f"s{i} = node.{slot}")
+        if kind in (TENSOR, OUTPUT):
+            lines += [f"v{i} = 0", f"if type(s{i}) is tuple: s{i}, v{i} = s{i}"]
+    return lines
 
 
 def stale_text(op: Op, mask: tuple[bool, ...], i: int, at: int) -> str:
