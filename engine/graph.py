@@ -83,8 +83,8 @@ class Saved:
 
     __slots__ = ("array", "dtype", "nr", "counter", "tangents")
 
-    def __init__(self, t: Tensor) -> None:
-        self.array, self.dtype, self.nr, self.counter = t._array, t._dtype, t._nr, counter_of(t)
+    def __init__(self, t: Tensor, nr: int = 0) -> None:
+        self.array, self.dtype, self.nr, self.counter = t._array, t._dtype, nr, counter_of(t)
         self.tangents: dict[Any, Tensor] | None = None
 
 

@@ -32,10 +32,7 @@ def keep(op: Op, kind: int, i: int, values: list[Any], outs: list[Tensor], needs
     if kind == OUTPUT and i in op.constant_results:
         return outs[i]
     if kind == OUTPUT:
-        t = outs[i]
-        made = Saved(t)
-        made.nr = i
-        return made
+        return Saved(outs[i], i)
     v = values[i]
     if kind in (TENSOR, TENSORS):
         for t in v if kind == TENSORS else (v,):
@@ -106,9 +103,9 @@ def _unpacked_slots(plan: Plan) -> list[str]:
     return lines
 
 
-def stale_text(op: Op, mask: tuple[bool, ...], i: int, at: int) -> str:
-    """The text of when the tensor `s{i}`, argument `at`, was written to or detached since it was kept."""
-    if at not in op.diff or not mask[op.diff.index(at)]:
+def stale_text(op: Op, mask: tuple[bool, ...], i: int, kind: int, at: int) -> str:
+    """The text of when the tensor `s{i}`, argument (or result) `at`, was written to or detached since it was kept."""
+    if kind == OUTPUT or at not in op.diff or not mask[op.diff.index(at)]:
         return f"s{i}._counter[0] != v{i}"
     position = op.diff.index(at)
     edge = ("node.first", "node.second")[position] if op.paired else f"node.edges[{position}]"

@@ -102,8 +102,9 @@ class Op(Declaration):
         """Several results as PyTorch returns them: a named tuple where the signature names them."""
         return self.result_type(*outs)
 
-    @property
+    @cached_property
     def result_type(self) -> Any:
+        """What makes several results one value."""
         from .return_types import made
 
         return made(self.schema)
