@@ -110,9 +110,23 @@ class Declaration:
             return None
         return frozenset(d for d in ALL if not d.low and self._computes_in(d))
 
-    def _computes_in(self, d: dtype) -> bool:
+    @cached_property
+    def unpromoted_beside(self) -> dict[type, frozenset[dtype]] | None:
+        """The floating dtypes in which operands of one dtype are computed as they are beside Python numbers of a type."""
+        family, arguments = self.family, self.schema.arguments
+        of_tensors = [arguments[i].is_tensor for i in self.promoted]
+        if self.promotes_list or all(of_tensors) or not any(of_tensors) or family.promote not in BY_DTYPE:
+            return None
+        return {
+            kind: frozenset(d for d in ALL if d.is_floating_point and not d.low and self._computes_in(d, kind)) for kind in (int, float)
+        }
+
+    def _computes_in(self, d: dtype, number: type = float) -> bool:
+        """True where tensors of this dtype, and numbers of that type, are computed in this dtype."""
+        tensor = wrap(np.zeros(1, d.np), d)
+        operands = [tensor if self.schema.arguments[i].is_tensor else number(1) for i in self.promoted]
         try:
-            return self.family.promote([wrap(np.zeros(1, d.np), d)] * len(self.promoted)) is d  # type: ignore[misc]  # asked where the family promotes
+            return self.family.promote(operands) is d  # type: ignore[misc]  # asked where the family promotes
         except (RuntimeError, NotImplementedError):
             return False
 

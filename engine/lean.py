@@ -13,6 +13,7 @@ import numpy as np
 
 from . import dtypes, modes
 from .compiled import lean_plan
+from .constants import constant
 from .declaration import DTYPE, GEOMETRY, NEEDS, OUTPUT, SHAPE, TENSOR, TENSORS, Plan
 from .geometry import strides_of
 from .graph import Saved, edge_of, sequence
@@ -72,6 +73,7 @@ def lean_raw(op: Op) -> Callable[[list[Any]], Any]:
         return op.generic_raw
     space = space_of(op) | {"slow": op.generic_raw, "is_quiet": is_quiet, "GENERIC": modes.GENERIC}
     space["SAME"] = op.unpromoted and frozenset(d.np for d in op.unpromoted)
+    space["BESIDE"] = op.unpromoted_beside and {kind: {d.np for d in taken} for kind, taken in op.unpromoted_beside.items()}
     return function_of(["values"], _raw_lines(op), op.key, space)
 
 
@@ -101,7 +103,8 @@ def space_of(op: Op) -> dict[str, Any]:
         "View": View, "creation": view_creation(op), "record": op.record, "Node": op.Node, "NodeOfSeveral": op.NodeOfSeveral,
         "kept_for": op.kept_for, "named": op.result_type if op.schema.returns.startswith("(") else None, "LEAF": LEAF, "edge_of": edge_of,
         "sequence": sequence,
-        "SAME": op.unpromoted, "kept": Kept(op), "only_plan": lean_plan(op, (True,)) if len(op.diff) == 1 else None, "known": set(),
+        "SAME": op.unpromoted, "BESIDE": op.unpromoted_beside, "constant": constant,
+        "kept": Kept(op), "only_plan": lean_plan(op, (True,)) if len(op.diff) == 1 else None, "known": set(),
     }  # fmt: skip
 
 
@@ -168,9 +171,22 @@ def computed(op: Op, dtype: str, kernel: str, looks: list[str]) -> tuple[list[st
             before.append(f"key = ({', '.join(f'a{i} is None or (x{i}.shape, a{i}.{dtype})' for i in op.promoted)},)")
             call = ["if key not in known:", *(f"    {line}" for line in call), "    if len(known) < 4096: known.add(key)"]
         else:
-            given = [f"xs[{i}]" if i in op.promoted else name for i, name in enumerate(given)]
+            numbers = [i for i in op.promoted if not types[i].startswith("Tensor")]
+            call += [f"x{i} = xs[{i}]" for i in numbers]
+            given = [f"x{i}" if i in op.promoted else name for i, name in enumerate(given)]
+            if op.unpromoted_beside:
+                call = _beside_numbers(op, dtype, numbers, call)
     call += [*looks, f"r = {kernel}{', '.join(given)})"]
     return before, [f"    {line}" for line in call]
+
+
+def _beside_numbers(op: Op, dtype: str, numbers: list[int], otherwise: list[str]) -> list[str]:
+    """Makes Python numbers arrays of the dtype that all tensors have, where it is computed in; does what it has to `otherwise`."""
+    head, *rest = [i for i in op.promoted if i not in numbers]
+    usual = [f"a{head}.{dtype} in BESIDE.get(type(a{i}), ())" for i in numbers] + [f"a{i}.{dtype} is a{head}.{dtype}" for i in rest]
+    known = f"a{head}._dtype" if dtype == "_dtype" else f"OF_NUMPY[a{head}.dtype]"
+    converted = [f"    x{i} = constant(a{i}, {known})" for i in numbers]
+    return [f"if {' and '.join(usual)}:", *converted, "else:", *(f"    {line}" for line in otherwise)]
 
 
 def _settled(op: Op) -> list[str]:
