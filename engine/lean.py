@@ -24,7 +24,7 @@ from .schema import Argument
 from .silence import is_quiet, silent
 from .specialise import edge_text
 from .strided import laid_out
-from .tensor import FRESH, LEAF, PLAIN, Tensor, View
+from .tensor import FRESH, LEAF, PLAIN, Tensor, View, rows
 from .texts import function_of
 from .views import make_view, outdated, share, view_creation
 
@@ -155,8 +155,9 @@ def computed(op: Op, dtype: str, kernel: str, looks: list[str]) -> tuple[list[st
     `looks` come last before the kernel: they may warn, and the generic call would warn again.
     """
     slow = f"return slow({listed(op)})"
-    types = [a.type for a in op.schema.arguments]
-    given = [f"x{i}" if a.is_tensor else f"a{i}" for i, a in enumerate(op.schema.arguments)]
+    arguments = op.schema.arguments
+    types = [a.type for a in arguments]
+    given = [f"x{i}" if a.is_tensor else f"a{i}" for i, a in enumerate(arguments)]
     before: list[str] = []
     call = []
     if op.family.promote is not None and op.unpromoted is not None:
@@ -168,7 +169,8 @@ def computed(op: Op, dtype: str, kernel: str, looks: list[str]) -> tuple[list[st
         changed += [f"any(p is not q for p, q in zip(xs[{i}], x{i}))" for i in op.promotes_list]
         call = [f"xs = [{', '.join(given)}]", f"low = promote({listed(op)}, xs).low", f"if {' or '.join(['low', *changed])}: {slow}"]
         if op.family.promote in BY_SHAPE and all(types[i].startswith("Tensor") for i in op.promoted) and not op.promotes_list:
-            before.append(f"key = ({', '.join(f'a{i} is None or (x{i}.shape, a{i}.{dtype})' for i in op.promoted)},)")
+            absent = [f"a{i} is None or " if arguments[i].optional else "" for i in range(len(arguments))]
+            before.append(f"key = ({', '.join(f'{absent[i]}x{i}.shape, {absent[i]}a{i}.{dtype}' for i in op.promoted)})")
             call = ["if key not in known:", *(f"    {line}" for line in call), "    if len(known) < 4096: known.add(key)"]
         else:
             numbers = [i for i in op.promoted if not types[i].startswith("Tensor")]
@@ -347,12 +349,21 @@ def fit_text(op: Op, i: int) -> str:
     return f"(None if a{i} is None else {fit})" if op.schema.arguments[i].optional else fit
 
 
+Geometry = tuple[tuple[int, ...], tuple[int, ...], int]
+_in_rows: dict[tuple[int, ...], Geometry] = {}
 _steps: dict[Any, tuple[int, ...]] = {}
 
 
-def geometry(t: Tensor) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+def geometry(t: Tensor) -> Geometry:
     """Shape, strides in elements and offset of a tensor."""
     array = t._array
+    if array.base is None and rows(t):  # all that its shape says
+        known = _in_rows.get(t._rows)
+        if known is None:
+            known = array.shape, strides_of(array), 0
+            if array.size and len(_in_rows) < 4096:
+                _in_rows[array.shape] = known
+        return known
     key = array.shape, array.strides, array.itemsize
     steps = _steps.get(key)
     if steps is None:
