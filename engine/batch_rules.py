@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
-from .batching import Batched, apart, batched, innermost, sample, spread, whole, whole_or_spread
+from .batch_refusals import ARITHMETIC, INTO_CAPTURED, PROMOTING, UNCHECKED, numbers, refuse, refuse_captured, refuse_no_first
+from .batching import Batched, apart, batched, sample, spread, whole, whole_or_spread
 from .registry import OPS, F
-from .strided import new
+from .strided import new, span, strided
 from .tensor import Tensor, wrap
-from .transforms import Level
+from .transforms import Level, differentiated_inside
 
 DIMS = frozenset(("dim", "dims", "dim0", "dim1", "dim2", "dimension"))  # arguments that name dimensions
 SIZES = frozenset(("size", "shape", "input_sizes"))  # arguments that are whole shapes
@@ -24,6 +25,8 @@ ALIKE = dict.fromkeys((
     "clone", "_to_copy", "fill.Scalar", "threshold_backward", "log_sigmoid_backward", "complex", "polar", "_conj_physical",
     "masked_fill.Scalar", "pow.Scalar", "zeros_like", "ones_like", "full_like", "empty_like", "alias", "_conj", "_neg_view", "view_as_real",
 ), 0) | {"view_as_complex": 1, "tril": 2, "triu": 2}  # fmt: skip
+# Ops of which a batch shows: one refuses dtypes by the number of dimensions, one gives a tensor, here a view of a sample, a geometry.
+ALONE = frozenset(("index_reduce", "as_strided_"))
 # Ranks of the factors and of the product; with "add" there is a tensor to add before the factors.
 PRODUCTS = {
     "mm": (2, 2, 2),
@@ -34,35 +37,6 @@ PRODUCTS = {
     "addmv": (2, 1, 1),
     "baddbmm": (3, 3, 3),
 }
-DYNAMIC = (
-    "vmap: We do not support batching operators that can output dynamic shape. Attempted to vmap over aten::{}. Please file an issue at "
-    "https://github.com/pytorch/pytorch/issues if you need this feature."
-)
-NO_FALLBACK = "Batching rule not implemented for aten::{}. We could not generate a fallback."
-NO_VIEW = "Batching rule not implemented for aten::{}; the fallback path doesn't work on out= or view ops."
-SELECTED = (
-    "vmap: Attempted to vmap over `mask` in torch.masked_select(self, mask) We cannot support this because for each batch this would "
-    "return a differently shaped Tensor. Please file an issue at https://github.com/pytorch/pytorch/issues if you need this feature."
-)
-MASKED = "vmap: We do not support batching operators that can support dynamic shape. Attempting to batch over indexing with a boolean mask."
-# Ops that need one shape for all samples and could not have it, and the argument that makes it so.
-REFUSED = {"nonzero": (DYNAMIC.format("nonzero"), 0), "masked_select": (SELECTED, 1)}
-INTO_CAPTURED = (
-    "vmap: {} is not possible because there exists a Tensor `other` in extra_args that has more elements than `self`. This happened due to "
-    "`other` being vmapped over but `self` not being vmapped over {}. Please try to use out-of-place operators instead of {}. If "
-    "said operator is being called inside the PyTorch framework, please file a bug report instead."
-)
-
-# What that message calls a write: most by the name of the op in full. Some PyTorch just runs, so that shapes do not fit.
-ARITHMETIC = frozenset((
-    "sub", "subtract", "mul", "multiply", "div", "divide", "true_divide", "copy", "logical_and", "logical_or", "logical_xor", "clamp_min",
-    "clamp_max",
-))  # fmt: skip
-BY_NAME = frozenset(("fill", "index_put", "_index_put_impl", "scatter_add", "index_add", "index_fill", "scatter_reduce"))
-UNCHECKED = frozenset((
-    "add", "atan2", "arctan2", "copysign", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_left_shift", "bitwise_right_shift",
-))  # fmt: skip
-
 NUMBERS = re.compile(r"[-\d, ]+")
 Rule = Callable[[Any, list[Any], Level], Any]
 
@@ -73,7 +47,7 @@ class NoRule(Exception):
 
 def run(op: Any, values: list[Any], level: Level) -> Any:
     """Call `op`, some of whose arguments are samples of `level`, on whole batches."""
-    _refuse(op, values, level)
+    refuse(op, values, level)
     try:
         result = rule_of(op)(op, values, level)
     except Exception:  # no rule, or one that refuses: what a sample does decides
@@ -83,18 +57,45 @@ def run(op: Any, values: list[Any], level: Level) -> Any:
 
 def run_inplace(op: Any, values: list[Any], level: Level) -> Any:
     """The same for the form that writes into the first argument, which must be a sample of that batch."""
-    _refuse_captured(op, values, level)
-    _refuse(op, values, level)
+    if op.schema.name.removesuffix("_") in ARITHMETIC or op.key in ("masked_fill.Scalar", "fill_.Tensor"):
+        return _run_arithmetic(op, values, level)
+    refuse_captured(op, values, level)
+    refuse(op, values, level)
     into = whole_or_spread(values[0], level)
     try:
         called, changed = _arguments(rule_of(op), op, values, level)
-        if changed[0] is not into:
-            raise NoRule
-        called.run_inplace(changed)
-    except NoRule:
+    except Exception:  # no rule, or one that refuses: what a sample does decides
+        called, changed = op, [None]
+    if changed[0] is not into:
         _write_one_by_one(op, into, values, level)
+        return values[0]
+    try:
+        called.run_inplace(changed)
     except Exception as error:
         raise _of_a_sample(error, lambda: op.run_inplace([_target(values[0]), *map(_sample, values[1:])])) from None
+    return values[0]
+
+
+def _run_arithmetic(op: Any, values: list[Any], level: Level) -> Any:
+    """Arithmetic with what is written to: the shapes of whole batches must fit, no others, and it is those that messages name."""
+    changed, called = [_operand(v, level) if isinstance(v, Tensor) else v for v in values[1:]], op
+    if op.key == "fill_.Tensor" and changed[0] is not values[1]:
+        called, changed = OPS["copy_"], [*changed, False]
+    into = whole(values[0], level)
+    promotes = op.schema.name in PROMOTING and isinstance(values[1], Tensor) and len(numbers(values, level)) == 1
+    if promotes:
+        refuse_no_first(values, level)
+    if into is None and op.schema.name.removesuffix("_") not in UNCHECKED:
+        words = "fill_" if op.key == "fill_.Tensor" else "inplace arithmetic"
+        raise RuntimeError(INTO_CAPTURED.format(f"{words}(self, *extra_args)", "in a vmap", words))
+    changed = [values[0] if into is None else into, *changed]
+    rank = max(v.ndim for v in values if isinstance(v, Tensor))
+    padded = [_padded(c, rank - v.ndim) if c is not v else v for c, v in zip(changed, values, strict=False)]
+    if promotes and into is not None and not values[0].ndim and values[0]._dtype is not values[1]._dtype:
+        op.run_inplace([F.clone(padded[0]), *padded[1:]])  # PyTorch writes to a converted copy
+        _write_one_by_one(op, into, values, level)
+    else:
+        called.run_inplace([*padded, *changed[len(values) :]])
     return values[0]
 
 
@@ -116,47 +117,6 @@ def _target(t: Tensor) -> Tensor:
     return wrap(made, t._dtype)
 
 
-def refuse_samples(t: Tensor, words: str, name: str) -> None:
-    """Raises RuntimeError for a sample given to a composite that reads its elements."""
-    if innermost([t]) is not None:
-        raise RuntimeError(words.format(name))
-
-
-def _refuse(op: Any, values: list[Any], level: Level) -> None:
-    """Raises RuntimeError where the shape of the result would depend on the elements of samples."""
-    words, at = REFUSED.get(op.key, ("", 0))
-    if words and whole(values[at], level) is not None:
-        raise RuntimeError(words)
-    if isinstance(values[min(1, len(values) - 1)], list | tuple) and "indices" in op.schema.names:
-        masks = [i for i in values[1] if i is not None and i._dtype in (dtypes.bool_, dtypes.uint8)]
-        if any(whole(i, level) is not None for i in masks):
-            if values[0].ndim:
-                op.run([_sample(v) for v in values])  # raises what does not fit in one sample
-            raise RuntimeError(MASKED)
-
-
-def _refuse_captured(op: Any, values: list[Any], level: Level) -> None:
-    """Raises RuntimeError for a write into a tensor that is the same for all samples of something that is not.
-
-    Where PyTorch has no rule it also refuses, by the level of a tensor, samples of fewer batches than are written to.
-    """
-    name = op.schema.name.removesuffix("_")
-    captured = whole(values[0], level) is None
-    if name in UNCHECKED:
-        if captured:
-            op.run_inplace([values[0], *_aligned(op, values, level)[1:]])  # raises what shapes that do not fit raise
-    elif name in BY_NAME or name in ARITHMETIC or op.key == "masked_fill.Scalar":
-        called = f"{name}_" if name in BY_NAME else "inplace arithmetic"
-        if captured:
-            raise RuntimeError(INTO_CAPTURED.format(f"{called}(self, *extra_args)", "in a vmap", called))
-    else:
-        into = innermost(values[:1])
-        foreign = [t._level for t in values[1:] if type(t) is Batched and t._level is not into]
-        if foreign:
-            words = f"aten::{name}_(self, *extra_args)", f"at level {foreign[0].depth}", f"aten::{name}_"
-            raise RuntimeError(INTO_CAPTURED.format(*words))
-
-
 def _each(result: Any, change: Callable[[Tensor], Any]) -> Any:
     """`change` applied to every tensor of a result."""
     if isinstance(result, Tensor):
@@ -171,9 +131,13 @@ def rule_of(op: Any) -> Rule:
     """The rule that follows from how `op` is declared."""
     arguments = op.schema.arguments
     if op.family.plan in ("pointwise", "write") or op.key in ALIKE:
-        return aligned if op.key != "fill_.Tensor" else one_by_one
+        return aligned
+    if op.key in ALONE:
+        return one_by_one
     if op.key in PRODUCTS:
         return product
+    if op.key == "as_strided":
+        return restrided
     if op.key == "index.Tensor":
         return indexed
     if op.family.plan == "reduction" and not any(a.name in DIMS for a in arguments):
@@ -241,6 +205,25 @@ def shifted(op: Any, values: list[Any], level: Level) -> Any:
         return _along(op, values, level)
     op, changed = _shifted(op, values, level)
     return op.run(changed)
+
+
+def restrided(op: Any, values: list[Any], level: Level) -> Any:
+    """Another geometry of each sample: of the batch, the same behind the step from sample to sample."""
+    t, size, stride, offset = values
+    batch = whole_or_spread(t, level)
+    step = batch.stride(0)
+    if differentiated_inside(level) and not _own_elements(t, size, stride, offset):  # whose gradients are no other sample's
+        start = t.storage_offset() if offset is None else offset
+        return F.stack([op.run([F.select(batch, 0, k), size, stride, start + k * step]) for k in range(level.size or 0)])
+    return op.run([batch, (level.size, *size), (step, *stride), offset])
+
+
+def _own_elements(t: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None) -> bool:
+    """True where a geometry has elements of `t` alone, and not those between."""
+    start = t.storage_offset()
+    offset = start if storage_offset is None else storage_offset
+    places = np.arange(max(span(size, stride, offset), span(t.shape, t.stride(), start)))
+    return bool(np.isin(strided(places, size, stride, offset), strided(places, t.shape, t.stride(), start)).all())
 
 
 # Views of dimensions that are not named by an argument: the same view with them named.
@@ -355,6 +338,8 @@ def _along(op: Any, values: list[Any], level: Level) -> Any:
     if t.ndim and dim is not None:
         op, changed = _shifted(op, values, level)
         return op.run(changed)
+    if not t.ndim and "keepdim" not in names:  # a scan of one number is that number, and so in its gradient
+        raise NoRule
     many = "[" in op.schema.arguments[at].type
     if dim is not None:
         op.run([_sample(v) for v in values])  # raises what one sample raises
@@ -471,7 +456,8 @@ def one_by_one(op: Any, values: list[Any], level: Level) -> Any:
 
 def _write_one_by_one(op: Any, into: Tensor, values: list[Any], level: Level) -> None:
     wholes = [into, *(_wholes(v, level) for v in values[1:])]
-    if not level.size:
+    number = op.schema.name.startswith("index_") and _argument(op, wholes, "index", None) is not None
+    if not level.size and not number:  # by which PyTorch, too, goes one by one, and looks at nothing else
         op.run_inplace([_of_none(v, w) for v, w in zip(values, wholes, strict=True)])  # raises what a sample raises
     for k in range(level.size or 0):
         op.run_inplace([_picked(v, w, k) for v, w in zip(values, wholes, strict=True)])

@@ -122,10 +122,16 @@ def refuse_captured(op: Any, into: Any) -> None:
     while (inner := getattr(whole, "_value", None)) is not None:  # of a sample its batch
         whole = inner
     if level is not None and whole._array.size and memory(whole) not in level.own:
-        schema = op.schema
-        overload = {"Tensor_Tensor": "Tensor", "Tensor_Scalar": "Scalar"}.get(schema.overload, schema.overload)
-        name = f"{schema.name.removesuffix('_')}_" + f".{overload}" * bool(overload)
-        raise RuntimeError(CAPTURED.format(name))
+        raise RuntimeError(CAPTURED.format(overload_in_place(op)))
+
+
+def overload_in_place(op: Any) -> str:
+    """The name of the in-place form in full."""
+    schema = op.schema
+    if schema.name == "floor_divide":  # whose numbers come as tensors
+        return "floor_divide_.Tensor"
+    overload = {"Tensor_Tensor": "Tensor", "Tensor_Scalar": "Scalar"}.get(schema.overload, schema.overload)
+    return f"{schema.name.removesuffix('_')}_" + f".{overload}" * bool(overload)
 
 
 def refuse_inside(name: str, hint: str = "") -> None:

@@ -64,3 +64,21 @@ def test_the_elements_of_a_sample_cannot_be_read_by_accident():
         return a
 
     assert e.vmap(read)(e.ones(2)).tolist() == [1, 1]
+
+
+def test_writes_to_batches_fit_as_whole_batches_and_without_a_rule_need_samples():
+    x = e.zeros(2)
+    e.vmap(lambda a, b: a.add_(b))(x, e.ones(2, 1))  # a row of one for each number
+    assert x.tolist() == [1, 1]
+    with pytest.raises(RuntimeError, match=r"^output with shape \[2, 1\] doesn't match the broadcast shape \[2, 3\]$"):
+        e.vmap(lambda a: e.vmap(lambda b: a.add_(b))(e.ones(3)))(x)
+    with pytest.raises(RuntimeError, match=r"^Batching rule not implemented for aten::lerp_\.Tensor\. The fallback path"):
+        e.vmap(lambda a: a.lerp_(a, a))(e.zeros(0))
+
+
+def test_a_geometry_stays_in_its_sample():
+    x = e.arange(6.0).reshape(2, 3)
+    assert e.vmap(lambda a: a.as_strided((2,), (2,)))(x).tolist() == [[0, 2], [3, 5]]
+    assert e.vmap(F.grad(lambda a: a.as_strided((2,), (1,)).sum()), 1)(x).tolist() == [[1, 0]] * 3  # the second is another sample's
+    with pytest.raises(RuntimeError, match=r"^result = tensor.as_strided\(\[4\], \[1\], 0\) can access memory outside of `tensor`"):
+        e.vmap(lambda a: a.as_strided((4,), (1,)))(x)

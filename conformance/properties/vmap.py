@@ -123,25 +123,40 @@ class _Loops:
     @staticmethod
     def vmap(function: Callable[..., Any], dims: Any) -> Callable[..., Any]:
         def over(*batches: Any) -> Any:
+            def row(k: int | str) -> list[Any]:
+                return ONE_BY_ONE.outputs(function(*map(_sample, batches, dims, [k] * len(dims))))
+
             size = next(t.shape[d] for t, d in zip(batches, dims, strict=True) if d is not None)
-            rows = [ONE_BY_ONE.outputs(function(*map(_sample, batches, dims, [k] * len(dims)))) for k in range(size or 1)]
+            rows = [row(k) for k in range(size)] or [attempt(row, "sum")]
+            if str(rows[0]) == "ZeroDivisionError":  # of no sample
+                rows = [row("prod")]
+            elif isinstance(rows[0], Exception):
+                raise rows[0]
             return [torch.stack(column)[:size] for column in zip(*rows, strict=True)]
 
         return over
 
 
-def _sample(t: Any, dim: int | None, k: int) -> Any:
-    """Sample `k`; of an empty batch one of zeros, which leads back to it."""
-    return t if dim is None else t.select(dim, k) if t.shape[dim] else t.sum(dim).to(t.dtype)
+def _sample(t: Any, dim: int | None, k: int | str) -> Any:
+    """Sample `k`; of an empty batch its sum, zeros, or product, ones, which lead back to it; with ones, integers for all are ones, too."""
+    if dim is None:
+        return torch.ones_like(t) if k == "prod" and not (t.is_floating_point() or t.is_complex()) else t
+    return t.select(dim, k) if isinstance(k, int) else getattr(t, k)(dim).to(t.dtype)
 
 
 ONE_BY_ONE = Torch("torch", _Loops())
 
 
 # -- properties ---------------------------------------------------------------------------------------------------------------
-def _not_by_design(error: Exception) -> Exception:
-    """A write that is refused although the user wrote to nothing: by its own words something to report to PyTorch."""
-    return type(error)(str(error).removeprefix("vmap: ")) if "(self, *extra_args)" in str(error) else error
+def _unless_by_design(call: Callable[[], Any]) -> Any:
+    """What a call returns. A write or a look at elements that is refused although the user did neither is by its own words a bug of
+    PyTorch's, and refused by no design."""
+    try:
+        return call()
+    except Exception as error:
+        if "file a bug report" in str(error):
+            raise type(error)(str(error).removeprefix("vmap: ")) from error
+        raise
 
 
 @prop(lambda op: has_tensors(op) and not_a_write(op), script=SCRIPT, judges_errors=True, either=ONE_BY_ONE)
@@ -152,9 +167,7 @@ def vmap(B: Backend, op: Declaration, case: Case) -> See:
         return
     args = B.inputs(made.batched, False)
     with B.warned() as said:
-        result = attempt(lambda: made.called(B, args, lambda changed: B.call(op, changed)))
-    if isinstance(result, Exception):
-        raise _not_by_design(result)
+        result = _unless_by_design(lambda: made.called(B, args, lambda changed: B.call(op, changed)))
     yield "value", B.outputs(result)
     yield "warnings", sorted({text for text in said if OF_ITS_OWN not in text})
 
@@ -176,15 +189,16 @@ def vmap_gradient(B: Backend, op: Declaration, case: Case) -> See:
     wanted = [n for n, v in made.batched.tensors().items() if v.requires_grad and not v.same_as]
     inside = case.choice(5, 2) == 0
     args = B.inputs(made.batched, not inside)
-    outputs = B.outputs(made.called(B, args, lambda changed: B.call(op, changed)))
-    outputs = [t for t in outputs if (t.is_floating_point() or t.is_complex() if inside else t.requires_grad)]
+    result = _unless_by_design(lambda: made.called(B, args, lambda changed: B.call(op, changed)))
+    outputs = [t for t in B.outputs(result) if (t.is_floating_point() or t.is_complex() if inside else t.requires_grad)]
     if not outputs or not wanted:
         return
     seeds, batches = B.cotangents(case, outputs), made.tensors(B, args)
     if inside:
-        found = made.over(B, _gradient_of_a_sample(B, op, made, args, wanted, len(seeds)), len(seeds))(*seeds, *batches)
+        one = _gradient_of_a_sample(B, op, made, args, wanted, len(seeds))
+        found = _unless_by_design(lambda: made.over(B, one, len(seeds))(*seeds, *batches))
     else:
-        found = B.grad(outputs, [batches[made.names.index(n)] for n in wanted], seeds)
+        found = _unless_by_design(lambda: B.grad(outputs, [batches[made.names.index(n)] for n in wanted], seeds))
     for name, g in zip(wanted, found, strict=True):
         yield f"gradient.{name}", g + 0.0  # which zeros are added up, and so the sign of their sum, is the rule's own
 

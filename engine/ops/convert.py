@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, journal, modes
+from ..batch_refusals import refuse_no_samples
 from ..batching import Batched, sample
 from ..device import memory_format as MemoryFormat
 from ..dtypes import OF_NUMPY, dtype
@@ -288,6 +289,7 @@ def detach(self: Tensor) -> Tensor:
 def detach_(self: Tensor) -> Tensor:
     if modes.is_inference_mode_enabled() or self._counter is None:  # PyTorch's convention: there nothing is looked at, and nothing cut
         return self
+    refuse_no_samples(self, "detach_")
     if self._view is not None or builtin_type(self) is Batched:
         raise RuntimeError(DETACHED_VIEW)
     self._node, self._nr = None, 0

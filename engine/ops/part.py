@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..batch_rules import NO_FALLBACK, NO_VIEW, refuse_samples
+from ..batch_refusals import NO_FALLBACK, NO_VIEW, refuse_samples
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY
 from ..geometry import address, in_range, strides_of
@@ -321,7 +321,8 @@ def tensor_split_indices(self: Tensor, indices: Shape, dim: int) -> tuple[Tensor
 @composite("tensor_split.tensor_indices_or_sections(Tensor(a) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]")
 def tensor_split_tensor(self: Tensor, tensor_indices_or_sections: Tensor, dim: int) -> tuple[Tensor, ...]:
     at = tensor_indices_or_sections
-    refuse_samples(at, NO_FALLBACK, "tensor_split.tensor_indices_or_sections")
+    for t in (self, at):
+        refuse_samples(t, NO_FALLBACK, "tensor_split.tensor_indices_or_sections")
     _check_split_at(self)
     if at.dtype is not OF_NUMPY[np.dtype(np.int64)]:
         raise RuntimeError(f"tensor_split expected tensor_indices_or_sections to have dtype of long, but got {at.dtype.scalar_name}")

@@ -217,7 +217,7 @@ def log_add_exp(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     made = log_of_one_plus(np.exp(low - high)) + high
     level = ~np.isfinite(low.real) & (low.real == high.real)
     made = np.where(level, np.where(low.real < 0, low, np.log(np.exp(low) + np.exp(high))), made)
-    return np.where(np.isnan(low.real) | np.isnan(high.real), complex(math.nan, math.nan), made)
+    return np.where(np.isnan(low) | np.isnan(high), complex(math.nan, math.nan), made)
 
 
 def logcumsumexp_kernel(self: np.ndarray, dim: int) -> np.ndarray:
@@ -231,6 +231,7 @@ def logcumsumexp_kernel(self: np.ndarray, dim: int) -> np.ndarray:
     if to.category == 2:
         return np.asarray(np.logaddexp.accumulate(wide, dim) + 0, to.np, order="C")
     moved = np.moveaxis(wide, dim, 0)
+    moved[0] = log_add_exp(np.full_like(moved[0], -math.inf), moved[0])
     for k in range(1, moved.shape[0]):
         moved[k] = log_add_exp(moved[k - 1], moved[k])
     return np.asarray(wide + 0, to.np, order="C")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, select
-from ..batch_rules import DYNAMIC, refuse_samples
+from ..batch_refusals import DYNAMIC, refuse_samples
 from ..dtypes import CPP_NAMES, dtype
 from ..inplace import MISFIT
 from ..op import OPS, F, Op, alias, composite, op, pointwise
@@ -264,10 +264,12 @@ def check_bounds(self: Any, *bounds: Any) -> None:
     """What in-place forms with numbers look at first. Raises RuntimeError where the result could not be stored."""
     if len(bounds) == 1:
         refuse_complex(self, *bounds)
-    made, target = clamping([self, *(b for b in bounds if b is not None)]), self._dtype
-    if made.category > target.category and not made.is_complex:
+    operands, target = [self, *(b for b in bounds if b is not None)], self._dtype
+    made = common(operands)
+    if made.category > target.category < 2:
         names = made.scalar_name, CPP_NAMES[target.scalar_name]
         raise RuntimeError(f"result type {names[0]} can't be cast to the desired output type {names[1]}")
+    clamping(operands)
 
 
 def refuse_complex_self(self: Any, min: Any, max: Any) -> None:
