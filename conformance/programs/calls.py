@@ -25,7 +25,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {  # how an argument is written: by its na
     "mask": ("torch.tensor(True)", "{b} > 1", "torch.tensor([False])", "{b}"),
     "condition": ("{b} > 1", "torch.tensor([True])", "{b}"),
     "repeats": ("2", "torch.tensor([2])", "torch.tensor([0, 1])", "{b}"),
-    "pin_memory": (),  # there is no other device
+    "pin_memory": ("False", "True"),
     "equation": ("'ij,jk->ik'", "'i,i->'", "'ij,ij->ji'", "'...i,...i->...'"),
     "reduce": ("'sum'", "'mean'", "'amax'", "'prod'", "'add'", "'multiply'", "'amin'"),
     "str": ("'mean'", "'sum'", "'none'"),  # the reduction of a loss

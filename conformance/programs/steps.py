@@ -17,7 +17,9 @@ WIDTH = 10  # bytes of a step
 LENGTH = STEPS * WIDTH
 # Half and complex numbers are never in one program: together they make complex32, for which NumPy has no numbers.
 HALF, COMPLEX = ("float16",), ("complex64", "complex128")
-TIED = frozenset({"median", "nanmedian", "kthvalue", "topk"})  # where elements are equal, PyTorch names any of them
+TIED = frozenset({"kthvalue", "topk"})  # where elements are equal, PyTorch names any of them: upstream/tied_index.py
+SIGNED = frozenset({"signbit", "copysign", "copysign_"})  # of NaN, too, which has one by chance: upstream/sign_of_nan.py
+MIDDLE = frozenset({"median", "nanmedian"})  # along an expanded dimension they read elsewhere: upstream/median_of_expanded.py
 MAKES_COMPLEX = frozenset({"complex", "polar", "view_as_complex"})
 SHAPES = ((2,), (), (2, 2), (1, 2), (2, 1), (1,), (3,), (2, 3), (0,), (2, 0), (2, 1, 2))
 LAYOUTS = (
@@ -72,7 +74,7 @@ CHOICES: dict[str, tuple[int, tuple[str, ...]]] = {  # which byte chooses, and f
     "unused": (7, ("True", "False", "None")),
     "deprecated": (9, ("", "", "", ", only_inputs=False")),
     "index": (4, ("0", "1:", "..., 0", "None", "torch.tensor([0, 0])", "..., ::2", "torch.tensor(True)",
-                      "-1 if {a}.dim() else 0", "{a} > 1")),
+                      "-1", "{a} > 1")),
     "cotangent": (8, ("cotangent({a})", "None", "{b}", "cotangent({a}) * {b}")),
 }  # fmt: skip
 
@@ -124,7 +126,12 @@ class Words:
     def _call(self, among: tuple[Callee, ...], writes: bool) -> str:
         callee = among[(256 * self.raw[3] + self.raw[4]) % len(among)]
         self.op = callee.path
-        text = callee.text(lambda choice: self.raw[6 + choice % 4], writes).format_map(self)
+        text = callee.text(lambda choice: self.raw[6 + choice % 4], writes)
+        if callee.path in SIGNED:
+            text = text.replace("{b}", "numbers({b})").replace("signbit({a}", "signbit(numbers({a})")
+        if callee.path in MIDDLE:
+            text = text.replace("{a}", "{a}.clone()")
+        text = text.format_map(self)
         if callee.path in TIED and text.endswith("[-1]"):
             text = text[:-4] + "[0]"
         if callee.path in ("as_strided", "as_strided_"):  # negative sizes: upstream/negative_size.py
@@ -214,6 +221,11 @@ def apart(written, other):
         for t in (written, other)
     ]
     return other.clone() if ends[0][0] < ends[1][1] and ends[1][0] < ends[0][1] else other
+
+
+def numbers(t):
+    """The same, with 1 for NaN."""
+    return t.masked_fill(t != t, 1)
 
 
 def cotangent(t):
