@@ -120,14 +120,18 @@ class Overloads:
         op = self.chosen.get(key)
         if op is not None:
             return op, bind(op, args, kwargs)
+        found: list[tuple[Op, list[Any]]] = []
         for op in self.ops:
             try:
                 values = bind(op, args, kwargs)
             except TypeError:
                 continue
             if all(accepts(a.type, v) for a, v in zip(op.schema.arguments, values, strict=True)):
-                self.chosen[key] = op
-                return op, values
+                found.append((op, values))
+        # As in PyTorch's own code a number is no Tensor, where an overload takes it as what it is.
+        for op, values in sorted(found, key=lambda one: any(isinstance(one[1][i], int | float | complex) for i, _ in one[0].tensors)):
+            self.chosen[key] = op
+            return op, values
         raise TypeError(f"{self.name}: no overload takes {args} {kwargs}")
 
     # -- attaching --------------------------------------------------------------------------------------------------

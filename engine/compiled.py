@@ -33,6 +33,7 @@ SPACE: dict[str, Any] = {
     "in_order": in_order, "np": np, "OF_NUMPY": dtypes.OF_NUMPY, "fit_array": fit_array, "PLAIN": PLAIN, "LEAF": LEAF,
     "WIDE": frozenset(d.np for d in dtypes.ALL if d.differentiable and not d.low),
 }  # fmt: skip
+ODD = "1 in g.shape and not in_order(g)"  # a side of 1 whose step says that it lies elsewhere than its place tells
 
 
 def fast_plan(op: Op, mask: Mask, variant: str) -> Plan:
@@ -95,7 +96,8 @@ def alike_lines(op: Op, mask: Mask, plan: Plan, variant: str, space: dict[str, A
             lines.append(f"if s{i}._rows is False: return careful(node, g)")
             arrays.append(f"x{i} = s{i}._array")
     if arrays:
-        lines.append("if not g.flags.c_contiguous and any(g.strides): return careful(node, g)")  # one element everywhere is laid out as any
+        # one element everywhere is laid out as any
+        lines.append(f"if (not g.flags.c_contiguous and any(g.strides)) or ({ODD}): return careful(node, g)")
     results, readable = ["None"] * len(mask), True
     for k, (rule, sources, positions) in enumerate(plan.rules):
         texts = traced.read(rule, [_symbol(op, plan, s) for s in sources], len(positions), space)
@@ -150,7 +152,7 @@ def general_lines(op: Op, mask: Mask, plan: Plan) -> list[str]:
     if read:  # only Tensors lay out operands in another order of dimensions as PyTorch does
         differ = " or ".join(f"({s}.strides or g.strides) != g.strides" for s in read)
         ordered = " and ".join(f"in_order({s})" for s in ("g", *read))
-        lines.append(f"if ({differ}) and not ({ordered}): return node.apply([g], False)")
+        lines.append(f"if ({differ} or 1 in g.shape) and not ({ordered}): return node.apply([g], False)")
     lines.append("fits = node.fits")
     for k, (_, sources, positions) in enumerate(plan.rules):
         call = f"rule{k}({', '.join('g' if s < 0 else f's{s}' for s in sources)})"
@@ -186,7 +188,7 @@ def lean_lines(op: Op, mask: Mask, plan: Plan) -> list[str]:
         of_another = " or ".join(f"({x} is not None and {x}.dtype is not g.dtype and {x}.dtype.kind != 'b')" for x in read)
         differ = " or ".join(f"({x} is not None and {x}.strides != g.strides)" for x in read)
         ordered = " and ".join(["in_order(g)", *(f"({x} is None or in_order({x}))" for x in read)])
-        lines.append(f"if {of_another} or (({differ}) and not ({ordered})): return careful(node, g)")
+        lines.append(f"if {of_another} or (({differ} or 1 in g.shape) and not ({ordered})): return careful(node, g)")
     lines.append("fits = node.fits")
     if op.takes_lists:
         return [*lines, *_fitted_list(plan)]

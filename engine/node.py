@@ -129,7 +129,7 @@ class OpNode(Node):
         read = [v.array if isinstance(v, Saved) else v._array for v in self.saved[::2] if isinstance(v, Saved | Tensor)]
         if any(a.dtype != g.dtype and a.dtype.kind != "b" for a in read):
             return True
-        return any(a.strides != g.strides for a in read) and not all(in_order(a) for a in (g, *read))
+        return (1 in g.shape or any(a.strides != g.strides for a in read)) and not all(in_order(a) for a in (g, *read))
 
     def _fitted(self, parts: list[Any], g: Any) -> list[Any]:
         """One gradient per edge, each of its input's shape and dtype."""

@@ -208,6 +208,8 @@ class Tensor:
     def requires_grad(self, flag: bool) -> None:
         if not isinstance(flag, bool):
             raise RuntimeError("requires_grad must be a bool")
+        if flag and not self.is_leaf:  # which the method lets pass
+            raise RuntimeError("you can only change requires_grad flags of leaf variables.")
         if flag and not self._dtype.differentiable:
             raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
         self.requires_grad_(flag)

@@ -346,11 +346,11 @@ class Walk:
         for hook in list(hooks.values()):
             shown = self.show(g)
             result = hook(shown)
-            if result is not None:
+            if result is not None and result is not shown:
                 check_hook_result(hook, shown, result)
                 given, g = g, self.take(result)
                 self.replaced = True
-                if g is given and result is not shown and not self.recording:
+                if g is given and not self.recording:
                     g = g.view()  # the same numbers in another tensor: what arrives is no longer the tensor a user gave
         return g
 
@@ -404,7 +404,7 @@ class Walk:
         if more is not None and more.post_hooks:
             for hook in list(more.post_hooks.values()):
                 result = hook(leaf)
-                if result is not None:
+                if result is not None and result is not leaf:
                     check_hook_result(hook, leaf, result)
                     raise RuntimeError("Tensor post accumulate grad hooks should return None.")
         if node and node.post:

@@ -19,7 +19,7 @@ from ..registry import OVERLOADS
 from ..select import BITS, FEW, where, zero_where
 from ..strided import dense_strides, laid_out, new
 from ..tensor import Tensor
-from .arithmetic import along, by, plus
+from .arithmetic import along, by, less, more, plus, times
 from .complex import complex_of
 from .ternary import COMPLEX_BOUNDS, or_zeros
 
@@ -121,11 +121,17 @@ INTERNAL: dict[str, Any] = {"function": False, "method": False, "inplace": False
 op("tanh_backward(Tensor grad_output, Tensor output) -> Tensor",
    pointwise(tanh_backward_kernel, only("real complex", "tanh_backward_cpu"), jvp=along(tanh_backward_along), **INTERNAL),
    grad_output=lambda g, grad_output, output: F.tanh_backward(g, output.conj()),
-   output=lambda g, grad_output, output: g.conj() * (-2 * output.conj() * grad_output))  # fmt: skip
+   output=lambda g, grad_output, output: g.conj() * (times(output.conj(), -2) * grad_output))  # fmt: skip
 op("sigmoid_backward(Tensor grad_output, Tensor output) -> Tensor",
    pointwise(sigmoid_backward_kernel, only("real complex", "sigmoid_backward_cpu"), jvp=along(sigmoid_backward_along), **INTERNAL),
    grad_output=lambda g, grad_output, output: F.sigmoid_backward(g, output.conj()),
-   output=lambda g, grad_output, output: g.conj() * grad_output * (-2 * output.conj() + 1))  # fmt: skip
+   output=lambda g, grad_output, output: g.conj() * grad_output * more(times(output.conj(), -2), 1))  # fmt: skip
+
+
+def bent_by_sigmoid(g: Any, share: Any) -> Any:
+    return g * less(share, 1) * share
+
+
 op("log_sigmoid(Tensor self) -> Tensor",
    plain(log_sigmoid_kernel, only("real", "log_sigmoid_cpu"), function=False, method=False, jvp="pointwise"),
    self=lambda g, self: F.log_sigmoid_backward(g, self, F.detach(F.exp(-F.abs(self)))))  # fmt: skip
@@ -133,7 +139,7 @@ op("log_sigmoid_backward(Tensor grad_output, Tensor self, Tensor buffer) -> Tens
    plain(log_sigmoid_backward_kernel, only("real", "log_sigmoid_backward_cpu"), function=False, method=False, constants=("buffer",),
          jvp=along(log_sigmoid_backward_along)),
    grad_output=lambda g, grad_output, self, buffer: F.log_sigmoid_backward(g, self, buffer),
-   self=lambda g, grad_output, self, buffer: g * grad_output * (F.sigmoid(self) - 1) * F.sigmoid(self))  # fmt: skip
+   self=lambda g, grad_output, self, buffer: bent_by_sigmoid(g * grad_output, F.sigmoid(self)))  # fmt: skip
 
 
 @composite("nn.functional.relu(Tensor input, bool inplace=False) -> Tensor")

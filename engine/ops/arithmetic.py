@@ -417,7 +417,7 @@ op("xlogy.Tensor(Tensor self, Tensor other) -> Tensor",
    other=lambda g, self, other: g * self / other)  # fmt: skip
 op("xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor",
    pointwise(times_log, XLOGY, promotes=("self", "other"), method=False, inplace=False),
-   other=lambda g, self, other: g * self / other)  # fmt: skip
+   other=lambda g, self, other: times(g, self) / other)  # fmt: skip
 op("xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor",
    pointwise(times_log, XLOGY, promotes=("self", "other")),
    self=lambda g, self, other: F.xlogy(g, other) if other > 0 else F.masked_fill(F.xlogy(g, other), F.eq(self, 0), 0))  # fmt: skip
@@ -435,7 +435,7 @@ for _new, _old in {
     inplace=lambda self, other: self.div_(other),
 )
 def true_divide(self, other):
-    return F.div(self, other)
+    return OPS["div.Tensor"].run([self, other])
 
 
 def with_number(name: str, of: str, more: str = "") -> None:
@@ -462,13 +462,13 @@ OF_NUMBER: dict[str, Any] = {"promotes": ("self", "other"), "inplace": False, "o
 
 op("mul.Scalar(Tensor self, Scalar other) -> Tensor",
    pointwise(np.multiply, node="MulBackward1", wide_numbers=True, jvp="linear", **OF_NUMBER),
-   self=lambda g, other: g * conjugate(other))  # fmt: skip
+   self=lambda g, other: times(g, conjugate(other)))  # fmt: skip
 op("add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
    pointwise(lambda self, other, alpha: np.add(self, scaled(other, alpha)), node="AddBackward1", first=check_alpha, **OF_NUMBER),
    self=lambda g: g)  # fmt: skip
 op("div.Scalar(Tensor self, Scalar other) -> Tensor",
    pointwise(np.true_divide, floating, node="DivBackward1", wide_numbers=True, jvp="linear", **OF_NUMBER),
-   self=lambda g, other: g / conjugate(other))  # fmt: skip
+   self=lambda g, other: quotient(g, conjugate(other)))  # fmt: skip
 
 
 def times(x: Any, number: complex) -> Any:

@@ -16,7 +16,7 @@ from ..promotion import common, only
 from ..strided import dense_strides, laid_out, new
 from ..tensor import Tensor, method, strides_of
 from ..views import check_no_overlap
-from .arithmetic import along, binary, minus, not_implemented, plus
+from .arithmetic import along, binary, minus, not_implemented, plus, quotient
 from .convert import DISCARDS
 
 
@@ -45,8 +45,10 @@ def first_of_zeros(result: np.ndarray, self: np.ndarray, other: np.ndarray) -> n
 
 def shared(g: Any, mine: Any, other: Any, loses: Any) -> Any:
     """The gradient of an extreme: a tie is halved, by PyTorch's convention; NaN loses to nothing."""
-    part = F.where(mine == other, g / 2, g)
-    part[loses] = 0  # in place, as PyTorch does: that keeps its layout
+    part = F.where(mine == other, quotient(g, 2), g)
+    if isinstance(part, Tensor):
+        return part.masked_fill_(loses, 0)  # in place, as PyTorch does: that keeps its layout
+    part[loses] = 0
     return part
 
 

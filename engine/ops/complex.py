@@ -17,6 +17,7 @@ from ..out import exactly
 from ..strided import copied, laid_out, strided
 from ..tensor import Tensor, method
 from ..views import check_no_overlap
+from .arithmetic import times
 
 PAIRS: dict[np.dtype, np.dtype] = {np.dtype(np.float32): np.dtype(np.complex64), np.dtype(np.float64): np.dtype(np.complex128)}
 NO_COMPLEX_HALF = "NumPy has no complex numbers of two 16-bit floats (complex32)"
@@ -86,7 +87,7 @@ def polar_of(abs: np.ndarray, angle: np.ndarray) -> np.ndarray:
 def polar_gradients(g: Any, result: Any) -> tuple[Any, Any]:
     """Of modulus and angle: the parts of the cotangent along the result, and across it."""
     g = g.conj()
-    return (g * F.sgn(result)).real, (g * (1j * result)).real
+    return (g * F.sgn(result)).real, (g * times(result, 1j)).real
 
 
 def polar_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:

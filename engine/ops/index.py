@@ -13,7 +13,7 @@ from ..dtypes import OF_NUMPY, dtype
 from ..geometry import in_range, strides_of
 from ..layout import dense_strides, iterated, laid_out, row_major, walk_order
 from ..number import converted
-from ..op import F, op, plain
+from ..op import OPS, F, op, plain
 from ..rows import add_rows
 from ..strided import copied, viewed_strides
 from ..tensor import Tensor
@@ -339,9 +339,16 @@ def real_stays_real(g: Any, dtype: dtype) -> Any:
     return g
 
 
+def put_back(g: Any, shape: tuple[int, ...], indices: Indices) -> Any:
+    """The gradient of what was indexed: zeros, with what arrived added where it came from; recorded as PyTorch's own code does."""
+    if type(g) is Tensor:
+        return OPS["_index_put_impl_"].run_inplace([zeros(g, shape), indices, g, True, True])
+    return F.index_put(zeros(g, shape), indices, g, True)
+
+
 op("index.Tensor(Tensor self, Tensor?[] indices) -> Tensor",
    plain(index_kernel, function=False, method=False, scatters=True, jvp="linear"),
-   self=lambda g, self_shape, indices: F.index_put(zeros(g, self_shape), indices, g, True))  # fmt: skip
+   self=lambda g, self_shape, indices: put_back(g, self_shape, indices))  # fmt: skip
 op("index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor",
    plain(index_put_kernel, inplace=True, into=index_put_into, jvp="linear"),
    self=lambda g, indices, accumulate: g if accumulate else F.index_put(g, indices, zeros(g, ()), False),

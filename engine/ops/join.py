@@ -108,9 +108,16 @@ def _some(tensors: Sequence[Any], name: str) -> None:
 op("cat(Tensor[] tensors, int dim=0) -> Tensor",
    plain(cat_kernel, joined, method=False, out="joined", moves=True, jvp="linear"),
    tensors=lambda g, tensors_shape, dim: cat_gradients(g, tensors_shape, dim))  # fmt: skip
+
+
+def unstacked(g: Any, dim: int) -> list[Any]:
+    """The gradient of each tensor that was stacked."""
+    return [F.select(g, dim, k) for k in range(g.shape[dim])] if isinstance(g, Tensor) else list(F.unbind(g, dim))
+
+
 op("stack(Tensor[] tensors, int dim=0) -> Tensor",
    plain(stack_kernel, stacked, method=False, out="joined", moves=True, jvp="linear"),
-   tensors=lambda g, dim: list(F.unbind(g, dim)))  # fmt: skip
+   tensors=unstacked)  # fmt: skip
 
 
 @composite("concat(Tensor[] tensors, int dim=0) -> Tensor", method=False, out="cat")

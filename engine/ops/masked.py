@@ -123,7 +123,7 @@ op("masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor",
 op("masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor",
    plain(masked_fill_kernel, inplace=True, inplace_function=False, into=mask_into, jvp="linear"),
    self=lambda g, mask: F.masked_fill(g, mask, 0),
-   value=lambda g, mask, value_dtype: real_stays_real(F.sum(F.where(mask, g, zeros(g, ()))), value_dtype))  # fmt: skip
+   value=lambda g, mask, value_dtype: real_stays_real(F.sum(F.masked_select(g, mask)), value_dtype))  # fmt: skip
 op("masked_select(Tensor self, Tensor mask) -> Tensor",
    plain(masked_select_kernel, out="masked_select(): self and result must have the same scalar type", scatters=True, jvp="linear"),
    self=lambda g, self, self_geometry, mask: picked_rule(g, self_geometry, mask))  # fmt: skip

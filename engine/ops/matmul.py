@@ -239,22 +239,27 @@ def scaled(x: Any, factor: Any) -> Any:
     return x if factor == 1 else F.mul(x, factor.conjugate() if isinstance(factor, complex) else factor)  # lays out as PyTorch does
 
 
+def turned(x: Any) -> Any:
+    """The last two dimensions swapped, recorded of a matrix as PyTorch's own code does."""
+    return F.t(x) if isinstance(x, Tensor) and x.ndim == 2 else x.mT
+
+
 def adjoint(x: Any) -> Any:
     """The conjugate transpose of the last two dimensions."""
-    return (F.t(x) if isinstance(x, Tensor) and x.ndim == 2 else x.mT).conj()
+    return turned(x).conj()
 
 
 def left(g: Any, right: Any, geometry: Any, factor: Any = 1) -> Any:
     """The gradient of `left @ right` for `left`; a column-major matrix gets a column-major gradient, as in PyTorch."""
     if _column_major(geometry):
-        return scaled(matrices(right.conj(), g.mT).mT, factor)
+        return scaled(turned(matrices(right.conj(), turned(g))), factor)
     return scaled(matrices(g, adjoint(right)), factor)
 
 
 def right(g: Any, left: Any, geometry: Any, factor: Any = 1) -> Any:
     """The gradient of `left @ right` for `right`."""
     if _column_major(geometry):
-        return scaled(matrices(g.mT, left.conj()).mT, factor)
+        return scaled(turned(matrices(turned(g), left.conj())), factor)
     return scaled(matrices(adjoint(left), g), factor)
 
 
@@ -264,7 +269,7 @@ def _column_major(geometry: Any) -> bool:
 
 
 def outer_of(column: Any, row: Any) -> Any:
-    return F.unsqueeze(column, 1) * row
+    return column.reshape((column.shape[0], 1)) * row
 
 
 def multiplying(kernel: Callable[..., Any], promote: Promote, **words: Any) -> Family:

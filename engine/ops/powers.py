@@ -113,7 +113,7 @@ def from_exponent(g: Any, self: Any, exponent: Any, result: Any) -> Any:
 def from_exponent_of_number(g: Any, self: complex, exponent: Any, result: Any) -> Any:
     """The gradient of `self ** exponent` in the exponent, for a number `self`."""
     logarithm = np.log(complex(self) if isinstance(self, complex) or is_complex(exponent) else float(self)).item()
-    steep = (result * logarithm).conj()
+    steep = times(result, logarithm).conj()
     return of_kind(exponent, g * (F.where(not_negative(exponent), 0.0, steep) if self == 0 else steep))
 
 

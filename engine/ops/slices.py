@@ -16,6 +16,7 @@ from ..op import F, Op, op, plain
 from ..strided import new
 from ..tensor import Tensor, method, wrap
 from ..views import PARTIAL_OVERLAP, check_no_overlap, overlaps
+from .arithmetic import times
 from .index import add_at, along, expanded, kept, laid_as, real_stays_real, within, word, zeros
 
 # -- whole slices along a dimension ------------------------------------------------------------------------------------
@@ -195,7 +196,15 @@ def fill_nothing(self: np.ndarray, dim: int, count: int) -> None:
 
 def selected(g: Any, dim: int, index: Any, shape: tuple[int, ...]) -> Any:
     """The slices of `g` at `index`, in the shape of the source they came from."""
-    return F.index_select(g, dim, index) if shape else F.index_select(g, dim, index.reshape((1,))).reshape(())
+    if not shape:
+        return F.index_select(g, dim, index.reshape((1,))).reshape(())
+    found = F.index_select(g, dim, index)
+    return F.expand(found, shape) if isinstance(found, Tensor) else found
+
+
+def scaled(x: Any, alpha: complex) -> Any:
+    """`x` times alpha, and not its conjugate, by PyTorch's convention; what is 1 is left out."""
+    return x if alpha == 1 else times(x, alpha)
 
 
 def selected_from(g: Any, shape: tuple[int, ...], dim: int, index: Any) -> Any:
@@ -221,7 +230,7 @@ op("index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha
    plain(index_add_kernel, inplace=True, inplace_function=False, apart=True, out=True, jvp=added_tangent),
    self=lambda g: g,
    source=lambda g, dim, index, source, alpha, source_dtype:
-       real_stays_real(selected(g, dim, index, source.shape) * alpha, source_dtype))  # fmt: skip
+       real_stays_real(scaled(selected(g, dim, index, source.shape), alpha), source_dtype))  # fmt: skip
 op("index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor",
    plain(index_copy_kernel, inplace=copies_apart, inplace_function=False, apart=True, out=True, jvp="linear"),
    self=lambda g, dim, index: F.index_fill(g, dim, index, 0),

@@ -127,8 +127,8 @@ def rest_of(weight: Any) -> Any:
 op("lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor",
    pointwise(between_by_number, None, inplace_function=False, first=check_lerp,
              jvp=along(lambda self, end, weight, s, e, result: F.lerp(or_zeros(s, self), or_zeros(e, end), weight))),
-   self=lambda g, weight: g * (1 - conjugate(weight)),
-   end=lambda g, weight: g * conjugate(weight))  # fmt: skip
+   self=lambda g, weight: times(g, 1 - conjugate(weight)),
+   end=lambda g, weight: times(g, conjugate(weight)))  # fmt: skip
 op("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor",
    pointwise(between_by_tensor, None, inplace_function=False, out=between_into, first=check_lerp, jvp=along(between_along)),
    self=lambda g, weight: g * rest_of(weight).conj(),

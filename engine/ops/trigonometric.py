@@ -9,7 +9,7 @@ import numpy as np
 
 from ..op import F, op, pointwise, write
 from ..promotion import floating
-from .arithmetic import is_complex, less
+from .arithmetic import is_complex, less, more
 
 
 def arc_cosine(self: np.ndarray) -> np.ndarray:
@@ -20,10 +20,10 @@ def arc_cosine(self: np.ndarray) -> np.ndarray:
 
 op("sin(Tensor self) -> Tensor", pointwise(np.sin, floating), self=lambda g, self: g * F.cos(self).conj())
 op("cos(Tensor self) -> Tensor", pointwise(np.cos, floating), self=lambda g, self: g * -F.sin(self).conj())
-op("tan(Tensor self) -> Tensor", pointwise(np.tan, floating), self=lambda g, result: g * (F.pow(result, 2) + 1).conj())
-op("asin(Tensor self) -> Tensor", pointwise(np.arcsin, floating), self=lambda g, self: g * F.rsqrt(-self * self + 1).conj())
-op("acos(Tensor self) -> Tensor", pointwise(arc_cosine, floating), self=lambda g, self: g * -F.rsqrt(-self * self + 1).conj())
-op("atan(Tensor self) -> Tensor", pointwise(np.arctan, floating), self=lambda g, self: g / (self * self + 1).conj())
+op("tan(Tensor self) -> Tensor", pointwise(np.tan, floating), self=lambda g, result: g * more(F.pow(result, 2), 1).conj())
+op("asin(Tensor self) -> Tensor", pointwise(np.arcsin, floating), self=lambda g, self: g * F.rsqrt(more(-self * self, 1)).conj())
+op("acos(Tensor self) -> Tensor", pointwise(arc_cosine, floating), self=lambda g, self: g * -F.rsqrt(more(-self * self, 1)).conj())
+op("atan(Tensor self) -> Tensor", pointwise(np.arctan, floating), self=lambda g, self: g / more(self * self, 1).conj())
 
 op("sinh(Tensor self) -> Tensor", pointwise(np.sinh, floating), self=lambda g, self: g * F.cosh(self).conj())
 op("cosh(Tensor self) -> Tensor", pointwise(np.cosh, floating), self=lambda g, self: g * F.sinh(self).conj())
@@ -32,12 +32,12 @@ op("tanh(Tensor self) -> Tensor", pointwise(np.tanh, floating), self=lambda g, r
 
 def slope_of_acosh(self: Any) -> Any:
     """For complex numbers a product of two roots: the root of the product lies on another branch where the real part is negative."""
-    return F.rsqrt(self + 1) * F.rsqrt(self - 1) if is_complex(self) else F.rsqrt(less(self * self, 1))
+    return F.rsqrt(more(self, 1)) * F.rsqrt(less(self, 1)) if is_complex(self) else F.rsqrt(less(self * self, 1))
 
 
 # Each with its slope. Numbers stand where PyTorch has them: times a complex 1 infinity is NaN, and so is its negation in 1 - x.
 AREAS = {
-    "asinh": (np.arcsinh, lambda g, self: g * F.rsqrt(F.pow(self, 2) + 1).conj()),
+    "asinh": (np.arcsinh, lambda g, self: g * F.rsqrt(more(F.pow(self, 2), 1)).conj()),
     "acosh": (np.arccosh, lambda g, self: g * slope_of_acosh(self).conj()),
     "atanh": (np.arctanh, lambda g, self: g * 1 / F.rsub(F.pow(self, 2), 1).conj()),
 }
