@@ -10,7 +10,7 @@ import numpy as np
 
 from .geometry import root_of, strides_of
 from .layout import dense
-from .memory import ALONE
+from .memory import ALONE, empty
 from .registry import F
 from .strided import new
 from .tensor import Tensor, counter_of, settled, wrap
@@ -99,7 +99,7 @@ def _laid_out_as(g: np.ndarray, leaf: np.ndarray) -> bool:
 
 def _copied_for(leaf: Tensor, g: np.ndarray) -> Tensor:
     """A copy of `g` in the layout a gradient of `leaf` has; PyTorch writes it into new memory where the leaf is dense, so version 1."""
-    array = np.empty(g.shape, g.dtype)
+    array = empty(g.shape, g.dtype)
     packed = (array.strides == leaf._array.strides and array.size > 0) or dense(leaf._array)
     if packed and array.strides != leaf._array.strides:
         array = _empty_as(leaf._array, g)

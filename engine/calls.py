@@ -15,6 +15,7 @@ from .routes import front
 from .schema import REQUIRED
 from .specialise import specialise
 from .tensor import PLAIN, Tensor
+from .texts import function_of
 
 if TYPE_CHECKING:
     from .op import Op
@@ -68,16 +69,11 @@ class Overloads:
 
     def _make(self, kind: str) -> Callable[..., Any]:
         if self.path.startswith("nn.functional."):
-            return self._python_call
+            return python_call(self.ops[0])
         if kind.startswith("inplace"):
             return Form(self.name + "_", [o for o in self.ops if o.family.inplace], "method" if kind == "inplace" else "function", True)
         having = [o for o in self.ops if (o.family.function if kind == "function" else o.family.method)]
         return Form(self.path.replace(".", "_"), having or self.ops, kind, False)  # as PyTorch's parser calls it: linalg_vector_norm
-
-    def _python_call(self, *args: Any, **kwargs: Any) -> Any:
-        """PyTorch's `nn.functional` is Python: errors of arguments are Python's own."""
-        op = self.ops[0]
-        return op.run(bind(op, args, kwargs))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.form("function")(*args, **kwargs)
@@ -153,7 +149,7 @@ class Overloads:
 
     def _public(self, kind: str, name: str) -> Callable[..., Any]:
         if self.path.startswith("nn.functional."):
-            call: Callable[..., Any] = lambda *args, **kwargs: self._python_call(*args, **kwargs)  # it gets a name
+            call: Callable[..., Any] = lambda *args, **kwargs: self.form(kind)(*args, **kwargs)  # it gets a name
         else:
             call = front(lambda: self.form(kind))
         made = call if kind.startswith("inplace") else self._fast(call, False)
@@ -196,6 +192,22 @@ def _operator(call: Callable[..., Any]) -> Callable[..., Any]:
             return NotImplemented
 
     return operate
+
+
+def python_call(op: Op) -> Callable[..., Any]:
+    """The op as a Python function of its arguments' names, which PyTorch's `nn.functional` is: errors of arguments are Python's own."""
+    arguments = op.schema.arguments
+    names = [a.name for a in arguments]
+    space = {f"d{i}": a.default for i, a in enumerate(arguments)} | {"run": op.direct}
+    parameters = [a.name if a.default is REQUIRED else f"{a.name}=d{i}" for i, a in enumerate(arguments)]
+    count = len(op.schema.positional)
+    if count < len(parameters):
+        parameters.insert(count, "*")
+    lists = [a.name for a in arguments if a.type.startswith("int[")]
+    lines = [f"if type({name}) is int: {name} = ({name},)" for name in lists]
+    made = function_of(parameters, [*lines, f"return run({', '.join(names)})"], op.schema.name, space)
+    made.__name__ = made.__qualname__ = op.schema.name
+    return made
 
 
 def bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.sparse import _sparsetools
 
 _FEW = 64  # elements below which setting up costs more than it saves
+_ROW = 1024  # elements of which each row is summed
 _SHORT = 4096  # elements of a row up to which the order of additions does not show in the sum
 
 
@@ -24,6 +25,14 @@ def sums_along(array: np.ndarray, dim: int) -> np.ndarray:
     ):
         return np.asarray(np.add.reduce(array, dim, keepdims=True))
     return (array.reshape(-1, size) @ np.ones(size, array.dtype)).reshape(*array.shape[:-1], 1)
+
+
+def sum_of_all(array: np.ndarray) -> np.ndarray:
+    """The sum of floating numbers in row-major order: rows of them by BLAS, which reads memory faster than NumPy's sums."""
+    flat, ones = array.reshape(-1), np.ones(_ROW, array.dtype)
+    whole = flat.size // _ROW * _ROW
+    made: np.ndarray = np.add.reduce(flat[:whole].reshape(-1, _ROW).dot(ones)) + np.add.reduce(flat[whole:])
+    return np.asarray(made)
 
 
 def add_rows(into: np.ndarray, places: np.ndarray, rows: np.ndarray) -> None:

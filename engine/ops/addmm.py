@@ -76,11 +76,11 @@ def adding_batches(operands: Sequence[Any]) -> dtype:
 
 # -- kernels -----------------------------------------------------------------------------------------------------------------
 def sum_of(self: np.ndarray, product: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
-    """`beta * self + alpha * product`; with `beta` 0 NaN and infinities of `self` do not count."""
+    """`beta * self + alpha * product` in the memory of `product`; with `beta` 0 NaN and infinities of `self` do not count."""
     a, b = cast_number(alpha, product.dtype), cast_number(beta, product.dtype)
     if a != 1:
-        product = product * a
-    return product if b == 0 else product + (self if b == 1 else self * b)
+        np.multiply(product, a, out=product)
+    return product if b == 0 else np.add(product, self if b == 1 else self * b, out=product)
 
 
 def nothing_added(self: np.ndarray, shape: tuple[int, ...], beta: Any) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import dtypes
 from ..errors import COMPLEX_OF_REAL
+from ..memory import LARGE, empty
 from ..number import converted as cast_number
 from ..op import OPS, F, Family, Op, alias, composite, op, pointwise, write
 from ..operands import check_broadcast, expands
@@ -487,5 +488,15 @@ def less(x: Any, number: complex) -> Any:
 
 
 def quotient(x: Any, number: complex) -> Any:
-    """`x / number` in a rule, recorded as PyTorch's own code does."""
-    return OPS["div.Scalar"].run([x, number]) if isinstance(x, Tensor) else x / number
+    """`x / number` in a rule, recorded as PyTorch's own code does. Of a large array that repeats elements each is divided once."""
+    if isinstance(x, Tensor):
+        return OPS["div.Scalar"].run([x, number])
+    if x.size < LARGE or all(x.strides):
+        return x / number
+    once = x[tuple([slice(None if step else 1) for step in x.strides])]
+    if not once.flags.c_contiguous:
+        return x / number
+    share = once / number
+    made = empty(x.shape, share.dtype)
+    made[...] = share
+    return made

@@ -148,8 +148,7 @@ def check_lengths(operands: Sequence[Any]) -> None:
 
 # -- kernels -----------------------------------------------------------------------------------------------------------------
 def mm_kernel(self: np.ndarray, mat2: np.ndarray) -> np.ndarray:
-    if self.dtype.kind == "b":
-        refuse_bool("addmm_impl_cpu_", self, mat2)
+    refuse_bool("addmm_impl_cpu_", self, mat2)
     made: np.ndarray = matrices(self, mat2)
     return made
 
@@ -163,6 +162,8 @@ def matrices(left: Any, right: Any) -> Any:
         return left * right
     if n > 1 and m > 1 and n * k * m <= TINY and left.dtype.char in "fd" and left.flags.forc and right.flags.forc:
         return left.dot(right)  # the same product of BLAS, without what a ufunc costs
+    if 1 < n <= m // 2 and n * k * m > TINY and left.flags.c_contiguous and right.flags.f_contiguous and left.dtype.char in "fd":
+        return np.ascontiguousarray((right.T @ left.T).T)  # BLAS is quicker where the matrix of more rows is on the left
     return left @ right
 
 
@@ -328,7 +329,7 @@ def outer(self: Tensor, vec2: Tensor) -> Tensor:
 @composite("matmul(Tensor self, Tensor other) -> Tensor", operator="matmul", out=product_into)
 def matmul(self: Tensor, other: Tensor) -> Tensor:
     """The product NumPy's `@` names: vectors, matrices, or broadcast batches of matrices."""
-    if self._array.ndim == 2 == other._array.ndim:
+    if self.dim() == 2 == other.dim():
         made: Tensor = MM.direct(self, other)
         return made
     return product(self, other)

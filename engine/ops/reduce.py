@@ -15,7 +15,7 @@ from ..modes import is_grad_enabled
 from ..op import F, Op, op, reduction
 from ..out import matching
 from ..pieces import PIECE, in_pieces
-from ..rows import sums_along
+from ..rows import sum_of_all, sums_along
 from ..tensor import Tensor
 from ..views import check_cast
 from .arithmetic import quotient
@@ -97,10 +97,14 @@ def summed_dtype(self: np.ndarray, to: dtype | None) -> dtype:
 def accumulated(ufunc: np.ufunc, self: np.ndarray, dim: Any, keepdim: bool, to: dtype) -> np.ndarray:
     """Reduce in dtype `to`; 16-bit floats in float32, rounded once."""
     if self.dtype is to.np is to.wide and self.ndim and dim is None and not keepdim:  # to one element, with nothing to convert
+        if ufunc is np.add and self.size >= MANY and to.category == 2 and self.flags.c_contiguous:
+            return sum_of_all(self)
         made: np.ndarray = ufunc.reduce(self, None, self.dtype, np.empty((), self.dtype))
         return made
     dims = axes(dim, self.ndim)
     wide = cast(self, to.np).astype(to.wide, copy=False)
+    if ufunc is np.add and wide.size >= MANY and wide.dtype.kind == "f" and dims == (wide.ndim - 1,):
+        return compact(sums_along(wide, dims[0]), left(self.shape, dims, keepdim)).astype(to.np, copy=False)
     return folded(lambda a, d: ufunc.reduce(a, d, dtype=a.dtype), wide, dims, keepdim).astype(to.np, copy=False)
 
 
