@@ -17,7 +17,7 @@ import numpy as np
 
 LARGE = 2**16  # elements from which it pays to look where a result lies
 LINE = 64  # bytes
-RETURNED = 2**18  # bytes from which `malloc` gives memory back to the system
+RETURNED = 2**17  # bytes from which `malloc` gives memory back to the system
 KEPT = 2**29  # bytes that a thread keeps at most
 ALIKE = 64  # blocks of one size that it keeps at most: to look through more would take longer than it saves
 

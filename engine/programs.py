@@ -17,7 +17,6 @@ from .memory import aligned, empty, owned
 from .pieces import PIECE, SHARED_PIECE
 from .threads import lanes, share
 
-HUGE = 2**21  # elements from which even two steps are worth pieces
 UFUNCS: dict[type, np.ufunc] = {
     ast.Add: np.add,
     ast.Sub: np.subtract,
@@ -111,18 +110,15 @@ class Program:
         size, dtype = outs[0].size, outs[0].dtype
         flat = [a.reshape(-1) if a.ndim else a for a in (*arrays, *outs)]
         count = lanes(size * self.steps)
-        whole = self.steps == 1 or (self.steps == 2 and size < HUGE)
-        piece = -(-size // count) if whole else min(PIECE if count == 1 else SHARED_PIECE, size)
-        last = flat[-1]
-        spare = self.buffers and not any(outs[-1] is a for a in arrays)  # the last result may hold what leads to it
+        piece = -(-size // count) if self.steps == 1 else min(PIECE if count == 1 else SHARED_PIECE, size)
 
         def lane(starts: Sequence[int]) -> None:
-            buffers = [aligned((piece,), dtype) for _ in range(self.buffers - spare)]
+            buffers = [aligned((piece,), dtype) for _ in range(self.buffers)]
             for start in starts:
                 part = slice(start, start + piece)
                 if size - start < piece:
                     buffers = [b[: size - start] for b in buffers]
-                self.run(*[a[part] if a.ndim else a for a in flat], *([last[part]] if spare else ()), *buffers)
+                self.run(*[a[part] if a.ndim else a for a in flat], *buffers)
 
         share(lane, range(0, size, piece), count)
 

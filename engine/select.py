@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .memory import empty
 from .pieces import in_pieces
 
 FEW = 2048  # elements below which NumPy's own is as fast
@@ -22,7 +23,7 @@ def where(condition: np.ndarray, a: Any, b: Any) -> np.ndarray:
     bits = BITS[of.itemsize]
     first, second = (np.asarray(x, of).view(bits) for x in (a, b))
     if condition.flags.c_contiguous and all(not x.ndim or (x.shape == condition.shape and x.flags.c_contiguous) for x in (first, second)):
-        made = np.empty(condition.size, bits)
+        made = empty((condition.size,), bits)
         flat = (x.reshape(-1) if x.ndim else np.broadcast_to(x, condition.size) for x in (first, second))
         return in_pieces(_choose, [condition.reshape(-1), *flat], made).reshape(condition.shape).view(of)
     made = np.empty_like(condition, dtype=bits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from ..calls import FUNCTIONS, Form
 from ..dtypes import dtype
 from ..geometry import strides_of
 from ..op import F, composite, op, plain, pointwise
-from ..pieces import elementwise
+from ..pieces import PIECE, elementwise
 from ..promotion import common, only
 from ..registry import OVERLOADS
 from ..select import BITS, FEW, where, zero_where
@@ -42,9 +42,14 @@ def relu_kernel(self: np.ndarray) -> np.ndarray:
     return elementwise(relu_piece, self)
 
 
+@cache
+def zeros(of: np.dtype) -> np.ndarray:
+    """As many as a piece has at most: the maximum of two arrays is taken four times as fast as that of a number and an array."""
+    return np.zeros(PIECE, of)
+
+
 def relu_piece(self: np.ndarray, out: np.ndarray) -> None:
-    out[...] = 0
-    np.maximum(out, self, out=out)  # four times as fast as of a number
+    np.maximum(zeros(self.dtype)[: self.size] if self.ndim == 1 and self.size <= PIECE else 0, self, out=out)
 
 
 def passed(grad_output: np.ndarray, self: np.ndarray, threshold: Any) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..dtypes import OF_NUMPY, dtype, float32
 from ..fused import fused
+from ..memory import empty
 from ..op import F, Op, composite, op, plain
 from ..pieces import PIECE, in_pieces
 from ..rows import sums_along
@@ -83,7 +84,7 @@ def layer_norm_kernel(
     check_agreement(input, weight, bias)
     rows = np.ascontiguousarray(input, d.wide).reshape(count, size)
     scale, level = (None if t is None else np.ascontiguousarray(t, d.wide).reshape(-1) for t in (weight, bias))
-    made, mean, rstd = (np.empty((count, n), d.wide) for n in (size, 1, 1))
+    made, mean, rstd = (empty((count, n), d.wide) for n in (size, 1, 1))
     if input.size < MANY or d.low:
         mean[...], variance = few_moments(rows, LANES[d.itemsize])
         np.divide(1, np.sqrt(np.maximum(variance, 0) + rows.dtype.type(eps)), out=rstd)
@@ -224,7 +225,7 @@ def layer_norm_gradients(
     grads, rows = (np.ascontiguousarray(t, d).reshape(count, size) for t in (g, input))
     means, factors = (t.reshape(count, 1).astype(d, copy=False) for t in (mean, rstd))
     scale = np.ones(size, d) if weight is None else np.ascontiguousarray(weight, d).reshape(-1)
-    made, sums = np.empty((count, size), d), [np.zeros(size, d) for _ in range(2)]
+    made, sums = empty((count, size), d), [np.zeros(size, d) for _ in range(2)]
     if rows.size < MANY:
         shares(scale, sums, needs, grads, rows, means, factors, made)
     else:

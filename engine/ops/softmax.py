@@ -13,6 +13,7 @@ from ..dtypes import OF_NUMPY, dtype
 from ..forward import Composition
 from ..fused import fused
 from ..geometry import in_range
+from ..memory import empty
 from ..op import F, Op, composite, op, plain
 from ..out import matching
 from ..pieces import PIECE, in_pieces
@@ -49,7 +50,7 @@ def along(kernel: Callable[..., np.ndarray], name: str, fast: Callable[..., None
 
 def many(fast: Callable[..., None], arrays: Sequence[np.ndarray], dim: int) -> np.ndarray:
     """`fast(dim, *arrays, out)` in pieces along the first dimension, where that is another one."""
-    return in_pieces(partial(fast, dim), arrays, np.empty(arrays[0].shape, arrays[0].dtype), whole=dim == 0, piece=2 * PIECE)
+    return in_pieces(partial(fast, dim), arrays, empty(arrays[0].shape, arrays[0].dtype), whole=dim == 0, piece=2 * PIECE)
 
 
 def forward(kernel: Callable[..., np.ndarray], name: str, fast: Callable[..., None]) -> Callable[..., np.ndarray]:

@@ -40,10 +40,12 @@ def moments(name: str, self: np.ndarray, dim: Any, correction: Any, keepdim: boo
             warnings.warn(NO_FREEDOM.format(name=name), UserWarning, stacklevel=6)
     many = self.size >= MANY and self.dtype in (np.float32, np.float64)
     wide = self if many else self.astype(np.complex128 if self.dtype.kind == "c" else np.float64)
-    mean = updated_mean(wide, dims, count)
     whole = name in ("std", "var") and math.prod(left(self.shape, dims, False)) == 1
-    running = running_mean(wide, mean, dims)
-    level = mean_of(self, dims, count) if whole and not OF_NUMPY[self.dtype].low else mean  # PyTorch takes `mean()` of everything
+    if whole and not OF_NUMPY[self.dtype].low:
+        level = running = mean_of(self, dims, count)  # PyTorch takes `mean()` of everything
+    else:
+        level = updated_mean(wide, dims, count)
+        running = running_mean(wide, level, dims)
     freedom = np.float64(max(count - by, 0))
     if many:
         total = compact(squares_apart(self, level, dims) / freedom, left(self.shape, dims, keepdim))
@@ -64,7 +66,10 @@ def squares_apart(self: np.ndarray, level: np.ndarray, dims: tuple[int, ...]) ->
         here = slice(start, start + rows)
         apart = self[here].astype(np.float64)
         apart -= level if len(level) == 1 else level[here]
-        share = np.add.reduce(np.multiply(apart, apart, out=apart), dims, keepdims=True)
+        if len(dims) == apart.ndim:
+            share = np.vdot(apart, apart)
+        else:
+            share = np.add.reduce(np.multiply(apart, apart, out=apart), dims, keepdims=True)
         if 0 in dims:
             total += share
         else:
