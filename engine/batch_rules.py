@@ -41,6 +41,19 @@ NUMBERS = re.compile(r"[-\d, ]+")
 Rule = Callable[[Any, list[Any], Level], Any]
 
 
+TAKEN_APART: dict[str, Callable[..., Any]] = {}  # what PyTorch runs for an op under `vmap` that has a derivative of its own elsewhere
+
+
+def taken_apart(key: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Have this function stand for the op of that key under `vmap`."""
+
+    def add(body: Callable[..., Any]) -> Callable[..., Any]:
+        TAKEN_APART[key] = body
+        return body
+
+    return add
+
+
 class NoRule(Exception):
     """The rule of an op's family does not cover these arguments."""
 
@@ -48,6 +61,8 @@ class NoRule(Exception):
 def run(op: Any, values: list[Any], level: Level) -> Any:
     """Call `op`, some of whose arguments are samples of `level`, on whole batches."""
     refuse(op, values, level)
+    if op.key in TAKEN_APART:
+        return TAKEN_APART[op.key](*values)
     try:
         result = rule_of(op)(op, values, level)
     except Exception:  # no rule, or one that refuses: what a sample does decides

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import modes
+from ..batch_rules import taken_apart
 from ..dtypes import OF_NUMPY, dtype
 from ..forward import tangent_of
 from ..geometry import strides_of
@@ -398,6 +399,21 @@ op("binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=
          complex_gradient=False),
    self=lambda g, self, target, weight, pos_weight, reduction: logits_gradient(g, self, target, weight, pos_weight, reduction),
    target=lambda g, self, target, weight, pos_weight, reduction: logits_target(g, self, target, weight, pos_weight, reduction))  # fmt: skip
+
+
+@taken_apart("binary_cross_entropy_with_logits")
+def logits_in_steps(self: Tensor, target: Tensor, weight: Tensor | None, pos_weight: Tensor | None, reduction: int) -> Tensor:
+    """The same in ops that are differentiable in every argument."""
+    largest = F.clamp_min(-self, 0)
+    logarithm = F.log((-largest).exp_() + (-self - largest).exp_())  # in place: integers are refused
+    if pos_weight is None:
+        loss = (1 - target) * self + largest + logarithm
+    else:
+        loss = (1 - target) * self + ((pos_weight - 1) * target + 1) * (logarithm + largest)
+    if weight is not None:
+        loss = loss * weight
+    return F.mean(loss) if reduction == MEAN else F.sum(loss) if reduction == SUM else loss
+
 
 _BINARY = 'Tensor input, Tensor target, Tensor? weight=None, bool? size_average=None, bool? reduce=None, str reduction="mean"'
 
