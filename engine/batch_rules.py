@@ -462,11 +462,12 @@ def one_by_one(op: Any, values: list[Any], level: Level) -> Any:
     if not level.size:
         made = op.run([_of_none(v, w) for v, w in zip(values, wholes, strict=True)])
         return _each(made, lambda t: F.expand(F.unsqueeze(t, 0), (0, *t.shape)))
-    rows = [op.run([_picked(v, w, k) for v, w in zip(values, wholes, strict=True)]) for k in range(level.size)]
+    columns = [_apart(v, w, level.size) for v, w in zip(values, wholes, strict=True)]
+    rows = [op.run(list(row)) for row in zip(*columns, strict=True)]
     if isinstance(rows[0], Tensor):
         return F.stack(rows)
-    columns = [F.stack(list(column)) for column in zip(*rows, strict=True)]
-    return type(rows[0])(*columns) if hasattr(rows[0], "_fields") else tuple(columns)
+    made = [F.stack(list(column)) for column in zip(*rows, strict=True)]
+    return type(rows[0])(*made) if hasattr(rows[0], "_fields") else tuple(made)
 
 
 def _write_one_by_one(op: Any, into: Tensor, values: list[Any], level: Level) -> None:
@@ -492,6 +493,13 @@ def _of_none(v: Any, batch: Any) -> Any:
     if isinstance(v, list | tuple):
         return [_of_none(x, b) for x, b in zip(v, batch, strict=True)] if isinstance(batch, list) else v
     return v if batch is None else F.sum(batch, [0]) if v._dtype.differentiable else _sample(v)
+
+
+def _apart(v: Any, batch: Any, count: int) -> Sequence[Any]:
+    """An argument as each sample has it; together, so that their gradients need not be added up."""
+    if isinstance(v, list | tuple) and isinstance(batch, list) and v:
+        return [list(row) for row in zip(*[_apart(x, b, count) for x, b in zip(v, batch, strict=True)], strict=True)]
+    return [v] * count if batch is None or isinstance(batch, list) else F.unbind(batch, 0)
 
 
 def _picked(v: Any, batch: Any, k: int) -> Any:
