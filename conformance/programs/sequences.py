@@ -13,7 +13,7 @@ from typing import Any
 from ..outcome import Raised
 from .declare import program
 from .see import attempt, graph_lines, texts, values
-from .steps import LENGTH, Step, apart, cotangent, numbers, steps
+from .steps import LENGTH, Step, apart, cotangent, divisors, numbers, steps
 
 SCRIPT = """\
 # {key}: the same lines on PyTorch and on {subject}.
@@ -37,7 +37,7 @@ def hook(number, change):
 
 for name in sys.argv[1:] or ("torch", "{subject}"):
     print(f"---- {{name}}")
-    names = {{"torch": importlib.import_module(name), "deepcopy": deepcopy, "apart": apart, "numbers": numbers}}
+    names = {{"torch": importlib.import_module(name), "deepcopy": deepcopy, "apart": apart, "numbers": numbers, "divisors": divisors}}
     hooks = []
     names |= {{"cotangent": cotangent, "hook": hook, "modes": [], "hooks": hooks, "handles": []}}
     for line, target in LINES:
@@ -58,7 +58,7 @@ for name in sys.argv[1:] or ("torch", "{subject}"):
 def script(key: str, log: list[Any], subject: str) -> str:
     """The lines of a case as Python that prints every tensor after each of them, on PyTorch and on `subject`."""
     lines = "".join(f"    {(line, target)!r},\n" for line, target, *_ in log)
-    functions = f"{getsource(apart)}\n\n{getsource(numbers)}\n\n{getsource(cotangent)}"
+    functions = f"{getsource(apart)}\n\n{getsource(numbers)}\n\n{getsource(divisors)}\n\n{getsource(cotangent)}"
     return SCRIPT.format(key=key, subject=subject, functions=functions, lines=f"[\n{lines}]")
 
 
@@ -75,7 +75,15 @@ def unwatched(B: Any, draw: Any, see: Any) -> None:
 
 
 def _play(B: Any, draw: Any, see: Any, each: bool) -> None:
-    names: dict[str, Any] = {"torch": B, "deepcopy": deepcopy, "apart": apart, "numbers": numbers, "cotangent": cotangent, "modes": []}
+    names: dict[str, Any] = {
+        "torch": B,
+        "deepcopy": deepcopy,
+        "apart": apart,
+        "numbers": numbers,
+        "divisors": divisors,
+        "cotangent": cotangent,
+        "modes": [],
+    }
     names |= {"hooks": [], "handles": [], "versions": {}}
     try:
         for number, step in enumerate(steps(draw)):

@@ -19,6 +19,9 @@ LENGTH = STEPS * WIDTH
 HALF, COMPLEX = ("float16",), ("complex64", "complex128")
 TIED = frozenset({"kthvalue", "topk"})  # where elements are equal, PyTorch names any of them: upstream/tied_index.py
 SIGNED = frozenset({"signbit", "copysign", "copysign_"})  # of NaN, too, which has one by chance: upstream/sign_of_nan.py
+# Integers written to so would get a history: upstream/integer_with_history.py
+COMPARED = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "less", "greater", "not"})  # as their names begin
+DIVIDING = frozenset({"floor_divide_", "fmod_", "remainder_"})  # and stop half way at a zero: upstream/refused_division.py
 MIDDLE = frozenset({"median", "nanmedian"})  # along an expanded dimension they read elsewhere: upstream/median_of_expanded.py
 MAKES_COMPLEX = frozenset({"complex", "polar", "view_as_complex"})
 SHAPES = ((2,), (), (2, 2), (1, 2), (2, 1), (1,), (3,), (2, 3), (0,), (2, 0), (2, 1, 2))
@@ -129,6 +132,10 @@ class Words:
         text = callee.text(lambda choice: self.raw[6 + choice % 4], writes)
         if callee.path in SIGNED:
             text = text.replace("{b}", "numbers({b})").replace("signbit({a}", "signbit(numbers({a})")
+        if callee.path in DIVIDING:
+            text = text.replace("{b}", "divisors({b})")
+        if callee.path.split("_")[0] in COMPARED and writes:
+            text = text.replace("{b}", "({b} if {a}.is_floating_point() or {a}.is_complex() else {b}.detach())")
         if callee.path in MIDDLE:
             text = text.replace("{a}", "{a}.clone()")
         text = text.format_map(self)
@@ -176,8 +183,8 @@ LINES = {
     "write": "{t} = {a}.{write}(apart({a}, {b}))",
     "write in place": "{t} = {a}.{write alone}",
     "shape in place": "if not {a}.is_leaf: {a}.{shape}",  # to PyTorch's graph a leaf may still have the shape it had
-    "write a view": "{a}.{view}.{write}(apart({a}, {b}))",
-    "setitem": "{a}[{index}] = apart({a}, {b})",
+    "write a view": "{a}.{view}.{write}(apart({a}, {b}, part=True))",
+    "setitem": "{a}[{index}] = apart({a}, {b}, part=True)",
     "setitem number": "{a}[{index}] = {number}",
     "assign data": "if {a}.is_inference() == {b}.is_inference() == torch.is_inference_mode_enabled(): "
     "{a}.data = {b}.reshape({a}.shape).to({a}.dtype)",
@@ -212,9 +219,9 @@ OFTEN = {"call": 6, "call in place": 2}  # steps with a choice of hundreds
 NAMES = tuple(name for name in LINES if name != "first" for _ in range(OFTEN.get(name, 1)))
 
 
-def apart(written, other):
+def apart(written, other, part=False):
     """`other`, copied where it is not `written` and may share its memory: there what PyTorch reads depends on its vector loops."""
-    if other is written or not other.numel() or not written.numel():
+    if (other is written and not part) or not other.numel() or not written.numel():
         return other if other is written else other.clone()
     ends = [
         (t.data_ptr(), t.data_ptr() + t.element_size() * (1 + sum((n - 1) * s for n, s in zip(t.shape, t.stride(), strict=True))))
@@ -226,6 +233,11 @@ def apart(written, other):
 def numbers(t):
     """The same, with 1 for NaN."""
     return t.masked_fill(t != t, 1)
+
+
+def divisors(t):
+    """The same, with 1 for 0 where that does not divide."""
+    return t if t.is_floating_point() or t.is_complex() else t.masked_fill(t == 0, 1)
 
 
 def cotangent(t):

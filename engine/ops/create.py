@@ -58,12 +58,16 @@ class Factory:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         index, values, out = (self.parser or self._build())(args, kwargs)
         op = self.ops[index]
+        at = op.schema.names.index("pin_memory")
+        if self.name == "range" and "pin_memory" in kwargs:  # in PyTorch's list of arguments, and not in its parser's
+            raise TypeError("range() got an unexpected keyword argument 'pin_memory'")
         if self.name in DEPRECATED:
             warnings.warn(DEPRECATED[self.name], UserWarning, stacklevel=2)
-        at = op.schema.names.index("pin_memory")
-        if values[at]:
+        pinned, flag = values[at], values.pop(at + 1)
+        if pinned and self.name in SPACED:  # these look at their arguments before they ask for memory
+            op.run(values)
+        if pinned:
             raise RuntimeError(PINNED)
-        flag = values.pop(at + 1)
         if out is not None:
             return into(out, op, values, at - 3)
         return requiring(op.run(values), flag)
@@ -88,6 +92,7 @@ def requiring(made: Tensor, flag: bool | None) -> Tensor:
     return made
 
 
+SPACED = ("linspace", "logspace")
 BY_COUNT = ("arange", "range", "linspace", "logspace")  # these keep the shape of an `out=` that has as many elements
 COUNTED = (
     "The number of elements in the out tensor of shape {} is {} which does not match the computed number of elements {}. Note that this "

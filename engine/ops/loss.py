@@ -340,10 +340,10 @@ def logits_kernel(
     d, into = OF_NUMPY[self.dtype], OF_NUMPY[target.dtype]
     if d.category != 2:
         raise NotImplementedError(f"\"log_sigmoid_cpu\" not implemented for '{d.scalar_name}'")
-    if into.category == 0:
-        raise RuntimeError(SUBTRACTED_BOOLS)
     if pos_weight is not None and pos_weight.dtype == np.bool_:
         raise RuntimeError(SUBTRACTED_BOOL)
+    if into.category == 0:
+        raise RuntimeError(SUBTRACTED_BOOLS)
     logarithm = F.log_sigmoid(self)
     if pos_weight is not None:
         logarithm = stored(F.mul(logarithm, F.add(F.mul(F.sub(pos_weight, 1), target), 1)), logarithm)

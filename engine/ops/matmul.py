@@ -128,6 +128,8 @@ def check_addmv(operands: Sequence[Any], rank: int | None = None, size: int | No
         raise RuntimeError(f"vector + matrix @ vector expected, got {rank}, {mat.ndim}, {vec.ndim}")
     size = math.prod(self.shape) if size is None else size
     if mat.shape[1] != vec.shape[0] or size not in (1, mat.shape[0]):
+        if not rank:
+            side(self, 0)
         raise RuntimeError(f"size mismatch, got input ({size}), mat ({mat.shape[0]}x{mat.shape[1]}), vec ({vec.shape[0]})")
 
 

@@ -75,11 +75,16 @@ def power_of_number(self: np.ndarray, exponent: np.ndarray) -> np.ndarray:
     return power(self, exponent) if written_out is None else written_out(self)
 
 
+def refuse_reciprocals(self: Any, exponent: complex) -> None:
+    """Raises RuntimeError for a negative power of integers, which PyTorch refuses before it looks where the powers go."""
+    if common([self, exponent]).category < 2 and exponent < 0:  # type: ignore[operator]  # no complex number
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
+
+
 def raising(operands: Any) -> dtypes.dtype:
     """The common dtype. Raises RuntimeError where an exponent is refused: negative for integers, or too large for the dtype."""
     d, exponent = common(operands), operands[1]
-    if d.category < 2 and exponent < 0:
-        raise RuntimeError("Integers to negative integer powers are not allowed.")
+    refuse_reciprocals(*operands)
     cast_number(exponent, d.np)
     return d
 
@@ -138,7 +143,7 @@ def power_along(self: Any, exponent: Any, s: Any, e: Any, result: Any) -> Any:
 
 
 op("pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor",
-   binary(power_of_number, raising, unary=True, promotes=("self", "exponent")),
+   binary(power_of_number, raising, unary=True, promotes=("self", "exponent"), inplace=refuse_reciprocals),
    self=from_number_exponent)  # fmt: skip
 op("pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor",
    binary(power, operator="pow", jvp=along(power_along)),
