@@ -6,9 +6,10 @@ import time
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import tee
 from typing import Any
 
 import numpy as np
@@ -138,12 +139,15 @@ class Again(Reference):
     def exact(self) -> Observations:
         return self._once("exact", lambda: self._in_double(self.case.upcast())[0])
 
-    def moved(self, unit: float) -> list[Observations]:
-        def ask() -> list[Observations]:
-            rng, wide = np.random.default_rng(7), self.case.upcast()
-            return self._in_double(*(wide.perturbed(rng, unit) for _ in range(TRIALS)))
+    def moved(self, unit: float) -> Iterator[Observations]:
+        """One run after the other, each made when it is asked for."""
 
-        return self._once(unit, ask)
+        def runs() -> Iterator[Observations]:
+            rng, wide = np.random.default_rng(7), self.case.upcast()
+            return (self._in_double(wide.perturbed(rng, unit))[0] for _ in range(TRIALS))
+
+        self.answers[unit], asked = tee(self._once(unit, runs))
+        return asked
 
     def strided(self) -> Observations:
         def ask() -> Observations:

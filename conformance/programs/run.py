@@ -8,7 +8,8 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
+from itertools import tee
 from typing import Any
 from unittest import SkipTest
 
@@ -80,29 +81,31 @@ class Again(outcome.Reference):
     data: bytes
     narrowest: str
     single: bool
-    runs: dict[float, list[dict[str, Any]]] = field(default_factory=dict)
+    runs: dict[float, Iterator[dict[str, Any]]] = field(default_factory=dict)
 
     def exact(self) -> dict[str, Any]:
-        return self._moved(0.0, 1)[0]
+        return next(self.moved(0.0))
 
-    def moved(self, unit: float) -> list[dict[str, Any]]:
-        return self._moved(unit, outcome.TRIALS)
+    def moved(self, unit: float) -> Iterator[dict[str, Any]]:
+        """One run after the other, each made when it is asked for."""
+        if unit not in self.runs:
+            self.runs[unit] = map(partial(self._moved, unit), range(outcome.TRIALS))
+        self.runs[unit], asked = tee(self.runs[unit])
+        return asked
 
     def beside(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         unit, torch = UNIT["float32"] ** 0.5, backends.truth.m
         own = [observe(torch, self.body, Beside(torch, NpSource(self.data), unit, seed)) for seed in range(outcome.TRIALS)]
         return list(zip(own, self.moved(unit), strict=True))
 
-    def _moved(self, unit: float, trials: int) -> list[dict[str, Any]]:
-        if unit not in self.runs:
-            torch = backends.truth.m
-            usual = torch.get_default_dtype()
-            torch.set_default_dtype(torch.float64)
-            try:
-                self.runs[unit] = [observe(torch, self.body, Moved(torch, NpSource(self.data), unit, seed)) for seed in range(trials)]
-            finally:
-                torch.set_default_dtype(usual)
-        return self.runs[unit]
+    def _moved(self, unit: float, seed: int) -> dict[str, Any]:
+        torch = backends.truth.m
+        usual = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float64)
+        try:
+            return observe(torch, self.body, Moved(torch, NpSource(self.data), unit, seed))
+        finally:
+            torch.set_default_dtype(usual)
 
 
 def compared(tested: Any, program: Program, data: bytes) -> tuple[outcome.Comparison, dict[str, Any], list[Any]]:
