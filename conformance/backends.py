@@ -8,15 +8,18 @@ import inspect
 import re
 import warnings
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 import torch
+from torch.autograd.graph import _engine_run_backward
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
+from engine.dtypes import OF_NAME
 from engine.schema import REQUIRED, Schema, literal, parse, split
+from engine.tensor import wrap
 
 from .case import DIFFERENTIABLE, NAME, NUMPY, OMITTED, Case, Named, TensorValue, tensor_value
 from .spec import Declaration
@@ -49,6 +52,10 @@ class Backend:
     def __init__(self, name: str, module: Any):
         self.name, self.m = name, module
 
+    @cached_property
+    def Tensor(self) -> Any:
+        return self.m.Tensor
+
     # -- tensors ---------------------------------------------------------------------------------------------------------
     def from_root(self, value: TensorValue, root: np.ndarray) -> Any:
         """A tensor over `root` that is not a view."""
@@ -65,10 +72,10 @@ class Backend:
         return self.make(value).clone()
 
     def is_tensor(self, x: Any) -> bool:
-        return isinstance(x, self.m.Tensor)
+        return isinstance(x, self.Tensor)
 
     def dtype(self, t: Any) -> str:
-        return str(t.dtype).split(".")[-1]
+        return str(t.dtype).rpartition(".")[2]
 
     def array(self, t: Any) -> np.ndarray:
         """The elements, sharing memory with the tensor."""
@@ -125,7 +132,7 @@ class Backend:
 
     def outputs(self, result: Any) -> list[Any]:
         """The tensors of a result, in order."""
-        if self.is_tensor(result):
+        if isinstance(result, self.Tensor):
             return [result]
         return [t for r in result for t in self.outputs(r)] if isinstance(result, (tuple, list)) else []
 
@@ -168,19 +175,32 @@ class Backend:
     def grad(self, outputs: list[Any], inputs: list[Any], cotangents: list[Any], **more: Any) -> tuple[Any, ...]:
         return self.m.autograd.grad(outputs, inputs, cotangents, allow_unused=True, **more)
 
-    @contextlib.contextmanager
-    def warned(self) -> Iterator[list[str]]:
+    def backward(self, outputs: list[Any], cotangents: list[Any], **more: Any) -> None:
+        self.m.autograd.backward(outputs, cotangents, **more)
+
+    def warned(self) -> Warned:
         """Collects the warnings of a block as `Category: text`, those too that are said once only."""
-        said: list[str] = []
-        before = self.m.is_warn_always_enabled()
+        return Warned(self.m)
+
+
+class Warned:
+    """The block that `warned` is: a class, for it is entered around every look at an attribute that may warn."""
+
+    def __init__(self, module: Any):
+        self.m = module
+        self.said: list[str] = []
+
+    def __enter__(self) -> list[str]:
+        self.before = self.m.is_warn_always_enabled()
         self.m.set_warn_always(True)
-        try:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                yield said
-        finally:
-            self.m.set_warn_always(before)
-        said += [f"{w.category.__name__}: {clean(str(w.message))}" for w in caught]
+        self.block = warnings.catch_warnings(record=True, action="always")
+        self.caught = self.block.__enter__()
+        return self.said
+
+    def __exit__(self, *reason: Any) -> None:
+        self.block.__exit__(*reason)
+        self.m.set_warn_always(self.before)
+        self.said += [f"{w.category.__name__}: {clean(str(w.message))}" for w in self.caught or ()]
 
 
 class Torch(Backend):
@@ -189,19 +209,17 @@ class Torch(Backend):
     def from_root(self, value: TensorValue, root: np.ndarray) -> Any:
         if value.dtype == "bfloat16":
             whole = torch.from_numpy(root.view(np.int16)).view(torch.bfloat16)
-        elif value.plain and root.size:  # of an array without elements PyTorch takes NumPy's steps, which are all 0
-            return torch.from_numpy(root.reshape(value.shape))
+        elif root.size and value.fills:  # of an array without elements PyTorch takes NumPy's steps, which are all 0
+            return torch.from_numpy(value.view(root))
         else:
             whole = torch.from_numpy(root)
         return whole.as_strided(value.shape, value.strides, value.offset).detach()
 
     def array(self, t: Any) -> np.ndarray:
-        t = t.detach()
-        if t.is_conj() or t.is_neg():
-            t = t.resolve_conj().resolve_neg()
-        if t._is_zerotensor():
-            t = t.clone()
-        return t.view(torch.int16).numpy().view(NUMPY["bfloat16"]) if t.dtype == torch.bfloat16 else t.numpy()
+        if t.dtype != torch.bfloat16:
+            return t.numpy(force=True)
+        t = t.detach().resolve_neg()
+        return (t.clone() if t._is_zerotensor() else t).view(torch.int16).numpy().view(NUMPY["bfloat16"])
 
     def pointer(self, t: Any) -> int:
         return t.data_ptr()
@@ -210,6 +228,20 @@ class Torch(Backend):
         """In a buffer with room to spare: some of PyTorch's kernels write to `out=` of a narrower dtype beyond its end."""
         made = torch.zeros(16 * value.root.size + 64, dtype=getattr(torch, value.dtype))
         return made.as_strided(value.shape, value.strides, value.offset).detach()
+
+    # PyTorch's derivatives without the checks in Python before them, which cost more: that there is a cotangent of the right
+    # shape for every output. A subject is always asked as a user asks it; `backward_errors` and programs ask both so.
+    def grad(self, outputs: list[Any], inputs: list[Any], cotangents: list[Any], **more: Any) -> tuple[Any, ...]:
+        if not inputs:
+            return super().grad(outputs, inputs, cotangents, **more)
+        retain, create = more.get("retain_graph"), more.get("create_graph", False)
+        retain = create if retain is None else retain
+        return _engine_run_backward(tuple(outputs), tuple(cotangents), retain, create, tuple(inputs), True, accumulate_grad=False)
+
+    def backward(self, outputs: list[Any], cotangents: list[Any], **more: Any) -> None:
+        retain, create = more.get("retain_graph"), more.get("create_graph", False)
+        retain = create if retain is None else retain
+        _engine_run_backward(tuple(outputs), tuple(cotangents), retain, create, (), True, accumulate_grad=True)
 
     @contextlib.contextmanager
     def double(self) -> Iterator[None]:
@@ -233,9 +265,6 @@ class Engine(Backend):
     """The engine under test: tensors are made from arrays directly, so that no op is needed for it."""
 
     def from_root(self, value: TensorValue, root: np.ndarray) -> Any:
-        from engine.dtypes import OF_NAME
-        from engine.tensor import wrap
-
         return wrap(value.view(root), OF_NAME[value.dtype])
 
     def array(self, t: Any) -> np.ndarray:
@@ -298,6 +327,8 @@ def _overload(namespace: str, name: str, overload: str) -> Any:
 
 def space(module: Any, namespace: str) -> Any:
     """`torch` or `torch.nn.functional`."""
+    if not namespace:
+        return module
     for part in filter(None, namespace.split(".")):
         module = getattr(module, part)
     return module
@@ -366,6 +397,7 @@ def _unrelated(op: Declaration) -> bool:
     return not set(rest) & set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 
 
+@lru_cache(1 << 12)
 def clean(text: str) -> str:
     """An error or warning without what no user acts on: C++ frames, addresses, and the files an interpreted operation is written in."""
     if text.startswith("The following operation failed in the TorchScript interpreter."):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache
-from math import copysign, inf, prod
+from math import copysign, inf, isfinite, prod
 from typing import Any
 
 import ml_dtypes
@@ -55,7 +55,7 @@ class Named:
         return f"torch.{self.name}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class TensorValue:
     """A tensor as data: `root` is its whole buffer, the rest says which elements it shows.
 
@@ -69,6 +69,21 @@ class TensorValue:
     offset: int = 0
     requires_grad: bool = False
     same_as: str = ""
+
+    def __init__(
+        self,
+        dtype: str,
+        root: np.ndarray,
+        shape: tuple[int, ...],
+        strides: tuple[int, ...],
+        offset: int = 0,
+        requires_grad: bool = False,
+        same_as: str = "",
+    ):
+        # by hand: some are made for every example, and a frozen dataclass sets field by field
+        self.__dict__.update(
+            dtype=dtype, root=root, shape=shape, strides=strides, offset=offset, requires_grad=requires_grad, same_as=same_as
+        )
 
     @property
     def ndim(self) -> int:
@@ -88,6 +103,11 @@ class TensorValue:
     def plain(self) -> bool:
         """True for a contiguous tensor that fills its buffer."""
         return self.offset == 0 and self.root.size == self.size and self.strides == row_major(self.shape)
+
+    @cached_property
+    def fills(self) -> bool:
+        """True where the elements, in whatever order, reach from the start of the buffer to its end."""
+        return not self.offset and self.root.size == 1 + sum((n - 1) * s for n, s in zip(self.shape, self.strides, strict=True))
 
     def upcast(self) -> TensorValue:
         """The same values in float64 or complex128."""
@@ -154,6 +174,12 @@ def _cotangents_of(dtype: str) -> np.ndarray:
     return values.astype(NUMPY.get(dtype, NUMPY["float32"]))
 
 
+@lru_cache(1 << 12)
+def _ramp(start: int, count: int) -> np.ndarray:
+    """The numbers from `start` on, as bytes."""
+    return np.arange(start, start + count).astype(np.uint8)
+
+
 def least_precise(dtypes: Iterable[str]) -> str:
     """The floating dtype with the largest unit in the last place; float64 where none is floating."""
     return max((REAL.get(n, n) for n in dtypes if n in UNIT), key=lambda n: UNIT[n], default="float64")
@@ -187,9 +213,8 @@ class Case:
 
     def _cotangent(self, shape: tuple[int, ...], dtype: str, slot: int) -> TensorValue:
         count = prod(shape)
-        repeats = -(-count // 12)
-        index = (np.frombuffer(self.noise[8:] * repeats, np.uint8)[:count] + np.arange(7 * slot, 7 * slot + count)) & 255
-        root = _cotangents_of(dtype)[index]
+        index = np.frombuffer(self.noise[8:] * -(-count // 12), np.uint8, count) + _ramp(7 * slot, count)
+        root = _cotangents_of(dtype).take(index)
         return TensorValue(NAME[root.dtype], root, shape, row_major(shape))
 
     def tensors(self) -> dict[str, TensorValue]:
@@ -273,13 +298,14 @@ def _special(root: np.ndarray) -> list[str]:
     values = [*wide.real.tolist(), *wide.imag.tolist()] if root.dtype.kind == "c" else wide.tolist()
     numbers = set(values)
     words = []
-    if any(x != x for x in numbers):
+    finite = isfinite(sum(numbers))  # else there may be such numbers
+    if not finite and any(x != x for x in numbers):
         words.append("nan")
     if inf in numbers or -inf in numbers:
         words.append("inf")
     if 0.0 in numbers and any(x == 0 and copysign(1, x) < 0 for x in values):  # a set keeps one zero of the two
         words.append("negative zero")
-    if any(x != 0 and -1.18e-38 < x < 1.18e-38 for x in numbers):
+    if min(map(abs, numbers - {0.0} if finite else {x for x in numbers if x and x == x}), default=inf) < 1.18e-38:
         words.append("subnormal")
     return words
 

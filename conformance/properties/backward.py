@@ -69,7 +69,7 @@ def retain_grad(B: Backend, op: Declaration, case: Case) -> See:
         t.retain_grad()
     yield "retains", [t.retains_grad for t in outputs] + [x.retains_grad for x in inputs.values()]
     for round_ in (1, 2):
-        B.m.autograd.backward(outputs, B.cotangents(case, outputs, slot=round_), retain_graph=True)
+        B.backward(outputs, B.cotangents(case, outputs, slot=round_), retain_graph=True)
         for i, t in enumerate(outputs):
             yield f"grad[{i}] after {round_}", t.grad
         for name, x in inputs.items():
@@ -110,7 +110,7 @@ def hooks(B: Backend, op: Declaration, case: Case) -> See:
         x.register_hook(watch(f"leaf {name} doubled", True))
         x.register_hook(watch(f"leaf {name}", False))
         x.register_post_accumulate_grad_hook(lambda p, name=name: order.append(f"accumulated {name} {p.grad is not None}"))
-    B.m.autograd.backward(outputs, B.cotangents(case, outputs))
+    B.backward(outputs, B.cotangents(case, outputs))
     yield "order", list(order)
     yield from seen.items()
     for name, x in inputs.items():
@@ -128,7 +128,7 @@ def accumulate(B: Backend, op: Declaration, case: Case) -> See:
     for round_ in (1, 2, 3):
         before = {n: x.grad for n, x in inputs.items()}
         with B.warned() as said:
-            B.m.autograd.backward(outputs, B.cotangents(case, outputs, slot=round_), retain_graph=True, create_graph=round_ == 3)
+            B.backward(outputs, B.cotangents(case, outputs, slot=round_), retain_graph=True, create_graph=round_ == 3)
         yield f"warnings {round_}", said
         for name, x in inputs.items():
             yield f"gradient.{name} {round_}", x.grad

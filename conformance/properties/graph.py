@@ -62,7 +62,7 @@ def leaf(B: Backend, op: Declaration, case: Case) -> See:
         yield f"result.output_nr[{i}]", t.output_nr
     live = [t for t in outputs if t.requires_grad]
     if live:
-        B.m.autograd.backward(live, B.cotangents(case, live))
+        B.backward(live, B.cotangents(case, live))
     for name, x in inputs.items():
         yield f"is_leaf.{name}", x.is_leaf
         yield f"grad_fn.{name}", x.grad_fn is None

@@ -72,7 +72,7 @@ def _record(B: Backend, seen: Observations, label: str, thing: Any, contents: bo
     """Tensors are copied at once: a later write must not change what was seen. Without `contents` only dtype and shape count."""
     if type(thing) in _PLAIN:
         seen[label] = thing
-    elif isinstance(thing, B.m.Tensor):
+    elif isinstance(thing, B.Tensor):
         seen[label] = B.read(thing) if contents else np.zeros_like(B.read(thing))
     elif isinstance(thing, (list, tuple)) and not _PLAIN.issuperset(map(type, thing)):
         seen[label] = f"{'list' if isinstance(thing, list) else 'tuple'} of {len(thing)}"
