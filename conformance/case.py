@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache
 from math import copysign, inf, isfinite, prod
-from typing import Any
+from typing import Any, TypeVar
 
 import ml_dtypes
 import numpy as np
+
+T = TypeVar("T")
 
 NUMPY = {
     "bool": np.dtype(np.bool_),
@@ -197,7 +199,13 @@ class Case:
     noise: bytes = bytes(20)  # 8 choices, then 12 that shift the cotangents
     spoiled: str = ""
     changed: Callable[[TensorValue], TensorValue] | None = field(default=None, compare=False, repr=False)
-    _made: dict[Any, TensorValue] = field(default_factory=dict, init=False, compare=False, repr=False)  # both sides ask for the same
+    _made: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)  # both sides ask for the same
+
+    def made(self, key: str, make: Callable[[Case], T]) -> T:
+        """What `make` makes of the case, once for both sides."""
+        if key not in self._made:
+            self._made[key] = make(self)
+        return self._made[key]
 
     def choice(self, slot: int, options: int) -> int:
         """The choice of `slot` among `options`, 0 the simplest."""

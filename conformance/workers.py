@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
 import importlib
 import multiprocessing
 import os
@@ -98,6 +99,7 @@ def _serve(pipe: Connection, suite_name: str, log: str) -> None:
         while (message := pipe.recv()) is not None:
             if suite is None:
                 suite = load(suite_name)
+                gc.freeze()  # the modules stay: no collection has to look at them again
             if isinstance(suite, BadInput):
                 pipe.send(("bad", str(suite), 0))
             else:

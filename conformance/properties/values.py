@@ -87,9 +87,14 @@ def repr(B: Backend, op: Declaration, case: Case) -> See:
 def _printable(B: Backend, op: Declaration, case: Case, requires_grad: bool) -> list[Any]:
     """The results with PyTorch's elements put in: `value` says how far elements may differ, here it is how they are printed."""
     made = B.outputs(B.call(op, B.inputs(case, requires_grad)))
-    theirs = [] if B is truth else attempt(lambda: truth.outputs(truth.call(op, truth.inputs(case, requires_grad))))
-    for t, u in zip(made, [] if isinstance(theirs, Exception) else theirs, strict=False):
-        into, elements = B.array(t), truth.array(u)
+
+    def elements_of_pytorch(case: Case) -> list[Any]:
+        found = made if B is truth else attempt(lambda: truth.outputs(truth.call(op, truth.inputs(case, requires_grad))))
+        return [] if isinstance(found, Exception) else [truth.read(t) for t in found]
+
+    theirs = case.made(f"elements {requires_grad}", elements_of_pytorch)
+    for t, elements in zip([] if B is truth else made, theirs, strict=False):
+        into = B.array(t)
         if into.dtype == elements.dtype and into.shape == elements.shape and into.flags.writeable:
             into[...] = elements
     return made

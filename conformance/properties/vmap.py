@@ -37,7 +37,8 @@ class Batches:
 
     def __init__(self, case: Case):
         self.case = case
-        self.names = [n for n, v in case.tensors().items() if not v.same_as]
+        self.found = case.tensors()
+        self.names = [n for n, v in self.found.items() if not v.same_as]
         inner = SIZES[case.choice(6, 8)]
         self.sizes = (inner,) if case.choice(7, 4) < 3 else (2, inner)
         self.dims = [self._dims(level) for level in range(len(self.sizes))]
@@ -51,8 +52,7 @@ class Batches:
     def _batch_of(self, value: TensorValue) -> TensorValue:
         if value.same_as:
             return value
-        found = self.case.tensors()
-        at = next(i for i, n in enumerate(self.names) if found[n] is value)
+        at = next(i for i, n in enumerate(self.names) if self.found[n] is value)
         return batch(value, [(dims[at], size) for dims, size in zip(self.dims, self.sizes, strict=True)])
 
     def over(self, B: Backend, function: Callable[..., Any], seeds: int = 0) -> Callable[..., Any]:
@@ -110,7 +110,8 @@ def _moved(value: TensorValue, k: int) -> TensorValue:
     """The elements in another order; of a single number the half, and the half of that."""
     if value.root.size == 1 and value.dtype in DIFFERENTIABLE:
         return replace(value, root=value.root * value.root.dtype.type(0.5**k))
-    return replace(value, root=np.roll(value.root, k))
+    k %= value.root.size or 1
+    return replace(value, root=np.concatenate((value.root[-k:], value.root[:-k])) if k else value.root)
 
 
 # -- PyTorch's other answer ---------------------------------------------------------------------------------------------------
@@ -162,7 +163,7 @@ def _unless_by_design(call: Callable[[], Any]) -> Any:
 @prop(lambda op: has_tensors(op) and not_a_write(op), script=SCRIPT, judges_errors=True, either=ONE_BY_ONE)
 def vmap(B: Backend, op: Declaration, case: Case) -> See:
     """`vmap` of the op gives PyTorch's values, dtypes, shapes and warnings for batches along any dimension, or refuses in its words."""
-    made = Batches(case)
+    made = case.made("batches", Batches)
     if not made.names:
         return
     args = B.inputs(made.batched, False)
@@ -175,7 +176,7 @@ def vmap(B: Backend, op: Declaration, case: Case) -> See:
 @prop(writes, script=SCRIPT, judges_errors=True, either=ONE_BY_ONE)
 def vmap_inplace(B: Backend, op: Declaration, case: Case) -> See:
     """The in-place form under `vmap` writes to the batch what PyTorch's does; a tensor without samples it refuses in its words."""
-    made = Batches(case)
+    made = case.made("batches", Batches)
     args = B.inputs(made.batched, False)
     result = made.called(B, args, lambda changed: write(B, op, changed))
     yield "value", B.outputs(result)
@@ -185,7 +186,7 @@ def vmap_inplace(B: Backend, op: Declaration, case: Case) -> See:
 @prop(differentiable, "differentiable", script=SCRIPT, judges_errors=True, either=ONE_BY_ONE)
 def vmap_gradient(B: Backend, op: Declaration, case: Case) -> See:
     """The gradient of every sample, taken inside of `vmap` or through it, is PyTorch's."""
-    made = Batches(case)
+    made = case.made("batches", Batches)
     wanted = [n for n, v in made.batched.tensors().items() if v.requires_grad and not v.same_as]
     inside = case.choice(5, 2) == 0
     args = B.inputs(made.batched, not inside)
