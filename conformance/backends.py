@@ -229,20 +229,6 @@ class Torch(Backend):
         made = torch.zeros(16 * value.root.size + 64, dtype=getattr(torch, value.dtype))
         return made.as_strided(value.shape, value.strides, value.offset).detach()
 
-    # PyTorch's derivatives without the checks in Python before them, which cost more: that there is a cotangent of the right
-    # shape for every output. A subject is always asked as a user asks it; `backward_errors` and programs ask both so.
-    def grad(self, outputs: list[Any], inputs: list[Any], cotangents: list[Any], **more: Any) -> tuple[Any, ...]:
-        if not inputs:
-            return super().grad(outputs, inputs, cotangents, **more)
-        retain, create = more.get("retain_graph"), more.get("create_graph", False)
-        retain = create if retain is None else retain
-        return _engine_run_backward(tuple(outputs), tuple(cotangents), retain, create, tuple(inputs), True, accumulate_grad=False)
-
-    def backward(self, outputs: list[Any], cotangents: list[Any], **more: Any) -> None:
-        retain, create = more.get("retain_graph"), more.get("create_graph", False)
-        retain = create if retain is None else retain
-        _engine_run_backward(tuple(outputs), tuple(cotangents), retain, create, (), True, accumulate_grad=True)
-
     @contextlib.contextmanager
     def double(self) -> Iterator[None]:
         """Within it integers and Python numbers become float64, so that a reference is one."""
@@ -259,6 +245,26 @@ class Torch(Backend):
     def schema(self, op: Declaration) -> Any:
         found = _overload(op.schema.namespace, op.schema.name, op.schema.overload)
         return described(found) if found else from_python(_callable(op.schema), op.schema.name)
+
+
+class Truth(Torch):
+    """PyTorch where it is right by definition: its derivatives without the checks in Python before them, which cost more than they do.
+
+    They check that there is a cotangent of the right shape for every output. A subject is asked as a user asks it, PyTorch as a
+    subject, too; `backward_errors` and the programs ask both sides so.
+    """
+
+    def grad(self, outputs: list[Any], inputs: list[Any], cotangents: list[Any], **more: Any) -> tuple[Any, ...]:
+        if not inputs:
+            return super().grad(outputs, inputs, cotangents, **more)
+        retain, create = more.get("retain_graph"), more.get("create_graph", False)
+        retain = create if retain is None else retain
+        return _engine_run_backward(tuple(outputs), tuple(cotangents), retain, create, tuple(inputs), True, accumulate_grad=False)
+
+    def backward(self, outputs: list[Any], cotangents: list[Any], **more: Any) -> None:
+        retain, create = more.get("retain_graph"), more.get("create_graph", False)
+        retain = create if retain is None else retain
+        _engine_run_backward(tuple(outputs), tuple(cotangents), retain, create, (), True, accumulate_grad=True)
 
 
 class Engine(Backend):
@@ -408,7 +414,7 @@ def clean(text: str) -> str:
     return re.sub(r"0x[0-9a-f]+", "0x", text)
 
 
-truth = Torch("torch", torch)
+truth = Truth("torch", torch)
 
 
 @cache
