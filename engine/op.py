@@ -64,6 +64,8 @@ class Op(Declaration):
     def generic(self, values: list[Any]) -> Any:
         """What `run` means, for any call."""
         mode = modes.current()
+        if mode & modes.INSIDE and not mode & ~(modes.GRAD | modes.INSIDE) and self.tensors:
+            return self._inside(values, mode)
         if mode & modes.BATCHED:
             level = batching.innermost(values)
             if level is not None:
@@ -96,6 +98,17 @@ class Op(Declaration):
         if self.schema.returns_list:
             return tuple(outs)
         return outs[0] if len(outs) == 1 and not self.schema.returns.startswith("(") else self.named(outs)
+
+    def _inside(self, values: list[Any], mode: int) -> Any:
+        """The same where nothing but a transform runs: as if it did not, and then it is told what was made."""
+        modes.switch(mode & ~modes.INSIDE)
+        try:
+            made = self.direct(*values)
+        finally:
+            modes.switch(mode)
+        if self.family.plan != "view":
+            transforms.born([made] if isinstance(made, Tensor) else made)
+        return made
 
     def named(self, outs: list[Tensor]) -> Any:
         """Several results as PyTorch returns them: a named tuple where the signature names them."""
