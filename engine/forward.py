@@ -37,7 +37,7 @@ class Level:
 class Composition:
     """The rule of an op for which PyTorch has no formula of tangents but `steps`: on duals it runs them instead of the kernel."""
 
-    steps: Callable[..., Tensor]
+    steps: Callable[..., Any]
 
 
 _levels: list[Level] = []
@@ -184,13 +184,13 @@ def run(op: Any, values: list[Any]) -> Any:
     return result
 
 
-def _composed(op: Any, values: list[Any]) -> Tensor:
-    """The result of the steps, tangent and all, in the graph as the result of `op`."""
-    made: Tensor = op.family.jvp.steps(*values)
+def _composed(op: Any, values: list[Any]) -> Any:
+    """The results of the steps, tangents and all, in the graph as those of `op`."""
+    made = op.family.jvp.steps(*values)
     recording = modes.current() & (modes.GRAD | modes.INFERENCE) == modes.GRAD
     needs = op.needs(values) if recording else None
     if needs is not None:
-        op.record(values, [made], needs)
+        op.record(values, [made] if isinstance(made, Tensor) else list(made), needs)
     return made
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import OF_NUMPY, dtype, float32
+from ..forward import Composition
 from ..fused import fused
 from ..memory import empty
 from ..op import F, Op, composite, op, plain
@@ -187,33 +188,80 @@ def layer_norm_twice(
     g_result0: Any, g_result1: Any, g_result2: Any, grad_out: Any, input: Any, normalized_shape: Any, mean: Any, rstd: Any, weight: Any,
     needs: set[str],
 ) -> tuple[Any, Any, Any, Any]:  # fmt: skip
-    """The gradients of grad_out, input and weight of the three gradients; with `v` less its part along 1 and along the even input."""
-    dims, lead = list(range(-len(normalized_shape), 0)), list(range(len(input.shape) - len(normalized_shape)))
-    even = (input - mean) * rstd
+    """The gradients of grad_out, input and weight of the three gradients. Source: PyTorch's `layer_norm_double_backward`, step by step."""
+    shape, size = tuple(input.shape), math.prod(normalized_shape)
+    rows = math.prod(shape[: len(shape) - len(normalized_shape)])
+    g, x, along = (None if t is None else F.reshape(t, (rows, size)) for t in (grad_out, input, g_result0))
+    scale, along_scale, along_level = (None if t is None else F.reshape(t, (1, size)) for t in (weight, g_result1, g_result2))
+    factor = in_dtype_of(F.reshape(rstd, (rows, 1)), input)
+    apart = x - in_dtype_of(F.reshape(mean, (rows, 1)), input)
+    square, cube = F.pow(factor, 2), F.pow(factor, 3)
 
-    def level(x: Any) -> Any:
-        return F.mean(x, dims, True)
+    def total(t: Any) -> Any:
+        return F.sum(t, [1], True)
 
-    def apart(x: Any) -> Any:
-        return x - level(x) - even * level(x * even)
+    def first(t: Any, times: Any) -> Any:
+        """What the first backward makes of a cotangent for the input."""
+        share = (factor if times is None else times * factor) / size
+        return share * (t * size - total(t) - apart * square * total(t * apart))
 
-    scaled = grad_out if weight is None else grad_out * weight
-    to_grad, to_input, to_weight, slope = None, None, None, None
-    if g_result0 is not None:
-        back = apart(g_result0) * rstd
-        to_grad = back if weight is None else back * weight
-        to_weight = F.sum(back * grad_out, lead) if lead else back * grad_out
-        first, second = level(g_result0 * even), level(scaled * even)
-        slope = -(g_result0 * second + scaled * first) * rstd
-        joint = level(g_result0 * scaled) - level(g_result0) * level(scaled) - first * second
-        to_input = -even * joint * rstd * rstd
-    if g_result1 is not None:
-        to_grad, slope = plus(to_grad, even * g_result1), plus(slope, grad_out * g_result1)
-    if g_result2 is not None:
-        to_grad = plus(to_grad, F.expand(g_result2, tuple(grad_out.shape)))
-    if slope is not None:
-        to_input = plus(to_input, apart(slope) * rstd)
+    to_grad, to_input, to_weight = None, None, None
+    if along is not None:
+        scaled = g if scale is None else g * scale
+        scaled_apart, scaled_total = total(scaled * apart), total(scaled)
+        along_total, along_apart = total(along), total(along * apart)
+        joint = (
+            along_total * scaled_total / size
+            - total(along * scaled)
+            + square * scaled_apart * along_apart * (3.0 / size if size else math.inf)
+        )
+        to_input = apart * cube * joint / size
+        to_input = to_input + along_apart * cube / size * (scaled_total / size - scaled)
+        to_input = to_input + scaled_apart * cube / size * (along_total / size - along)
+        to_grad = first(along, scale)
+        to_weight = F.reshape(F.sum(g * first(along, None), [0]), tuple(normalized_shape))
+    if along_scale is not None:
+        to_input = plus(to_input, first(along_scale * g, None))
+        to_grad = plus(to_grad, along_scale * apart * factor)
+    if along_level is not None:
+        to_grad = plus(to_grad, along_level)
+    if to_input is not None:
+        to_input = F.reshape(to_input, shape)
+    if to_grad is not None:
+        to_grad = F.reshape(F.expand(to_grad, (rows, size)), shape)
     return to_grad, to_input, to_weight if weight is not None else None, None
+
+
+def in_dtype_of(t: Any, other: Any) -> Any:
+    """Statistics in the dtype of the input."""
+    return t if t.dtype == other.dtype else F.to(t, other.dtype) if isinstance(t, Tensor) else t.astype(other.dtype)
+
+
+def layer_norm_backward_steps(
+    grad_out: Tensor, input: Tensor, normalized_shape: Sequence[int], mean: Tensor, rstd: Tensor, weight: Tensor | None,
+    bias: Tensor | None, output_mask: Sequence[bool],
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """What PyTorch runs for tangents of the gradients. Source: `torch._decomp.decompositions_for_jvp`."""
+    lead, sides = input.ndim - len(normalized_shape), tuple(normalized_shape)
+    inner, outer, size = list(range(lead, input.ndim)), list(range(lead)), math.prod(sides)
+    if not input.numel():
+        return F.new_zeros(input, tuple(input.shape)), F.new_zeros(input, sides), F.new_zeros(input, sides)
+    variance, level = F.var_mean(input, inner, correction=0, keepdim=True)
+    eps = (F.pow(1 / rstd, 2) - variance).detach()
+    factor = F.rsqrt(variance + eps)
+    even = (input - level) * factor
+    scaled = grad_out if weight is None else grad_out * weight
+    slope = scaled * size - F.sum(scaled, inner, True) - even * F.sum(scaled * even, inner, True)
+    to_input = (factor / size) * slope if output_mask[0] else F.zeros_like(input)
+
+    def of_parameter(t: Tensor | None, wanted: bool, share: Any) -> Tensor:
+        if t is None or not wanted:
+            return F.new_zeros(input, ()) if t is None else F.zeros_like(t)
+        made: Tensor = F.sum(share(), outer) if outer else share()
+        return made
+
+    to_weight = of_parameter(weight, output_mask[1], lambda: grad_out * even)
+    return to_input, to_weight, of_parameter(bias, output_mask[2], lambda: grad_out if outer else F.clone(grad_out))
 
 
 def layer_norm_gradients(
@@ -293,17 +341,14 @@ def layer_norm_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) 
     dims = list(range(-len(sides), 0))
     apart = input - F.mean(input, dims, True)
     rstd = F.rsqrt(F.mean(apart * apart, dims, True) + eps)
-    made = None
-    if along_input is not None:
-        level = along_input - F.mean(along_input, dims, True)
-        made = level * rstd - apart * F.mean(level * apart, dims, True) * F.pow(rstd, 3)
-        made = made if weight is None else made * weight
+    along = F.zeros_like(input) if along_input is None else along_input  # what is NaN in the input shows
+    level = along - F.mean(along, dims, True)
+    made = level * rstd - apart * F.mean(level * apart, dims, True) * F.pow(rstd, 3)
+    made = made if weight is None else made * weight
     if along_weight is not None:
-        part = apart * rstd * along_weight
-        made = part if made is None else made + part
+        made = made + apart * rstd * along_weight
     if along_bias is not None:
-        part = F.expand(along_bias, outs[0].shape)
-        made = part if made is None else made + part
+        made = made + along_bias
     return [made, None, None]
 
 
@@ -316,7 +361,7 @@ op("native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, T
 BACKWARD = Op(
     "native_layer_norm_backward(Tensor grad_out, Tensor input, SymInt[] normalized_shape, Tensor mean, Tensor rstd, Tensor? weight, "
     "Tensor? bias, bool[] output_mask) -> (Tensor, Tensor, Tensor)",
-    plain(layer_norm_backward, node="NativeLayerNormBackwardBackward0"),
+    plain(layer_norm_backward, node="NativeLayerNormBackwardBackward0", jvp=Composition(layer_norm_backward_steps)),
     {"grad_out, input, weight, bias": layer_norm_twice},
 )
 
