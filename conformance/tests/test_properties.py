@@ -42,6 +42,14 @@ def test_a_loop_over_samples_is_right_but_where_vmap_refuses_by_design():
     assert run_cell(nonzero, "vmap", examples=60, subject="torch", shrink=False).status == "pass"
 
 
+def test_a_loop_over_samples_is_right_where_pytorch_calls_its_own_answer_a_bug():
+    fill, divide = "index_fill.int_Tensor", "div.Tensor_mode"  # looks at elements by itself; by zero, of no samples
+    for op in fill, divide:
+        for subject in ONE_BY_ONE, "torch":
+            assert run_cell(op, "vmap", examples=150, subject=subject, shrink=False).status == "pass"
+        assert run_cell(op, "vmap", examples=150, subject=PLANTED["vmap"], shrink=False).status == "fail"
+
+
 @pytest.mark.parametrize(("name", "what", "planted"), FURTHER, ids=[what for _, what, _ in FURTHER])
 def test_further_planted_errors_are_caught(name, what, planted):
     ops = [MUL, TRANSPOSE] if name in ("alias", "layout") else [MUL]
