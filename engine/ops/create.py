@@ -59,8 +59,8 @@ class Factory:
         index, values, out = (self.parser or self._build())(args, kwargs)
         op = self.ops[index]
         at = op.schema.names.index("pin_memory")
-        if self.name == "range" and "pin_memory" in kwargs:  # in PyTorch's list of arguments, and not in its parser's
-            raise TypeError("range() got an unexpected keyword argument 'pin_memory'")
+        if self.name == "range":
+            values.insert(at, None)
         if self.name in DEPRECATED:
             warnings.warn(DEPRECATED[self.name], UserWarning, stacklevel=2)
         pinned, flag = values[at], values.pop(at + 1)
@@ -79,7 +79,8 @@ class Factory:
 
 
 def _with_requires_grad(schema: Schema) -> Schema:
-    return parse(schema.text.replace("pin_memory=None", "pin_memory=None, bool? requires_grad=False"))
+    pinned = "" if schema.name == "range" else "pin_memory=None, bool? "  # PyTorch's parser has forgotten it there
+    return parse(schema.text.replace("pin_memory=None", f"{pinned}requires_grad=False"))
 
 
 def requiring(made: Tensor, flag: bool | None) -> Tensor:
