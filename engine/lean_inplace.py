@@ -16,6 +16,7 @@ from .constants import constant
 from .declaration import TENSOR, Plan
 from .inplace import MISFIT, copy_of
 from .lean import KEEPING, computed, fit_text, kept_text, listed, names_of, operand, some, space_of
+from .memory import recycled
 from .operands import expands
 from .promotion import BY_DTYPE, BY_SHAPE
 from .specialise import edge_text
@@ -46,7 +47,7 @@ def space_in_place(op: Op, numbers: Collection[int] = ()) -> dict[str, Any]:
     direct = [d for d, result in result_dtypes(op, count).items() if result is d and d.is_floating_point] if count else []
     return space_of(op) | {
         "slow": op.generic_in_place, "look": op.family.inplace, "check_inplace": check_inplace, "rebase": rebase, "copy_of": copy_of,
-        "check_cast": check_cast, "MISFIT": MISFIT, "expands": expands, "constant": constant, "may_share": may_share,
+        "check_cast": check_cast, "MISFIT": MISFIT, "expands": expands, "constant": constant, "may_share": may_share, "recycled": recycled,
         "same_elements": same_elements, "may_share_memory": np.may_share_memory, "exact": exact,
         "DIRECT": frozenset(direct), "kept": KeptBefore(op, numbers),
         **{f"default{i}": a.default for i, a in enumerate(op.schema.arguments)},
@@ -84,8 +85,8 @@ def _apart(op: Op, numbers: Collection[int]) -> list[str]:
     lines = [
         "root = x0",
         "if x0.base is not None:",
-        "    root = x0.base",
-        f"    if type(root) is not ndarray or root.base is not None or 0 in x0.strides: {slow}",
+        "    if type(x0.base) is ndarray: root = x0.base",
+        f"    if (root.base is not None and not recycled(root)) or 0 in x0.strides: {slow}",
     ]
     for i, _ in op.tensors[1:]:
         if i not in numbers:
@@ -97,8 +98,8 @@ def _apart(op: Op, numbers: Collection[int]) -> list[str]:
 
 def may_share(array: np.ndarray, root: np.ndarray) -> bool:
     """True where a view may lie in the memory that `root` owns."""
-    base = array.base
-    return base is root or type(base) is not np.ndarray or base.base is not None
+    top = array.base if type(array.base) is np.ndarray else array
+    return top is root or (top.base is not None and not (recycled(top) and top.base is not root.base))
 
 
 def _allowed(op: Op) -> list[str]:

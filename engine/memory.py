@@ -84,6 +84,11 @@ def _held_by_one() -> tuple[int, int]:
 ALONE, WITHIN = _held_by_one()
 
 
+def recycled(array: np.ndarray) -> bool:
+    """True where `array` lies in memory that is used again, which none but its views shares, and arrays over the same `base`."""
+    return isinstance(array.base, ctypes.Array)
+
+
 def owned(array: np.ndarray) -> bool:
     """True where no array shares the memory of `array`; who refers to `array` itself is for the caller to count."""
     if array.base is None:

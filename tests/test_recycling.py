@@ -1,5 +1,6 @@
 """Memory is used again only when nobody refers to it, however a result is held; a gradient is overwritten only by the walk that owns it."""
 
+import contextlib
 import queue
 import threading
 
@@ -82,6 +83,30 @@ def test_memory_is_used_again():
         places.add(y.data_ptr())
         del y
     assert len(places) == 1
+
+
+WRITES = {
+    "itself": lambda y: y.mul_(y),
+    "a part to the whole": lambda y: y[: SIZE // 2].add_(y[SIZE // 2 :]),
+    "the whole to a part": lambda y: y.view(2, -1).mul_(y[: SIZE // 2]),
+    "overlapping parts": lambda y: y[1:].add_(y[:-1]),
+    "spread out": lambda y: y[:1].expand(3).add_(1),
+    "another result": lambda y: y.add_(y * 3).sub_(2),
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_writes_to_such_memory_are_those_of_the_generic_way(name):
+    found = []
+    for way in (generic, contextlib.nullcontext):
+        y = leaf().detach() * 2
+        with way():
+            try:
+                WRITES[name](y)
+            except RuntimeError as refusal:
+                found.append(str(refusal))
+        found.append(y.numpy().tobytes())
+    assert found[: len(found) // 2] == found[len(found) // 2 :]
 
 
 def kept():
