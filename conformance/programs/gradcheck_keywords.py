@@ -270,3 +270,125 @@ def jacobians_of_old(B: Any, draw: Any, see: Any) -> None:
     )
     see.raises("gradient, analytical", lambda: see.warns("warnings 3", lambda: G.get_analytical_jacobian((x,), function((x,)))))
     see.raises("another", lambda: see.warns("warnings 4", lambda: G.get_analytical_jacobian((x,), function((x,)), grad_out=2.0)))
+
+
+@program
+def along_one_direction(B: Any, draw: Any, see: Any) -> None:
+    import re
+
+    calls = []
+
+    def rounded(call):
+        """The numbers in a text are of random projections: in their last digits they differ by how sums are taken."""
+        try:
+            return call()
+        except (RuntimeError, ValueError, AssertionError) as error:
+            text = re.sub(r"-?\d+\.\d*(e[-+]?\d+)?", lambda found: f"{float(found[0]):.3g}", str(error))
+            raise type(error)(text) from None
+
+    class Wrong(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b):
+            return a * 2, b * 3
+
+        @staticmethod
+        def backward(ctx, g, h):
+            calls.append("backward")
+            return g * 2, h * 4
+
+        @staticmethod
+        def jvp(ctx, s, t):
+            return s * 3, t * 3
+
+    functions = {
+        "products": lambda a, b: a * b,
+        "several": lambda a, b: (a.sin(), b.exp(), (a * b).sum()),
+        "wrong": Wrong.apply,
+        "integers too": lambda a, b: (a * b, (a > 0).long()),
+        "unused": lambda a, b: a * 2,
+        "nothing differentiable": lambda a, b: (a.detach() * 2).round(),
+        "hidden": lambda a, b: a.detach() * 2,
+        "matrix": lambda a, b: a.reshape(-1, 1) @ b.reshape(1, -1),
+    }
+    kind = draw.choice(list(functions))
+    function = functions[kind]
+
+    def counted(a, b):
+        calls.append("function")
+        return function(a, b)
+
+    x, y = draw.floats((2,), B.float64, True), draw.floats((2,), B.float64, True)
+    backward, undefined = not draw.flag(), draw.flag()
+    forward = draw.flag() and kind not in ("hidden", "nothing differentiable")  # where PyTorch looks for outputs it has not kept
+    tolerance = draw.choice([1e-5, 10.0])
+    keywords = {"check_forward_ad": forward, "check_backward_ad": backward or not forward, "check_undefined_grad": undefined}
+    see.raises(
+        "checked",
+        lambda: rounded(lambda: B.autograd.gradcheck(counted, (x, y), atol=tolerance, fast_mode=True, **keywords)),
+    )
+    see("calls", [] if kind in ("hidden", "nothing differentiable") else calls)
+    see("quietly", B.autograd.gradcheck(function, (x, y), fast_mode=True, raise_exception=False))
+    if kind not in ("hidden", "nothing differentiable", "wrong"):
+        see("second", B.autograd.gradgradcheck(function, (x, y), fast_mode=True, raise_exception=False))
+
+
+@program
+def complex_along_one_direction(B: Any, draw: Any, see: Any) -> None:
+    check = B.autograd.gradcheck
+    x, y = draw.complexes((2,), B.complex128, requires_grad=True), draw.floats((2,), B.float64, requires_grad=draw.flag())
+
+    class Wrong(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b):
+            return a * 2j
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2j, None
+
+    right = [lambda a, b: a * b, lambda a, b: (a.abs(), b * 1j), lambda a, b: a.conj() * b, lambda a, b: a.real + b]
+    function = draw.choice([*right, Wrong.apply])
+    see.raises("backward", lambda: check(function, (x, y), fast_mode=True, raise_exception=False))
+    if function in right:
+        see.raises("forward", lambda: check(function, (x, y), fast_mode=True, check_forward_ad=True))
+
+
+@program
+def gradients_of_two_at_once(B: Any, draw: Any, see: Any) -> None:
+    x, y = draw.floats((2,), B.float64, True), draw.floats((2,), B.float64, draw.flag())
+
+    class Looks(B.autograd.Function):
+        generate_vmap_rule = draw.flag()
+
+        @staticmethod
+        def forward(a):
+            return a * 2
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            pass
+
+        @staticmethod
+        def backward(ctx, g):
+            if g.sum() == 1e9:
+                return g * 3
+            return g * 2
+
+        @staticmethod
+        def jvp(ctx, t):
+            return t * 2 if t.sum() != 1e9 else t
+
+    functions = {
+        "products": lambda a, b: a * b,
+        "several": lambda a, b: (a.sin(), b * a, (a * b).sum()),
+        "unused": lambda a, b: a * 2,
+        "looks": lambda a, b: Looks.apply(a) * b,
+        "views": lambda a, b: (a.reshape(2, 1) + b).flip(0).unbind(0),
+    }
+    kind = draw.choice(list(functions))
+    function, loudly = functions[kind], kind != "looks"  # what vmap says of a choice depends on who runs backward
+    how = draw.choice([{}, {"check_forward_ad": True}, {"check_forward_ad": True, "check_batched_forward_grad": True}])
+    fast = draw.flag()
+    words = {"check_batched_grad": True, "fast_mode": fast, "raise_exception": loudly, **how}
+    see.raises("checked", lambda: B.autograd.gradcheck(function, (x, y), **words))
+    see.raises("second", lambda: B.autograd.gradgradcheck(function, (x, y), check_batched_grad=True, raise_exception=False))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import forward, modes, strided
+from ..batching import Batched, batched, whole_or_spread
 from ..geometry import root_of
 from ..registry import F
 from ..tensor import Tensor, wrap
@@ -78,7 +79,11 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
         raise RuntimeError("Setting a forward grad that itself has a forward gradient at the same level0 is not supported.")
     with forward.innermost():
         dual = F.view_as(tensor, tensor)
-        forward._set(dual, tangent if _same_layout(tensor, tangent) else _laid_out(tensor, tangent))
+        whole = dual
+        while type(whole) is Batched:
+            tangent, whole = whole_or_spread(tangent, whole._level), whole._value
+        as_it_is = type(tangent) is Batched or _same_layout(whole, tangent)
+        forward._set(whole, tangent if as_it_is else _laid_out(whole, tangent))
     return dual
 
 
@@ -120,9 +125,16 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
     if not isinstance(tensor, Tensor):
         raise TypeError(f"_unpack_dual(): argument 'dual' (position 1) must be Tensor, not {typename(tensor)}")
     _check_level(level, "_fw_primal")
-    tangent = forward.tangent_of(tensor) if modes.current() & modes.FORWARD else None
+    tangent = _tangent(tensor) if modes.current() & modes.FORWARD else None
     with forward.innermost():
         return UnpackedDualTensor(F.view_as(tensor, tensor), tangent)
+
+
+def _tangent(t: Tensor) -> Tensor | None:
+    if type(t) is not Batched:
+        return forward.tangent_of(t)
+    found = _tangent(t._value)
+    return None if found is None else batched(found, t._level)
 
 
 def typename(value: Any) -> str:

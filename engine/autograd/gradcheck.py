@@ -67,19 +67,19 @@ class Check:
         return [t for t in self.inputs if isinstance(t, Tensor) and t.requires_grad]
 
     def called(self) -> tuple[Any, ...]:
-        return _as_tuple(self.func(*self.inputs))
+        return as_tuple(self.func(*self.inputs))
 
     def close(self, a: Tensor, b: Tensor) -> bool:
         wide = dtypes.promote_types(a.dtype, b.dtype)
         return bool(F.allclose(F.to(a, wide), F.to(b, wide), self.rtol, self.atol))
 
 
-def _as_tuple(value: Any) -> tuple[Any, ...]:
+def as_tuple(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else tuple(value) if isinstance(value, list) else (value,)
 
 
-def _live(outputs: Any) -> tuple[Tensor, ...]:
-    return tuple(o for o in _as_tuple(outputs) if o.requires_grad)
+def differentiable(outputs: Any) -> tuple[Tensor, ...]:
+    return tuple(o for o in as_tuple(outputs) if o.requires_grad)
 
 
 def _check_inputs(inputs: Sequence[Any]) -> None:
@@ -98,7 +98,7 @@ def _check_inputs(inputs: Sequence[Any]) -> None:
 
 
 # -- by differences --------------------------------------------------------------------------------------------------------------
-def _numerical(check: Check, part: Callable[[Any], Any]) -> list[list[Tensor]]:
+def by_differences(check: Check, part: Callable[[Any], Any]) -> list[list[Tensor]]:
     """By output, then input: (elements of the input, elements of the output), the difference quotient of `part` of the outputs."""
     columns = []
     for t in check.watched():
@@ -111,8 +111,8 @@ def _numerical(check: Check, part: Callable[[Any], Any]) -> list[list[Tensor]]:
                 row = [a + 1j * b / (2 * check.eps) for a, b in zip(row, turned, strict=True)]
             rows.append(row)
         columns.append((t, rows))
-    count = len(check.called())
-    return [[_matrix([row[i] for row in rows], t) for t, rows in columns] for i in range(count)]
+    counts = [len(row) for _, rows in columns for row in rows] or [len(check.called())]
+    return [[_matrix([row[i] for row in rows], t) for t, rows in columns] for i in range(counts[0])]
 
 
 def _matrix(rows: list[np.ndarray], t: Tensor) -> Tensor:
@@ -131,7 +131,7 @@ def _differences(check: Check, array: np.ndarray, at: tuple[int, ...], step: Any
             sides.append([F.clone(o.detach()) for o in check.called()])
     array[at] = before
     for a, b in zip(*sides, strict=False):
-        _check_alike(a, b, at, check.eps)
+        check_alike(a, b, at, check.eps)
     return [_elements(b, part) - _elements(a, part) for a, b in zip(*sides, strict=False)]
 
 
@@ -140,28 +140,29 @@ def _elements(o: Tensor, part: Callable[[Any], Any]) -> np.ndarray:
     return np.array(part(o._array)).reshape(-1) if o._dtype.differentiable else np.zeros(0)
 
 
-def _check_alike(a: Tensor, b: Tensor, at: tuple[int, ...], eps: float) -> None:
+def check_alike(a: Tensor, b: Tensor, at: tuple[int, ...] | None, eps: float) -> None:
     """Raises AssertionError where an output's shape or dtype depends on the values of the inputs."""
+    where = "" if at is None else f"on index {at} "
     for what, one, other in (("shape", a.shape, b.shape), ("dtype", a.dtype, b.dtype)):
         if one != other:
             raise AssertionError(
-                f"Expected `func` to return outputs with the same {what} when inputs are perturbed on index {at} by {eps}, but got: "
+                f"Expected `func` to return outputs with the same {what} when inputs are perturbed {where}by {eps}, but got: "
                 f"{what}s {one} and {other}."
             )
 
 
 # -- by gradients ----------------------------------------------------------------------------------------------------------------
-def _analytical(check: Check, out: Tensor, along: complex) -> list[Tensor]:
+def by_gradients(check: Check, out: Tensor, along: complex) -> list[Tensor]:
     """By input: (elements of the input, elements of the output), from one backward an element; twice, which must agree."""
     inputs = check.watched()
-    first, second = (_rows(check, out, inputs, along) for _ in range(2))
+    first, second = (gradient_rows(check, out, inputs, along) for _ in range(2))
     for a, b in zip(first, second, strict=True):
         if a.numel() and float(F.abs(a - b).max()) > check.nondet_tol:
             raise GradcheckError(NOT_REENTRANT.format(check.nondet_tol))
     return first
 
 
-def _rows(check: Check, out: Tensor, inputs: list[Tensor], along: complex) -> list[Tensor]:
+def gradient_rows(check: Check, out: Tensor, inputs: list[Tensor], along: complex) -> list[Tensor]:
     made = [np.zeros((t.numel(), out.numel()), t.dtype.np) for t in inputs]
     for j in range(out.numel()):
         seed = np.zeros(out.numel(), out.dtype.np)
@@ -178,7 +179,7 @@ def _rows(check: Check, out: Tensor, inputs: list[Tensor], along: complex) -> li
     return [wrap(matrix, t.dtype) for matrix, t in zip(made, inputs, strict=True)]
 
 
-def _forward(check: Check, part: Callable[[Any], Any], along: complex) -> list[list[Tensor]]:
+def by_tangents(check: Check, part: Callable[[Any], Any], along: complex) -> list[list[Tensor]]:
     """The same by forward mode: by output, then input."""
     columns = []
     for i, t in enumerate(check.inputs):
@@ -190,12 +191,13 @@ def _forward(check: Check, part: Callable[[Any], Any], along: complex) -> list[l
             direction[k] = along
             with forward_ad.dual_level():
                 dual = forward_ad.make_dual(t.detach(), wrap(direction.reshape(t.size()), t.dtype))
-                outputs = _as_tuple(check.func(*check.inputs[:i], dual, *check.inputs[i + 1 :]))
+                outputs = as_tuple(check.func(*check.inputs[:i], dual, *check.inputs[i + 1 :]))
                 pairs = [forward_ad.unpack_dual(o) for o in outputs]
                 found = [F.zeros_like(p.primal) if p.tangent is None else p.tangent for p in pairs]
             rows.append([np.array(part(f.detach()._array)).reshape(-1) for f in found])
         columns.append((t, rows))
-    return [[_matrix([row[i] for row in rows], t) for t, rows in columns] for i in range(len(check.called()))]
+    counts = [len(row) for _, rows in columns for row in rows] or [len(check.called())]
+    return [[_matrix([row[i] for row in rows], t) for t, rows in columns] for i in range(counts[0])]
 
 
 # -- compared --------------------------------------------------------------------------------------------------------------------
@@ -204,29 +206,26 @@ def _compare(check: Check, outputs: tuple[Any, ...]) -> None:
     has_complex = any(o.is_complex() for o in outputs)
     parts: tuple[Any, ...] = ((np.imag, 1j, "imaginary"), (np.real, 1, "real")) if has_complex else ((np.asarray, 1, ""))
     for part, along, name in parts if has_complex else (parts,):
-        numerical = [n for o, n in zip(outputs, _numerical(check, part), strict=True) if o.requires_grad]
-        for i, o in enumerate(_live(outputs)):
+        numerical = [n for o, n in zip(outputs, by_differences(check, part), strict=True) if o.requires_grad]
+        for i, o in enumerate(differentiable(outputs)):
             if name == "imaginary" and not o.is_complex():
                 continue
-            analytical = _analytical(check, o, along)
+            analytical = by_gradients(check, o, along)
             for j, (a, n) in enumerate(zip(analytical, numerical[i], strict=True)):
                 if not check.close(a, n):
-                    raise GradcheckError(_mismatch(a, n, i, j, name if o.is_complex() else ""))
+                    raise GradcheckError(mismatch(a, n, i, j, name if o.is_complex() else ""))
 
 
-def _mismatch(analytical: Tensor, numerical: Tensor, i: int, j: int, part: str, mode: str = "") -> str:
+def mismatch(analytical: Tensor, numerical: Tensor, i: int, j: int, part: str, mode: str = "") -> str:
     where = f"While considering the {part} part of complex outputs only, " if part else ""
     return f"{where}Jacobian {mode}mismatch for output {i} with respect to input {j},\nnumerical:{numerical}\nanalytical:{analytical}\n"
 
 
-def _compare_forward(check: Check, outputs: tuple[Any, ...]) -> None:
-    """Raises GradcheckError where a tangent differs from the difference; complex inputs are varied part by part."""
+def _of_real_inputs(check: Check) -> list[tuple[Check, str]]:
+    """The check itself; where inputs are complex, one with each part of them as the inputs."""
     if not any(isinstance(t, Tensor) and t.is_complex() for t in check.inputs):
-        _compare_tangents(check, outputs, "")
-        return
-    for name in ("imaginary", "real"):
-        varied = _with_real_inputs(check, name)
-        _compare_tangents(varied, varied.called(), name)
+        return [(check, "")]
+    return [(_with_real_inputs(check, part), part) for part in ("imaginary", "real")]
 
 
 def _with_real_inputs(check: Check, name: str) -> Check:
@@ -239,24 +238,24 @@ def _with_real_inputs(check: Check, name: str) -> Check:
             t if i not in at else F.complex(t, given[i].imag) if name == "real" else F.complex(given[i].real, t)
             for i, t in enumerate(inputs)
         ]
-        return _as_tuple(check.func(*whole))
+        return as_tuple(check.func(*whole))
 
     inputs = tuple(t if i not in at else t.real if name == "real" else t.imag for i, t in enumerate(given))
     return replace(check, func=function, inputs=inputs)
 
 
 def _compare_tangents(check: Check, outputs: tuple[Any, ...], part: str) -> None:
-    numerical, analytical = _numerical(check, np.asarray), _forward(check, np.asarray, 1)
+    numerical, analytical = by_differences(check, np.asarray), by_tangents(check, np.asarray, 1)
     live = [i for i, o in enumerate(outputs) if o.requires_grad]
     for i, k in enumerate(live):
         for j, (a, n) in enumerate(zip(analytical[k], numerical[k], strict=True)):
             if not check.close(a, F.real(n) if n.is_complex() and not a.is_complex() else n):
                 where = f"While considering the {part} part of complex inputs only, " if part else ""
-                raise GradcheckError(where + _mismatch(a, n, i, j, "", "computed with forward mode "))
+                raise GradcheckError(where + mismatch(a, n, i, j, "", "computed with forward mode "))
 
 
 def _check_no_gradient(check: Check) -> None:
-    for row in _numerical(check, np.asarray):
+    for row in by_differences(check, np.asarray):
         for matrix in row:
             if F.any(matrix != 0):
                 raise GradcheckError("Numerical gradient for function expected to be zero")
@@ -303,10 +302,10 @@ def _check_undefined(check: Check) -> None:
 
 
 def _undefined_outputs(check: Check) -> Iterator[list[Tensor]]:
-    outputs = _live(check.func(*check.inputs))
+    outputs = differentiable(check.func(*check.inputs))
     yield [UndefinedGrad.apply(o) for o in outputs]
     for k in range(len(outputs) if len(outputs) > 1 else 0):
-        yield [UndefinedGrad.apply(o) if i == k else o for i, o in enumerate(_live(check.func(*check.inputs)))]
+        yield [UndefinedGrad.apply(o) if i == k else o for i, o in enumerate(differentiable(check.func(*check.inputs)))]
 
 
 # -- what users call ----------------------------------------------------------------------------------------------------------------
@@ -328,10 +327,9 @@ def gradcheck(
     fast_mode: bool = False,
     masked: bool | None = None,
 ) -> bool:
-    """True where the gradients of `func` agree with its difference quotients; every element is checked, also in fast mode.
+    """True where the gradients of `func` agree with its difference quotients: every element, or one direction in fast mode.
 
     Raises GradcheckError where they do not (or returns False without `raise_exception`), ValueError where no input requires grad.
-    A batch of gradients is one walk an entry, so that there is nothing more to check of it.
     """
     if not (check_forward_ad or check_backward_ad):
         raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
@@ -339,28 +337,39 @@ def gradcheck(
         raise AssertionError("Setting check_batched_grad=True requires check_backward_ad to be True")
     if check_batched_forward_grad and not check_forward_ad:
         raise AssertionError("Setting check_batched_forward_grad=True requires check_forward_ad to be True")
-    check = Check(func, _as_tuple(inputs), eps, atol, rtol, nondet_tol, check_grad_dtypes)
+    check = Check(func, as_tuple(inputs), eps, atol, rtol, nondet_tol, check_grad_dtypes)
     try:
-        return _all(check, check_undefined_grad, check_forward_ad, check_backward_ad)
+        batched = check_batched_grad, check_batched_forward_grad
+        return _all(check, check_undefined_grad, check_forward_ad, check_backward_ad, fast_mode, batched)
     except GradcheckError:
         if raise_exception:
             raise
         return False
 
 
-def _all(check: Check, undefined: bool, forward: bool, backward: bool) -> bool:
+def _all(check: Check, undefined: bool, forward: bool, backward: bool, fast: bool, batched: tuple[bool, bool]) -> bool:
+    from . import batched_gradcheck, fast_gradcheck
+
     _check_inputs(check.inputs)
     outputs = check.called()
-    if not _live(outputs):
+    if not differentiable(outputs) and not fast:
         _check_no_gradient(check)
     if backward:
-        _compare(check, outputs)
+        (fast_gradcheck.compare if fast else _compare)(check, outputs)
     if forward:
-        _compare_forward(check, outputs)
-    if backward:
-        _check_zero_seeds(check, _live(outputs))
-        if undefined and _live(outputs):
-            _check_undefined(check)
+        for varied, part in _of_real_inputs(check):
+            (fast_gradcheck.compare_tangents if fast else _compare_tangents)(varied, varied.called() if part else outputs, part)
+        for varied, _ in _of_real_inputs(check) if undefined else ():
+            fast_gradcheck.check_missing_tangents(varied)
+    if batched[1]:
+        batched_gradcheck.check_tangents(check)
+    if not backward:
+        return True
+    for i, o in enumerate(differentiable(outputs) if batched[0] else ()):
+        batched_gradcheck.check_gradients(check, o, i)
+    _check_zero_seeds(check, differentiable(outputs))
+    if undefined and differentiable(outputs):
+        _check_undefined(check)
     return True
 
 
@@ -377,15 +386,15 @@ def gradgradcheck(
     """The same for the gradients of `func` as a function of its inputs and cotangents, random ones unless given."""
     if not (check_fwd_over_rev or check_rev_over_rev):
         raise AssertionError("Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True")
-    inputs = _as_tuple(inputs)
-    seeds = _random_seeds(_live(func(*inputs))) if grad_outputs is None else _as_tuple(grad_outputs)
+    inputs = as_tuple(inputs)
+    seeds = _random_seeds(differentiable(func(*inputs))) if grad_outputs is None else as_tuple(grad_outputs)
     wanted = [i for i, t in enumerate(inputs) if isinstance(t, Tensor) and t.requires_grad]
     live = {i for i, t in enumerate(seeds) if t.requires_grad}
 
     def slope(*args: Any) -> tuple[Tensor, ...]:
         given = [t.requires_grad_() if i in wanted else t for i, t in enumerate(args[: -len(seeds)])]
         cotangents = tuple(t.requires_grad_() if i in live else t for i, t in enumerate(args[-len(seeds) :]))
-        found = grad(_live(func(*given)), [given[i] for i in wanted], cotangents, create_graph=True, allow_unused=True)
+        found = grad(differentiable(func(*given)), [given[i] for i in wanted], cotangents, create_graph=True, allow_unused=True)
         return tuple(g for g in found if g is not None)
 
     def outside_no_grad(*args: Any) -> tuple[Tensor, ...]:
@@ -428,14 +437,14 @@ def get_numerical_jacobian(fn: Callable[..., Any], inputs: Any, target: Any = No
     """By input (or `target`): (elements of the input, elements of the first output of `fn(inputs)`), by differences."""
     _check_old("get_numerical_jacobian", grad_out)
     targets = inputs if target is None else target
-    check = Check(lambda *_: fn(inputs), _as_tuple(targets), eps, 0.0, 0.0, 0.0, False)
-    return tuple(_numerical(check, np.asarray)[0])
+    check = Check(lambda *_: fn(inputs), as_tuple(targets), eps, 0.0, 0.0, 0.0, False)
+    return tuple(by_differences(check, np.asarray)[0])
 
 
 def get_analytical_jacobian(inputs: Any, output: Tensor, nondet_tol: float = 0.0, grad_out: float = 1.0) -> Any:
     """The same by gradients; and whether two backwards agreed, and sizes and dtypes were those of the inputs."""
     _check_old("get_analytical_jacobian", grad_out)
-    check = Check(lambda *_: output, _as_tuple(inputs), 0.0, 0.0, 0.0, nondet_tol, False)
-    first, second = (_rows(check, output, check.watched(), 1) for _ in range(2))
+    check = Check(lambda *_: output, as_tuple(inputs), 0.0, 0.0, 0.0, nondet_tol, False)
+    first, second = (gradient_rows(check, output, check.watched(), 1) for _ in range(2))
     agree = all(not a.numel() or float(F.abs(a - b).max()) <= nondet_tol for a, b in zip(first, second, strict=True))
     return tuple(first), agree, True, True
