@@ -299,3 +299,20 @@ def test_the_least_precise_dtype_of_a_case_is_that_of_a_tensor_or_an_argument():
     assert Case("softmax.int", {"self": x, "dim": 0, "dtype": Named("bfloat16")}, b"").narrowest() == "bfloat16"
     assert Case("mul.Tensor", {"self": x, "other": tensor_value(np.zeros(2, np.complex64))}, b"").narrowest() == "float32"
     assert Case("clone", {"self": x, "memory_format": Named("channels_last")}, b"").narrowest() == "float64"
+
+
+@pytest.mark.parametrize(("apart", "asked"), [(3, 0), (6, 1), (100, 8)])
+def test_a_case_is_moved_until_that_allows_the_error(apart, asked):
+    """Rounding alone allows four units in the last place, the first run four more, and no run a hundred."""
+    exact, made = np.array([1.5, 1.25]), []
+
+    def moved(unit):
+        for _ in range(8):
+            made.append(unit)
+            yield {"value": exact * (1 + unit)}
+
+    right = exact.astype(np.float32)
+    left = (right.view(np.int32) + np.int32(apart)).view(np.float32)
+    more = knowing(Reference(), exact=lambda: {"value": exact}, moved=moved, narrowest="float32")
+    assert bool(arrays(left, right, "value", more, ulp=0)[1]) == (asked == 8)
+    assert len(made) == asked
