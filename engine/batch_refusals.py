@@ -99,10 +99,13 @@ def _refuse_masks(op: Any, values: list[Any], level: Level) -> None:
     """Raises RuntimeError for samples of masks; those without elements take nothing in each sample."""
     masks = [i for i in values[1] if i is not None and i._dtype is dtypes.bool_]
     batches = [found for found in (whole(i, level) for i in masks) if found is not None]
-    if batches and not values[0].ndim and whole(values[0], level) is None and op.key == "index.Tensor":
+    self = whole(values[0], level)
+    if batches and not values[0].ndim and self is None and op.key == "index.Tensor":
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     if any(b.numel() for b in batches):
         raise RuntimeError(MASKED)
+    if batches and len(values[1]) > values[0].ndim and self is not None and op.key == "index.Tensor":
+        op.run([self, [None, *values[1]]])  # raises for one too many, as of a batch
     if masks and "values" in op.schema.names:
         _refuse_places(values[0].shape, values[1], level)
 
