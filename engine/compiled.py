@@ -55,12 +55,14 @@ def fast_plan(op: Op, mask: Mask, variant: str) -> Plan:
 
 
 def lean_plan(op: Op, mask: Mask) -> Plan:
-    """The plan of a call of one result of any op; what lists of tensors need, or only some gradients have, is left to the generic way."""
+    """The plan of a call of one result of any op; what few rules do is left to the generic way."""
     plan = op.fast_plans.get((mask, "lean"))
     if plan is None:
         plan = fast_plan(op, mask, "lean")
-        if op.takes_lists or op.family.scatters or any(kind == TENSORS for kind, _, _ in plan.save):
+        if op.family.scatters or any(kind == TENSORS for kind, _, _ in plan.save) or (op.takes_lists and len(op.diff) > 1):
             plan.fast = plan.on_tensors = None
+        elif op.takes_lists:
+            plan.on_tensors = None
     return plan
 
 
@@ -90,7 +92,7 @@ def alike_lines(op: Op, mask: Mask, plan: Plan, variant: str, space: dict[str, A
         elif kind == TENSOR and (variant, at) == ("number", 1):
             arrays.append(f"x{i} = constant(s{i}, OF_NUMPY[g.dtype])")
         elif kind == TENSOR:
-            lines.append(f"if {stale_text(op, mask, i, at)}: check(s{i}, v{i}, node)")
+            lines.append(f"if {stale_text(op, mask, i, kind, at)}: check(s{i}, v{i}, node)")
             lines.append(f"if s{i}._rows is False: return careful(node, g)")
             arrays.append(f"x{i} = s{i}._array")
     if arrays:
@@ -141,7 +143,7 @@ def general_lines(op: Op, mask: Mask, plan: Plan) -> list[str]:
         elif kind == TENSOR:
             lines += [
                 f"if isinstance(s{i}, Tensor):",
-                f"    if {stale_text(op, mask, i, at)}: check(s{i}, v{i}, node)",
+                f"    if {stale_text(op, mask, i, kind, at)}: check(s{i}, v{i}, node)",
                 f"    s{i} = s{i}._array",
                 f"else: s{i} = constant(s{i}, OF_NUMPY[g.dtype])",
             ]
@@ -167,16 +169,16 @@ def lean_lines(op: Op, mask: Mask, plan: Plan) -> list[str]:
     """The rules as written, where nothing has to be converted before them; what they give is fitted where it is not as it should be."""
     lines, read = ["if g.dtype not in WIDE: return careful(node, g)"], []
     for i, (kind, at, promoted) in enumerate(plan.save):
-        if kind == OUTPUT:
+        if kind == OUTPUT and at not in op.constant_results:
             lines += [f"if s{i}.counter[0] != v{i}: check(s{i}, v{i}, node)", f"x{i} = s{i}.array"]
             lines.append(f"if s{i}.dtype.low: return careful(node, g)")
-        elif kind == TENSOR:
+        elif kind in (TENSOR, OUTPUT):
             other = f"x{i}.dtype is not g.dtype" if promoted else f"s{i}._dtype.low"
             lines += [
                 f"if s{i} is None: x{i} = None",
                 f"elif type(s{i}) not in PLAIN: return careful(node, g)",
                 "else:",
-                f"    if {stale_text(op, mask, i, at)}: check(s{i}, v{i}, node)",
+                f"    if {stale_text(op, mask, i, kind, at)}: check(s{i}, v{i}, node)",
                 f"    x{i} = s{i}._array",
                 f"    if {other}: return careful(node, g)",
             ]
@@ -188,6 +190,8 @@ def lean_lines(op: Op, mask: Mask, plan: Plan) -> list[str]:
         ordered = " and ".join(["in_order(g)", *(f"({x} is None or in_order({x}))" for x in read)])
         lines.append(f"if {of_another} or (({differ} or 1 in g.shape) and not ({ordered})): return careful(node, g)")
     lines.append("fits = node.fits")
+    if op.takes_lists:
+        return [*lines, *_fitted_list(plan)]
     for k, (_, sources, positions) in enumerate(plan.rules):
         given = ", ".join(_array_name(plan, s) for s in sources)
         lines.append(f"{', '.join(f'r{p}' for p in positions)} = rule{k}({given})")
@@ -196,3 +200,13 @@ def lean_lines(op: Op, mask: Mask, plan: Plan) -> list[str]:
             lines += [f"if r{p} is not None:", f"    shape, dtype = fits[{p}]", f"    if {odd}: r{p} = fit_array(r{p}, shape, dtype)"]
     results = ", ".join(f"r{p}" if m else "None" for p, m in enumerate(mask))
     return [*lines, f"return {results},"]
+
+
+def _fitted_list(plan: Plan) -> list[str]:
+    """The gradients of one list of tensors."""
+    [(_, sources, _)] = plan.rules
+    odd = "type(p) is not ndarray or p.shape != f[0] or p.dtype is not f[1].np"
+    return [
+        f"parts = rule0({', '.join(_array_name(plan, s) for s in sources)})",
+        f"return [p if p is None or not ({odd}) else fit_array(p, *f) for p, f in zip(parts, fits, strict=True)]",
+    ]

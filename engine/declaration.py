@@ -38,7 +38,7 @@ class Rule:
 class Plan:
     """For one set of arguments that need a gradient: what is kept, which rules run, and on which of the kept values."""
 
-    __slots__ = ("save", "rules", "keeps_tensors", "paired", "fast", "on_tensors")
+    __slots__ = ("save", "rules", "keeps_tensors", "paired", "compact", "fast", "on_tensors")
 
     def __init__(self, op: Declaration, needs: tuple[bool, ...]) -> None:
         run = [r for r in op.rules_in_order if any(needs[p] for p in r.positions)]
@@ -53,7 +53,7 @@ class Plan:
             (r.function, [op.gradient_index(w) if op.is_gradient(w) else index[w] for w in r.wants], r.positions) for r in ordered
         ]
         self.keeps_tensors = any(kind in (TENSOR, TENSORS, OUTPUT) for kind, _, _ in self.save)
-        self.paired = op.paired
+        self.paired, self.compact = op.paired, op.compact
         self.fast: Callable[[Node, Any], Any] | None = None  # the rules compiled, for calls whose operands agree
         self.on_tensors: Callable[[Node, Any], Any] | None = None  # the same where the gradient is to be differentiated in turn
 
@@ -85,6 +85,7 @@ class Declaration:
         self.constant_results = frozenset(i for i in range(1, len(self.schema.outputs)) if rules and -1 - i not in wanted)
         self.takes_lists = any("[" in arguments[i].type for i in self.diff)
         self.paired = len(self.diff) == 2 and specialisable(self) == 2  # its nodes hold two edges
+        self.compact = self.paired and self._keeps_two()
         self.plans: dict[tuple[bool, ...], Plan] = {}
         self.fast_plans: dict[tuple[tuple[bool, ...], str], Plan] = {}  # those of specialised calls, whose rules are compiled
         self.changes_dtype = family.changes_dtype
@@ -109,11 +110,32 @@ class Declaration:
             return None
         return frozenset(d for d in ALL if not d.low and self._computes_in(d))
 
-    def _computes_in(self, d: dtype) -> bool:
+    @cached_property
+    def unpromoted_beside(self) -> dict[type, frozenset[dtype]] | None:
+        """The floating dtypes in which operands of one dtype are computed as they are beside Python numbers of a type."""
+        family, arguments = self.family, self.schema.arguments
+        of_tensors = [arguments[i].is_tensor for i in self.promoted]
+        if self.promotes_list or all(of_tensors) or not any(of_tensors) or family.promote not in BY_DTYPE:
+            return None
+        return {
+            kind: frozenset(d for d in ALL if d.is_floating_point and not d.low and self._computes_in(d, kind)) for kind in (int, float)
+        }
+
+    def _computes_in(self, d: dtype, number: type = float) -> bool:
+        """True where tensors of this dtype, and numbers of that type, are computed in this dtype."""
+        tensor = wrap(np.zeros(1, d.np), d)
+        operands = [tensor if self.schema.arguments[i].is_tensor else number(1) for i in self.promoted]
         try:
-            return self.family.promote([wrap(np.zeros(1, d.np), d)] * len(self.promoted)) is d  # type: ignore[misc]  # asked where the family promotes
+            return self.family.promote(operands) is d  # type: ignore[misc]  # asked where the family promotes
         except (RuntimeError, NotImplementedError):
             return False
+
+    def _keeps_two(self) -> bool:
+        """True where no call keeps more than two values, which are tensors or numbers."""
+        wanted = {w for r in self.rules_in_order for w in r.wants if not self.is_gradient(w)}
+        numbers = [self.schema.arguments[i].default for kind, i, _ in map(self.source, wanted) if kind == VALUE]
+        kinds = {self.source(w)[0] for w in wanted}
+        return len(wanted) <= 2 and kinds <= {TENSOR, OUTPUT, VALUE} and not any(isinstance(n, tuple | list) for n in numbers)
 
     def __repr__(self) -> str:
         return f"<op {self.schema.text}>"

@@ -83,8 +83,8 @@ class Saved:
 
     __slots__ = ("array", "dtype", "nr", "counter", "tangents")
 
-    def __init__(self, t: Tensor) -> None:
-        self.array, self.dtype, self.nr, self.counter = t._array, t._dtype, t._nr, counter_of(t)
+    def __init__(self, t: Tensor, nr: int = 0) -> None:
+        self.array, self.dtype, self.nr, self.counter = t._array, t._dtype, nr, counter_of(t)
         self.tangents: dict[Any, Tensor] | None = None
 
 
@@ -104,7 +104,7 @@ class Node:
     the op and is named as PyTorch names it.
     """
 
-    __slots__ = ("saved", "plan", "fits", "seq", "extras")  # as in PyTorch, nobody can refer to a node weakly
+    __slots__ = ("plan", "fits", "seq", "extras")  # as in PyTorch, nobody can refer to a node weakly
     op: ClassVar[Any] = None
     enters: ClassVar[bool] = False  # what a transform starts from: to its function a leaf
     outputs: ClassVar[Any] = None  # a node of several results has a slot of this name, with the (shape, dtype) of each
@@ -173,11 +173,11 @@ class Node:
 class Listed(Node):
     """A node with any number of edges."""
 
-    __slots__ = ("edges",)
+    __slots__ = ("edges", "saved")
 
 
-class Pair(Node):
-    """A node with two edges, which needs no tuple to hold them: most nodes of most graphs."""
+class TwoEdges(Node):
+    """A node with two edges, which needs no tuple to hold them."""
 
     __slots__ = ("first", "second")
 
@@ -191,6 +191,36 @@ class Pair(Node):
     @edges.setter
     def edges(self, edges: Sequence[Any]) -> None:
         self.first, self.second = edges
+
+
+class Pair(TwoEdges):
+    """A node with two edges that keeps any number of values."""
+
+    __slots__ = ("saved",)
+
+
+class CompactPair(TwoEdges):
+    """A node with two edges that keeps two values at most, and no list for them: most nodes of most graphs.
+
+    `one` and `other` are the value where its version is 0, else (value, version); once freed, `one` is FREED.
+    """
+
+    __slots__ = ("one", "other")
+
+    one: Any
+    other: Any
+
+    @property
+    def saved(self) -> Any:  # where nobody is in a hurry
+        if self.one is FREED:
+            return FREED
+        held = (self.one, self.other)[: len(self.plan.save)]
+        return [x for value in held for x in (value if type(value) is tuple else (value, 0))]
+
+    @saved.setter
+    def saved(self, saved: Any) -> None:
+        pairs = [(value, version) if version else value for value, version in zip(saved[::2], saved[1::2], strict=True)]
+        self.one, self.other = (FREED, None) if saved is FREED else (*pairs, None, None)[:2]
 
 
 class AccumulateGrad:

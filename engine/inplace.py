@@ -143,10 +143,12 @@ def _after_write(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...
 
 def _saved_before(node: OpNode, into: Tensor) -> None:
     """What is kept of the memory just written to was meant as it was before, so it is stale at once."""
+    held = list(node.saved)
     for k, (kind, _, _) in enumerate(node.plan.save):
-        kept = node.saved[2 * k]
+        kept = held[2 * k]
         if kind == TENSOR and isinstance(kept, Tensor) and kept._counter is into._counter:
-            node.saved[2 * k + 1] -= 1
+            held[2 * k + 1] -= 1
+    node.saved = held
 
 
 def _become(op: Op, into: Tensor, result: np.ndarray, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:

@@ -32,10 +32,7 @@ def keep(op: Op, kind: int, i: int, values: list[Any], outs: list[Tensor], needs
     if kind == OUTPUT and i in op.constant_results:
         return outs[i]
     if kind == OUTPUT:
-        t = outs[i]
-        made = Saved(t)
-        made.nr = i
-        return made
+        return Saved(outs[i], i)
     v = values[i]
     if kind in (TENSOR, TENSORS):
         for t in v if kind == TENSORS else (v,):
@@ -91,13 +88,24 @@ def check_attached(t: Tensor, node: OpNode) -> None:
 
 def unpacked(plan: Plan) -> list[str]:
     """Sets `s<i>` to what is kept, and `v<i>` to its version."""
+    if plan.compact:
+        return _unpacked_slots(plan)
     names = "".join(f"s{i}, v{i}, " for i in range(len(plan.save)))
     return ["saved = node.saved", "if saved is FREED: raise RuntimeError(FREED_TWICE)"] + ([f"{names}= saved"] if names else [])
 
 
-def stale_text(op: Op, mask: tuple[bool, ...], i: int, at: int) -> str:
-    """The text of when the tensor `s{i}`, argument `at`, was written to or detached since it was kept."""
-    if at not in op.diff or not mask[op.diff.index(at)]:
+def _unpacked_slots(plan: Plan) -> list[str]:
+    lines = ["if node.one is FREED: raise RuntimeError(FREED_TWICE)"] if plan.keeps_tensors else []
+    for i, (slot, (kind, _, _)) in enumerate(zip(("one", "other"), plan.save, strict=False)):
+        lines.append(f"s{i} = node.{slot}")
+        if kind in (TENSOR, OUTPUT):
+            lines += [f"v{i} = 0", f"if type(s{i}) is tuple: s{i}, v{i} = s{i}"]
+    return lines
+
+
+def stale_text(op: Op, mask: tuple[bool, ...], i: int, kind: int, at: int) -> str:
+    """The text of when the tensor `s{i}`, argument (or result) `at`, was written to or detached since it was kept."""
+    if kind == OUTPUT or at not in op.diff or not mask[op.diff.index(at)]:
         return f"s{i}._counter[0] != v{i}"
     position = op.diff.index(at)
     edge = ("node.first", "node.second")[position] if op.paired else f"node.edges[{position}]"

@@ -13,6 +13,7 @@ import numpy as np
 
 from . import dtypes, modes
 from .compiled import lean_plan
+from .constants import constant
 from .declaration import DTYPE, GEOMETRY, NEEDS, OUTPUT, SHAPE, TENSOR, TENSORS, Plan
 from .geometry import strides_of
 from .graph import Saved, edge_of, sequence
@@ -23,7 +24,7 @@ from .schema import Argument
 from .silence import is_quiet, silent
 from .specialise import edge_text
 from .strided import laid_out
-from .tensor import FRESH, LEAF, PLAIN, Tensor, View
+from .tensor import FRESH, LEAF, PLAIN, Tensor, View, rows
 from .texts import function_of
 from .views import make_view, outdated, share, view_creation
 
@@ -72,6 +73,7 @@ def lean_raw(op: Op) -> Callable[[list[Any]], Any]:
         return op.generic_raw
     space = space_of(op) | {"slow": op.generic_raw, "is_quiet": is_quiet, "GENERIC": modes.GENERIC}
     space["SAME"] = op.unpromoted and frozenset(d.np for d in op.unpromoted)
+    space["BESIDE"] = op.unpromoted_beside and {kind: {d.np for d in taken} for kind, taken in op.unpromoted_beside.items()}
     return function_of(["values"], _raw_lines(op), op.key, space)
 
 
@@ -87,7 +89,7 @@ def _raw_lines(op: Op) -> list[str]:
     looks = [f"first({', '.join(names_of(op))})"] if op.family.first is not None else []
     before, call = computed(op, "dtype", "kernel(", looks)
     lines += [*before, "try:", *call, "except Exception: return slow(values)"]
-    if len(op.schema.outputs) > 1 or op.schema.returns_list:
+    if _has_several(op):
         return [*lines, "return [settle(x, None) for x in r]"]
     return [*lines, *_settled(op), "return r"]
 
@@ -98,9 +100,11 @@ def space_of(op: Op) -> dict[str, Any]:
         "slow": op.generic, "current": modes.current, "PLAIN": PLAIN, "outdated": outdated, "first": op.family.first, "kernel": op.kernel,
         "promote": op.promote, "silent": silent, "ndarray": np.ndarray, "asarray": np.asarray, "laid_out": laid_out, "Tensor": Tensor,
         "NUMBER": NUMBER, "FRESH": FRESH, "OF_NUMPY": dtypes.OF_NUMPY, "make_view": make_view, "share": share, "op": op, "settle": settle,
-        "View": View, "creation": view_creation(op), "record": op.record, "Node": op.Node, "LEAF": LEAF, "edge_of": edge_of,
+        "View": View, "creation": view_creation(op), "record": op.record, "Node": op.Node, "NodeOfSeveral": op.NodeOfSeveral,
+        "kept_for": op.kept_for, "named": op.result_type if op.schema.returns.startswith("(") else None, "LEAF": LEAF, "edge_of": edge_of,
         "sequence": sequence,
-        "SAME": op.unpromoted, "kept": Kept(op), "only_plan": lean_plan(op, (True,)) if len(op.diff) == 1 else None, "known": set(),
+        "SAME": op.unpromoted, "BESIDE": op.unpromoted_beside, "constant": constant,
+        "kept": Kept(op), "only_plan": lean_plan(op, (True,)) if len(op.diff) == 1 else None, "known": set(),
     }  # fmt: skip
 
 
@@ -112,8 +116,11 @@ def _lines(op: Op) -> list[str]:
     looks = [f"first({', '.join(names_of(op))})"] if op.family.first is not None else []
     before, call = computed(op, "_dtype", "kernel(" if op.family.plan == "view" else "silent(kernel, ", looks)
     lines += [*before, "try:", *call, f"except Exception: {slow}"]
-    several = len(op.schema.outputs) > 1 or op.schema.returns_list
-    return lines + (_several(op) if several else _single(op))
+    return lines + (_several(op) if _has_several(op) else _single(op))
+
+
+def _has_several(op: Op) -> bool:
+    return len(op.schema.outputs) > 1 or op.schema.returns_list
 
 
 def operands(op: Op) -> list[str]:
@@ -148,8 +155,9 @@ def computed(op: Op, dtype: str, kernel: str, looks: list[str]) -> tuple[list[st
     `looks` come last before the kernel: they may warn, and the generic call would warn again.
     """
     slow = f"return slow({listed(op)})"
-    types = [a.type for a in op.schema.arguments]
-    given = [f"x{i}" if a.is_tensor else f"a{i}" for i, a in enumerate(op.schema.arguments)]
+    arguments = op.schema.arguments
+    types = [a.type for a in arguments]
+    given = [f"x{i}" if a.is_tensor else f"a{i}" for i, a in enumerate(arguments)]
     before: list[str] = []
     call = []
     if op.family.promote is not None and op.unpromoted is not None:
@@ -161,12 +169,26 @@ def computed(op: Op, dtype: str, kernel: str, looks: list[str]) -> tuple[list[st
         changed += [f"any(p is not q for p, q in zip(xs[{i}], x{i}))" for i in op.promotes_list]
         call = [f"xs = [{', '.join(given)}]", f"low = promote({listed(op)}, xs).low", f"if {' or '.join(['low', *changed])}: {slow}"]
         if op.family.promote in BY_SHAPE and all(types[i].startswith("Tensor") for i in op.promoted) and not op.promotes_list:
-            before.append(f"key = ({', '.join(f'a{i} is None or (x{i}.shape, a{i}.{dtype})' for i in op.promoted)},)")
+            absent = [f"a{i} is None or " if arguments[i].optional else "" for i in range(len(arguments))]
+            before.append(f"key = ({', '.join(f'{absent[i]}x{i}.shape, {absent[i]}a{i}.{dtype}' for i in op.promoted)})")
             call = ["if key not in known:", *(f"    {line}" for line in call), "    if len(known) < 4096: known.add(key)"]
         else:
-            given = [f"xs[{i}]" if i in op.promoted else name for i, name in enumerate(given)]
+            numbers = [i for i in op.promoted if not types[i].startswith("Tensor")]
+            call += [f"x{i} = xs[{i}]" for i in numbers]
+            given = [f"x{i}" if i in op.promoted else name for i, name in enumerate(given)]
+            if op.unpromoted_beside:
+                call = _beside_numbers(op, dtype, numbers, call)
     call += [*looks, f"r = {kernel}{', '.join(given)})"]
     return before, [f"    {line}" for line in call]
+
+
+def _beside_numbers(op: Op, dtype: str, numbers: list[int], otherwise: list[str]) -> list[str]:
+    """Makes Python numbers arrays of the dtype that all tensors have, where it is computed in; does what it has to `otherwise`."""
+    head, *rest = [i for i in op.promoted if i not in numbers]
+    usual = [f"a{head}.{dtype} in BESIDE.get(type(a{i}), ())" for i in numbers] + [f"a{i}.{dtype} is a{head}.{dtype}" for i in rest]
+    known = f"a{head}._dtype" if dtype == "_dtype" else f"OF_NUMPY[a{head}.dtype]"
+    converted = [f"    x{i} = constant(a{i}, {known})" for i in numbers]
+    return [f"if {' and '.join(usual)}:", *converted, "else:", *(f"    {line}" for line in otherwise)]
 
 
 def _settled(op: Op) -> list[str]:
@@ -182,7 +204,7 @@ def _settled(op: Op) -> list[str]:
 
 def _single(op: Op) -> list[str]:
     """Wraps and records the one result `r`."""
-    lines = [*_settled(op), "t = Tensor()", "t._array = r", "t._gradient = t._rare = t._rows = t._node = None", "t._nr = 0"]
+    lines = [*_settled(op), *_wrapped("r")]
     if op.schema.is_view and not op.changes_dtype:
         lines += ["t._dtype = a0._dtype", *_viewed(op)]
     else:
@@ -192,7 +214,12 @@ def _single(op: Op) -> list[str]:
         elif op.family.plan == "view":
             lines.append(f"share(t, a0, op, {listed(op)})")
     lines += _recorded(op)
-    return [*lines, "return op.named([t])" if op.schema.returns.startswith("(") else "return t"]
+    return [*lines, "return named(t)" if op.schema.returns.startswith("(") else "return t"]
+
+
+def _wrapped(array: str) -> list[str]:
+    """Makes `t` over an array, with no history; dtype, view and version are still to be set."""
+    return ["t = Tensor()", f"t._array = {array}", "t._gradient = t._rare = t._rows = t._node = None", "t._nr = 0"]
 
 
 def _viewed(op: Op) -> list[str]:
@@ -216,11 +243,56 @@ def _viewed(op: Op) -> list[str]:
 
 
 def _several(op: Op) -> list[str]:
-    lines = [f"outs = op._wrap({listed(op)}, [settle(x, None) for x in r], None)"]
-    if op.diff:
-        needs = f"({', '.join(f'n{i} is not None' for i in op.diff)},)"
-        lines.append(f"if mode and ({some(op)}): record({listed(op)}, outs, {needs})")
-    return [*lines, "return tuple(outs)" if op.schema.returns_list else "return op.named(outs)"]
+    """Wraps and records the results, all of which `r` holds."""
+    lines = ["outs = []", "for x in r:", *(f"    {line}" for line in [*_one_of_several(op), "outs.append(t)"])]
+    return [*lines, *_recorded_together(op), "return tuple(outs)" if op.schema.returns_list else "return named(*outs)"]
+
+
+def _one_of_several(op: Op) -> list[str]:
+    """Wraps a result `x`."""
+    lines = ["if type(x) is not ndarray: x = asarray(x)", *_wrapped("x")]
+    if op.schema.is_view and not op.changes_dtype:
+        return [*lines, "t._dtype = a0._dtype", *_viewed(op)]
+    lines += ["t._dtype = OF_NUMPY[x.dtype]", "t._view = None", "t._counter = FRESH"]
+    if op.schema.is_view:
+        return [*lines, f"make_view(t, a0, op, {listed(op)}, creation)"]
+    return [*lines, f"share(t, a0, op, {listed(op)})"] if op.family.plan == "view" else lines
+
+
+def _recorded_together(op: Op) -> list[str]:
+    """Records the results `outs`, where they require grad: those of a dtype that has gradients, and that some rule has one for."""
+    if not op.diff:
+        return []
+    needs = f"({', '.join(f'n{i} is not None' for i in op.diff)},)"
+    among = "" if not op.constant_results else f" and i not in {set(op.constant_results)}"
+    recordable = "live" + ("" if op.family.complex_gradient else " and not outs[0]._dtype.is_complex")
+    several = [
+        "node = NodeOfSeveral()",
+        "node.outputs = [(t._array.shape, t._dtype) for i, t in live]",
+        f"node.plan = kept_for({needs})",
+        "for i, t in live: t._node = node; t._nr = i",
+    ]
+    alone = [
+        "node = Node()",
+        f"node.plan = {'only_plan' if len(op.diff) == 1 else f'kept[{needs}][0]'}",
+        "[(i, t)] = live",
+        "t._node = node; t._nr = i",
+    ]
+    if op.schema.returns_list:
+        made = several
+    else:
+        made = ["if len(live) > 1:", *(f"    {line}" for line in several), "else:", *(f"    {line}" for line in alone)]
+    kept = f"kept[{needs}][1]({', '.join(names_of(op))}, outs)" if len(op.diff) > 1 else kept_text(op, (True,))
+    return [
+        f"if mode and ({some(op)}):",
+        f"    live = [(i, t) for i, t in enumerate(outs) if t._dtype.differentiable{among}]",
+        f"    if {recordable}:",
+        *(f"        {line}" for line in made),
+        f"        node.edges, node.fits, node.extras = {_edges(op)}, {_fits(op)}, None",
+        f"        node.saved = {kept}",
+        "        node.seq = sequence()",
+        f"    else: record({listed(op)}, outs, {needs})",
+    ]
 
 
 def some(op: Op) -> str:
@@ -232,8 +304,6 @@ def _recorded(op: Op) -> list[str]:
     if not op.diff:
         return []
     record = f"record({listed(op)}, [t], ({', '.join(f'n{i} is not None' for i in op.diff)},))"
-    if op.takes_lists:
-        return [f"if mode and ({some(op)}): {record}"]
     recordable = "t._dtype.differentiable" + ("" if op.family.complex_gradient else " and not t._dtype.is_complex")
     return [
         f"if mode and ({some(op)}):",
@@ -246,10 +316,8 @@ def _recorded(op: Op) -> list[str]:
 
 def new_node(op: Op) -> list[str]:
     """Makes `node`, that of the result `t`; an argument may be None, or a number where it has no node."""
-    edges = ", ".join(edge_text(f"a{i}", f"n{i}") for i in op.diff)
-    fits = ", ".join(fit_text(op, i) for i in op.diff)
     needs = ", ".join(f"n{i} is not None" for i in op.diff)
-    lines = ["node = Node()", f"node.edges, node.fits, node.extras = ({edges},), ({fits},), None"]
+    lines = ["node = Node()", f"node.edges, node.fits, node.extras = {_edges(op)}, {_fits(op)}, None"]
     if len(op.diff) == 1:
         lines += ["node.plan = only_plan", f"node.saved = {kept_text(op, (True,))}"]
     else:
@@ -257,17 +325,45 @@ def new_node(op: Op) -> list[str]:
     return [*lines, "node.seq = sequence()"]
 
 
+def _edges(op: Op) -> str:
+    return f"({', '.join(_edge(op, i) for i in op.diff)},)"
+
+
+def _edge(op: Op, i: int) -> str:
+    """Where the gradient of an argument goes; of a list, one after the other."""
+    return f"*[{edge_text('t', 't._node')} for t in a{i}]" if _is_list(op, i) else edge_text(f"a{i}", f"n{i}")
+
+
+def _fits(op: Op) -> str:
+    return f"({', '.join(fit_text(op, i) for i in op.diff)},)"
+
+
+def _is_list(op: Op, i: int) -> bool:
+    return "[" in op.schema.arguments[i].type
+
+
 def fit_text(op: Op, i: int) -> str:
+    if _is_list(op, i):
+        return f"*[(t._array.shape, t._dtype) for t in a{i}]"
     fit = f"(x{i}.shape, a{i}._dtype)"
     return f"(None if a{i} is None else {fit})" if op.schema.arguments[i].optional else fit
 
 
+Geometry = tuple[tuple[int, ...], tuple[int, ...], int]
+_in_rows: dict[tuple[int, ...], Geometry] = {}
 _steps: dict[Any, tuple[int, ...]] = {}
 
 
-def geometry(t: Tensor) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+def geometry(t: Tensor) -> Geometry:
     """Shape, strides in elements and offset of a tensor."""
     array = t._array
+    if array.base is None and rows(t):  # all that its shape says
+        known = _in_rows.get(t._rows)
+        if known is None:
+            known = array.shape, strides_of(array), 0
+            if array.size and len(_in_rows) < 4096:
+                _in_rows[array.shape] = known
+        return known
     key = array.shape, array.strides, array.itemsize
     steps = _steps.get(key)
     if steps is None:
@@ -278,34 +374,45 @@ def geometry(t: Tensor) -> tuple[tuple[int, ...], tuple[int, ...], int]:
 
 
 class Kept(dict):
-    """For each set of arguments that need a gradient: the plan, and what makes of a call the list of all that is kept."""
+    """For each set of arguments that need a gradient: the plan, and what makes of a call the list of all that is kept.
+
+    That is a function of the arguments, and of the result or of all results.
+    """
 
     def __init__(self, op: Op) -> None:
         self.op = op
 
     def __missing__(self, needs: tuple[bool, ...]) -> tuple[Plan, Callable[..., list[Any]]]:
-        text = f"lambda {', '.join(names_of(self.op))}, t: {kept_text(self.op, needs)}"
+        text = f"lambda {', '.join(names_of(self.op))}, {'outs' if _has_several(self.op) else 't'}: {kept_text(self.op, needs)}"
         self[needs] = made = lean_plan(self.op, needs), eval(text, KEEPING)
         return made
 
 
 def kept_text(op: Op, needs: tuple[bool, ...], numbers: Collection[int] = ()) -> str:
-    """The list of what is kept of a call whose result is `t`; `numbers` are the arguments for which Python numbers are given."""
+    """The list of what is kept of a call whose result is `t`, or results `outs`; for the arguments `numbers` Python numbers are given."""
     wanted = {name for name, need in zip(op.differentiable, needs, strict=True) if need}
     sources = lean_plan(op, needs).save
     texts = [
-        f"a{i}, 0" if kind == TENSOR and i in numbers else _kept_text(op.schema.arguments[i] if kind != OUTPUT else None, kind, i, wanted)
+        f"a{i}, 0" if kind == TENSOR and i in numbers
+        else _kept_output(op, i) if kind == OUTPUT
+        else _kept_text(op.schema.arguments[i], kind, i, wanted)
         for kind, i, _ in sources
-    ]
+    ]  # fmt: skip
     return f"[{', '.join(texts)}]"
 
 
-def _kept_text(a: Argument | None, kind: int, i: int, wanted: set[str]) -> str:
-    """The value kept for one thing the rules want, and its version."""
-    v, is_list = f"a{i}", a is not None and "[" in a.type and a.is_tensor
-    certain = a is not None and not is_list and not a.optional
-    if kind == OUTPUT:
+def _kept_output(op: Op, i: int) -> str:
+    """The same for a result."""
+    if not _has_several(op):
         return "Saved(t), t._counter[0]"
+    kept = f"outs[{i}]" if i in op.constant_results else f"Saved(outs[{i}], {i})"
+    return f"{kept}, outs[{i}]._counter[0]"
+
+
+def _kept_text(a: Argument, kind: int, i: int, wanted: set[str]) -> str:
+    """The value kept of an argument, and its version."""
+    v, is_list = f"a{i}", "[" in a.type and a.is_tensor
+    certain = not is_list and not a.optional
     if kind == TENSOR:
         return f"{v}, {v}._counter[0]" if certain else f"{v}, version_of({v})"
     if kind == TENSORS:

@@ -43,8 +43,7 @@ def new_node(op: Op, values: list[Any], outs: list[Tensor], needs: tuple[bool, .
     several = len(live) > 1 or op.schema.returns_list
     node = op.NodeOfSeveral() if several else op.Node()
     hooked = bool(modes.current() & modes.SAVED_HOOKS)
-    generic = several or hooked or op.constant_results  # what is packed is unpacked in the generic way
-    plan = op.kept_for(needs) if generic else lean_plan(op, needs)
+    plan = op.kept_for(needs) if several or hooked else lean_plan(op, needs)  # what is packed is unpacked in the generic way
     if several:
         node.outputs = [(t._array.shape, t._dtype) for t in live]
     node.plan, node.extras = plan, None

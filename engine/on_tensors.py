@@ -32,11 +32,11 @@ def on_tensors(op: Op, mask: tuple[bool, ...], plan: Plan) -> Callable[[Any, Any
 def lines_of(op: Op, mask: tuple[bool, ...], plan: Plan) -> list[str]:
     lines: list[str] = []
     for i, (kind, at, _) in enumerate(plan.save):
-        if kind == OUTPUT:
+        if kind == OUTPUT and at not in op.constant_results:
             lines += [f"if s{i}.counter[0] != v{i}: check(s{i}, v{i}, node)", f"s{i} = node._as_tensor(s{i})"]
-        elif kind == TENSOR:
+        elif kind in (TENSOR, OUTPUT):
             lines += [f"if type(s{i}) not in PLAIN:", f"    check(s{i}, v{i}, node)", f"    s{i} = node._as_tensor(s{i})"]
-            lines.append(f"elif {stale_text(op, mask, i, at)}: check(s{i}, v{i}, node)")
+            lines.append(f"elif {stale_text(op, mask, i, kind, at)}: check(s{i}, v{i}, node)")
     lines += ["alike = g._array.shape, g._dtype", "fits = node.fits"]  # no fits: a specialised call whose operands were as its result
     for k, (_, sources, positions) in enumerate(plan.rules):
         results = ", ".join(f"r{p}" for p in positions)

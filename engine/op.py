@@ -14,7 +14,7 @@ from .calls import Overloads
 from .declaration import RECORDING, Declaration
 from .dtypes import OF_NUMPY, dtype
 from .family import Family, plain, pointwise, reduction, restride, view, write
-from .graph import Listed, Pair
+from .graph import CompactPair, Listed, Pair
 from .inplace import MISFIT
 from .lazy import Lazy
 from .lean import lean, lean_raw, plain_node
@@ -39,7 +39,8 @@ class Op(Declaration):
         super().__init__(text, family, rules, body)
         named = self.node_name.rpartition("::")[2]
         shown = reading.attributes(self)
-        self.Node = type(named, (OpNode, Pair if self.paired else Listed), {"__slots__": (), "op": self, **shown})
+        held = CompactPair if self.compact else Pair if self.paired else Listed
+        self.Node = type(named, (OpNode, held), {"__slots__": (), "op": self, **shown})
         self.NodeOfSeveral = type(named, (OpNode, Listed), {"__slots__": ("outputs",), "op": self, **shown})
 
     def run(self, values: list[Any]) -> Any:
@@ -114,8 +115,9 @@ class Op(Declaration):
         """Several results as PyTorch returns them: a named tuple where the signature names them."""
         return self.result_type(*outs)
 
-    @property
+    @cached_property
     def result_type(self) -> Any:
+        """What makes several results one value."""
         from .return_types import made
 
         return made(self.schema)

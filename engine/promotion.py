@@ -27,8 +27,13 @@ def by_dtype(promote: Promote) -> Promote:
 def common(operands: Sequence[Any]) -> dtype:
     """PyTorch's `result_type` of Tensors, arrays and Python numbers."""
     first = operands[0]
-    if type(first) is Tensor and all(type(t) is Tensor and t._dtype is first._dtype for t in operands):
-        return first._dtype
+    if type(first) is Tensor:
+        d = first._dtype
+        for t in operands:
+            if type(t) is not Tensor or t._dtype is not d:
+                break
+        else:
+            return d
     groups: list[dtype | None] = [None, None, None]
     for v in operands:
         rank, d = _rank(v)

@@ -144,20 +144,34 @@ def _plan_name(mask: tuple[bool, ...], variant: str) -> str:
 
 def _save_text(op: Op, live: list[str], mask: tuple[bool, ...], numbers: bool) -> str:
     """Where these operands need a gradient: the plan for how they agree, and what it keeps."""
-    saved = []
+    saved = []  # with the versions
     for kind, i, _ in fast_plan(op, mask, "general").save:
         if kind == OUTPUT:
-            saved.append("Saved(t), 0")
+            saved.append(("Saved(t)", "0"))
         elif kind == TENSOR:
-            saved.append("a, version[0]" if i == 0 else "b, (0 if number else other_version[0])" if numbers else "b, other_version[0]")
+            saved.append(("a", "version[0]") if i == 0 else ("b", "(0 if number else other_version[0])" if numbers else "other_version[0]"))
         else:
-            saved.append(f"d{i}, 0")
+            saved.append((f"d{i}", "0"))
     only = " and ".join(f"n{n} is {'not ' if m else ''}None" for n, m in zip(live, mask, strict=True)) if len(mask) > 1 else "True"
     plan = f"{_plan_name(mask, 'alike')} if alike else {_plan_name(mask, 'general')}"
     if numbers and mask[-1:] != (True,):
         plan = f"{_plan_name(mask, 'number')} if alike and number else {plan}"
-    held = f"({', '.join(saved)},)" if _reads_operands(op, mask) else _plan_name(mask, "constants")
-    return f"        {'if' if all(mask) else 'elif'} {only}:\n            node.plan = {plan}\n            node.saved = {held}\n"
+    if op.compact:
+        lines = _slots(saved)
+    elif _reads_operands(op, mask):
+        lines = [f"node.saved = ({', '.join(f'{value}, {version}' for value, version in saved)},)"]
+    else:
+        lines = [f"node.saved = {_plan_name(mask, 'constants')}"]
+    kept = "".join(f"            {line}\n" for line in [f"node.plan = {plan}", *lines])
+    return f"        {'if' if all(mask) else 'elif'} {only}:\n{kept}"
+
+
+def _slots(saved: list[tuple[str, str]]) -> list[str]:
+    """What puts values and versions in the slots of a CompactPair."""
+    lines = []
+    for slot, (value, version) in zip(("one", "other"), [*saved, ("None", "0"), ("None", "0")], strict=False):
+        lines += [f"node.{slot} = {value}"] if version == "0" else [f"v = {version}", f"node.{slot} = ({value}, v) if v else {value}"]
+    return lines
 
 
 def _reads_operands(op: Op, mask: tuple[bool, ...]) -> bool:

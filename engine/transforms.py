@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any
 
@@ -30,11 +30,12 @@ class Level:
     One that differentiates has the addresses of all memory that came to be in it, or was given to it: no other may be written to.
     """
 
-    __slots__ = ("depth", "size", "randomness", "running", "own")
+    __slots__ = ("depth", "size", "randomness", "running", "own", "leave")
 
     def __init__(self, depth: int, size: int | None, randomness: str) -> None:
         self.depth, self.size, self.randomness, self.running = depth, size, randomness, True
         self.own: set[int] = set()
+        self.leave: Callable[[Any], Any] | None = None  # a tensor as it is outside, where that is another
 
 
 _stack: ContextVar[tuple[Level, ...]] = ContextVar("transforms", default=())

@@ -179,7 +179,10 @@ class Walk:
                 if plain and fast is not None and node.extras is None and g is not None and not (apart and node in apart):
                     results = fast(node, g)
                     if free and plan.keeps_tensors:
-                        node.saved = FREED
+                        if plan.compact:
+                            node.one, node.other = FREED, None  # type: ignore[attr-defined]  # a CompactPair
+                        else:
+                            node.saved = FREED
                 else:
                     results = self._watched(node, g) if watched else self._step(node, g)
                     if results is None:

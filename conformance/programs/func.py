@@ -548,3 +548,124 @@ def without_writes(B: Any, draw: Any, see: Any) -> None:
         B.func.functionalize(loss)(leaf).backward()
         see("gradient of a leaf", leaf.grad)
     see.raises("a leaf written to", lambda: B.func.functionalize(lambda a: a.add_(1))(x.clone().requires_grad_()))
+
+
+@program
+def rearranged(B: Any, draw: Any, see: Any) -> None:
+    shape = (2, draw.integer(1, 3), 4)
+    x = draw.floats(shape, None, True)
+    x = draw.choice([lambda: x, lambda: (x * 1).transpose(0, 2).contiguous().transpose(0, 2), lambda: (x * 1).flip(0)])()
+    patterns = [
+        "a b c -> c b a",
+        "a b c -> a b c",
+        "a b c -> (a b) c",
+        "a b c -> b (c a)",
+        "a b (c d) -> (a c) b d",
+        "a b (c d) -> d a b c",
+        "a b ... -> ... (a b)",
+        "a ... -> ... 1 a",
+        "... -> ...",
+        "... a -> (a ...)",
+        "... -> (...)",
+        "a b c -> () a (b c) 1",
+        "a 1 c -> c a",
+        "(a 1) b c -> a (b c)",
+        "a b c -> a b",
+        "a a c -> a c",
+        "a b 3 -> a b",
+        "a 0 c -> a c",
+        "a b c",
+        "a -> b -> c",
+        "a ((b c)) d -> a",
+        "(a b c -> a b c",
+        "a) b c -> a b c",
+        "a? b c -> a b c",
+        "_a b c -> _a b c",
+        "a . c -> a c",
+        "a b c -> ... a",
+        "(a ...) c -> a c ...",
+        "a b -> b a",
+        "a b c d ... -> a b c d ...",
+        "a (b d) (c e) -> a b c d e",
+        "2a b c -> 2a b c",
+        "for b c -> c b for",
+        "axis b c -> c b axis",
+    ]
+    pattern = draw.choice(patterns)
+    lengths = draw.choice([{}, {"c": 2}, {"d": 2}, {"c": 3}, {"c": 2, "d": 2}, {"c": 1, "d": 3}, {"a": 2}, {"a": 5}, {"a": 2.0}, {"a": 0}])
+
+    def rearranged():
+        y = B.func.rearrange(x, pattern, **lengths)
+        see("strides", y.stride())
+        see("the same memory", y.data_ptr() == x.data_ptr())
+        if y.grad_fn is not None:
+            see.graph("graph", y)
+            see("gradient", B.autograd.grad(y, x, y.detach()))
+        return y
+
+    see.warns("warnings", lambda: see.raises("result", rearranged))
+    see("stacked", B.func.rearrange([x, x * 2], "two a b c -> (a two) c b"))
+    see("of samples", B.vmap(lambda a: B.func.rearrange(a, "a b -> b a"))(x).detach())
+
+
+@program
+def what_is_behind_a_tensor(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 3), None, draw.flag())
+    unwrap = B.func.debug_unwrap
+
+    def looked(name, t):
+        see(name, unwrap(t))
+        see.same(name + " is the argument", unwrap(t), x)
+        see(name + ", once", list(unwrap(t, recurse=False).shape))
+
+    def f(a):
+        looked("an input", a)
+        b = a * 2
+        looked("a result", b)
+        looked("a constant", B.ones(2))
+        return b.sum()
+
+    def by_samples(a):
+        return B.vmap(f)(a).sum()
+
+    transform = draw.choice(
+        [
+            lambda: B.func.grad(f)(x),
+            lambda: B.vmap(f)(x),
+            lambda: B.vmap(B.vmap(f))(x),
+            lambda: B.vmap(B.func.grad(f))(x),
+            lambda: B.func.grad(by_samples)(x),
+            lambda: B.func.grad(lambda a: B.func.grad(f)(a).sum())(x),
+            lambda: B.func.vjp(f, x)[0],
+            lambda: f(x),
+        ]
+    )
+    see("transformed", transform())
+    see.raises("of a number", lambda: unwrap(3))
+
+
+@program
+def jacobians_with_every_keyword(B: Any, draw: Any, see: Any) -> None:
+    shape = draw.shape(0, 2)
+    x, y, z = draw.floats(shape, B.float64), draw.floats((2,), B.float64, draw.flag()), draw.floats((2,), B.float64)
+    argnums = draw.choice([0, 2, (0, 1), (1, 2), (0, 1, 2), (2, 0), (1,)])
+    aux = draw.flag()
+    values = draw.choice(
+        [lambda a, b, c: (a.sum() * b, c.sin()), lambda a, b, c: {"n": a * c.sum(), "m": [b.exp()]}, lambda a, b, c: c * 2]
+    )
+
+    def f(a, b, c):
+        out = values(a, b, c)
+        return (out, {"seen": a * 2, "of": [b]}) if aux else out
+
+    size = draw.choice([None, 1, 2, 3, 5, 100])
+    see("gradient by rows", B.func.jacrev(f, argnums, has_aux=aux, chunk_size=size)(x, y, z))
+    see("gradient by rows, copied", B.func.jacrev(f, argnums, has_aux=aux, chunk_size=size, _preallocate_and_copy=True)(x, y, z))
+    randomness = draw.choice(["error", "different", "same", "none"])
+    see.raises("gradient by columns", lambda: B.func.jacfwd(f, argnums, aux, randomness=randomness)(x, y, z))
+    see.raises("by keyword", lambda: B.func.jacrev(f, argnums=argnums, has_aux=aux)(x, b=y, c=z))
+    see.raises("columns by keyword", lambda: B.func.jacfwd(f, argnums=argnums, has_aux=aux)(x, b=y, c=z))
+    see.raises("no such argument", lambda: B.func.jacfwd(f, draw.choice([3, (0, 4), (), "a", (0, 0)]))(x, y, z))
+    see.raises("less than one row", lambda: B.func.jacrev(f, chunk_size=-1))
+    see.raises("hessian", lambda: B.func.hessian(lambda a, b, c: (a.sum() * b * b).sum() + (c**3).sum(), argnums)(x, y.detach(), z))
+    see("all that there is", sorted(name for name in B.func.__all__ if name != "replace_all_batch_norm_modules_"))

@@ -4,10 +4,13 @@ from .forwards import jvp, linearize
 from .functional import functionalize
 from .jacobians import hessian, jacfwd, jacrev
 from .modules import functional_call, stack_module_state
+from .rearrange import rearrange
 from .reverse import grad, grad_and_value, vjp
+from .unwrap import debug_unwrap
 from .vectorize import vmap
 
 __all__ = [
+    "debug_unwrap",
     "functional_call",
     "functionalize",
     "grad",
@@ -17,6 +20,7 @@ __all__ = [
     "jacrev",
     "jvp",
     "linearize",
+    "rearrange",
     "stack_module_state",
     "vjp",
     "vmap",

@@ -41,6 +41,7 @@ class Starts:
     """What one transform differentiates with respect to, and how results leave it."""
 
     def __init__(self, level: Level, recording: bool) -> None:
+        level.leave = self.left
         self.level, self.recording = level, recording  # whether it was on outside
         self.given: dict[int, tuple[Tensor, Tensor]] = {}  # by id of what entered: that, and what it entered as
         self.free: set[Any] = set()  # nodes that lead to nothing that is tracked outside
@@ -74,7 +75,7 @@ class Starts:
                 continue
             if not isinstance(node, Node):  # a leaf
                 return True
-            if isinstance(node, Entry) and node.level is not self.level and node.level.running:
+            if isinstance(node, Entry) and node.level.depth < self.level.depth and node.level.running:
                 return True
             seen.add(node)
             todo += node.edges

@@ -150,7 +150,8 @@ def check_lengths(operands: Sequence[Any]) -> None:
 
 # -- kernels -----------------------------------------------------------------------------------------------------------------
 def mm_kernel(self: np.ndarray, mat2: np.ndarray) -> np.ndarray:
-    refuse_bool("addmm_impl_cpu_", self, mat2)
+    if self.dtype.kind == "b":
+        refuse_bool("addmm_impl_cpu_", self, mat2)
     made: np.ndarray = matrices(self, mat2)
     return made
 
@@ -331,7 +332,7 @@ def outer(self: Tensor, vec2: Tensor) -> Tensor:
 @composite("matmul(Tensor self, Tensor other) -> Tensor", operator="matmul", out=product_into)
 def matmul(self: Tensor, other: Tensor) -> Tensor:
     """The product NumPy's `@` names: vectors, matrices, or broadcast batches of matrices."""
-    if self.dim() == 2 == other.dim():
+    if self._array.ndim == 2 == other._array.ndim:
         made: Tensor = MM.direct(self, other)
         return made
     return product(self, other)
