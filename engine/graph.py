@@ -83,9 +83,17 @@ class Saved:
 
     __slots__ = ("array", "dtype", "nr", "counter", "tangents")
 
-    def __init__(self, t: Tensor, nr: int = 0) -> None:
-        self.array, self.dtype, self.nr, self.counter = t._array, t._dtype, nr, counter_of(t)
-        self.tangents: dict[Any, Tensor] | None = None
+    array: np.ndarray
+    dtype: dtypes.dtype
+    nr: int
+    counter: Any
+    tangents: dict[Any, Tensor] | None
+
+    @classmethod
+    def of(cls, t: Tensor, nr: int = 0) -> Saved:
+        made = cls()
+        made.array, made.dtype, made.nr, made.counter, made.tangents = t._array, t._dtype, nr, counter_of(t), None
+        return made
 
 
 class FreedValues(tuple):

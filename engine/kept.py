@@ -32,7 +32,7 @@ def keep(op: Op, kind: int, i: int, values: list[Any], outs: list[Tensor], needs
     if kind == OUTPUT and i in op.constant_results:
         return outs[i]
     if kind == OUTPUT:
-        return Saved(outs[i], i)
+        return Saved.of(outs[i], i)
     v = values[i]
     if kind in (TENSOR, TENSORS):
         for t in v if kind == TENSORS else (v,):

@@ -22,7 +22,7 @@ from .operands import settle, shape_of
 from .promotion import BY_SHAPE
 from .schema import Argument
 from .silence import is_quiet, silent
-from .specialise import edge_text
+from .specialise import edge_text, slots
 from .strided import laid_out
 from .tensor import FRESH, LEAF, PLAIN, Tensor, View, rows
 from .texts import function_of
@@ -321,7 +321,7 @@ def new_node(op: Op) -> list[str]:
     if len(op.diff) == 1:
         lines += ["node.plan = only_plan", f"node.saved = {kept_text(op, (True,))}"]
     else:
-        lines += [f"node.plan, keep = kept[{needs}]", f"node.saved = keep({', '.join(names_of(op))}, t)"]
+        lines += [f"node.plan, keep = kept[{needs}]", f"{held_in(op)} = keep({', '.join(names_of(op))}, t)"]
     return [*lines, "node.seq = sequence()"]
 
 
@@ -391,39 +391,40 @@ class Kept(dict):
 def kept_text(op: Op, needs: tuple[bool, ...], numbers: Collection[int] = ()) -> str:
     """The list of what is kept of a call whose result is `t`, or results `outs`; for the arguments `numbers` Python numbers are given."""
     wanted = {name for name, need in zip(op.differentiable, needs, strict=True) if need}
-    sources = lean_plan(op, needs).save
-    texts = [
-        f"a{i}, 0" if kind == TENSOR and i in numbers
+    pairs = [
+        (f"a{i}", "0") if kind == TENSOR and i in numbers
         else _kept_output(op, i) if kind == OUTPUT
-        else _kept_text(op.schema.arguments[i], kind, i, wanted)
-        for kind, i, _ in sources
+        else _kept(op.schema.arguments[i], kind, i, wanted)
+        for kind, i, _ in lean_plan(op, needs).save
     ]  # fmt: skip
-    return f"[{', '.join(texts)}]"
+    return f"({slots(pairs)})" if op.compact else f"[{', '.join(f'{value}, {version}' for value, version in pairs)}]"
 
 
-def _kept_output(op: Op, i: int) -> str:
-    """The same for a result."""
+def held_in(op: Op) -> str:
+    """Where a node holds what is kept."""
+    return "node.one, node.other" if op.compact else "node.saved"
+
+
+def _kept_output(op: Op, i: int) -> tuple[str, str]:
+    """The value kept of a result, and its version."""
     if not _has_several(op):
-        return "Saved(t), t._counter[0]"
-    kept = f"outs[{i}]" if i in op.constant_results else f"Saved(outs[{i}], {i})"
-    return f"{kept}, outs[{i}]._counter[0]"
+        return "Saved.of(t)", "t._counter[0]"
+    return f"outs[{i}]" if i in op.constant_results else f"Saved.of(outs[{i}], {i})", f"outs[{i}]._counter[0]"
 
 
-def _kept_text(a: Argument, kind: int, i: int, wanted: set[str]) -> str:
+def _kept(a: Argument, kind: int, i: int, wanted: set[str]) -> tuple[str, str]:
     """The value kept of an argument, and its version."""
     v, is_list = f"a{i}", "[" in a.type and a.is_tensor
     certain = not is_list and not a.optional
     if kind == TENSOR:
-        return f"{v}, {v}._counter[0]" if certain else f"{v}, version_of({v})"
+        return v, f"{v}._counter[0]" if certain else f"version_of({v})"
     if kind == TENSORS:
-        return f"list({v}), version_of({v})"
+        return f"list({v})", f"version_of({v})"
     if kind == SHAPE:
-        return (f"[shape_of(x) for x in {v}]" if is_list else f"{v}._array.shape" if certain else f"shape_of({v})") + ", 0"
+        return f"[shape_of(x) for x in {v}]" if is_list else f"{v}._array.shape" if certain else f"shape_of({v})", "0"
     if kind == DTYPE:
-        return (f"[x._dtype for x in {v}]" if is_list else f"{v}._dtype") + ", 0"
-    if kind == GEOMETRY:
-        return f"geometry({v}), 0"
-    return f"{wanted!r}, 0" if kind == NEEDS else f"{v}, 0"
+        return f"[x._dtype for x in {v}]" if is_list else f"{v}._dtype", "0"
+    return f"geometry({v})" if kind == GEOMETRY else f"{wanted!r}" if kind == NEEDS else v, "0"
 
 
 KEEPING = {"Saved": Saved, "shape_of": shape_of, "version_of": version_of, "geometry": geometry}

@@ -15,7 +15,7 @@ from .compiled import fast_plan, lean_plan
 from .constants import constant
 from .declaration import TENSOR, Plan
 from .inplace import MISFIT, copy_of
-from .lean import KEEPING, computed, fit_text, kept_text, listed, names_of, operand, some, space_of
+from .lean import KEEPING, computed, fit_text, held_in, kept_text, listed, names_of, operand, some, space_of
 from .memory import recycled
 from .operands import expands
 from .promotion import BY_DTYPE, BY_SHAPE
@@ -175,7 +175,7 @@ def _rebased(op: Op, numbers: Collection[int]) -> list[str]:
         "if recorded:",
         "    node = Node()",
         f"    node.edges, node.fits, node.extras, node.plan = ({edges},), ({fits},), None, plan",
-        f"    node.saved = keep({', '.join(['before', *names_of(op)[1:]])}, a0)",
+        f"    {held_in(op)} = keep({', '.join(['before', *names_of(op)[1:]])}, a0)",
         "    node.seq = sequence()",
         "    if a0._view is None and a0._rare is None: a0._node = node; a0._nr = 0",
         "    else: rebase(a0, node)",

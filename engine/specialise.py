@@ -96,10 +96,20 @@ RECORD = """
         node.extras = None
         alike = alike and readable
         node.fits = None if alike or (out is dtype{same}) else ({fits},)
-{saves}
+{result}{saves}
         node.seq = sequence()
         t._node = node
     return t
+"""
+
+
+KEPT = """
+        kept = Saved()
+        kept.array = r
+        kept.dtype = out
+        kept.nr = 0
+        kept.tangents = None
+        kept.counter = t._counter = [0]
 """
 
 
@@ -130,6 +140,7 @@ def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:
     fill["edges"] = f"node.first = {edges[0]}; node.second = {edges[1]}" if op.paired else f"node.edges = ({', '.join(edges)},)"
     fill["same"] = "".join(f" and {x}.shape == r.shape" for x in arrays) if count > 1 else ""
     fill["fits"] = ", ".join(f"({'x' if n == 'a' else 'y'}.shape, dtype)" for n in live)
+    fill["result"] = KEPT if any(kind == OUTPUT for kind, _, _ in fast_plan(op, (True,) * len(live), "general").save) else ""
     fill["saves"] = "".join(_save_text(op, live, mask, numbers and count == 2) for mask in _masks(len(live)))
     return (text + RECORD).format(**fill)
 
@@ -147,7 +158,7 @@ def _save_text(op: Op, live: list[str], mask: tuple[bool, ...], numbers: bool) -
     saved = []  # with the versions
     for kind, i, _ in fast_plan(op, mask, "general").save:
         if kind == OUTPUT:
-            saved.append(("Saved(t)", "0"))
+            saved.append(("kept", "0"))
         elif kind == TENSOR:
             saved.append(("a", "version[0]") if i == 0 else ("b", "(0 if number else other_version[0])" if numbers else "other_version[0]"))
         else:
@@ -157,7 +168,7 @@ def _save_text(op: Op, live: list[str], mask: tuple[bool, ...], numbers: bool) -
     if numbers and mask[-1:] != (True,):
         plan = f"{_plan_name(mask, 'number')} if alike and number else {plan}"
     if op.compact:
-        lines = _slots(saved)
+        lines = [f"node.one, node.other = {slots(saved)}"]
     elif _reads_operands(op, mask):
         lines = [f"node.saved = ({', '.join(f'{value}, {version}' for value, version in saved)},)"]
     else:
@@ -166,12 +177,10 @@ def _save_text(op: Op, live: list[str], mask: tuple[bool, ...], numbers: bool) -
     return f"        {'if' if all(mask) else 'elif'} {only}:\n{kept}"
 
 
-def _slots(saved: list[tuple[str, str]]) -> list[str]:
-    """What puts values and versions in the slots of a CompactPair."""
-    lines = []
-    for slot, (value, version) in zip(("one", "other"), [*saved, ("None", "0"), ("None", "0")], strict=False):
-        lines += [f"node.{slot} = {value}"] if version == "0" else [f"v = {version}", f"node.{slot} = ({value}, v) if v else {value}"]
-    return lines
+def slots(saved: list[tuple[str, str]]) -> str:
+    """What a CompactPair holds of values with their versions."""
+    held = [value if version == "0" else f"(({value}, v) if (v := {version}) else {value})" for value, version in saved]
+    return ", ".join([*held, "None", "None"][:2])
 
 
 def _reads_operands(op: Op, mask: tuple[bool, ...]) -> bool:

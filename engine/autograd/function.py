@@ -147,7 +147,7 @@ class BackwardCFunction(Named, Listed, FunctionCtx):
                 raise RuntimeError(kept.INFERENCE_SAVED)
             value = packed(t, t._nr if made and t is not None else None)
             if made and value is t:
-                value = Saved(t, t._nr)
+                value = Saved.of(t, t._nr)
             held += (value, kept.version_of(value))
         put_saved(self, tuple(held))
         if self.to_save:

@@ -181,7 +181,7 @@ def checked(size: Sequence[int], name: str = "") -> tuple[int, ...]:
 
 def filled(array: np.ndarray, value: Any) -> np.ndarray:
     """`array`, every element the Python number `value`."""
-    array[...] = filling(value, array)
+    array[...] = value if type(value) is int and 0 <= value <= 1 else filling(value, array)
     return array
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -401,7 +401,8 @@ def restrided(self: np.ndarray, size: Shape, stride: Shape, storage_offset: int 
     return over(root, tuple(size), tuple([s * item for s in stride]), start * item, self.dtype)
 
 
-Geometry = tuple[Sequence[int], Sequence[int], int]
+Places = tuple[int, ...]
+Geometry = tuple[Places, Places, int]
 
 
 def from_strided(g: Any, geometry: Geometry, size: Shape, stride: Shape, storage_offset: int | None) -> Any:
@@ -414,38 +415,60 @@ def from_strided(g: Any, geometry: Geometry, size: Shape, stride: Shape, storage
     at = offset if storage_offset is None else storage_offset
     if 0 in size or 0 in shape:
         return F.new_zeros(g, shape) if isinstance(g, Tensor) else np.zeros(shape, g.dtype)
-    for d in reversed(range(len(size))):
+    for d in reversed(range(len(size))) if 1 in size or 0 in stride else ():
         if size[d] == 1:
             g = F.squeeze(g, d)
         elif stride[d] == 0:
             g = F.sum(g, (d,), False)
+    through = _buffer(tuple(shape), tuple(steps), offset, tuple(size), tuple(stride), at)
+    return _scatter_tensors(g, through) if isinstance(g, Tensor) else _scatter_arrays(g, through)
+
+
+class Buffer(NamedTuple):
+    """What the gradient of `as_strided` goes through: a buffer of a `length`, what was looked at in it, and the input."""
+
+    length: int
+    out: Geometry
+    into: Geometry
+    adds: bool  # elements were seen more than once
+    shares: bool  # the input itself overlaps
+
+
+@lru_cache(4096)
+def _buffer(shape: Places, steps: Places, offset: int, size: Places, stride: Places, at: int) -> Buffer:
     kept = [(n, s) for n, s in zip(size, stride, strict=True) if n != 1 and s != 0]
-    out = ([n for n, _ in kept], [s for _, s in kept], at - min(at, offset))
-    into = (list(shape), list(steps), offset - min(at, offset))
-    length = max(span(*out), span(*into))
-    scatter = _scatter_tensors if isinstance(g, Tensor) else _scatter_arrays
-    return scatter(g, length, out, into)
+    out = tuple(n for n, _ in kept), tuple(s for _, s in kept), at - min(at, offset)
+    into = shape, steps, offset - min(at, offset)
+    return Buffer(max(span(*out), span(*into)), out, into, overlaps(out[0], out[1]), overlaps(into[0], into[1]))
 
 
-def _scatter_arrays(g: np.ndarray, length: int, out: Geometry, into: Geometry) -> np.ndarray:
+def _within(buffer: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """A part of a buffer that is long enough for it."""
+    (shape, steps, offset), item = geometry, buffer.itemsize
+    return np.ndarray(shape, buffer.dtype, buffer, offset * item, [s * item for s in steps])
+
+
+def _scatter_arrays(g: np.ndarray, through: Buffer) -> np.ndarray:
+    length, out, into, adds, shares = through
     flat = np.zeros(length, g.dtype)
-    if overlaps(out[0], out[1]):
-        np.add.at(flat, restrided(np.arange(length), *out).reshape(-1), g.reshape(-1))
+    if adds:
+        np.add.at(flat, _within(np.arange(length), out).reshape(-1), g.reshape(-1))
     else:
-        restrided(flat, *out)[...] = g
-    if overlaps(into[0], into[1]):
-        flat = flat / np.bincount(restrided(np.arange(length), *into).reshape(-1), minlength=length).astype(flat.real.dtype)
-    return restrided(flat, *into)
+        _within(flat, out)[...] = g
+    if shares:
+        flat = flat / np.bincount(_within(np.arange(length), into).reshape(-1), minlength=length).astype(flat.real.dtype)
+    return _within(flat, into)
 
 
-def _scatter_tensors(g: Tensor, length: int, out: Geometry, into: Geometry) -> Tensor:
+def _scatter_tensors(g: Tensor, through: Buffer) -> Tensor:
+    length, out, into, adds, shares = through
     flat = F.new_zeros(g, (length,))
     places = F.arange(length)
-    if overlaps(out[0], out[1]):
+    if adds:
         flat = F.index_add(flat, 0, F.reshape(F.as_strided(places, *out), (-1,)), F.reshape(g, (-1,)))
     else:
         F.copy_(F.as_strided(flat, *out), g)
-    if overlaps(into[0], into[1]):
+    if shares:
         seen = F.reshape(F.as_strided(places, *into), (-1,))
         flat = flat / F.index_add(F.zeros_like(flat), 0, seen, F.ones_like(seen, dtype=g.dtype))
     return F.as_strided(flat, *into)
