@@ -10,11 +10,12 @@ import numpy as np
 from . import batch_rules, batching, forward, journal, modes, saved, transforms
 from .declaration import RECORDING, TENSOR
 from .dtypes import OF_NUMPY
+from .graph import edge_of
 from .lazy import Lazy
 from .node import OpNode, packed_before
 from .operands import array_of, check_broadcast, expands
 from .promotion import common
-from .registry import F
+from .registry import OPS, F
 from .silence import loud, quiet
 from .tensor import Tensor, exchange, store, wrap
 from .views import (
@@ -136,6 +137,8 @@ def _after_write(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...
     bump(into)
     if needs is not None:
         node = op.make_node(values, [into], needs, early)
+        if values[0] is not into and needs[0] and op.diff[0] == 0:  # the clone is kept, and no part of the graph itself
+            node.edges = (edge_of(into), *node.edges[1:])
         _saved_before(node, into)
         rebase(into, node)
     return into
@@ -177,9 +180,10 @@ def check_target(op: Op, into: Tensor, values: list[Any], dtype_too: bool) -> No
 
 
 def copy_of(t: Tensor) -> Tensor:
-    """The tensor as it is before a write: same place in the graph, its own memory."""
+    """The tensor as it is before a write, in memory of its own. PyTorch clones it, which is recorded."""
     made = wrap(t._array.copy(order="K"), t._dtype)
-    made._node, made._nr = t._node, t._nr
+    if t._node is not None:
+        made._node = OPS["clone"].make_node([t, None], [made], (True,))
     for level, tangent in forward.carried(t).items():
         forward.give_at(level, made, F.clone(tangent))
     return made

@@ -208,7 +208,7 @@ class Tensor:
     def requires_grad(self, flag: bool) -> None:
         if not isinstance(flag, bool):
             raise RuntimeError("requires_grad must be a bool")
-        if flag and not self.is_leaf:  # which the method lets pass
+        if flag and self._node is not None and self._node is not LEAF:  # which the method lets pass
             raise RuntimeError("you can only change requires_grad flags of leaf variables.")
         if flag and not self._dtype.differentiable:
             raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")

@@ -13,8 +13,9 @@ from typing import Any
 from ..outcome import Raised
 from .declare import program
 from .see import attempt, graph_lines, texts, values
-from .steps import LENGTH, Step, apart, cotangent, divisors, numbers, steps
+from .steps import LENGTH, Step, apart, cotangent, divisors, numbers, recast, steps
 
+HELPERS = (apart, numbers, divisors, recast, cotangent)  # what lines may call, beside the backend
 SCRIPT = """\
 # {key}: the same lines on PyTorch and on {subject}.
 import importlib
@@ -37,9 +38,9 @@ def hook(number, change):
 
 for name in sys.argv[1:] or ("torch", "{subject}"):
     print(f"---- {{name}}")
-    names = {{"torch": importlib.import_module(name), "deepcopy": deepcopy, "apart": apart, "numbers": numbers, "divisors": divisors}}
+    names = {{"torch": importlib.import_module(name), "deepcopy": deepcopy, **{{one.__name__: one for one in ({helpers})}}}}
     hooks = []
-    names |= {{"cotangent": cotangent, "hook": hook, "modes": [], "hooks": hooks, "handles": []}}
+    names |= {{"hook": hook, "modes": [], "hooks": hooks, "handles": []}}
     for line, target in LINES:
         try:
             exec(line, names)
@@ -58,8 +59,9 @@ for name in sys.argv[1:] or ("torch", "{subject}"):
 def script(key: str, log: list[Any], subject: str) -> str:
     """The lines of a case as Python that prints every tensor after each of them, on PyTorch and on `subject`."""
     lines = "".join(f"    {(line, target)!r},\n" for line, target, *_ in log)
-    functions = f"{getsource(apart)}\n\n{getsource(numbers)}\n\n{getsource(divisors)}\n\n{getsource(cotangent)}"
-    return SCRIPT.format(key=key, subject=subject, functions=functions, lines=f"[\n{lines}]")
+    functions = "\n\n".join(map(getsource, HELPERS))
+    helpers = ", ".join(one.__name__ for one in HELPERS)
+    return SCRIPT.format(key=key, subject=subject, functions=functions, helpers=helpers, lines=f"[\n{lines}]")
 
 
 @program(cascades=True, script=script, length=LENGTH)
@@ -75,15 +77,7 @@ def unwatched(B: Any, draw: Any, see: Any) -> None:
 
 
 def _play(B: Any, draw: Any, see: Any, each: bool) -> None:
-    names: dict[str, Any] = {
-        "torch": B,
-        "deepcopy": deepcopy,
-        "apart": apart,
-        "numbers": numbers,
-        "divisors": divisors,
-        "cotangent": cotangent,
-        "modes": [],
-    }
+    names: dict[str, Any] = {"torch": B, "deepcopy": deepcopy, "modes": [], **{one.__name__: one for one in HELPERS}}
     names |= {"hooks": [], "handles": [], "versions": {}}
     try:
         for number, step in enumerate(steps(draw)):

@@ -192,8 +192,9 @@ LINES = {
     "zero gradient": "{a}.grad.zero_()",
     "delete gradient": "del {a}.grad",
     "detach_": "{a}.detach_()",
-    "requires_grad_": "{a}.requires_grad_({flag} and not {a}.is_inference())",
-    "requires_grad": "{a}.requires_grad = {flag} and not {a}.is_inference()",
+    # a view in another dtype of what no longer requires grad is an internal error: upstream/recast_view.py
+    "requires_grad_": "{a}.requires_grad_({flag} and not {a}.is_inference() or recast({a}, globals()))",
+    "requires_grad": "{a}.requires_grad = {flag} and not {a}.is_inference() or recast({a}, globals())",
     # PyTorch's process ends where a stale view is asked before its history is
     "retain_grad": "{a}.grad_fn; {a}.retain_grad(); hooks.append({i})",
     "hook": "{a}.grad_fn; handles.append({a}.register_hook(hook({i}, lambda g: {hook})))",
@@ -238,6 +239,11 @@ def numbers(t):
 def divisors(t):
     """The same, with 1 for 0 where that does not divide."""
     return t if t.is_floating_point() or t.is_complex() else t.masked_fill(t == 0, 1)
+
+
+def recast(t, names):
+    """True where a view of `t` in another dtype is among the values of `names`."""
+    return any(getattr(one, "_base", None) is t and one.dtype != t.dtype for one in list(names.values()) if type(one) is type(t))
 
 
 def cotangent(t):
