@@ -17,6 +17,7 @@ from .memory import aligned, empty, owned
 from .pieces import PIECE, SHARED_PIECE
 from .threads import lanes, share
 
+WHOLE = 2**18  # elements below which one step needs no memory that is used again, and two steps no pieces
 UFUNCS: dict[type, np.ufunc] = {
     ast.Add: np.add,
     ast.Sub: np.subtract,
@@ -110,7 +111,9 @@ class Program:
         size, dtype = outs[0].size, outs[0].dtype
         flat = [a.reshape(-1) if a.ndim else a for a in (*arrays, *outs)]
         count = lanes(size * self.steps)
-        piece = -(-size // count) if self.steps == 1 else min(PIECE if count == 1 else SHARED_PIECE, size)
+        piece = (
+            -(-size // count) if self.steps == 1 or (self.steps == 2 and size < WHOLE) else min(PIECE if count == 1 else SHARED_PIECE, size)
+        )
 
         def lane(starts: Sequence[int]) -> None:
             buffers = [aligned((piece,), dtype) for _ in range(self.buffers)]
@@ -135,6 +138,8 @@ def on_large(made: Program, kernel: Callable[..., Any], dtype: np.dtype) -> Call
 
     def run(*arrays: np.ndarray) -> Any:
         first = arrays[0]
+        if made.steps == 1 and first.size < WHOLE:
+            return kernel(*arrays)
         if not all(a.flags.c_contiguous and (not a.ndim or a.shape == first.shape) for a in arrays):
             return kernel(*arrays)
         out = empty(first.shape, dtype)
