@@ -15,7 +15,7 @@ from .declare import program
 from .see import attempt, graph_lines, texts, values
 from .steps import LENGTH, Step, apart, cotangent, divisors, numbers, recast, steps
 
-HELPERS = (apart, numbers, divisors, recast, cotangent)  # what lines may call, beside the backend
+HELPERS: tuple[Any, ...] = (apart, numbers, divisors, recast, cotangent)  # what lines may call, beside the backend
 SCRIPT = """\
 # {key}: the same lines on PyTorch and on {subject}.
 import importlib

@@ -243,7 +243,7 @@ def divisors(t):
 
 def recast(t, names):
     """True where a view of `t` in another dtype is among the values of `names`."""
-    return any(getattr(one, "_base", None) is t and one.dtype != t.dtype for one in list(names.values()) if type(one) is type(t))
+    return any(type(one) is type(t) and one._base is t and one.dtype != t.dtype for one in list(names.values()))
 
 
 def cotangent(t):
