@@ -67,7 +67,7 @@ def squares_apart(self: np.ndarray, level: np.ndarray, dims: tuple[int, ...]) ->
         apart = self[here].astype(np.float64)
         apart -= level if len(level) == 1 else level[here]
         if len(dims) == apart.ndim:
-            share = np.vdot(apart, apart)
+            share: Any = np.vdot(apart, apart)
         else:
             share = np.add.reduce(np.multiply(apart, apart, out=apart), dims, keepdims=True)
         if 0 in dims:
