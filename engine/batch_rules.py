@@ -27,6 +27,8 @@ ALIKE = dict.fromkeys((
 ), 0) | {"view_as_complex": 1, "tril": 2, "triu": 2}  # fmt: skip
 # Ops of which a batch shows: one refuses dtypes by the number of dimensions, one gives a tensor, here a view of a sample, a geometry.
 ALONE = frozenset(("index_reduce", "as_strided_"))
+# Ops that look at how all matrices lie before they write to them: those of one sample only, as PyTorch has no rule for these writes.
+WRITTEN_ALONE = frozenset(("tril", "triu"))
 # Ranks of the factors and of the product; with "add" there is a tensor to add before the factors.
 PRODUCTS = {
     "mm": (2, 2, 2),
@@ -81,7 +83,7 @@ def run_inplace(op: Any, values: list[Any], level: Level) -> Any:
         called, changed = _arguments(rule_of(op), op, values, level)
     except Exception:  # no rule, or one that refuses: what a sample does decides
         called, changed = op, [None]
-    if changed[0] is not into:
+    if changed[0] is not into or op.key in WRITTEN_ALONE:
         _write_one_by_one(op, into, values, level)
         return values[0]
     try:

@@ -284,7 +284,7 @@ def what_debugging_lists(B: Any, draw: Any, see: Any) -> None:
             lines = str(error).split("\n")
             callers = [one for one in lines if one.startswith(here) and not one.endswith("backward")]
             see("called from", [one.removeprefix(here) for one in callers])
-            shown = [one for one in lines if one[:1] not in ("/", "?") and ".cpp:" not in one and ".c:" not in one and one[:2] != "./"]
+            shown = [one for one in lines if one[:1] not in ("/", "?", "<") and ".cpp:" not in one and ".c:" not in one and one[:2] != "./"]
             raise type(error)("\n".join(shown)) from None
 
     see.raises("backward", backward)

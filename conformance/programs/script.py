@@ -10,6 +10,8 @@ from .declare import Body
 
 TEMPLATE = '''\
 # {key}: the same program on PyTorch and on {subject}, with the data of one case.
+from __future__ import annotations
+
 import importlib
 import sys
 import warnings

@@ -247,7 +247,7 @@ def sized_pieces(self: np.ndarray, split_sizes: Shape, dim: int) -> list[np.ndar
 
 op("unbind.int(Tensor(a) self, int dim=0) -> Tensor(a)[]", view(unbound), self=lambda g, dim: F.stack(g, dim))
 op(
-    "split.Tensor(Tensor(a) self, int split_size, int dim=0) -> Tensor(a)[]",
+    "split.Tensor(Tensor(a) self, SymInt split_size, int dim=0) -> Tensor(a)[]",
     view(even_pieces),
     self=lambda g, self_shape, split_size, dim: F.cat(g, dim),
 )
