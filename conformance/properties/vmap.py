@@ -141,7 +141,7 @@ class _Loops:
 def _sample(t: Any, dim: int | None, k: int | str) -> Any:
     """Sample `k`; of an empty batch its sum, zeros, or product, ones, which lead back to it; with ones, integers for all are ones, too."""
     if dim is None:
-        return torch.ones_like(t) if k == "prod" and not (t.is_floating_point() or t.is_complex()) else t
+        return torch.full_like(t, 1) if k == "prod" and not (t.is_floating_point() or t.is_complex()) else t
     return t.select(dim, k) if isinstance(k, int) else getattr(t, k)(dim).to(t.dtype)
 
 

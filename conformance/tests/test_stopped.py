@@ -10,7 +10,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SIN = "self=lambda g, self: g * F.cos(self).conj())"
-TAN = "self=lambda g, result: g * (F.pow(result, 2) + 1).conj())"
+DETACH = """Tensor:
+    made = alias(self)
+    if modes"""
+TAN = "self=lambda g, result: g * more(F.pow(result, 2), 1).conj())"
 NO_GRAD = """        self.previous = is_grad_enabled()
         set_bit(GRAD, False)
 """
@@ -19,7 +22,7 @@ MISTAKES = {
     "a saved operand where PyTorch saves the result": (
         "ops/trigonometric.py",
         TAN,
-        "self=lambda g, self: g * (F.pow(F.tan(self), 2) + 1).conj())",
+        "self=lambda g, self: g * more(F.pow(F.tan(self), 2), 1).conj())",
         ["tan::stale_saved_value"],
     ),
     "requires_grad lost behind the first argument": (
@@ -28,7 +31,7 @@ MISTAKES = {
         "return flags if flags[0] else None",
         ["mm::requires_grad", "mm::leaf"],
     ),
-    "a detach that copies": ("ops/convert.py", "    return alias(self)\n", "    return alias(self.clone())\n", ["detach::alias"]),
+    "a detach that copies": ("ops/convert.py", DETACH, DETACH.replace("self)", "self.clone())"), ["detach::alias"]),
     "a no_grad that does nothing": ("modes.py", NO_GRAD, NO_GRAD.replace("False", "self.previous"), ["mul.Tensor::no_grad"]),
 }
 
