@@ -21,33 +21,6 @@ def add_rows(into: np.ndarray, index: np.ndarray, rows: np.ndarray) -> None:
     into += csc_array((ones, index, starts), shape=(len(into), len(index))) @ rows
 
 
-@floor("index_rows")
-@floor("index_select")
-@floor("embedding")
-def rows(x: np.ndarray, index: np.ndarray) -> Made:
-    g, y, gx = cotangent(x.shape), like(x), like(x)
-
-    def work() -> None:
-        np.take(x, index, 0, y, "clip")
-        gx.fill(0)
-        add_rows(gx, index, g)
-
-    return work, {"result": y, "gradient 0": gx}
-
-
-@floor("index_put_add")
-def index_put(x: np.ndarray, values: np.ndarray, index: np.ndarray) -> Made:
-    g, y, gx, gv = cotangent(x.shape), like(x), like(x), like(values)
-
-    def work() -> None:
-        np.copyto(y, x)
-        add_rows(y, index, values)
-        np.copyto(gx, g)
-        np.take(g, index, 0, gv, "clip")
-
-    return work, {"result": y, "gradient 0": gx, "gradient 1": gv}
-
-
 @floor("index_mask")
 def mask(x: np.ndarray, numbers: np.ndarray) -> Made:
     g, gx = cotangent((int((numbers > 500).sum()),)), like(x)
@@ -62,39 +35,52 @@ def mask(x: np.ndarray, numbers: np.ndarray) -> Made:
     return work, found
 
 
+def add_flat(into: np.ndarray, at: np.ndarray, values: np.ndarray) -> None:
+    np.add.at(into.reshape(-1), at.reshape(-1), values.reshape(-1))
+
+
+def as_it_is(index: np.ndarray) -> np.ndarray:
+    return index
+
+
 def flat(index: np.ndarray) -> np.ndarray:
+    """Positions along the rows of a matrix as positions in its memory."""
     return np.add(index, np.arange(0, index.size, index.shape[1])[:, None])
 
 
-def add_at(out: np.ndarray, index: np.ndarray, values: np.ndarray) -> None:
-    np.add.at(out.reshape(-1), index.reshape(-1), values.reshape(-1))
+# How elements are found, along which dimension they are taken, and how they are added.
+ROWS, ALONG = (as_it_is, 0, add_rows), (flat, None, add_flat)
 
 
-@floor("gather")
-def gather(x: np.ndarray, index: np.ndarray) -> Made:
+@floor("index_rows", *ROWS)
+@floor("index_select", *ROWS)
+@floor("embedding", *ROWS)
+@floor("gather", *ALONG)
+def taken(x: np.ndarray, index: np.ndarray, places: Any, dim: int | None, add: Any) -> Made:
     g, y, gx = cotangent(x.shape), like(x), like(x)
 
     def work() -> None:
-        at = flat(index)
-        np.take(x, at, None, y, "clip")
+        at = places(index)
+        np.take(x, at, dim, y, "clip")
         gx.fill(0)
-        add_at(gx, at, g)
+        add(gx, at, g)
 
     return work, {"result": y, "gradient 0": gx}
 
 
-@floor("scatter_add")
-def scatter_add(x: np.ndarray, source: np.ndarray, index: np.ndarray) -> Made:
-    g, y, gx, gs = cotangent(x.shape), like(x), like(x), like(source)
+@floor("index_put_add", *ROWS)
+@floor("scatter_add", *ALONG)
+def added(x: np.ndarray, values: np.ndarray, index: np.ndarray, places: Any, dim: int | None, add: Any) -> Made:
+    g, y, gx, gv = cotangent(x.shape), like(x), like(x), like(values)
 
     def work() -> None:
-        at = flat(index)
+        at = places(index)
         np.copyto(y, x)
-        add_at(y, at, source)
+        add(y, at, values)
         np.copyto(gx, g)
-        np.take(g, at, None, gs, "clip")
+        np.take(g, at, dim, gv, "clip")
 
-    return work, {"result": y, "gradient 0": gx, "gradient 1": gs}
+    return work, {"result": y, "gradient 0": gx, "gradient 1": gv}
 
 
 def one(name: str, run: Callable[..., Any]) -> None:

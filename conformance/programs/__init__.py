@@ -51,6 +51,7 @@ TOPICS = (
     "tangents",
     "function_tangents",
     "func",
+    "func_tools",
     "vmap",
     "printing",
     "threads",

@@ -6,7 +6,7 @@ It prints as zeros, and a sum with it can be read.
 import torch
 
 x = torch.ones(2, requires_grad=True)
-torch.sgn(x).sum().backward()
+torch.sgn(x).backward(torch.tensor([2.0, -3.0]))
 print(x.grad)
 print((x.grad + 0).tolist())
 try:
