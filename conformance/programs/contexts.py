@@ -340,8 +340,9 @@ def hooks_around_a_function(B: Any, draw: Any, see: Any) -> None:
     see("x.grad", x.grad)
 
 
-@program
-def the_graph_of_a_gradient(B: Any, draw: Any, see: Any) -> None:
+def product(B: Any, once: bool) -> Any:
+    """A Function of two arguments, whose backward is differentiable or, as `once` says, only once."""
+
     class Product(B.autograd.Function):
         @staticmethod
         def forward(ctx, a, b):
@@ -353,9 +354,14 @@ def the_graph_of_a_gradient(B: Any, draw: Any, see: Any) -> None:
             a, b = ctx.saved_tensors
             return g + g * b, g + g * a
 
-    once = draw.flag()
     if once:
         Product.backward = staticmethod(B.autograd.function.once_differentiable(Product.backward))
+    return Product
+
+
+@program
+def the_graph_of_a_gradient(B: Any, draw: Any, see: Any) -> None:
+    Product = product(B, draw.flag())
     x, y = (draw.floats((2,), requires_grad=True) for _ in range(2))
     seed = draw.floats((2,), requires_grad=draw.flag())
     gradients = B.autograd.grad(Product.apply(x, y), (x, y), seed, create_graph=True)
@@ -367,20 +373,7 @@ def the_graph_of_a_gradient(B: Any, draw: Any, see: Any) -> None:
 
 @program
 def gradients_kept_by_create_graph(B: Any, draw: Any, see: Any) -> None:
-    class Product(B.autograd.Function):
-        @staticmethod
-        def forward(ctx, a, b):
-            ctx.save_for_backward(a, b)
-            return a + b + a * b
-
-        @staticmethod
-        def backward(ctx, g):
-            a, b = ctx.saved_tensors
-            return g + g * b, g + g * a
-
-    once = draw.flag()
-    if once:
-        Product.backward = staticmethod(B.autograd.function.once_differentiable(Product.backward))
+    Product = product(B, draw.flag())
     x, y = (draw.floats((2,), requires_grad=True) for _ in range(2))
     seed = draw.floats((2,), requires_grad=True)
     see.warns("warnings", lambda: Product.apply(x, y).backward(seed, create_graph=True))

@@ -1,22 +1,7 @@
 """Every declared op whose public name begins with `nn.functional.`."""
 
-from typing import Any
-
 from .. import ops  # noqa: F401  # declares them
-from ..calls import FUNCTIONS
+from ..namespace import look_up
 
-_SPACE = "nn.functional."
-
-globals().update({path.removeprefix(_SPACE): function for path, function in FUNCTIONS.items() if path.startswith(_SPACE)})
-
-
-def __getattr__(name: str) -> Any:
-    """An op declared after this module was imported."""
-    try:
-        return FUNCTIONS[_SPACE + name]
-    except KeyError:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'") from None
-
-
-def __dir__() -> list[str]:
-    return sorted(path.removeprefix(_SPACE) for path in FUNCTIONS if path.startswith(_SPACE))
+_functions, __getattr__, __dir__ = look_up(__name__, "nn.functional.")
+globals().update(_functions)
