@@ -65,7 +65,9 @@ def push(pack: Callable[[Tensor], Any], unpack: Callable[[Any], Tensor]) -> None
 
 
 def pop() -> None:
-    """Go back to the hooks before the last ones."""
+    """Go back to the hooks before the last ones. Raises RuntimeError where there are none."""
+    if not _hooks.get():
+        raise RuntimeError("saved_tensors_hooks: there are no hooks to leave, they were left more often than entered")
     _hooks.set(_hooks.get()[:-1])
     modes.set_bit(modes.SAVED_HOOKS, bool(_hooks.get()))
 

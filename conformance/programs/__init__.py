@@ -32,6 +32,7 @@ TOPICS = (
     "lifetime",
     "functions",
     "contexts",
+    "context_attributes",
     "returned",
     "functional",
     "anomaly",

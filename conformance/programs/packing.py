@@ -209,6 +209,41 @@ def left_by_hand(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def left_more_often_than_entered(B: Any, draw: Any, see: Any) -> None:
+    a, times = draw.floats((2,), requires_grad=True), draw.integer(0, 3)
+    refused = []
+
+    def leave():
+        try:
+            hooks.__exit__()
+        except RuntimeError as error:  # in PyTorch's text the failed check of its own
+            refused.append(type(error).__name__)
+
+    def unpack(t):
+        for _ in range(times):
+            leave()
+        return t
+
+    hooks = B.autograd.graph.saved_tensors_hooks(lambda t: t * 2, unpack)
+    leave()
+    see("refused before anything", refused)
+    hooks.__enter__()
+    y = a * a
+    inside = draw.flag()
+    if not inside:
+        leave()
+    y.backward(draw.floats((2,)), retain_graph=True)
+    see("refused in backward", refused)
+    see("a.grad", a.grad)
+    z = a * a
+    leave()
+    see("refused after", refused)
+    a.grad = None
+    z.backward(draw.floats((2,)))
+    see("a.grad of later", a.grad)
+
+
+@program
 def disabled_and_enabled(B: Any, draw: Any, see: Any) -> None:
     graph = B.autograd.graph
     a = draw.floats((2,), requires_grad=True)

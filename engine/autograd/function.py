@@ -20,7 +20,7 @@ from ..tensor import LEAF, Tensor, counter_of, wrap
 from ..transforms import running
 from ..views import NO_PLAN, check_inplace, node_of, rebase, renew
 from . import function_tangents
-from .names import Named, put, put_edges, put_extras, put_fits, put_saved, put_seq
+from .names import NOT_THERE, Named, put, put_edges, put_extras, put_fits, put_saved, put_seq, show_to_engine, show_to_user
 
 SEVERAL_OF_A_VIEW = (
     "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return more than one Tensor. "
@@ -68,32 +68,57 @@ class FunctionCtx:
 
     def set_materialize_grads(self, value: bool) -> None:
         """Whether gradients that did not arrive are zeros (the usual) or None."""
-        put(self, "materialize_grads", value)
+        self.materialize_grads = value
+
+    def mark_shared_storage(self, *pairs: Any) -> None:
+        """Nothing: writes to shared memory are seen without being told."""
+        warnings.warn(
+            "`mark_shared_storage` is deprecated. Tensors with shared storages are automatically tracked. Note that calls to `set_()` are "
+            "not tracked",
+            FutureWarning,
+            stacklevel=2,
+        )
 
 
 class BackwardCFunction(Named, Listed, FunctionCtx):
     """The node of one call of a Function, which is also its `ctx`."""
 
+    __slots__ = ("_given", "_shapes", "_materializes", "_outputs", "__dict__", "__weakref__")
+
     _forward_cls: Any = None
     plan: Any = NO_PLAN
     runs_on_nothing = True
-    to_save: tuple[Any, ...] = ()
-    dirty_tensors: tuple[Any, ...] = ()
-    non_differentiable: tuple[Any, ...] = ()
-    saved_for_forward: tuple[Any, ...] = ()
-    materialize_grads = True
+    to_save: tuple[Any, ...] | None = None
+    dirty_tensors: tuple[Any, ...] | None = None
+    non_differentiable: tuple[Any, ...] | None = None
+    saved_for_forward: tuple[Any, ...] | None = None
     _materialize_non_diff_grads = True
     needs_input_grad: tuple[bool, ...] = ()
-    _given: tuple[bool, ...] = ()  # which arguments are tensors
-    _shapes: Any = ()  # shape, dtype and differentiability of each output that is a tensor
-    _outputs: Any = None
+    _given: tuple[bool, ...]  # which arguments are tensors
+    _shapes: Any  # shape, dtype and differentiability of each output that is a tensor
+    _outputs: Any  # the same where there are several, as the engine asks any node
+    _materializes: bool
 
     def __init__(self) -> None:
+        put(self, "_materializes", True)
+        put(self, "_outputs", None)
         put_edges(self, ())
         put_saved(self, ())
         put_fits(self, ())
         put_extras(self, None)
         put_seq(self, 0)
+
+    @property
+    def materialize_grads(self) -> bool:
+        raise AttributeError(NOT_THERE.format("materialize_grads", "readable"))
+
+    @materialize_grads.setter
+    def materialize_grads(self, value: bool) -> None:
+        put(self, "_materializes", value)
+
+    @property
+    def outputs(self) -> Any:  # type: ignore[override]  # of each call
+        return self._outputs
 
     @property
     def saved_tensors(self) -> tuple[Tensor | None, ...]:
@@ -139,7 +164,7 @@ class BackwardCFunction(Named, Listed, FunctionCtx):
     def _keep(self) -> None:
         """Keep what `save_for_backward` was given, outputs without the tensor, so that there is no cycle."""
         held: list[Any] = []
-        for i, t in enumerate(self.to_save):
+        for i, t in enumerate(self.to_save or ()):
             if t is not None and not isinstance(t, Tensor):
                 raise TypeError(f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}")
             made = t is not None and node_of(t) is self
@@ -150,21 +175,44 @@ class BackwardCFunction(Named, Listed, FunctionCtx):
                 value = Saved.of(t, t._nr)
             held += (value, kept.version_of(value))
         put_saved(self, tuple(held))
-        if self.to_save:
-            put(self, "to_save", ())
-        if self.dirty_tensors:
-            put(self, "dirty_tensors", ())
-        if self.non_differentiable:
-            put(self, "non_differentiable", ())
+        for name in ("to_save", "dirty_tensors", "non_differentiable"):
+            if name in self.__dict__:
+                put(self, name, None)
 
     # -- backward ---------------------------------------------------------------------------------------------------
-    def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
-        results = self._user_backward()(self, *(self._shown(i, g) for i, g in enumerate(gs)))
+    def apply(self, *args: Any) -> Any:
+        """What the user's backward returns for these gradients; the engine itself gives a list of them and whether to record."""
+        if args and type(args[0]) is list:
+            return self._applied(*args)
+        return self._get_user_fn()(self, *self._boxed(args))
+
+    def apply_boxed(self, *args: Any) -> Any:
+        """The same with the gradients in the list a Function of `boxed_grads_call` takes."""
+        return self._get_user_fn()(self, *args)
+
+    def apply_jvp(self, *args: Any) -> Any:
+        """What the user's `jvp` returns for these tangents."""
+        return self._forward_cls.jvp(self, *args)
+
+    def __call__(self, *args: Any) -> Any:
+        raise TypeError(f"'{type(self).__name__}' object is not callable")
+
+    def _boxed(self, gs: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (list(gs),) if getattr(self._forward_cls, "boxed_grads_call", False) else gs
+
+    def _applied(self, gs: list[Any], recording: bool) -> Sequence[Any]:
+        cls, backward = type(self), self._get_user_fn()
+        given = self._boxed(tuple(self._shown(i, g) for i, g in enumerate(gs)))
+        show_to_user(self)
+        try:
+            results = backward(self, *given)
+        finally:
+            show_to_engine(self, cls)
         results = self._checked(results if isinstance(results, tuple) else (results,))
         fitted = [self._fitted(i, r) for i, r in enumerate(results)]
         return [r if r is None or recording else r._array for r in fitted]
 
-    def _user_backward(self) -> Callable[..., Any]:
+    def _get_user_fn(self) -> Callable[..., Any]:
         cls = self._forward_cls
         if cls.backward is not Function.backward and cls.vjp is not Function.vjp:
             raise RuntimeError(
@@ -174,7 +222,7 @@ class BackwardCFunction(Named, Listed, FunctionCtx):
 
     def _shown(self, i: int, g: Any) -> Tensor | None:
         shape = self._shapes[i]
-        if g is None and self.materialize_grads and shape is not None and (shape[2] or self._materialize_non_diff_grads):
+        if g is None and self._materializes and shape is not None and (shape[2] or self._materialize_non_diff_grads):
             return wrap(np.zeros(shape[0], shape[1].np), shape[1])
         return g if g is None or isinstance(g, Tensor) else wrap(g, OF_NUMPY[g.dtype])
 
@@ -318,6 +366,7 @@ def run(cls: Any, values: tuple[Any, ...], with_setup: bool) -> Any:
         if mode & modes.ANOMALY:
             anomaly.note(ctx)
     modes.switch(mode & ~(modes.GRAD | modes.FORWARD))
+    show_to_user(ctx)
     try:
         if with_setup:
             output = cls.forward(*values)
@@ -325,12 +374,13 @@ def run(cls: Any, values: tuple[Any, ...], with_setup: bool) -> Any:
         else:
             output = cls.forward(ctx, *values)
     finally:
+        show_to_engine(ctx, cls._backward_cls)
         modes.switch(mode)
     outputs = output if isinstance(output, tuple) else (output,)
     made = _outputs(ctx, tensors, outputs, recorded, with_setup)
     if mode & modes.FORWARD:
         function_tangents.give(ctx, values, outputs, made)
-        ctx.saved_for_forward = ()
+        ctx.saved_for_forward = None
     if recorded:
         ctx._keep()
     return made if isinstance(output, tuple) else made[0]
@@ -338,7 +388,7 @@ def run(cls: Any, values: tuple[Any, ...], with_setup: bool) -> Any:
 
 def _outputs(ctx: Any, tensors: list[Tensor], outputs: tuple[Any, ...], recorded: bool, with_setup: bool) -> tuple[Any, ...]:
     """What `forward` returned, with the places in the graph that follow."""
-    dirty = ctx.dirty_tensors
+    dirty, constant = ctx.dirty_tensors or (), ctx.non_differentiable or ()
     for d in dirty:
         if d._counter is not None:
             counter_of(d)[0] += 1
@@ -347,7 +397,6 @@ def _outputs(ctx: Any, tensors: list[Tensor], outputs: tuple[Any, ...], recorded
     put(ctx, "_shapes", [None] * len(outputs))
     if len(outputs) > 1:
         put(ctx, "_outputs", ctx._shapes)
-        ctx.__dict__.setdefault("outputs", ctx._shapes)
     made: dict[int, Any] = {}
     results = []
     for nr, o in enumerate(outputs):
@@ -355,7 +404,7 @@ def _outputs(ctx: Any, tensors: list[Tensor], outputs: tuple[Any, ...], recorded
             results.append(o)
             continue
         is_input = any(o is t for t in tensors)
-        differentiable = recorded and o._dtype.differentiable and not any(o is t for t in ctx.non_differentiable)
+        differentiable = recorded and o._dtype.differentiable and not any(o is t for t in constant)
         ctx._shapes[nr] = o._array.shape, o._dtype, differentiable
         if id(o) in made and not is_input:
             result = made[id(o)]
@@ -365,7 +414,7 @@ def _outputs(ctx: Any, tensors: list[Tensor], outputs: tuple[Any, ...], recorded
         elif any(o is d for d in dirty):
             result = _written(ctx, o, nr, len(outputs), is_input)
         else:
-            if is_input and with_setup and any(o is t for t in ctx.to_save):
+            if is_input and with_setup and any(o is t for t in ctx.to_save or ()):
                 raise RuntimeError(SAVED_AS_IS)
             result = _attached(ctx, _same_view(o) if is_input else o, nr)
         made[id(o)] = result

@@ -8,6 +8,7 @@ from typing import Any
 from .. import forward
 from ..tensor import Tensor
 from .forward_ad import check_shapes
+from .names import show_to_engine, show_to_user
 
 COUNT = "Function's jvp returned an invalid number of forward gradients (expected {} but got {})"
 NO_TENSOR = "expected Variable or None (got {}) for grad output {}."
@@ -38,25 +39,35 @@ def give(ctx: Any, values: Sequence[Any], returned: Sequence[Any], outputs: Sequ
         return
     versions = {key: None if tangent._counter is None else tangent._counter[0] for key, tangent in before.items()}
     with forward.innermost():
-        results = ctx._forward_cls.jvp(ctx, *(_given(ctx, v) for v in values))
+        results = _users(ctx, [_given(ctx, v) for v in values])
         results = results if isinstance(results, tuple) else (results,)
         _check(results, len(outputs))
         for i, (source, o, tangent) in enumerate(zip(returned, outputs, results, strict=True)):
             if not isinstance(o, Tensor):
                 continue
-            if not o._dtype.differentiable or any(source is t for t in ctx.non_differentiable):
+            if not o._dtype.differentiable or any(source is t for t in ctx.non_differentiable or ()):
                 if tangent is not None:
                     raise RuntimeError(FOR_NOTHING.format(i))
-            elif any(source is d for d in ctx.dirty_tensors) and id(source) in before:
+            elif any(source is d for d in ctx.dirty_tensors or ()) and id(source) in before:
                 _check_written(before[id(source)], versions[id(source)], tangent)
             elif tangent is not None:
                 check_shapes(o, tangent)
                 (forward._set if _is_view_of_dual(o, tangent, tensors) else forward.give)(o, tangent)
 
 
+def _users(ctx: Any, given: list[Any]) -> Any:
+    """What the user's `jvp` returns."""
+    cls = type(ctx)
+    show_to_user(ctx)
+    try:
+        return ctx._forward_cls.jvp(ctx, *given)
+    finally:
+        show_to_engine(ctx, cls)
+
+
 def _given(ctx: Any, value: Any) -> Tensor | None:
     tangent = forward.tangent_of(value)
-    if tangent is None and isinstance(value, Tensor) and ctx.materialize_grads:
+    if tangent is None and isinstance(value, Tensor) and ctx._materializes:
         return forward._zeros_like(value)
     return tangent
 
