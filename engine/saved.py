@@ -72,6 +72,15 @@ def pop() -> None:
     modes.set_bit(modes.SAVED_HOOKS, bool(_hooks.get()))
 
 
+active = _hooks.get
+
+
+def restore(hooks: tuple[Pair, ...]) -> None:
+    """Have the hooks that were active before a backward active again, whatever was entered or left during it."""
+    if _hooks.get() is not hooks:
+        _hooks.set(hooks)
+
+
 @contextmanager
 def disabled(message: str) -> Iterator[None]:
     """Inside, giving hooks is an error with this text. Raises it at once where some are active."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from . import anomaly, dtypes, modes
+from . import anomaly, dtypes, modes, saved
 from .accumulate import accumulate, added, retain
 from .deep import DEPTH, in_new_thread
 from .graph import FREED, AccumulateGrad, Hooks, Node, end_of, type_name
@@ -73,6 +73,7 @@ class Walk:
         if len(walks) >= DEPTH:
             return in_new_thread(lambda: self.run(roots))
         before = modes.current()
+        packing = saved.active() if before & modes.SAVED_HOOKS else ()
         modes.switch(before & ~modes.GRAD | (modes.GRAD if self.create_graph else 0))
         token = quiet()
         walks.append(self)
@@ -97,6 +98,8 @@ class Walk:
         finally:
             walks.pop()
             loud(token)
+            if (before | modes.current()) & modes.SAVED_HOOKS:
+                saved.restore(packing)
             modes.switch(before)
         return self.captured
 

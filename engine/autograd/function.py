@@ -117,7 +117,7 @@ class BackwardCFunction(Named, Listed, FunctionCtx):
         put(self, "_materializes", value)
 
     @property
-    def outputs(self) -> Any:  # type: ignore[override]  # of each call
+    def outputs(self) -> Any:
         return self._outputs
 
     @property

@@ -31,6 +31,12 @@ def _asked_by_user() -> bool:
     return sys._getframe(2).f_globals.get("__name__", "").partition(".")[0] != PACKAGE
 
 
+def own_of(ctx: Any) -> frozenset[str]:
+    """The names the engine uses on this node, and PyTorch does not."""
+    cls: Any = type(ctx)
+    return own(cls)
+
+
 class Named:
     """Keeps a user's attribute of a name the engine uses apart, in the instance's dict; refuses what PyTorch refuses."""
 
@@ -41,7 +47,7 @@ class Named:
             raise AttributeError(NOT_THERE.format(name, "writable"))
         if name in SWITCHES and not isinstance(value, bool):
             raise TypeError(NO_SWITCH.format(SWITCHES[name]))
-        if name in own(type(self)) and _asked_by_user():
+        if name in own_of(self) and _asked_by_user():
             self.__dict__[name] = value
             show_to_user(self)
         else:
@@ -50,20 +56,20 @@ class Named:
     def __delattr__(self, name: str) -> None:
         if name in READ_ONLY:
             raise AttributeError(NOT_THERE.format(name, "writable"))
-        if name in own(type(self)) and _asked_by_user():
+        if name in own_of(self) and _asked_by_user():
             if self.__dict__.pop(name, self) is self:
                 raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
         else:
             object.__delattr__(self, name)
 
     def __dir__(self) -> list[str]:
-        hidden = own(type(self)) - self.__dict__.keys()
+        hidden = own_of(self) - self.__dict__.keys()
         return [name for name in object.__dir__(self) if name not in hidden]
 
 
 @cache
-def own(cls: type) -> frozenset[str]:
-    """The names the engine uses on nodes of this class, and PyTorch does not."""
+def own(cls: Any) -> frozenset[str]:
+    """The same of nodes of a class."""
     return frozenset(name for name in dir(cls) if not name.startswith("__")) - SHOWN
 
 
@@ -75,7 +81,8 @@ class _ForUser:
 
 def show_to_user(ctx: Any) -> None:
     """From now on, a user who asks for one of the engine's names gets what he set. Each look at these costs the engine time."""
-    put(ctx, "__class__", _for_user(type(ctx)))  # type: ignore[arg-type]  # classes are hashable
+    cls: Any = type(ctx)
+    put(ctx, "__class__", _for_user(cls))
 
 
 def show_to_engine(ctx: Any, cls: Any) -> None:
@@ -85,7 +92,7 @@ def show_to_engine(ctx: Any, cls: Any) -> None:
 
 
 @cache
-def _for_user(cls: type) -> type:
+def _for_user(cls: Any) -> Any:
     if issubclass(cls, _ForUser):
         return cls
     apart = {name: _apart(name, cls) for name in own(cls)}
