@@ -9,13 +9,14 @@ import numpy as np
 
 from . import dtypes
 from .alike import specialisable
+from .lean import straight
 from .out import run_out
 from .parser import NUMBERS_AS_TENSORS, Parser, python_order, register
 from .routes import front
 from .schema import REQUIRED
 from .specialise import specialise
 from .tensor import PLAIN, Tensor
-from .texts import function_of
+from .texts import function_of, written_when_called
 
 if TYPE_CHECKING:
     from .op import Op
@@ -173,15 +174,17 @@ class Overloads:
 
 
 def _direct(op: Op, slow: Callable[..., Any]) -> Callable[..., Any]:
-    """The operator of a composite of two Tensors: its body, where there is nothing to choose or to convert."""
+    """The operator of a composite of two Tensors: what is done with them, where there is nothing to choose or to convert."""
     if len(op.schema.arguments) != 2 or not all(a.type == "Tensor" for a in op.schema.arguments):
         return slow
-    body = op.body
 
-    def operate(a: Any, b: Any, /) -> Any:
-        return body(a, b) if type(a) in PLAIN and type(b) in PLAIN else slow(a, b)  # type: ignore[misc]  # a composite has one
+    def write(space: dict[str, Any]) -> Any:
+        lines, names = straight(op)
+        space.update({**names, "PLAIN": PLAIN, "elsewhere": slow})
+        taken = ["if type(a1) in PLAIN and type(a0) in PLAIN:", *(f"    {line}" for line in lines)]
+        return function_of(["a0", "a1", "/"], [*taken, "return elsewhere(a0, a1)"], f"{op.key} as an operator", space)
 
-    return operate
+    return written_when_called(write)
 
 
 def _operator(call: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,6 +6,7 @@ straight lines compiled when the op is first called, and hands everything else t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +19,17 @@ from .declaration import DTYPE, GEOMETRY, NEEDS, OUTPUT, SHAPE, TENSOR, TENSORS,
 from .geometry import strides_of
 from .graph import Saved, edge_of, sequence
 from .kept import version_of
+from .moves import Moves, remembers
 from .operands import settle, shape_of
 from .promotion import BY_SHAPE
+from .registry import OPS
 from .schema import Argument
 from .silence import is_quiet, silent
-from .specialise import edge_text, slots
+from .specialise import edge_text, outdated_text, slots
 from .strided import laid_out
 from .tensor import FRESH, LEAF, PLAIN, Tensor, View, rows
 from .texts import function_of
-from .views import make_view, outdated, share, view_creation
+from .views import make_view, share, view_creation
 
 if TYPE_CHECKING:
     from .op import Op
@@ -36,11 +39,25 @@ LEFT_OUT = ("write", "restride")  # exist in place alone
 
 
 def lean(op: Op) -> Callable[..., Any]:
-    """The call of an op with every argument in place; the generic one where there is nothing to gain, or a failure draws twice."""
-    lines = lines_of(op)
-    if lines is None:
-        return lambda *values: op.generic([*values])
-    return function_of(names_of(op), lines, op.key, space_of(op))
+    """The call of an op with every argument in place."""
+    lines, space = straight(op)
+    return function_of(names_of(op), lines, op.key, space)
+
+
+def straight(op: Op) -> tuple[list[str], dict[str, Any]]:
+    """What is done once the arguments are in place, and the names this uses; of a composite, what it usually comes to is in it."""
+    if op.body is None:
+        return lines_of(op) or [f"return slow({listed(op)})"], space_of(op)
+    otherwise = f"return body({', '.join(names_of(op))})"
+    if op.usually is None:
+        return [otherwise], {"body": op.body}
+    key, where = op.usually
+    target = OPS[key]
+    places = {name: f"a{i}" for i, name in enumerate(op.schema.names)}
+    condition = re.sub(r"\w+", lambda word: places.get(word[0], word[0]), where)
+    others = {f"default{i}": a.default for i, a in enumerate(target.schema.arguments) if i >= len(places)}
+    lines = [*(f"a{name.removeprefix('default')} = {name}" for name in others), *(lines_of(target) or [])]
+    return [f"if {condition}:", *(f"    {line}" for line in lines), otherwise], {**space_of(target), **others, "body": op.body}
 
 
 def plain_node(op: Op) -> Callable[..., Any]:
@@ -50,7 +67,7 @@ def plain_node(op: Op) -> Callable[..., Any]:
 
 
 def lines_of(op: Op) -> list[str] | None:
-    """What is done once the arguments are in place; None where the generic call does it."""
+    """What is done once the arguments are in place; None where the generic call does it: nothing is to gain, or a failure draws twice."""
     random = any(a.type.startswith("Generator") for a in op.schema.arguments)
     if op.family.plan in LEFT_OUT or op.family.flips or op.family.underived or random or not op.tensors:
         return None
@@ -97,12 +114,12 @@ def _raw_lines(op: Op) -> list[str]:
 def space_of(op: Op) -> dict[str, Any]:
     """The names the text uses."""
     return KEEPING | {
-        "slow": op.generic, "current": modes.current, "PLAIN": PLAIN, "outdated": outdated, "first": op.family.first, "kernel": op.kernel,
+        "slow": op.generic, "current": modes.current, "PLAIN": PLAIN, "first": op.family.first, "kernel": op.kernel,
         "promote": op.promote, "silent": silent, "ndarray": np.ndarray, "asarray": np.asarray, "laid_out": laid_out, "Tensor": Tensor,
         "NUMBER": NUMBER, "FRESH": FRESH, "OF_NUMPY": dtypes.OF_NUMPY, "make_view": make_view, "share": share, "op": op, "settle": settle,
         "View": View, "creation": view_creation(op), "record": op.record, "Node": op.Node, "NodeOfSeveral": op.NodeOfSeveral,
         "kept_for": op.kept_for, "named": op.result_type if op.schema.returns.startswith("(") else None, "LEAF": LEAF, "edge_of": edge_of,
-        "sequence": sequence,
+        "sequence": sequence, "rows": rows, "moves": Moves(),
         "SAME": op.unpromoted, "BESIDE": op.unpromoted_beside, "constant": constant,
         "kept": Kept(op), "only_plan": lean_plan(op, (True,)) if len(op.diff) == 1 else None, "known": set(),
     }  # fmt: skip
@@ -115,8 +132,26 @@ def _lines(op: Op) -> list[str]:
         lines.append(f"if mode and n{op.schema.names.index(name)} is not None: {slow}")
     looks = [f"first({', '.join(names_of(op))})"] if op.family.first is not None else []
     before, call = computed(op, "_dtype", "kernel(" if op.family.plan == "view" else "silent(kernel, ", looks)
-    lines += [*before, "try:", *call, f"except Exception: {slow}"]
+    made = [*before, "try:", *call, f"except Exception: {slow}"]
+    lines += _moved(op, made) if remembers(op) else made
     return lines + (_several(op) if _has_several(op) else _single(op))
+
+
+def _moved(op: Op, otherwise: list[str]) -> list[str]:
+    """Sets `r` to the view as it was made before of such a tensor, or does what it has to `otherwise`; sets `order` to its `rows`."""
+    others = range(1, len(op.schema.arguments))
+    lists = [f"type(a{i}) is list" for i in others if "[" in op.schema.arguments[i].type]
+    return [
+        "order = a0._rows",
+        "if order is None: order = rows(a0)",
+        *([f"if {' or '.join(lists)}: order = False"] if lists else []),
+        f"move = moves.get(key := (order, a0._dtype{''.join(f', a{i}' for i in others)})) if order else None",
+        "if move is not None: way, given, order = move; r = way(x0, given)",
+        "else:",
+        *(f"    {line}" for line in otherwise),
+        "    if order: moves.learn(key, x0, r, a0)",
+        "    order = None",
+    ]
 
 
 def _has_several(op: Op) -> bool:
@@ -128,7 +163,7 @@ def operands(op: Op) -> list[str]:
 
 
 def _unready(t: str) -> str:
-    return f"type({t}) not in PLAIN or {t}._counter is None or ({t}._view is not None and outdated({t}))"
+    return f"type({t}) not in PLAIN or {t}._counter is None or {outdated_text(t)}"
 
 
 def operand(op: Op, i: int, a: Argument) -> list[str]:
@@ -206,7 +241,7 @@ def _single(op: Op) -> list[str]:
     """Wraps and records the one result `r`."""
     lines = [*_settled(op), *_wrapped("r")]
     if op.schema.is_view and not op.changes_dtype:
-        lines += ["t._dtype = a0._dtype", *_viewed(op)]
+        lines += ["t._dtype = a0._dtype", *(["t._rows = order"] if remembers(op) else []), *_viewed(op)]
     else:
         lines += ["t._dtype = OF_NUMPY[r.dtype]", "t._view = None", "t._counter = FRESH"]
         if op.schema.is_view:

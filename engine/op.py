@@ -35,6 +35,8 @@ NUMBER = np.zeros(())
 class Op(Declaration):
     """One overload as called: `run` makes new tensors or views, `run_inplace` writes, `raw` is for rules on arrays."""
 
+    usually: tuple[str, str] | None = None  # of a composite: the op it comes to with the same arguments, and where it does
+
     def __init__(self, text: str, family: Family, rules: dict[str, Callable[..., Any]], body: Callable[..., Any] | None = None) -> None:
         super().__init__(text, family, rules, body)
         named = self.node_name.rpartition("::")[2]
@@ -50,7 +52,7 @@ class Op(Declaration):
     @cached_property
     def direct(self) -> Callable[..., Any]:
         """`run` with the arguments in place, as written for this op (`engine.lean`)."""
-        return self.body if self.body is not None else lean(self)
+        return self.body if self.body is not None and self.usually is None else lean(self)
 
     def run_inplace(self, values: list[Any]) -> Tensor:
         """Compute, write the result into the first argument, and rebase its history."""
@@ -257,11 +259,16 @@ def op(text: str, family: Family, rules: dict[str, Callable[..., Any]] | None = 
     return _declare(Op(text, family, {**(rules or {}), **more}))
 
 
-def composite(text: str, **words: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Declare an op as plain code on Tensors; it gets its gradient from the ops it calls. Arguments come in schema order."""
+def composite(text: str, usually: tuple[str, str] | None = None, **words: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare an op as plain code on Tensors; it gets its gradient from the ops it calls. Arguments come in schema order.
+
+    `usually` names the op that the body does nothing but call, with the same arguments, and tells where: a call goes straight there.
+    """
 
     def declare(body: Callable[..., Any]) -> Callable[..., Any]:
-        _declare(Op(text, replace(Family("composite", body), **words), {}, body))
+        made = Op(text, replace(Family("composite", body), **words), {}, body)
+        made.usually = usually
+        _declare(made)
         return body
 
     return declare

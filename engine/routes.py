@@ -7,13 +7,15 @@ from the parser's plan and the lines of the op (`engine.lean`). Whatever a route
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from inspect import CO_VARARGS, CO_VARKEYWORDS
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
-from .lean import lines_of, listed, names_of, space_of
+from .lean import listed, names_of, straight
 from .lean_inplace import lines_in_place, space_in_place
 from .parser import Constant, Unfit, exact_int, exact_ints
+from .tensor import PLAIN
 from .texts import function_of
 
 if TYPE_CHECKING:
@@ -52,16 +54,25 @@ class Table(dict):
         return row
 
 
-def front(form: Callable[[], Any]) -> Callable[..., Any]:
-    """The public call of a form: of one or two arguments without keywords the shortest way, of others a longer one to their routes."""
-    wide: dict[Any, Callable[..., Any]] = {}
+NAMES = ["_a", "_b", "_c", "_d"]
+FRONT = """
+def call({given}, /, *_more, **_words):
+{first}    if {third} is _MISSING and not _words:
+        return _one[type({one})]({one}) if {other} is _MISSING else _two[type({one})][type({other})]({one}, {other})
+    return _longer({all}, _words)
+"""
 
-    def call(a: Any = MISSING, b: Any = MISSING, c: Any = MISSING, /, *more: Any, **kwargs: Any) -> Any:
-        if c is MISSING and not kwargs:
-            return one[type(a)](a) if b is MISSING else two[type(a)][type(b)](a, b)
-        args = (a, b, c, *more) if c is not MISSING else (a, b) if b is not MISSING else (a,) if a is not MISSING else ()
+
+def front(form: Callable[[], Any]) -> Callable[..., Any]:
+    """The public call of a form: it leads to routes by the types of its arguments, and holds the first one itself.
+
+    The function stays the same object and gets that route's text when it is written.
+    """
+    longer_routes: dict[Any, Callable[..., Any]] = {}
+
+    def longer(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         key = (*map(type, args), *kwargs, *map(type, kwargs.values()))
-        route = wide.get(key)
+        route = longer_routes.get(key)
         return seen(args, kwargs, key) if route is None else route(*args, **kwargs)
 
     def meet(*args: Any) -> Any:
@@ -73,13 +84,15 @@ def front(form: Callable[[], Any]) -> Callable[..., Any]:
         plan = made.parser.plans.get(key)
         if plan is None:  # which the parser makes now, where the types decide
             return made(*args, **kwargs)
-        if len(wide) + len(one) + len(two) > REMEMBERED:
-            wide.clear()
+        if len(longer_routes) + len(one) + len(two) > REMEMBERED:
+            longer_routes.clear()
             one.clear()
             two.clear()
-        route = route_of(made, plan, key, len(args), list(kwargs))
+        route = _written(call, made, plan, key) if not kwargs and call.__code__ is at_first else None
+        if route is None:
+            route = route_of(made, plan, key, len(args), list(kwargs))
         if kwargs or len(args) not in (1, 2):
-            wide[key] = route
+            longer_routes[key] = route
         elif len(args) == 1:
             one[key[0]] = route
         else:
@@ -87,29 +100,81 @@ def front(form: Callable[[], Any]) -> Callable[..., Any]:
         return route(*args, **kwargs)
 
     one, two = Row(meet), Table(meet)
+    space = {"_one": one, "_two": two, "_longer": longer, "_MISSING": MISSING}
+    at_first = _empty_front()
+    call = FunctionType(at_first, space, "call", (MISSING,) * len(NAMES))
+    return call
+
+
+@cache
+def _empty_front() -> CodeType:
+    return _code_of(NAMES, "", "front")
+
+
+def _code_of(names: list[str], first: str, title: str) -> CodeType:
+    """The code of a front whose parameters have these names."""
+    one, other, third, *_ = names
+    given = ", ".join(f"{name}=_MISSING" for name in names)
+    some = [f"({', '.join(names[:count])},) if {names[count - 1]} is not _MISSING else " for count in range(len(names) - 1, 0, -1)]
+    everything = f"({', '.join(names)}, *_more) if {names[-1]} is not _MISSING else {''.join(some)}()"
+    text = FRONT.format(given=given, first=first, all=everything, one=one, other=other, third=third)
+    space: dict[str, Any] = {"_MISSING": MISSING}
+    exec(compile(text, f"<{title}>", "exec"), space)
+    made: CodeType = space["call"].__code__
+    return made
+
+
+def _written(call: FunctionType, form: Form, plan: Plan, key: tuple[Any, ...]) -> Callable[..., Any] | None:
+    """The front `call` itself, once the route of these positional arguments is part of it; None where it cannot be."""
+    count, op = len(key), form.ops[plan.overload]
+    if not 1 <= count <= len(NAMES):
+        return None
+    text = _Arguments(op, plan, key, count, [])
+    if text.has_out:
+        return None
+    lines, space = _text_of(form, op, text)
+    names = [*text.given, *NAMES[count:]]
+    looks = [
+        f"type({name}) {'in PLAIN' if cls in PLAIN else f'is _type{j}'}" for j, (name, cls) in enumerate(zip(text.given, key, strict=True))
+    ]
+    alone = "not _more" if count == len(names) else f"{names[count]} is _MISSING"
+    taken = [f"if {' and '.join([*reversed(looks), alone, 'not _words'])}:", *(f"    {line}" for line in [*text.absent, *lines])]
+    call.__globals__.update({**space, "PLAIN": PLAIN, **{f"_type{j}": cls for j, cls in enumerate(key)}})
+    call.__code__ = _code_of(names, "".join(f"    {line}\n" for line in taken), f"{op.key} as called")
     return call
 
 
 def route_of(form: Form, plan: Plan, key: tuple[Any, ...], count: int, words: list[str]) -> Callable[..., Any]:
     """The route of calls of these types, with `count` positional arguments and these keywords."""
     op = form.ops[plan.overload]
-    in_place = form.inplace or op.writes
     text = _Arguments(op, plan, key, count, words)
-    numbers = [place for place, cls in text.classes if cls in (int, float) and op.schema.arguments[place].type == "Tensor"]
-    if plan.sources is None and not plan.binders and not numbers:
-        return _filled(_straight(op, in_place), plan.tail)
-    space = {} if op.body is not None else space_in_place(op, numbers) if in_place else space_of(op)
-    space |= {**text.space, "odd": form, "Unfit": Unfit, "unfit": unfit, "op": op, "body": op.family.inplace if in_place else op.body}
+    if plan.sources is None and not plan.binders and not text.numbers:
+        return _filled(_straight(op, form.inplace or op.writes), plan.tail)
+    lines, space = _text_of(form, op, text)
     if text.has_out or not set(words).isdisjoint(space):
         return form
-    lines = _calling(op, in_place, numbers)
-    return function_of(text.parameters, text.lines + lines, f"{op.key} as called", space)
+    return function_of(text.parameters, lines, f"{op.key} as called", space)
+
+
+def _text_of(form: Form, op: Op, text: _Arguments) -> tuple[list[str], dict[str, Any]]:
+    """Everything that is done with the arguments of a call, and the names this uses."""
+    if form.inplace or op.writes:
+        lines, space = _straight_in_place(op, text.numbers)
+    else:
+        lines, space = straight(op)
+    return text.lines + lines, {**space, **text.space, "odd": form, "Unfit": Unfit, "unfit": unfit}
+
+
+def _straight_in_place(op: Op, numbers: list[int]) -> tuple[list[str], dict[str, Any]]:
+    if op.body is not None:
+        return [f"return body({', '.join(names_of(op))})"], {"body": op.family.inplace}
+    return lines_in_place(op, numbers) or [f"return slow({listed(op)})"], space_in_place(op, numbers)
 
 
 def _straight(op: Op, in_place: bool) -> Any:
     """What takes every argument in place."""
-    if op.body is not None:
-        return op.family.inplace if in_place else op.body
+    if op.body is not None and in_place:
+        return op.family.inplace
     return op.in_place if in_place else op.direct
 
 
@@ -122,19 +187,16 @@ def _filled(function: Any, tail: tuple[Any, ...]) -> Any:
     return FunctionType(function.__code__, function.__globals__, function.__name__, tail, function.__closure__)
 
 
-def _calling(op: Op, in_place: bool, numbers: list[int]) -> list[str]:
-    """What is done with the arguments in schema order."""
-    if op.body is not None:
-        return [f"return body({', '.join(names_of(op))})"]
-    return (lines_in_place(op, numbers) if in_place else lines_of(op)) or [f"return slow({listed(op)})"]
-
-
 def unfit() -> Any:
     raise Unfit
 
 
 class _Arguments:
-    """The text that puts a call's arguments in place: `parameters` of the route, the `lines` that convert, the names they use."""
+    """The text that puts a call's arguments in place: `parameters` of the route, the `lines` that convert, the names they use.
+
+    `given` are the names of positional arguments, `absent` the lines for those that are not given, `numbers` the Tensor arguments
+    for which a number is.
+    """
 
     def __init__(self, op: Op, plan: Plan, key: tuple[Any, ...], count: int, words: list[str]) -> None:
         self.places = names_of(op)
@@ -143,6 +205,7 @@ class _Arguments:
         self.has_out = any(place >= len(self.places) for place, _ in self.sources)
         types = dict(zip([*range(count), *words], [*key[:count], *key[len(key) - len(words) :]], strict=True))
         self.classes = [(place, types[source]) for place, source in self.sources if type(source) is not slice]
+        self.numbers = [place for place, cls in self.classes if cls in (int, float) and op.schema.arguments[place].type == "Tensor"]
         loose = {place for place, source in self.sources if type(source) is slice and set(key[source]) == {int}}  # ints given one by one
         binders = [(place, binder) for place, binder in plan.binders if binder is not exact_ints or place not in loose]
         placed, converted = dict(self.sources), dict(binders)
@@ -151,6 +214,7 @@ class _Arguments:
         self.space: dict[str, Any] = {f"d{i}": tail[i] for i in absent}
         as_is = {source: place for place, source in self.sources if type(source) is int and place not in converted}
         self.given = [f"a{as_is[j]}" if j in as_is else f"p{j}" for j in range(count)]
+        self.absent = [f"a{i} = d{i}" for i in absent]
         self.parameters = [*self.given, *(f"a{i}=d{i}" for i in absent), *(["*", *words] if words else [])]
         there = {*as_is.values(), *converted}
         moved = [f"a{place} = {self._value(source)}" for place, source in self.sources if place not in there]

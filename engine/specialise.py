@@ -7,7 +7,6 @@ and hands everything else to it. Each op's source is written from the templates 
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,8 +22,8 @@ from .programs import Program, on_large, program
 from .silence import silent
 from .strided import laid_out
 from .tensor import FRESH, LEAF, PLAIN, Tensor, rows
+from .texts import written_when_called
 from .traced import Symbol, as_ufunc, kernel_text
-from .views import outdated
 
 if TYPE_CHECKING:
     from .op import Op
@@ -40,7 +39,7 @@ def call({parameters}):
     out, kernel, large, readable = RESULT.get(dtype, NEITHER)
     version = a._counter
     mode = current()
-    if out is None or mode > 1 or version is None or (a._view is not None and outdated(a)):
+    if out is None or mode > 1 or version is None or {outdated_a}:
         return slow({names})
     na = a._node
     x = a._array
@@ -54,7 +53,7 @@ FIRST = """
 SECOND = """
     if type(b) in PLAIN:
         other_version = b._counter
-        if b._dtype is not dtype or other_version is None or (b._view is not None and outdated(b)):
+        if b._dtype is not dtype or other_version is None or {outdated_b}:
             return slow(a, b)
         nb = b._node
         y = b._array
@@ -119,6 +118,12 @@ def edge_text(t: str, node: str) -> str:
     return f"({node} if {node} is None else {leaf} if {node} is LEAF else ({node}, {t}._nr) if {t}._nr else {node})"
 
 
+def outdated_text(t: str) -> str:
+    """What `views.outdated` says of a view, for the tensor of this name; sets `view`."""
+    borrowed = f"view.borrowed if view.base._node is None else {t}._node is None"
+    return f"((view := {t}._view) is not None and (view.version != {t}._counter[0] or ({borrowed})))"
+
+
 def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:
     """The text of the specialised call of `op`, whose first `count` arguments are its Tensors; an operator gets no other arguments."""
     names, arrays = ("a", "b")[:count], ("x", "y")[:count]
@@ -128,6 +133,8 @@ def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:
         if operator
         else f"if {names[-1]} is MISSING or args or kwargs: return slow(*given({', '.join(names)}), *args, **kwargs)",
         "names": ", ".join(names),
+        "outdated_a": outdated_text("a"),
+        "outdated_b": outdated_text("b"),
         "arrays": ", ".join(arrays),
         "unlike": "r.strides != x.strides" + (" or (r.strides != y.strides and not number)" if count == 2 else ""),
     }
@@ -193,25 +200,14 @@ def given(*arguments: Any) -> tuple[Any, ...]:
 
 
 def specialise(op: Op, slow: Callable[..., Any], numbers: bool, operator: bool) -> Callable[..., Any]:
-    """`call(a[, b])`: the specialised op where the operands agree, `slow` elsewhere. An operator takes nothing but its operands.
+    """`call(a[, b])`: the specialised op where the operands agree, `slow` elsewhere. An operator takes nothing but its operands."""
 
-    It is written when it is first called: the function stays the same object and gets its code then.
-    """
-
-    def fill() -> None:
-        space.update(space_of(op, numbers))
+    def write(space: dict[str, Any]) -> Any:
+        space.update({**space_of(op, numbers), "slow": slow})
         exec(compile(source_of(op, specialisable(op), numbers, operator), f"<{op.key}>", "exec"), space)
-        made = space["call"]
-        call.__code__, call.__defaults__ = made.__code__, made.__defaults__
+        return space["call"]
 
-    space: dict[str, Any] = {"fill": fill, "slow": slow}
-    call = space["this"] = FunctionType(_first.__code__, space)
-    return call
-
-
-def _first(*args: Any, **kwargs: Any) -> Any:
-    fill()  # type: ignore[name-defined]  # noqa: F821  # this runs among the names of the specialised call
-    return this(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821  # so does this
+    return written_when_called(write)
 
 
 def kernels_of(op: Op, count: int) -> tuple[Callable[..., Any], Callable[..., Any], Program | None]:
@@ -246,7 +242,7 @@ def space_of(op: Op, numbers: bool) -> dict[str, Any]:
     return space | {
         "Tensor": Tensor, "PLAIN": PLAIN, "RESULT": computed, "NEITHER": (None, None, None, False), "LARGE": LARGE, "NUMBERS": numbers,
         "current": modes.current,
-        "MISSING": MISSING, "given": given, "silent": silent, "outdated": outdated, "rows": rows, "constant": constant,
+        "MISSING": MISSING, "given": given, "silent": silent, "rows": rows, "constant": constant,
         "asarray": np.asarray, "laid_out": laid_out,
         "ndarray": np.ndarray, "Node": op.Node, "FRESH": FRESH, "Saved": Saved, "LEAF": LEAF, "edge_of": edge_of, "sequence": sequence,
     }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any
 
 
@@ -12,3 +13,20 @@ def function_of(parameters: Sequence[str], lines: Sequence[str], title: str, spa
     exec(compile(text, f"<{title}>", "exec"), space)
     made: Callable[..., Any] = space["call"]
     return made
+
+
+def written_when_called(write: Callable[[dict[str, Any]], Any]) -> Callable[..., Any]:
+    """A function that is written when it is first called, among the names that `write` is given to fill; it stays the same object."""
+
+    def fill() -> None:
+        made = write(space)
+        call.__code__, call.__defaults__ = made.__code__, made.__defaults__
+
+    space: dict[str, Any] = {"fill": fill}
+    call = space["this"] = FunctionType(_first.__code__, space)
+    return call
+
+
+def _first(*args: Any, **kwargs: Any) -> Any:
+    fill()  # type: ignore[name-defined]  # noqa: F821  # this runs among the names of the function that is to be written
+    return this(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821  # so does this

@@ -120,12 +120,12 @@ op("stack(Tensor[] tensors, int dim=0) -> Tensor",
    tensors=unstacked)  # fmt: skip
 
 
-@composite("concat(Tensor[] tensors, int dim=0) -> Tensor", method=False, out="cat")
+@composite("concat(Tensor[] tensors, int dim=0) -> Tensor", usually=("cat", "True"), method=False, out="cat")
 def concat(tensors, dim):
     return F.cat(tensors, dim)
 
 
-@composite("concatenate(Tensor[] tensors, int dim=0) -> Tensor", method=False, out="cat")
+@composite("concatenate(Tensor[] tensors, int dim=0) -> Tensor", usually=("cat", "True"), method=False, out="cat")
 def concatenate(tensors, dim):
     return F.cat(tensors, dim)
 

@@ -95,7 +95,7 @@ op("expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)",
    self=lambda g, self_shape: g if len(self_shape) else F.sum(g))  # fmt: skip
 
 
-@composite("reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)")
+@composite("reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)", usually=("view", "self._rows or self._array.flags.c_contiguous"))
 def reshape(self: Tensor, shape: Shape) -> Tensor:
     if self._array.flags.c_contiguous:
         made: Tensor = VIEW.direct(self, shape)
@@ -122,7 +122,7 @@ def expand_as(self: Tensor, other: Tensor) -> Tensor:
     return F.expand(self, other.shape)
 
 
-@composite("broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)")
+@composite("broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)", usually=("expand", "True"))
 def broadcast_to(self: Tensor, size: Shape) -> Tensor:
     return F.expand(self, size)
 
@@ -280,12 +280,12 @@ op("permute(Tensor(a) self, int[] dims) -> Tensor(a)", view(ordered), self=lambd
 op("t(Tensor(a) self) -> Tensor(a)", view(flipped), self=lambda g: F.t(g))
 
 
-@composite("swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)")
+@composite("swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)", usually=("transpose.int", "True"))
 def swapaxes(self: Tensor, axis0: int, axis1: int) -> Tensor:
     return F.transpose(self, axis0, axis1)
 
 
-@composite("swapdims(Tensor(a) self, int dim0, int dim1) -> Tensor(a)")
+@composite("swapdims(Tensor(a) self, int dim0, int dim1) -> Tensor(a)", usually=("transpose.int", "True"))
 def swapdims(self: Tensor, dim0: int, dim1: int) -> Tensor:
     return F.transpose(self, dim0, dim1)
 
