@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,27 @@ from .threads import lanes, share
 PIECE = 2**15  # elements
 SHARED_PIECE = 2**17  # where threads share the work: they wait for each other between two steps
 BUFFER = 256  # elements NumPy copies at once; with less than a row it works on a row and one number a row without copying, faster by half
+FEW = 2**11  # elements below which a formula as it stands is as fast
+WRITING: dict[Any, Callable[..., None]] = {}
+
+
+def written_by(work: Callable[..., None]) -> Callable[[Callable[..., np.ndarray]], Callable[..., np.ndarray]]:
+    """Says of a kernel that `work(*arrays, out)` does the same to real arrays, into memory there is: a program may call that instead.
+
+    `out` may be one of them.
+    """
+
+    def register(kernel: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+        WRITING[kernel] = work
+        return kernel
+
+    return register
+
+
+def alike_in_rows(*arrays: np.ndarray) -> bool:
+    """True for more than a few elements in row-major order, in arrays of one shape and dtype."""
+    first = arrays[0]
+    return first.size >= FEW and all(a.flags.c_contiguous and a.shape == first.shape and a.dtype == first.dtype for a in arrays)
 
 
 def in_pieces(

@@ -1,6 +1,6 @@
 """Arithmetic on large arrays, from its text: one ufunc after the other into memory there is, for pieces that stay in the cache.
 
-"(g * np.cos(x0))" becomes `cos(x0, out=t0); multiply(g, t0, out=out)`. The ufuncs, their order and their dtypes are those of the text,
+"(g * np.cos(x0))" becomes `cos(x0, t0); multiply(g, t0, out)`. The ufuncs, their order and their dtypes are those of the text,
 so that it makes no difference to the bits whether a program runs or the text.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .memory import aligned, empty, owned
-from .pieces import PIECE, SHARED_PIECE
+from .pieces import PIECE, SHARED_PIECE, WRITING
 from .threads import lanes, share
 
 WHOLE = 2**18  # elements below which one step needs no memory that is used again, and two steps no pieces
@@ -64,9 +64,14 @@ class Writer(ast.NodeVisitor):
         return self._call(UFUNCS[type(node.op)], [node.operand])
 
     def visit_Call(self, node: ast.Call) -> str:
-        if not isinstance(node.func, ast.Attribute):  # a kernel makes memory of its own, which costs more for every piece than at once
+        if isinstance(node.func, ast.Attribute):
+            return self._call(getattr(np, node.func.attr), node.args)
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        work = WRITING.get(self.space.get(name))  # another kernel makes memory of its own, which costs more for every piece than at once
+        if work is None:
             raise Unwritable
-        return self._call(getattr(np, node.func.attr), node.args)
+        self.space[f"{name}_into"] = work
+        return self._write(f"{name}_into", [self.visit(a) for a in node.args])
 
     def generic_visit(self, node: ast.AST) -> Any:
         raise Unwritable
@@ -77,12 +82,16 @@ class Writer(ast.NodeVisitor):
         operands = [self.visit(a) for a in arguments]
         for name in operands:
             self._release(name)
+        self.space[ufunc.__name__] = ufunc
+        return self._write(ufunc.__name__, operands)
+
+    def _write(self, work: str, operands: Sequence[str]) -> str:
+        """Call `work(*operands, out)` with a buffer that is free, which is returned."""
         if not self.free:
             self.free.append(f"t{self.count}")
             self.count += 1
         made = self.free.pop()
-        self.space[ufunc.__name__] = ufunc
-        self.lines.append(f"{ufunc.__name__}({', '.join(operands)}, out={made})")
+        self.lines.append(f"{work}({', '.join([*operands, made])})")
         return made
 
     def _release(self, name: str) -> None:

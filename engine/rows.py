@@ -6,8 +6,8 @@ import numpy as np
 from scipy.sparse import _sparsetools
 
 _FEW = 64  # elements below which setting up costs more than it saves
-_ROW = 1024  # elements of which each row is summed
-_SHORT = 4096  # elements of a row up to which the order of additions does not show in the sum
+ROW = 1024  # elements of which each row is summed
+SHORT = 4096  # elements of a row up to which the order of additions does not show in the sum
 
 
 def sums_along(array: np.ndarray, dim: int) -> np.ndarray:
@@ -18,7 +18,7 @@ def sums_along(array: np.ndarray, dim: int) -> np.ndarray:
     size = array.shape[dim]
     if (
         dim != array.ndim - 1
-        or not 0 < size <= _SHORT
+        or not 0 < size <= SHORT
         or array.dtype.kind != "f"
         or array.dtype.itemsize < 4
         or not array.flags.c_contiguous
@@ -29,9 +29,9 @@ def sums_along(array: np.ndarray, dim: int) -> np.ndarray:
 
 def sum_of_all(array: np.ndarray) -> np.ndarray:
     """The sum of floating numbers in row-major order: rows of them by BLAS, which reads memory faster than NumPy's sums."""
-    flat, ones = array.reshape(-1), np.ones(_ROW, array.dtype)
-    whole = flat.size // _ROW * _ROW
-    made: np.ndarray = np.add.reduce(flat[:whole].reshape(-1, _ROW).dot(ones)) + np.add.reduce(flat[whole:])
+    flat, ones = array.reshape(-1), np.ones(ROW, array.dtype)
+    whole = flat.size // ROW * ROW
+    made: np.ndarray = np.add.reduce(flat[:whole].reshape(-1, ROW).dot(ones)) + np.add.reduce(flat[whole:])
     return np.asarray(made)
 
 

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from .memory import empty
-from .pieces import in_pieces
+from .pieces import FEW, in_pieces
 
-FEW = 2048  # elements below which NumPy's own is as fast
 BITS: dict[int, Any] = {4: np.dtype(np.int32), 8: np.dtype(np.int64)}
 
 

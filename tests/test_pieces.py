@@ -123,6 +123,21 @@ def test_logsumexp_of_many_and_its_gradient(dim, scale):
         np.testing.assert_allclose(x.grad.numpy(), 3 * shares, rtol=1e-5 * scale, atol=1e-37)
 
 
+@pytest.mark.parametrize("exponent", [3, 2, 1.5, 0.5, -1, 2.5])
+def test_powers_of_many_are_those_of_few(exponent):
+    array = np.random.default_rng(0).uniform(0.1, 3, (300, 200)).astype(np.float32)
+    for view in (lambda a: a, lambda a: a.T, lambda a: a[:, ::2]):
+        x = engine.from_numpy(view(array).copy(order="K")).requires_grad_()
+        y = x**exponent
+        y.backward(engine.ones_like(y) * 3)
+        rows = [engine.from_numpy(row.copy()).requires_grad_() for row in x.detach().numpy()]
+        few = [row**exponent for row in rows]
+        for f in few:
+            f.backward(engine.ones_like(f) * 3)
+        assert (y.detach().numpy() == [f.detach().numpy() for f in few]).all()
+        assert (x.grad.numpy() == [row.grad.numpy() for row in rows]).all()
+
+
 @pytest.mark.parametrize("name", ["sigmoid", "tanh"])
 def test_gradients_in_pieces_have_the_bits_of_the_formula(name):
     array = np.random.default_rng(0).uniform(-3, 3, (300, 200)).astype(np.float32)
@@ -153,6 +168,19 @@ def test_variance_and_mean_of_many(dim, dtype):
         bound = 4 * np.finfo(dtype).eps
         np.testing.assert_allclose(var.numpy(), np.var(x.astype(np.float64), dim, ddof=1, keepdims=keepdim), rtol=bound)
         np.testing.assert_allclose(mean.numpy(), np.mean(x.astype(np.float64), dim, keepdims=keepdim), rtol=bound)
+
+
+@pytest.mark.parametrize("shape", [(300, 400), (16, 5000), (33, 40, 50), (40_000,)])
+@pytest.mark.parametrize(("scale", "level"), [(1, 0), (1, 1e4), (1e-3, 10), (1e-18, 0), (1e19, 0), (1e-24, 1e-25)])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_variance_of_many(shape, scale, level, dtype):
+    x = (np.random.default_rng(0).normal(level, scale, shape)).astype(dtype)
+    wide = x.astype(np.longdouble)
+    for dim in (None, *range(len(shape))):
+        made, right = engine.var(engine.from_numpy(x), dim).numpy(), np.var(wide, dim, ddof=1)
+        with np.errstate(all="ignore"):
+            right = right.astype(dtype)
+        np.testing.assert_allclose(made, right, rtol=10 * np.finfo(dtype).eps, atol=np.finfo(dtype).smallest_subnormal)
 
 
 def test_variance_of_many_with_what_is_not_finite():

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .. import dtypes
 from ..op import F, Op, composite, op, plain
+from ..pieces import FEW, alike_in_rows, elementwise
 from ..promotion import common
 from ..tensor import Tensor
 from ..views import check_cast
@@ -55,15 +57,15 @@ def power(self: np.ndarray, exponent: np.ndarray) -> np.ndarray:
     return np.where(exponent < 0, unit, result)
 
 
-WRITTEN_OUT: dict[float, Any] = {
-    0: np.ones_like,
-    1: np.copy,
-    2: lambda self: self * self,
-    3: lambda self: self * self * self,
+WRITTEN_OUT: dict[Any, Callable[[np.ndarray, np.ndarray], Any]] = {  # of pieces: where the result goes comes last
+    0: lambda self, out: out.fill(1),
+    1: lambda self, out: np.copyto(out, self),
+    2: lambda self, out: np.multiply(self, self, out),
+    3: lambda self, out: np.multiply(np.multiply(self, self, out), self, out),
     0.5: np.sqrt,
-    -0.5: lambda self: 1 / np.sqrt(self),
-    -1: lambda self: 1 / self,
-    -2: lambda self: 1 / (self * self),
+    -0.5: lambda self, out: np.divide(1, np.sqrt(self, out), out),
+    -1: lambda self, out: np.divide(1, self, out),
+    -2: lambda self, out: np.divide(1, np.multiply(self, self, out), out),
 }
 
 
@@ -72,7 +74,20 @@ def power_of_number(self: np.ndarray, exponent: np.ndarray) -> np.ndarray:
     written_out = WRITTEN_OUT.get(exponent.item()) if exponent >= 0 or self.dtype.kind in "fc" else None
     if self.dtype.kind == "b" and exponent > 1:
         raise not_implemented("pow", self)
-    return power(self, exponent) if written_out is None else written_out(self)
+    if written_out is None:
+        return power(self, exponent)
+    if self.size >= FEW:
+        return elementwise(written_out, self)
+    made = np.empty_like(self)
+    written_out(self, made)
+    return made
+
+
+def steep_piece(exponent: float, written_out: Callable[..., Any], g: np.ndarray, self: np.ndarray, out: np.ndarray) -> None:
+    """Write the gradient of `self ** exponent`."""
+    written_out(self, out)
+    np.multiply(out, exponent, out)
+    np.multiply(g, out, out)
 
 
 def refuse_reciprocals(self: Any, exponent: complex) -> None:
@@ -100,6 +115,8 @@ def from_number_exponent(g: Any, self: Any, exponent: complex) -> Any:
     if exponent == 0 and not isinstance(exponent, bool):
         return F.zeros_like(g)
     power = exponent if isinstance(exponent, complex) else float(exponent)
+    if isinstance(self, np.ndarray) and power - 1 in WRITTEN_OUT and self.dtype.kind == "f" and alike_in_rows(g, self):
+        return elementwise(partial(steep_piece, power, WRITTEN_OUT[power - 1]), g, self)
     return of_kind(self, g * times(F.pow(self, power - 1), power).conj())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..op import F, Family, op, pointwise
-from ..pieces import elementwise
+from ..pieces import elementwise, written_by
 from ..promotion import Promote, only, without_complex
 
 
@@ -81,6 +81,7 @@ def sign_piece(self: np.ndarray, out: np.ndarray) -> None:
     out[...] = sign
 
 
+@written_by(sign_piece)
 def sgn_kernel(self: np.ndarray) -> np.ndarray:
     """The sign of a real number, `z / |z|` of a complex one (0 at 0)."""
     if self.dtype.kind != "c":

@@ -11,9 +11,11 @@ import numpy as np
 
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, dtype
+from ..memory import empty
 from ..op import OPS, F, Op, composite, op, reduction
 from ..out import fit
-from ..pieces import PIECE
+from ..pieces import PIECE, alike_in_rows, in_pieces
+from ..rows import ROW, SHORT, sum_of_all, sums_along
 from ..tensor import Tensor, method
 from ..views import check_cast
 from .arithmetic import plus, times
@@ -24,6 +26,8 @@ NO_FREEDOM = (
     "{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
     "(input numel divided by output numel)."
 )
+
+STACK = 16  # rows
 
 
 # -- variance ------------------------------------------------------------------------------------------------------------
@@ -39,6 +43,10 @@ def moments(name: str, self: np.ndarray, dim: Any, correction: Any, keepdim: boo
         for _ in range(1 + (self.dtype.kind == "c")):  # real and imaginary parts are two calls in PyTorch
             warnings.warn(NO_FREEDOM.format(name=name), UserWarning, stacklevel=6)
     many = self.size >= MANY and self.dtype in (np.float32, np.float64)
+    quick = squares_of_many(self, dims) if many and count > by and name in ("std", "var") else None
+    if quick is not None:
+        total = compact(quick / (count - by), left(self.shape, dims, keepdim))
+        return total, total  # of these nobody asks for the mean
     wide = self if many else self.astype(np.complex128 if self.dtype.kind == "c" else np.float64)
     whole = name in ("std", "var") and math.prod(left(self.shape, dims, False)) == 1
     if whole and not OF_NUMPY[self.dtype].low:
@@ -56,6 +64,69 @@ def moments(name: str, self: np.ndarray, dim: Any, correction: Any, keepdim: boo
         total = shares[0] + shares[1] if len(shares) > 1 else shares[0]
     mean = compact(running, total.shape)
     return (total if count else np.full(total.shape, math.nan)), mean
+
+
+def squares_of_many(self: np.ndarray, dims: tuple[int, ...]) -> np.ndarray | None:
+    """The sums of squared distances from the mean, in double precision; None where that takes more care.
+
+    Distances from nearly the mean, in the precision of `self`, are as good as those from the mean: their sum says how far it is from it.
+    """
+    rank, n = self.ndim, math.prod(self.shape[d] for d in dims)
+    if not self.flags.c_contiguous:
+        return None
+    if dims == tuple(range(rank)):
+        squares, rest = sums_apart_of_all(self.reshape(-1))
+    elif dims == tuple(range(rank - len(dims), rank)) and n <= SHORT:
+        squares, rest = sums_apart_by_row(self.reshape(-1, n))
+    elif dims == tuple(range(len(dims))):
+        squares, rest = sums_apart_by_column(self.reshape(n, -1))
+    else:
+        return None
+    total, limits = squares - rest * (rest / n), np.finfo(self.dtype)
+    if not (total > np.maximum(squares / 2, n * limits.tiny / limits.eps)).all() or not np.isfinite(total).all():
+        return None  # something is infinite or underflows, or all are equal
+    return total
+
+
+Sums = tuple[np.ndarray, np.ndarray]  # of distances from nearly the mean: of their squares, and of themselves; in double precision
+
+
+def sums_apart_of_all(flat: np.ndarray) -> Sums:
+    near = sum_of_all(flat) / flat.dtype.type(flat.size)
+    squares = rest = np.zeros(())
+    for start in range(0, flat.size, PIECE):
+        apart = flat[start : start + PIECE] - near
+        whole = apart.size // ROW * ROW
+        for part in (apart[:whole].reshape(-1, ROW), apart[whole:]):
+            squares = squares + np.add.reduce(np.vecdot(part, part), None, np.float64)
+        rest = rest + sum_of_all(apart)
+    return squares, rest
+
+
+def sums_apart_by_row(rows: np.ndarray) -> Sums:
+    squares, rest = np.empty((2, len(rows), 1))
+
+    def work(x: np.ndarray, squares: np.ndarray, rest: np.ndarray) -> None:
+        apart = x - sums_along(x, 1) / x.dtype.type(x.shape[1])
+        rest[...] = sums_along(apart, 1)
+        squares[:, 0] = np.vecdot(apart, apart)
+
+    in_pieces(work, [rows, squares], rest, piece=2 * PIECE)
+    return squares, rest
+
+
+def sums_apart_by_column(rows: np.ndarray) -> Sums:
+    """Of STACK rows at a time in the precision they have."""
+    near = np.add.reduce(rows, 0) / rows.dtype.type(len(rows))
+    squares, rest = np.zeros((2, rows.shape[1]))
+    ones, step = np.ones(STACK, rows.dtype), max(1, PIECE // (rows.shape[1] * STACK)) * STACK
+    for start in range(0, len(rows), step):
+        apart = rows[start : start + step] - near
+        whole = len(apart) // STACK * STACK
+        for part in (apart[:whole].reshape(-1, STACK, apart.shape[1]), apart[None, whole:]):
+            for total, terms in ((rest, part), (squares, np.multiply(part, part))):
+                total += np.add.reduce(ones[: part.shape[1]] @ terms, 0, np.float64)
+    return squares, rest
 
 
 def squares_apart(self: np.ndarray, level: np.ndarray, dims: tuple[int, ...]) -> np.ndarray:
@@ -190,10 +261,22 @@ def var_rule(g: Any, self: Any, dim: Any, correction: Any, keepdim: bool) -> Any
         freedom = math.prod(shape) - by
         if freedom <= 0:
             return g * F.where(self == F.mean(self), math.nan, math.inf)
-        return F.mul(times(g, 2.0 / freedom), F.sub(self, F.mean(self)))
+        return times_apart(times(g, 2.0 / freedom), self, F.mean(self))
     freedom = factor(shape, dim) - by
     scale = 2.0 / freedom if freedom else math.inf
-    return F.mul(times(raised(g, dim, keepdim, shape), scale), F.sub(self, F.mean(self, dim, True)))
+    return times_apart(times(raised(g, dim, keepdim, shape), scale), self, F.mean(self, dim, True))
+
+
+def times_apart(factor: Any, self: Any, mean: Any) -> Any:
+    """`factor * (self - mean)`, where both are the same for several elements."""
+    if not isinstance(self, np.ndarray) or self.dtype != factor.dtype or not alike_in_rows(self):
+        return F.mul(factor, F.sub(self, mean))
+
+    def work(factor: np.ndarray, self: np.ndarray, mean: np.ndarray, out: np.ndarray) -> None:
+        np.multiply(factor, np.subtract(self, mean, out), out)
+
+    spread = [np.broadcast_to(x, self.shape) for x in (factor, mean)]
+    return in_pieces(work, [spread[0], self, spread[1]], empty(self.shape, self.dtype), piece=2 * PIECE)
 
 
 def std_rule(g: Any, self: Any, dim: Any, correction: Any, keepdim: bool, result: Any) -> Any:
