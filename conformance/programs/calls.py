@@ -58,6 +58,7 @@ class Callee:
     required: tuple[str, ...]  # the key in OPTIONS of each argument without a default, or "Tensor"
     keywords: tuple[tuple[str, str], ...]  # name and key of those with a default
     several: bool  # whether more than one tensor comes out
+    ulp: int  # how far apart the results of two libraries may be
 
     def text(self, choose: Callable[[int], int], writes: bool = False) -> str:
         """The call, with `{a}`, `{b}` and `{c}` where tensors go; `choose(i)` is the byte of the i-th choice."""
@@ -99,7 +100,7 @@ def _callee(declared: Declaration, writing: bool) -> Callee | None:
     if not all(keys):
         return None
     given = tuple((argument.name, key) for argument in keywords if (key := _key(argument.name, argument.type)))
-    return Callee(path, not function, tuple(keys), given, schema.returns_list or schema.returns.startswith("("))
+    return Callee(path, not function, tuple(keys), given, schema.returns_list or schema.returns.startswith("("), declared.spec.ulp)
 
 
 def _at(namespace: str) -> object:

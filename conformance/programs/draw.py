@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any, TypeVar
 
@@ -86,8 +86,15 @@ class Draw:
         """The element used where `value` was drawn."""
         return value
 
-    def rounded(self, result: Any, others: Sequence[Any]) -> Any:
-        """What goes on in place of a result computed beside `others`: the result."""
+    def rounded(self, result: Any, others: Sequence[Any], ulp: int = 4) -> Any:
+        """What goes on in place of a result computed beside `others` by an op whose results may be `ulp` apart: the result."""
+        return result
+
+    def written(self, tensor: Any, ulp: int = 4) -> None:
+        """What becomes of the memory of `tensor`, to which an op has written: nothing."""
+
+    def copied(self, result: Any, label: str) -> Any:
+        """What goes on in place of an earlier tensor that a line returned, seen under `label`: the tensor."""
         return result
 
     def _tensor(self, values: list[Any], shape: Sequence[int], dtype: Any, requires_grad: bool) -> Any:
@@ -102,9 +109,9 @@ class Draw:
 class Moved(Draw):
     """The same choices in double precision, every real number moved by a random relative `unit` up or down."""
 
-    def __init__(self, B: Any, source: Source, unit: float, seed: int):
+    def __init__(self, B: Any, source: Source, unit: float, seed: int, truth: Mapping[str, Any] | None = None):
         super().__init__(B, source)
-        self.unit, self.random = unit, Random(seed)
+        self.unit, self.random, self.truth = unit, Random(seed), truth or {}
 
     def named(self, dtype: str) -> str:
         return WIDE.get(dtype, dtype)
@@ -113,11 +120,23 @@ class Moved(Draw):
         moved = value * (1 + self.unit * self.random.choice((-1, 1))) if isinstance(value, (float, complex)) else value
         return moved if self.unit else value
 
-    def rounded(self, result: Any, others: Sequence[Any]) -> Any:
+    def rounded(self, result: Any, others: Sequence[Any], ulp: int = 4) -> Any:
         """The result as another library may round it, where nobody shares its memory."""
         apart = result._base is None and all(one.data_ptr() != result.data_ptr() for one in others)
-        real = result.is_floating_point() or result.is_complex()
-        return result * (1 + self.unit * self.random.choice((-1, 1))) if self.unit and apart and real else result
+        return result * self._factor(ulp) if self.unit and apart and _has_digits(result) else result
+
+    def written(self, tensor: Any, ulp: int = 4) -> None:
+        """Moves what was written as another library may round it, seen by neither history nor version."""
+        if self.unit and _has_digits(tensor):
+            with self.B.inference_mode(tensor.is_inference()):
+                tensor.data.mul_(self._factor(ulp))
+
+    def copied(self, result: Any, label: str) -> Any:
+        """A copy where PyTorch's line made a tensor: a cast to double precision of what has it already makes none."""
+        return result.clone() if isinstance(self.truth.get(label), list) else result
+
+    def _factor(self, ulp: int) -> float:
+        return 1 + ulp / 4 * self.unit * self.random.choice((-1, 1))
 
 
 class Beside(Moved):
@@ -125,6 +144,10 @@ class Beside(Moved):
 
     def named(self, dtype: str) -> str:
         return dtype
+
+
+def _has_digits(tensor: Any) -> bool:
+    return bool(tensor.is_floating_point() or tensor.is_complex())
 
 
 def _count(shape: Sequence[int]) -> int:

@@ -81,6 +81,7 @@ class Again(outcome.Reference):
     data: bytes
     narrowest: str
     single: bool
+    truth: dict[str, Any] = field(default_factory=dict)  # what PyTorch saw of the case itself
     runs: dict[float, Iterator[dict[str, Any]]] = field(default_factory=dict)
 
     def exact(self) -> dict[str, Any]:
@@ -103,7 +104,7 @@ class Again(outcome.Reference):
         usual = torch.get_default_dtype()
         torch.set_default_dtype(torch.float64)
         try:
-            return observe(torch, self.body, Moved(torch, NpSource(self.data), unit, seed))
+            return observe(torch, self.body, Moved(torch, NpSource(self.data), unit, seed, self.truth))
         finally:
             torch.set_default_dtype(usual)
 
@@ -115,7 +116,7 @@ def compared(tested: Any, program: Program, data: bytes) -> tuple[outcome.Compar
     theirs = observe(truth, body, draw)
     mine = observe(tested, body, Draw(tested, NpSource(data)))
     dtypes = {NAME.get(seen.dtype, "") for seen in theirs.values() if isinstance(seen, np.ndarray)}
-    more = Again(body, data, least_precise(dtypes), bool(dtypes & {"float32", "complex64"}))
+    more = Again(body, data, least_precise(dtypes), bool(dtypes & {"float32", "complex64"}), theirs)
     made = outcome.compare(mine, theirs, more)
     made.differences = list(roots(made.differences))
     if program.cascades:  # the first alone, by the name of its step and not by its number

@@ -13,9 +13,9 @@ from typing import Any
 from ..outcome import Raised
 from .declare import program
 from .see import attempt, graph_lines, texts, values
-from .steps import LENGTH, Step, apart, cotangent, divisors, numbers, recast, steps
+from .steps import IN_PLACE, LENGTH, Step, apart, cotangent, divisors, numbers, recast, small, steps
 
-HELPERS: tuple[Any, ...] = (apart, numbers, divisors, recast, cotangent)  # what lines may call, beside the backend
+HELPERS: tuple[Any, ...] = (apart, numbers, small, divisors, recast, cotangent)  # what lines may call, beside the backend
 SCRIPT = """\
 # {key}: the same lines on PyTorch and on {subject}.
 import importlib
@@ -83,8 +83,8 @@ def _play(B: Any, draw: Any, see: Any, each: bool) -> None:
         for number, step in enumerate(steps(draw)):
             at = f"step {number} {step.op or step.name}: "
             _run(step, names, see.seen, at)
-            if step.name == "call":
-                names[step.target] = draw.rounded(names[step.target], [one for name, one in _tensors(names) if name != step.target])
+            if step.target and at + "error" not in see.seen:
+                names[step.target] = _moved(step, names, draw)
             if each:
                 see.seen.update(_observed(names, at))
         with B.enable_grad():
@@ -121,6 +121,16 @@ def _run(step: Step, names: dict[str, Any], seen: dict[str, Any], at: str) -> No
         names[step.target] = names["t0"]
     if step.target and not names[step.target].is_inference():
         names["versions"][step.target] = names[step.target]._version  # how often a gradient was written to before is left to each backend
+
+
+def _moved(step: Step, names: dict[str, Any], draw: Any) -> Any:
+    """What goes on in place of what a step made or wrote to: a reference rounds it otherwise."""
+    made, others = names[step.target], [one for name, one in _tensors(names) if name != step.target]
+    if step.name in IN_PLACE:
+        draw.written(made, step.ulp)
+    elif any(made is one for one in others):
+        made = draw.copied(made, f"at the end: tensor {step.target[1:]}")
+    return draw.rounded(made, others, step.ulp) if step.name == "call" else made
 
 
 @lru_cache(1 << 14)

@@ -23,6 +23,7 @@ SIGNED = frozenset({"signbit", "copysign", "copysign_"})  # of NaN, too, which h
 COMPARED = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "less", "greater", "not"})  # as their names begin
 DIVIDING = frozenset({"floor_divide_", "fmod_", "remainder_"})  # and stop half way at a zero: upstream/refused_division.py
 MIDDLE = frozenset({"median", "nanmedian"})  # along an expanded dimension they read elsewhere: upstream/median_of_expanded.py
+GAMMA = frozenset({"igamma", "igamma_", "igammac", "igammac_"})  # of two large numbers nine digits are right: upstream/incomplete_gamma.py
 MAKES_COMPLEX = frozenset({"complex", "polar", "view_as_complex"})
 SHAPES = ((2,), (), (2, 2), (1, 2), (2, 1), (1,), (3,), (2, 3), (0,), (2, 0), (2, 1, 2))
 LAYOUTS = (
@@ -43,7 +44,7 @@ DTYPES = ("float32", "float64", "complex64", "int64", "bfloat16", "bool", "float
 class Step:
     """A line to run. `target` is the name it binds, where it makes a tensor, `op` what it calls, where that was drawn, too.
 
-    `chosen` are the words of the line with what stands for them.
+    `chosen` are the words of the line with what stands for them, `ulp` says how far apart two libraries' results of the op may be.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Step:
     target: str = ""
     op: str = ""
     chosen: tuple[str, ...] = ()
+    ulp: int = 4
 
 
 CHOICES: dict[str, tuple[int, tuple[str, ...]]] = {  # which byte chooses, and from what
@@ -87,7 +89,7 @@ class Words:
 
     def __init__(self, draw: Draw, raw: bytes, made: list[str], place: int, first: int):
         self.draw, self.raw, self.made, self.place = draw, raw, made, place
-        self.op = ""
+        self.op, self.ulp = "", 4
         self.chosen: list[str] = []
         self.half = bool(first & 1)
 
@@ -128,7 +130,7 @@ class Words:
 
     def _call(self, among: tuple[Callee, ...], writes: bool) -> str:
         callee = among[(256 * self.raw[3] + self.raw[4]) % len(among)]
-        self.op = callee.path
+        self.op, self.ulp = callee.path, callee.ulp
         text = callee.text(lambda choice: self.raw[6 + choice % 4], writes)
         if callee.path in SIGNED:
             text = text.replace("{b}", "numbers({b})").replace("signbit({a}", "signbit(numbers({a})")
@@ -136,6 +138,8 @@ class Words:
             text = text.replace("{b}", "divisors({b})")
         if callee.path.split("_")[0] in COMPARED and writes:
             text = text.replace("{b}", "({b} if {a}.is_floating_point() or {a}.is_complex() else {b}.detach())")
+        if callee.path in GAMMA:
+            text = text.replace("{b}", "small({b})")
         if callee.path in MIDDLE:
             text = text.replace("{a}", "{a}.clone()")
         text = text.format_map(self)
@@ -216,6 +220,7 @@ LINES = {
     "is_grads_batched=True)[0].clone()",
     "delete": "del {a}",
 }
+IN_PLACE = frozenset({"call in place", "write in place"})  # steps that compute anew what a tensor holds
 OFTEN = {"call": 6, "call in place": 2}  # steps with a choice of hundreds
 NAMES = tuple(name for name in LINES if name != "first" for _ in range(OFTEN.get(name, 1)))
 
@@ -234,6 +239,11 @@ def apart(written, other, part=False):
 def numbers(t):
     """The same, with 1 for NaN."""
     return t.masked_fill(t != t, 1)
+
+
+def small(t):
+    """The same, with 13 for what is larger."""
+    return t.clamp(max=13) if t.is_floating_point() else t
 
 
 def divisors(t):
@@ -270,4 +280,4 @@ def steps(draw: Draw) -> Iterator[Step]:
         if line:
             chosen = tuple(dict.fromkeys(words.chosen))
             draw.log.append([line, target, name, words.op, chosen])
-            yield Step(name, line, target, words.op, chosen)
+            yield Step(name, line, target, words.op, chosen, words.ulp)

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 import engine
-from conformance.programs import run
+from conformance.programs import PROGRAMS, run, sequences
 from conformance.programs.draw import Draw
-from conformance.programs.steps import LENGTH, LINES, WIDTH, steps
+from conformance.programs.steps import LENGTH, LINES, WIDTH, Step, steps
 from conformance.source import NpSource
 
 ROOT = str(Path(__file__).parents[2])
@@ -61,3 +61,30 @@ def test_a_planted_error_is_found_made_small_and_told_as_a_script(monkeypatch, t
 def test_torch_agrees_with_itself(name):
     result = run.run_cell(f"program:sequences.{name}", examples=60, subject="torch")
     assert result.status == "pass" and result.comparisons > 60
+
+
+def compared(lines, monkeypatch):
+    """The kinds of the differences between the engine and PyTorch in a program of these lines."""
+    made = [Step(name, line, line.partition(" = ")[0]) for name, line in lines]
+    monkeypatch.setattr(sequences, "steps", lambda draw: made)
+    return [one.kind for one in run.compared(engine, PROGRAMS[KEY], bytes(LENGTH))[0].differences]
+
+
+ROUNDED_TWICE = (  # PyTorch's exponential is within half an ULP here, NumPy's is one away, of which the sine makes 30
+    ("first", "t0 = torch.tensor([2.5], dtype=torch.float32)"),
+    ("write in place", "t1 = t0.exp_()"),
+    ("call", "t2 = torch.sin(t0)"),
+    ("cast", "t3 = t2.to(torch.float64)"),
+    ("number", "t4 = t3 * 2.0"),
+)
+
+
+def test_what_an_op_rounds_in_place_or_casts_is_judged_by_what_it_was_computed_from(monkeypatch):
+    assert compared(ROUNDED_TWICE, monkeypatch) == []
+
+
+@pytest.mark.parametrize(("name", "error"), [("exp_", 2.0**-20), ("sin", 2.0**-15)])
+def test_a_planted_error_of_a_few_roundings_is_found_in_place_too(name, error, monkeypatch):
+    plain = getattr(engine.Tensor if name.endswith("_") else engine, name)
+    monkeypatch.setattr(engine.Tensor if name.endswith("_") else engine, name, lambda t: plain(t).mul_(1 + error))
+    assert compared(ROUNDED_TWICE, monkeypatch)
