@@ -150,12 +150,13 @@ def _observed(names: dict[str, Any], at: str) -> dict[str, Any]:
     for name, one in live:
         first.setdefault(id(one), name)
     memory: dict[int, str] = {}
+    numbers = {_memory(one): one.dtype for _, one in live if one.is_floating_point() or one.is_complex()}
     for name, one in live:
         label = f"{at}tensor {name[1:]}"
         if first[id(one)] != name:
             seen[label] = f"is {first[id(one)]}"
             continue
-        seen[f"{label} values"] = attempt(partial(values, one))
+        seen[f"{label} values"] = _numbers(one, numbers.get(_memory(one), one.dtype))
         seen[label] = [attempt(partial(read, one)) for read in FLAGS]
         if not one.is_inference():
             seen[f"{label} writes"] = one._version - names["versions"].get(name, 0)
@@ -171,6 +172,18 @@ def _observed(names: dict[str, Any], at: str) -> dict[str, Any]:
                 *[attempt(partial(read, one.grad)) for read in GRADIENT_FLAGS],
             ]
     return seen
+
+
+def _numbers(tensor: Any, dtype: Any) -> Any:
+    """The elements, as the numbers of `dtype` whose bits they are: PyTorch's own differ by a rounding, and NaN has many."""
+    real = tensor.is_floating_point() or tensor.is_complex()
+    read = attempt(lambda: values(tensor if real or tensor.dtype == dtype else tensor.detach().view(dtype)))
+    return attempt(partial(values, tensor)) if isinstance(read, Raised) else read
+
+
+def _memory(tensor: Any) -> int:
+    """Where the memory begins that a tensor is a part of."""
+    return int(tensor.data_ptr() - tensor.storage_offset() * tensor.element_size()) if tensor.numel() else 0
 
 
 def _keeps_gradient(tensor: Any) -> bool:

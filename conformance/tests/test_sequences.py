@@ -88,3 +88,21 @@ def test_a_planted_error_of_a_few_roundings_is_found_in_place_too(name, error, m
     plain = getattr(engine.Tensor if name.endswith("_") else engine, name)
     monkeypatch.setattr(engine.Tensor if name.endswith("_") else engine, name, lambda t: plain(t).mul_(1 + error))
     assert compared(ROUNDED_TWICE, monkeypatch)
+
+
+BITS = (
+    ("first", "t0 = torch.tensor([2.5, -1.0], dtype=torch.float32)"),
+    ("view", "t1 = t0.view(torch.int64)"),
+    ("write in place", "t2 = t0.exp_()"),  # one of them rounds otherwise
+    ("write in place", "t3 = t0.sub_(0.5).log_()"),  # and one is NaN, of which there are many
+)
+
+
+def test_integers_that_are_the_bits_of_numbers_are_read_as_numbers(monkeypatch):
+    assert compared(BITS, monkeypatch) == []
+
+
+def test_integers_that_are_no_longer_the_bits_of_numbers_are_found(monkeypatch):
+    plain = engine.Tensor.view
+    monkeypatch.setattr(engine.Tensor, "view", lambda t, dtype: plain(t, dtype).clone())
+    assert any("tensor values" in kind for kind in compared(BITS, monkeypatch))
