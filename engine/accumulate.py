@@ -41,13 +41,13 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
             return
         # Taken as it is only where nobody but the caller holds it.
         if getrefcount(g) <= ALONE and _laid_out_as(g, leaf._array) and g.flags.writeable:
-            leaf._gradient = wrap(g, leaf._dtype)
+            made = wrap(g, leaf._dtype)
             writes = walk.sums.get(leaf, 0)
             if writes or g.base is not None:
-                leaf._gradient._counter = [writes] if g.base is None else _shared_count(g, walk, writes)
+                made._counter = [writes] if g.base is None else _shared_count(g, walk, writes)
         else:
-            leaf._gradient = _copied_for(leaf, g)
-        settled(leaf._gradient)
+            made = _copied_for(leaf, g)
+        leaf._gradient = settled(made)
         return
     if recording:
         leaf._gradient = old = old + g

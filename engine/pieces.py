@@ -74,10 +74,17 @@ def in_pieces(
 def elementwise(work: Callable[..., None], *arrays: np.ndarray, scratch: int = 0) -> np.ndarray:
     """A new array after `work(*parts, *scratch, out_part)`: of flat parts where the arrays are alike and without gaps, else at once."""
     first, *others = arrays
-    if any(a.shape != first.shape or a.dtype != first.dtype for a in others):
-        out = np.empty(np.broadcast_shapes(*(a.shape for a in arrays)), np.result_type(*arrays))
+    rows = first.flags.c_contiguous
+    for a in others:
+        if a.shape != first.shape or a.dtype is not first.dtype:
+            out = np.empty(np.broadcast_shapes(*(a.shape for a in arrays)), np.result_type(*arrays))
+            break
+        rows = rows and a.flags.c_contiguous
     else:
         out = empty(first.shape, first.dtype) if first.flags.c_contiguous else np.empty_like(first)
+        if rows and out.size <= PIECE and not scratch:
+            work(*[a.reshape(-1) for a in arrays], out.reshape(-1))
+            return out
         if all(a.strides == out.strides for a in arrays):
             in_pieces(work, [a.ravel("K") for a in arrays], out.ravel("K"), scratch=scratch)
             return out

@@ -56,26 +56,34 @@ def span(shape: Sequence[int], steps: Sequence[int], offset: int = 0) -> int:
     return 0 if 0 in shape else offset + _span(shape, steps)
 
 
-_known: dict[Any, tuple[int, ...]] = {}
+MISSING: Any = object()
+_known: dict[Any, tuple[int, ...] | None] = {}
 
 
 def laid_out(result: np.ndarray, operands: Sequence[Any]) -> np.ndarray:
     """The result of a pointwise kernel in the layout PyTorch gives it; the same array where NumPy chose that, too."""
-    arrays = [a for a in operands if type(a) is np.ndarray]
-    key = (result.shape, *[(a.shape, a.strides, a.itemsize) for a in arrays])
-    expected = _known.get(key)
-    if expected is None:
+    seen = [(a.shape, a.strides, a.itemsize) for a in operands if type(a) is np.ndarray]
+    key = (result.shape, result.strides, result.itemsize, *seen)
+    expected = _known.get(key, MISSING)
+    if expected is MISSING:
+        expected = _steps_to_take(result, [a for a in operands if type(a) is np.ndarray])
         if len(_known) > 4096:
             _known.clear()
-        expected = _known[key] = pointwise_strides(result.shape, tuple((a.shape, strides_of(a)) for a in arrays))
-    steps = tuple([s * result.itemsize for s in expected])
-    if steps == result.strides or not result.size:
+        _known[key] = expected
+    if expected is None:
         return result
+    steps = tuple([s * result.itemsize for s in expected])
     if result.base is None and all(n == 1 or a == b for n, a, b in zip(result.shape, steps, result.strides, strict=True)):
         return np.lib.stride_tricks.as_strided(result, strides=steps)
     made = new(result.shape, expected, result.dtype)
     made[...] = result
     return made
+
+
+def _steps_to_take(result: np.ndarray, operands: Sequence[np.ndarray]) -> tuple[int, ...] | None:
+    """The steps PyTorch gives the result of these operands; None where it has them."""
+    expected = pointwise_strides(result.shape, tuple((a.shape, strides_of(a)) for a in operands))
+    return None if not result.size or expected == strides_of(result) else expected
 
 
 _in_order: dict[Any, bool] = {}

@@ -371,10 +371,12 @@ def rows(t: Tensor) -> Any:
 
 def settled(made: Tensor) -> Tensor:
     """A new tensor as the current mode has it: an inference tensor in inference mode."""
-    if modes.is_inference_mode_enabled():
-        made._counter = None
-    if modes.current() & modes.INSIDE:
-        transforms.born([made])
+    mode = modes.current()
+    if mode & (modes.INFERENCE | modes.INSIDE):
+        if mode & modes.INFERENCE:
+            made._counter = None
+        if mode & modes.INSIDE:
+            transforms.born([made])
     return made
 
 

@@ -18,7 +18,7 @@ from .layout import dense
 from .memory import ALONE, owned
 from .ready import LEAVES, Ready
 from .silence import loud, quiet
-from .tensor import Tensor, wrap
+from .tensor import LEAF, Tensor, wrap
 
 NO_LEAF = (
     "A leaf node was passed to _will_engine_execute_node but we are currently running autograd.grad(). This is currently not supported."
@@ -89,10 +89,13 @@ class Walk:
                 self._find_needed(order)
             for node, nr, g in roots:
                 self._arrive(node, nr, g, roots)
-            for node in starts:
-                if not self.waiting.get(node):
-                    self._push(node)
-            self._drain()
+            if len(starts) == 1:
+                self._drain(starts[0])
+            else:
+                for node in starts:
+                    if not self.waiting.get(node):
+                        self._push(node)
+                self._drain(None)
             for callback in self.callbacks:  # which may ask for more
                 callback()
         finally:
@@ -164,17 +167,19 @@ class Walk:
         """Among ready nodes the latest recorded runs first, and leaves before all."""
         self.ready.push(node, node.seq if isinstance(node, Node) else LEAVES)
 
-    def _drain(self) -> None:
-        """Run what is ready until nothing is. A node that is the only one made ready follows without the heap."""
+    def _drain(self, node: Any) -> None:
+        """Run `node`, and what is ready, until nothing is. A node that is the only one made ready follows without the heap."""
         arrived, waiting, heap, several, own, sums = self.arrived, self.waiting, self.ready.heap, self.several, self.own, self.sums
         watched, free = bool(modes.current() & modes.ANOMALY), not self.keep
         plain, recording, apart = not self.generic and not watched, self.recording, self.apart
         add, looked_at, take = np.add, self.looked_at, arrived.pop
-        while heap:
-            node = self.ready.pop()
+        while node is not None or heap:
+            if node is None:
+                node = self.ready.pop()
             while node is not None:
                 if not isinstance(node, Node):
                     self._leaf(node)
+                    node = None
                     break
                 g = take(node, None)
                 plan = node.plan
@@ -189,6 +194,7 @@ class Walk:
                 else:
                     results = self._watched(node, g) if watched else self._step(node, g)
                     if results is None:
+                        node = None
                         break
                 follow = then = crowd = None  # what this made ready
                 edges = (node.first, node.second) if plan.paired else node.edges  # type: ignore[attr-defined]  # a Pair
@@ -201,12 +207,15 @@ class Walk:
                     elif looked_at and type(e) is AccumulateGrad:
                         e = e.variable
                     if r is not None:
-                        if e in own:
-                            old = arrived[e]
-                            add(old, r, old)
-                            sums[e] += 1
-                        elif e in arrived or e in several:
-                            old = None
+                        if e in arrived:
+                            if e in own:
+                                old = arrived[e]
+                                add(old, r, old)
+                                sums[e] += 1
+                            else:
+                                old = None
+                                self._arrive(e, nr, r, results)
+                        elif several and e in several:
                             self._arrive(e, nr, r, results)
                         else:
                             arrived[e] = r
@@ -230,10 +239,10 @@ class Walk:
                 if follow is not None and heap:
                     if not isinstance(follow, Node):
                         self._leaf(follow)
-                        break
-                    if follow.seq <= -heap[0]:
+                        follow = None
+                    elif follow.seq <= -heap[0]:
                         self._push(follow)
-                        break
+                        follow = None
                 node = follow
 
     def _first(self, one: Any, other: Any) -> Any:
@@ -384,6 +393,9 @@ class Walk:
     # -- leaves -----------------------------------------------------------------------------------------------------
     def _leaf(self, leaf: Tensor) -> None:
         g = self.arrived.pop(leaf, None)
+        if g is not None and leaf._rare is None and leaf._node is LEAF and self.targets is None and not self.recording:  # as most are
+            accumulate(leaf, g, False, self)
+            return
         unwanted = self.targets is not None and leaf not in self.wanted
         if unwanted and leaf is not self.only_start:
             return

@@ -14,6 +14,7 @@ from ..dtypes import OF_NUMPY
 from ..forward import Composition
 from ..geometry import strides_of
 from ..layout import laid_out
+from ..memory import empty
 from ..op import OPS, F, composite, op, plain, refuse_gradient
 from ..strided import dense_strides, new, row_major
 from ..tensor import Tensor, wrap
@@ -24,6 +25,8 @@ from .loss import INTERNAL, MEAN, NONE, SUM, native, reduction_number, reduction
 # -- negative log likelihood -----------------------------------------------------------------------------------------------------
 def check_likelihood(self: np.ndarray, target: np.ndarray, weight: np.ndarray | None, kernel: str, spatial: bool) -> None:
     """Raises as PyTorch does where scores, targets and weights do not go together."""
+    if weight is None and self.ndim == 2 and self.shape[:1] == target.shape and target.dtype.char == "l" and self.dtype.char in "fd":
+        return  # as nearly always
     if spatial:
         _check_spatial(self, target, weight)
     else:
@@ -151,7 +154,10 @@ def likelihood_gradient(spatial: bool) -> Callable[..., np.ndarray]:
             raise RuntimeError("grad_input must be contiguous")  # PyTorch differentiates contiguous images only
         if OF_NUMPY[self.dtype].category != 2:
             raise not_implemented(kernel, self)
-        made = new(self.shape, dense_strides(self.shape, strides_of(self)) if spatial else row_major(self.shape), grad_output.dtype)
+        if spatial or not self.size:
+            made = new(self.shape, dense_strides(self.shape, strides_of(self)) if spatial else row_major(self.shape), grad_output.dtype)
+        else:
+            made = empty(self.shape, grad_output.dtype)
         made.fill(0)
         key, counts = picked(self.shape, target, ignore_index)
         if not self.size:
@@ -173,7 +179,7 @@ def total_weight(target: Any, weight: Any, ignore_index: int) -> Any:
     array, given = (t._array if isinstance(t, Tensor) else t for t in (target, weight))
     counts = array != ignore_index
     if given is None:
-        total = np.array(np.count_nonzero(counts), np.float32)
+        total = np.array(np.add.reduce(counts, None), np.float32)
     else:
         total = np.asarray(np.add.reduce(given[array[counts].astype(np.int64)], None))
     return wrap(total, OF_NUMPY[total.dtype]) if isinstance(target, Tensor) else total
@@ -232,14 +238,15 @@ op("nll_loss2d_backward(Tensor grad_output, Tensor self, Tensor target, Tensor? 
 @composite("nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor", **INTERNAL)
 def nll_loss_nd(self: Tensor, target: Tensor, weight: Tensor | None, reduction: int, ignore_index: int) -> Tensor:
     """The likelihood of classes at dimension 1 of scores of any rank."""
-    if self.dim() < 1:
-        raise ValueError(f"Expected 1 or more dimensions (got {self.dim()})")
-    batch = target.shape[0] if target.dim() else 0
-    if self.dim() != 1 and self.shape[0] != batch:
-        raise ValueError(f"Expected input batch_size ({self.shape[0]}) to match target batch_size ({batch}).")
-    if self.dim() < 3:
+    rank, sizes = self.dim(), self._array.shape
+    if rank < 1:
+        raise ValueError(f"Expected 1 or more dimensions (got {rank})")
+    batch = target._array.shape[0] if target.dim() else 0
+    if rank != 1 and sizes[0] != batch:
+        raise ValueError(f"Expected input batch_size ({sizes[0]}) to match target batch_size ({batch}).")
+    if rank < 3:
         return F.nll_loss(self, target, weight, reduction, ignore_index)
-    if self.dim() == 4:
+    if rank == 4:
         return F.nll_loss2d(self, target, weight, reduction, ignore_index)
     return _of_any_rank(self, target, weight, reduction, ignore_index)
 
@@ -343,7 +350,8 @@ def cross_entropy_loss(
     self: Tensor, target: Tensor, weight: Tensor | None, reduction: int, ignore_index: int, label_smoothing: float
 ) -> Tensor:
     """Cross entropy with probabilities, where the target has the shape of the scores, else with classes."""
-    if self.size() == target.size():
+    shape = self._array.shape
+    if shape == target._array.shape:
         if not target.is_floating_point():
             raise RuntimeError(f"Expected floating point type for target with class probabilities, got {target.dtype.scalar_name}")
         if ignore_index >= 0:
@@ -351,7 +359,7 @@ def cross_entropy_loss(
         return of_probabilities(self, target, weight, reduction, label_smoothing)
     if label_smoothing > 0:
         return smoothed(self, target, weight, reduction, ignore_index, label_smoothing)
-    return nll_loss_nd(F._log_softmax(self, 0 if self.dim() == 1 else 1, False), target, weight, reduction, ignore_index)
+    return nll_loss_nd(F._log_softmax(self, 0 if len(shape) == 1 else 1, False), target, weight, reduction, ignore_index)
 
 
 @composite(f"nn.functional.cross_entropy({_CLASSES}, float label_smoothing=0.0) -> Tensor")

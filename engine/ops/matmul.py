@@ -165,11 +165,13 @@ def matrices(left: Any, right: Any) -> Any:
         return left * right
     if n > 1 and m > 1 and n * k * m <= TINY and left.dtype.char in "fd" and left.flags.forc and right.flags.forc:
         return left.dot(right)  # the same product of BLAS, without what a ufunc costs
-    if 1 < n <= m // 2 and n * k * m > TINY and left.flags.c_contiguous and right.flags.f_contiguous and left.dtype.char in "fd":
+    turns = 1 < n <= m // 2 and k >= DEEP and n * k * m > TINY
+    if turns and left.flags.c_contiguous and right.flags.f_contiguous and left.dtype.char in "fd":
         return np.ascontiguousarray((right.T @ left.T).T)  # BLAS is quicker where the matrix of more rows is on the left
     return left @ right
 
 
+DEEP = 256  # terms of a sum from which to turn a product round costs less than it saves
 TINY = 2**15  # multiplications up to which what stands around a product counts
 SMALL = 400  # multiplications per batch below which PyTorch uses no BLAS
 

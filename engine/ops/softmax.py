@@ -42,6 +42,8 @@ def along(kernel: Callable[..., np.ndarray], name: str, fast: Callable[..., None
             raise not_implemented(f"{name}_lastdim_kernel_impl" if dim >= len(shape) - 1 else f"{name}_kernel_impl", arrays[0])
         if fast is not None and d.itemsize > 2 and arrays[0].size >= MANY:
             return many(fast, arrays, dim)
+        if shape and d.itemsize > 2:
+            return np.ascontiguousarray(kernel(*arrays, dim, d))
         wide = [(a if a.ndim else a.reshape(1)).astype(OF_NUMPY[d].wide, copy=False) for a in arrays]
         return np.ascontiguousarray(kernel(*wide, dim, d), d).reshape(shape)
 
