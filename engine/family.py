@@ -26,6 +26,7 @@ class Family:
     out: Any = False  # may say what dtype the target must have, a word or a text of `engine.out`; in a composite: the op whose form it is
     # The call.
     first: Callable[..., None] | None = None  # looks at the arguments before anything else does
+    in_rows: Callable[..., Callable[..., Any] | None] | None = None  # of a call on small row-major arrays: what else gives the same bits
     wide_numbers: bool = False  # in 16-bit arithmetic a number that is not the first operand is not rounded to 16 bits first
     unary: bool = False  # numbers among the operands have no part in the layout of the result
     flips: str = ""  # the view reads as the "conj" or the "neg" of its source

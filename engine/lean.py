@@ -19,7 +19,7 @@ from .declaration import DTYPE, GEOMETRY, NEEDS, OUTPUT, SHAPE, TENSOR, TENSORS,
 from .geometry import strides_of
 from .graph import Saved, edge_of, sequence
 from .kept import version_of
-from .moves import Moves, remembers
+from .moves import Moves, Ways, remembers
 from .operands import settle, shape_of
 from .promotion import BY_SHAPE
 from .registry import OPS
@@ -119,9 +119,9 @@ def space_of(op: Op) -> dict[str, Any]:
         "NUMBER": NUMBER, "FRESH": FRESH, "OF_NUMPY": dtypes.OF_NUMPY, "make_view": make_view, "share": share, "op": op, "settle": settle,
         "View": View, "creation": view_creation(op), "record": op.record, "Node": op.Node, "NodeOfSeveral": op.NodeOfSeveral,
         "kept_for": op.kept_for, "named": op.result_type if op.schema.returns.startswith("(") else None, "LEAF": LEAF, "edge_of": edge_of,
-        "sequence": sequence, "rows": rows, "moves": Moves(),
+        "sequence": sequence, "rows": rows, "ways": Moves() if op.family.plan == "view" else Ways(),
         "SAME": op.unpromoted, "BESIDE": op.unpromoted_beside, "constant": constant,
-        "kept": Kept(op), "only_plan": lean_plan(op, (True,)) if len(op.diff) == 1 else None, "known": set(),
+        "kept": Kept(op), **_plans(op), "only_plan": lean_plan(op, (True,)) if len(op.diff) == 1 else None, "known": set(),
     }  # fmt: skip
 
 
@@ -133,24 +133,36 @@ def _lines(op: Op) -> list[str]:
     looks = [f"first({', '.join(names_of(op))})"] if op.family.first is not None else []
     before, call = computed(op, "_dtype", "kernel(" if op.family.plan == "view" else "silent(kernel, ", looks)
     made = [*before, "try:", *call, f"except Exception: {slow}"]
-    lines += _moved(op, made) if remembers(op) else made
+    lines += _remembered(op, made) if remembers(op) else made
     return lines + (_several(op) if _has_several(op) else _single(op))
 
 
-def _moved(op: Op, otherwise: list[str]) -> list[str]:
-    """Sets `r` to the view as it was made before of such a tensor, or does what it has to `otherwise`; sets `order` to its `rows`."""
-    others = range(1, len(op.schema.arguments))
-    lists = [f"type(a{i}) is list" for i in others if "[" in op.schema.arguments[i].type]
+def _remembered(op: Op, otherwise: list[str]) -> list[str]:
+    """Sets `r` in the way known of such tensors, or does what it has to `otherwise`; sets `order` to what `rows` says of `r`."""
+    arguments, view = op.schema.arguments, op.family.plan == "view"
+    tensors = [i for i, _ in op.tensors]
+    others = [i for i in range(len(arguments)) if i not in tensors]
+    key = [*(f"order{i}, a{i}._dtype" for i in tensors), *(f"a{i}" for i in others)]
+    lists = [f"type(a{i}) is not list" for i in others if "[" in arguments[i].type]
+    lines = [f"order{i} = a{i}._rows" for i in tensors] + [f"if order{i} is None: order{i} = rows(a{i})" for i in tensors]
+    if view:
+        take = ["way, given, order, fits = way", "r = way(x0, given)"]
+        learn = "ways.learn(key, op, x0, r, a0)"
+    else:
+        given = ", ".join(f"x{i}" for i in tensors)
+        failed = f"except Exception: return slow({listed(op)})"
+        take = ["way, order, fits = way", f"try: r = silent(way, {given})", failed]
+        learn = f"silent(ways.learn, key, op, ({', '.join(f'x{i}' if i in tensors else f'a{i}' for i in range(len(arguments)))},))"
     return [
-        "order = a0._rows",
-        "if order is None: order = rows(a0)",
-        *([f"if {' or '.join(lists)}: order = False"] if lists else []),
-        f"move = moves.get(key := (order, a0._dtype{''.join(f', a{i}' for i in others)})) if order else None",
-        "if move is not None: way, given, order = move; r = way(x0, given)",
+        *lines,
+        f"alike = {' and '.join([*(f'order{i}' for i in tensors), *lists])}",
+        f"way = ways.get(key := ({', '.join(key)},)) if alike else None",
+        "if way is not None:",
+        *(f"    {line}" for line in take),
         "else:",
         *(f"    {line}" for line in otherwise),
-        "    if order: moves.learn(key, x0, r, a0)",
-        "    order = None",
+        f"    if alike: {learn}",
+        "    order = fits = None",
     ]
 
 
@@ -205,8 +217,8 @@ def computed(op: Op, dtype: str, kernel: str, looks: list[str]) -> tuple[list[st
         call = [f"xs = [{', '.join(given)}]", f"low = promote({listed(op)}, xs).low", f"if {' or '.join(['low', *changed])}: {slow}"]
         if op.family.promote in BY_SHAPE and all(types[i].startswith("Tensor") for i in op.promoted) and not op.promotes_list:
             absent = [f"a{i} is None or " if arguments[i].optional else "" for i in range(len(arguments))]
-            before.append(f"key = ({', '.join(f'{absent[i]}x{i}.shape, {absent[i]}a{i}.{dtype}' for i in op.promoted)})")
-            call = ["if key not in known:", *(f"    {line}" for line in call), "    if len(known) < 4096: known.add(key)"]
+            before.append(f"seen = ({', '.join(f'{absent[i]}x{i}.shape, {absent[i]}a{i}.{dtype}' for i in op.promoted)})")
+            call = ["if seen not in known:", *(f"    {line}" for line in call), "    if len(known) < 4096: known.add(seen)"]
         else:
             numbers = [i for i in op.promoted if not types[i].startswith("Tensor")]
             call += [f"x{i} = xs[{i}]" for i in numbers]
@@ -239,9 +251,9 @@ def _settled(op: Op) -> list[str]:
 
 def _single(op: Op) -> list[str]:
     """Wraps and records the one result `r`."""
-    lines = [*_settled(op), *_wrapped("r")]
+    lines = [*_settled(op), *_wrapped("r", "order" if remembers(op) else "None")]
     if op.schema.is_view and not op.changes_dtype:
-        lines += ["t._dtype = a0._dtype", *(["t._rows = order"] if remembers(op) else []), *_viewed(op)]
+        lines += ["t._dtype = a0._dtype", *_viewed(op)]
     else:
         lines += ["t._dtype = OF_NUMPY[r.dtype]", "t._view = None", "t._counter = FRESH"]
         if op.schema.is_view:
@@ -252,9 +264,9 @@ def _single(op: Op) -> list[str]:
     return [*lines, "return named(t)" if op.schema.returns.startswith("(") else "return t"]
 
 
-def _wrapped(array: str) -> list[str]:
+def _wrapped(array: str, order: str = "None") -> list[str]:
     """Makes `t` over an array, with no history; dtype, view and version are still to be set."""
-    return ["t = Tensor()", f"t._array = {array}", "t._gradient = t._rare = t._rows = t._node = None", "t._nr = 0"]
+    return ["t = Tensor()", f"t._array = {array}", f"t._rows = {order}", "t._gradient = t._rare = t._node = None", "t._nr = 0"]
 
 
 def _viewed(op: Op) -> list[str]:
@@ -343,21 +355,37 @@ def _recorded(op: Op) -> list[str]:
     return [
         f"if mode and ({some(op)}):",
         f"    if {recordable}:",
-        *(f"        {line}" for line in new_node(op)),
+        *(f"        {line}" for line in new_node(op, "fits" if remembers(op) else "")),
         "        t._node = node",
         f"    else: {record}",
     ]
 
 
-def new_node(op: Op) -> list[str]:
-    """Makes `node`, that of the result `t`; an argument may be None, or a number where it has no node."""
-    needs = ", ".join(f"n{i} is not None" for i in op.diff)
-    lines = ["node = Node()", f"node.edges, node.fits, node.extras = {_edges(op)}, {_fits(op)}, None"]
+def new_node(op: Op, known: str = "") -> list[str]:
+    """Makes `node`, that of the result `t`; an argument may be None, or a number where it has no node. `known`: its fits, if not None."""
+    lines = ["node = Node()", f"node.edges, node.extras = {_edges(op)}, None", f"node.fits = {known and f'{known} or '}{_fits(op)}"]
     if len(op.diff) == 1:
         lines += ["node.plan = only_plan", f"node.saved = {kept_text(op, (True,))}"]
+    elif len(op.diff) == 2:
+        first, second = (f"n{i}" for i in op.diff)
+        for look, needs in zip((f"if {second} is None", f"elif {first} is None", "else"), NEEDS_OF_TWO, strict=True):
+            lines.append(f"{look}: node.plan = {_plan_name(needs)}; {held_in(op)} = {kept_text(op, needs)}")
     else:
-        lines += [f"node.plan, keep = kept[{needs}]", f"{held_in(op)} = keep({', '.join(names_of(op))}, t)"]
+        asked = ", ".join(f"n{i} is not None" for i in op.diff)
+        lines += [f"node.plan, keep = kept[{asked}]", f"{held_in(op)} = keep({', '.join(names_of(op))}, t)"]
     return [*lines, "node.seq = sequence()"]
+
+
+NEEDS_OF_TWO = (True, False), (False, True), (True, True)
+
+
+def _plans(op: Op) -> dict[str, Plan]:
+    """The plans of an op with two differentiable arguments, by name."""
+    return {_plan_name(needs): lean_plan(op, needs) for needs in NEEDS_OF_TWO} if len(op.diff) == 2 else {}
+
+
+def _plan_name(needs: tuple[bool, ...]) -> str:
+    return "plan_" + "".join("1" if need else "0" for need in needs)
 
 
 def _edges(op: Op) -> str:
@@ -385,19 +413,21 @@ def fit_text(op: Op, i: int) -> str:
 
 
 Geometry = tuple[tuple[int, ...], tuple[int, ...], int]
-_in_rows: dict[tuple[int, ...], Geometry] = {}
+IN_ROWS: dict[Any, Geometry] = {}  # of tensors in row-major order that begin where their memory does, by shape
 _steps: dict[Any, tuple[int, ...]] = {}
 
 
 def geometry(t: Tensor) -> Geometry:
     """Shape, strides in elements and offset of a tensor."""
     array = t._array
-    if array.base is None and rows(t):  # all that its shape says
-        known = _in_rows.get(t._rows)
+    base = array.base
+    whole = base is None or (type(base) is np.ndarray and base.base is None and base.nbytes == array.nbytes)
+    if whole and rows(t):  # all that its shape says
+        known = IN_ROWS.get(t._rows)
         if known is None:
             known = array.shape, strides_of(array), 0
-            if array.size and len(_in_rows) < 4096:
-                _in_rows[array.shape] = known
+            if array.size and len(IN_ROWS) < 4096:
+                IN_ROWS[array.shape] = known
         return known
     key = array.shape, array.strides, array.itemsize
     steps = _steps.get(key)
@@ -459,7 +489,9 @@ def _kept(a: Argument, kind: int, i: int, wanted: set[str]) -> tuple[str, str]:
         return f"[shape_of(x) for x in {v}]" if is_list else f"{v}._array.shape" if certain else f"shape_of({v})", "0"
     if kind == DTYPE:
         return f"[x._dtype for x in {v}]" if is_list else f"{v}._dtype", "0"
-    return f"geometry({v})" if kind == GEOMETRY else f"{wanted!r}" if kind == NEEDS else v, "0"
+    if kind == GEOMETRY:
+        return f"((IN_ROWS.get({v}._rows) if {v}._array.base is None else None) or geometry({v}))", "0"
+    return f"{wanted!r}" if kind == NEEDS else v, "0"
 
 
-KEEPING = {"Saved": Saved, "shape_of": shape_of, "version_of": version_of, "geometry": geometry}
+KEEPING = {"Saved": Saved, "shape_of": shape_of, "version_of": version_of, "geometry": geometry, "IN_ROWS": IN_ROWS}

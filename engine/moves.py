@@ -1,6 +1,6 @@
-"""How NumPy makes the views of an op, remembered by shape, dtype and arguments, for tensors whose elements lie in row-major order.
+"""Short ways to what a kernel gives, remembered by shapes, dtypes and arguments, for tensors whose elements lie in row-major order.
 
-There a view's geometry follows from these alone, and one call of NumPy makes what the op's kernel has to work out.
+There these alone decide what the kernel does. A view is one call of NumPy; of other ops a family says, `in_rows`, what is left to do.
 """
 
 from __future__ import annotations
@@ -10,34 +10,63 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .dtypes import OF_NUMPY, dtype
 from .geometry import address
 from .tensor import Tensor, rows, wrap
 
 if TYPE_CHECKING:
     from .declaration import Declaration
 
-Move = tuple[Callable[[np.ndarray, Any], np.ndarray], Any, Any]
+Fits = tuple[tuple[tuple[int, ...], dtype], ...]
+Move = tuple[Callable[[np.ndarray, Any], np.ndarray], Any, Any, Fits]
 PLACES = ("SymInt", "int?")  # an argument that tells of a place takes too many values for each to be remembered
 LIMIT = 1024
 
 
 def remembers(op: Declaration) -> bool:
-    """True for an op each of whose views is of few kinds."""
-    arguments = op.schema.arguments
+    """True for an op of which short ways are remembered: each of its views is of few kinds, or its family says so."""
+    arguments, tensors = op.schema.arguments, [i for i, _ in op.tensors]
+    if op.family.in_rows is not None:
+        return tensors == [*range(len(tensors))] and not any("[" in arguments[i].type or arguments[i].optional for i in tensors)
     usual = op.schema.is_view and not op.changes_dtype and not op.schema.returns_list and not op.family.flips
-    return usual and [i for i, _ in op.tensors] == [0] and not any(a.type in PLACES for a in arguments)
+    return usual and tensors == [0] and not any(a.type in PLACES for a in arguments)
+
+
+class Ways(dict[Any, tuple[Callable[..., Any], Any, Fits]]):
+    """By shapes, dtypes and other arguments: a function of the arrays that gives what the kernel does, `rows` of the result, and `fits`.
+
+    `fits` are those of the node of such a call: the shape and dtype of each gradient.
+    """
+
+    def learn(self, key: Any, op: Declaration, values: tuple[Any, ...]) -> None:
+        """Remember what is left to do for calls like this one."""
+        if len(self) >= LIMIT:
+            return
+        arrays, others = values[: len(op.tensors)], values[len(op.tensors) :]
+        way = op.family.in_rows(*values)  # type: ignore[misc]  # asked where the family has one
+        order = None
+        if way is None:
+            way = op.kernel if not others else lambda *arrays: op.kernel(*arrays, *others)
+        else:
+            made = way(*arrays)
+            order = rows(wrap(made, OF_NUMPY[made.dtype])) or None
+        self[key] = way, order, _fits(op, arrays)
+
+
+def _fits(op: Declaration, arrays: tuple[Any, ...]) -> Fits:
+    return tuple((arrays[i].shape, OF_NUMPY[arrays[i].dtype]) for i in op.diff)
 
 
 class Moves(dict[Any, Move]):
-    """By (shape, dtype, the other arguments): the function that makes the view, what it is given, and `rows` of the result."""
+    """By (shape, dtype, the other arguments): the function that makes the view, what it is given, `rows` of the result, `fits`."""
 
-    def learn(self, key: Any, array: np.ndarray, made: np.ndarray, like: Tensor) -> None:
+    def learn(self, key: Any, op: Declaration, array: np.ndarray, made: np.ndarray, like: Tensor) -> None:
         """Remember how `made` came of `array`, where there is a short way and elements to tell by that it is the same."""
         if not made.size or len(self) >= LIMIT:
             return
         for function, given in _ways(array, made):
             if _same(function(array, given), made):
-                self[key] = function, given, rows(wrap(made, like._dtype))
+                self[key] = function, given, rows(wrap(made, like._dtype)), _fits(op, (array,))
                 return
 
 

@@ -17,6 +17,8 @@ from ..number import converted
 from ..op import OPS
 from ..parameter import type_name
 from ..tensor import Tensor, method, wrap
+from .part import SELECT, SLICE
+from .shape import UNSQUEEZE
 
 ZERO_DIM = (
     "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
@@ -28,6 +30,7 @@ NOT_TUPLE = (
 )
 NOT_VALID = "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got {})"
 MASKS = (dtypes.bool_, dtypes.uint8)
+LAST = sys.maxsize
 BASIC = {int, slice, type(None), type(Ellipsis)}
 
 
@@ -35,12 +38,20 @@ BASIC = {int, slice, type(None), type(Ellipsis)}
 def __getitem__(self: Tensor, index: Any) -> Tensor:
     """A view where integers, slices, None and Ellipsis say where; a copy where tensors, lists or bools do."""
     kind = type(index)
+    made: Tensor
     if kind is slice:
         return _slice(self, 0, index, True)
-    if kind is int or isinstance(index, np.integer):
-        return _select(self, 0, int(index), 0)
+    if kind is int:
+        shape = self._array.shape
+        if shape and -shape[0] <= index < shape[0]:
+            made = SELECT.direct(self, 0, index)
+            return made
+        return _select(self, 0, index, 0)
     if index is None:
-        return OPS["unsqueeze"].direct(self, 0)
+        made = UNSQUEEZE.direct(self, 0)
+        return made
+    if isinstance(index, np.integer):
+        return _select(self, 0, int(index), 0)
     if index is Ellipsis:
         return OPS["alias"].direct(self)
     parts = _as_tuple(index)
@@ -59,7 +70,7 @@ def __setitem__(self: Tensor, index: Any, value: Any) -> None:
     if index is Ellipsis:
         return _copy(self, value)
     if index is None or index is True:
-        return _copy(OPS["unsqueeze"].direct(self, 0), value)
+        return _copy(UNSQUEEZE.direct(self, 0), value)
     if isinstance(index, int | np.integer):
         return _copy(_select(self, 0, int(index), 0), value)
     if type(index) is slice:
@@ -121,15 +132,15 @@ def _walk(self: Tensor, parts: tuple[Any, ...]) -> tuple[Tensor, list[Tensor | N
     found, dim = self, 0
     tensors: dict[int, Tensor] = {}
     for place, part in enumerate(parts):
-        if type(part) is int or isinstance(part, np.integer):
-            found = _select(found, dim, int(part), place)
-        elif type(part) is slice:
+        if type(part) is slice:
             found = _slice(found, dim, part, False)
             dim += 1
+        elif type(part) is int or isinstance(part, np.integer):
+            found = _select(found, dim, int(part), place)
         elif part is Ellipsis:
             dim += self._array.ndim - count
         elif part is None:
-            found = OPS["unsqueeze"].direct(found, dim)
+            found = UNSQUEEZE.direct(found, dim)
             dim += 1
         else:
             tensor = _index_tensor(part)
@@ -137,7 +148,7 @@ def _walk(self: Tensor, parts: tuple[Any, ...]) -> tuple[Tensor, list[Tensor | N
                 tensors[dim] = tensor
                 dim += tensor._array.ndim if tensor._dtype in MASKS else 1
             elif tensor._dtype in MASKS:
-                found = OPS["unsqueeze"].direct(found, dim)
+                found = UNSQUEEZE.direct(found, dim)
                 tensors[dim] = wrap(np.zeros(1 if tensor._array else 0, np.int64), dtypes.int64)
                 dim += 1
             else:
@@ -175,41 +186,45 @@ def _select(self: Tensor, dim: int, index: int, place: int) -> Tensor:
     shape = self._array.shape
     if not shape:
         raise IndexError(f"index {index} is out of bounds for dimension {place} with size 0" if index else ZERO_DIM)
-    if not -(2**63) <= index < 2**63:
-        raise ValueError("Overflow when unpacking long long")
     size = shape[dim] if dim < len(shape) else 0
     if not -size <= index < size:
+        if not -(2**63) <= index < 2**63:
+            raise ValueError("Overflow when unpacking long long")
         raise IndexError(f"index {index} is out of bounds for dimension {place} with size {size}")
-    made: Tensor = OPS["select.int"].direct(self, dim, index)
+    made: Tensor = SELECT.direct(self, dim, index)
     return made
 
 
 def _slice(self: Tensor, dim: int, part: slice, always: bool) -> Tensor:
     """A slice; the tensor itself for a whole dimension, unless `always`."""
     start, end, step = part.start, part.stop, part.step
-    start, end = start if start is None else _bound(start), end if end is None else _bound(end)
-    step = 1 if step is None else _bound(step)
+    start = 0 if start is None else start if type(start) is int and -LAST <= start <= LAST else _bound(start)
+    end = LAST if end is None else end if type(end) is int and -LAST <= end <= LAST else _bound(end)
+    step = 1 if step is None else step if type(step) is int and 0 < step <= LAST else _step(step)
+    # The op refuses to slice a tensor without dimensions, after it has looked at the history of a view. After several Ellipsis there may
+    # be no such dimension.
+    if not always and start == 0 and step == 1 and (shape := self._array.shape) and end >= (shape[dim] if dim < len(shape) else LAST):
+        return self
+    made: Tensor = SLICE.direct(self, dim, start, end, step)
+    return made
+
+
+def _step(value: Any) -> int:
+    """Raises ValueError for a step that does not go forward."""
+    step = _bound(value)
     if step == 0:
         raise ValueError("slice step cannot be zero")
     if step < 0:
         raise ValueError("step must be greater than zero")
-    shape = self._array.shape
-    if not shape:
-        always = True  # the op refuses, after it has looked at the history of a view
-    start, end = start or 0, sys.maxsize if end is None else end
-    # after several Ellipsis there may be no such dimension
-    if not always and start == 0 and step == 1 and end >= (shape[dim] if dim < len(shape) else sys.maxsize):
-        return self
-    made: Tensor = OPS["slice.Tensor"].direct(self, dim, start, end, step)
-    return made
+    return step
 
 
 def _bound(value: Any) -> int:
     if type(value) is int:
-        return value if -sys.maxsize <= value <= sys.maxsize else sys.maxsize if value > 0 else -sys.maxsize
+        return min(max(value, -LAST), LAST)
     if not hasattr(type(value), "__index__"):
         raise TypeError("slice indices must be integers or None or have an __index__ method")
-    return min(max(operator.index(value), -sys.maxsize), sys.maxsize)
+    return min(max(operator.index(value), -LAST), LAST)
 
 
 # -- sequences as index tensors --------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -156,15 +157,26 @@ def mm_kernel(self: np.ndarray, mat2: np.ndarray) -> np.ndarray:
     return made
 
 
+@lru_cache(4096)
+def is_small(left: tuple[int, int], right: tuple[int, int], dtype: np.dtype) -> bool:
+    """True where a product is BLAS's, and what stands around it counts."""
+    (n, k), m = left, right[1]
+    return k > 1 and n > 1 and m > 1 and n * k * m <= TINY and dtype.char in "fd"
+
+
+def mm_in_rows(self: np.ndarray, mat2: np.ndarray) -> Callable[..., Any] | None:
+    return np.ndarray.dot if is_small(self.shape, mat2.shape, self.dtype) else None
+
+
 def matrices(left: Any, right: Any) -> Any:
     """The product of two matrices. One of a column and a row has no sums, which would begin with 0: its zeros may be -0, as in PyTorch."""
     if type(left) is not np.ndarray:
         return left @ right
+    if left.flags.forc and right.flags.forc and is_small(left.shape, right.shape, left.dtype):
+        return left.dot(right)  # the same product of BLAS, without what a ufunc costs
     (n, k), m = left.shape, right.shape[1]
     if k == 1 and n > 1 and m > 1:
         return left * right
-    if n > 1 and m > 1 and n * k * m <= TINY and left.dtype.char in "fd" and left.flags.forc and right.flags.forc:
-        return left.dot(right)  # the same product of BLAS, without what a ufunc costs
     turns = 1 < n <= m // 2 and k >= DEEP and n * k * m > TINY
     if turns and left.flags.c_contiguous and right.flags.f_contiguous and left.dtype.char in "fd":
         return np.ascontiguousarray((right.T @ left.T).T)  # BLAS is quicker where the matrix of more rows is on the left
@@ -284,7 +296,8 @@ def multiplying(kernel: Callable[..., Any], promote: Promote, **words: Any) -> F
 
 
 MM = op("mm(Tensor self, Tensor mat2) -> Tensor",
-   multiplying(mm_kernel, checked(check_mm, same("expected m1 and m2 to have the same dtype, but got: {0} != {1}", names=CPP_NAMES))),
+   multiplying(mm_kernel, checked(check_mm, same("expected m1 and m2 to have the same dtype, but got: {0} != {1}", names=CPP_NAMES)),
+               in_rows=mm_in_rows),
    self=lambda g, mat2, self_geometry: left(g, mat2, self_geometry),
    mat2=lambda g, self, mat2_geometry: right(g, self, mat2_geometry))  # fmt: skip
 op("bmm(Tensor self, Tensor mat2) -> Tensor",

@@ -19,8 +19,11 @@ from .shape import Shape, dimension, of_dim
 
 # -- one index -----------------------------------------------------------------------------------------------------------------
 def selected(self: np.ndarray, dim: int, index: int) -> np.ndarray:
-    if dim == 0 and self.size and self.ndim and -self.shape[0] <= index < self.shape[0]:
-        return self[index, ...]
+    if dim == 0 and self.size and self.ndim:
+        try:
+            return self[index, ...]
+        except IndexError:  # which is told below
+            pass
     if not self.ndim:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")
     dim = dimension(dim, self)
@@ -40,7 +43,7 @@ def placed(part: np.ndarray, shape: Shape, index: tuple[Any, ...]) -> np.ndarray
     return whole
 
 
-op("select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a)",
+SELECT = op("select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a)",
    view(selected),
    self=lambda g, self_shape, dim, index: F.select_backward(g, self_shape, dim, index))  # fmt: skip
 op("select_backward(Tensor grad_output, int[] input_sizes, int dim, int index) -> Tensor",
@@ -64,10 +67,14 @@ def bounds(start: int | None, end: int | None, n: int) -> tuple[int, int]:
 def sliced(self: np.ndarray, dim: int, start: int | None, end: int | None, step: int) -> np.ndarray:
     if not self.ndim:
         raise IndexError("slice() cannot be applied to a 0-dim tensor.")
+    if dim == 0 and step == 1:
+        part = self[start:end]  # NumPy keeps to the bounds as PyTorch does
+        if part.size:
+            return part
     dim = dimension(dim, self)
     if step <= 0:
         raise RuntimeError("slice step must be positive")
-    part = self[start:end:step] if not dim else self[(*WHOLE[:dim], slice(start, end, step))]  # NumPy keeps to the bounds as PyTorch does
+    part = self[start:end:step] if not dim else self[(*WHOLE[:dim], slice(start, end, step))]
     if part.size and (step == 1 or part.shape[dim] > 1):
         return part
     start, end = bounds(start, end, self.shape[dim])
@@ -94,7 +101,7 @@ def slice_of(dim: int, start: int | None, end: int | None, step: int, shape: Sha
 
 
 LAST = 2**63 - 1  # an end that no dimension reaches
-op("slice.Tensor(Tensor(a) self, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor(a)",
+SLICE = op("slice.Tensor(Tensor(a) self, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor(a)",
    view(sliced, method=False, function=False),
    self=lambda g, self_shape, dim, start, end, step:
         F.slice_backward(g, self_shape, dim, start or 0, LAST if end is None else end, step))  # fmt: skip

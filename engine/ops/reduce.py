@@ -108,6 +108,21 @@ def accumulated(ufunc: np.ufunc, self: np.ndarray, dim: Any, keepdim: bool, to: 
     return folded(lambda a, d: ufunc.reduce(a, d, dtype=a.dtype), wide, dims, keepdim).astype(to.np, copy=False)
 
 
+def accumulated_in_rows(ufunc: np.ufunc, self: np.ndarray, dim: Any, keepdim: bool, to: dtype | None) -> Callable[..., Any] | None:
+    """What `accumulated` does with few elements of a dtype in which nothing is to be converted."""
+    own = self.dtype
+    if self.size >= MANY or own.kind not in "fc" or OF_NUMPY[own].low or not (to is None or to.np is own):
+        return None
+    dims, reduce = axes(dim, self.ndim), ufunc.reduce
+    shape = left(self.shape, dims, keepdim)
+    if not shape:
+        return lambda self: reduce(self, None, None, np.empty((), own))
+    if not self.size or len(dims) != 1 or 1 in shape:
+        return None
+    (d,) = dims
+    return lambda self: reduce(self, d)
+
+
 def refuse(name: str, self: np.ndarray) -> NotImplementedError:
     """What PyTorch's kernels raise for a dtype they have no code for."""
     return NotImplementedError(f"\"{name}\" not implemented for '{OF_NUMPY[self.dtype].scalar_name}'")
@@ -176,10 +191,11 @@ def sum_dim_rule(g: Any, self_shape: tuple[int, ...], self_dtype: dtype, dim: An
 
 
 op("sum(Tensor self, *, ScalarType? dtype=None) -> Tensor",
-   reduction(lambda self, dtype: sum_kernel(self, None, False, dtype), out=False, jvp="linear", moves=True),
+   reduction(lambda self, dtype: sum_kernel(self, None, False, dtype), out=False, jvp="linear", moves=True,
+             in_rows=lambda self, dtype: accumulated_in_rows(np.add, self, None, False, dtype)),
    self=sum_rule)  # fmt: skip
 op("sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-   reduction(sum_kernel, jvp="linear", out=into, moves=True),
+   reduction(sum_kernel, jvp="linear", out=into, moves=True, in_rows=partial(accumulated_in_rows, np.add)),
    self=sum_dim_rule)  # fmt: skip
 
 
@@ -228,6 +244,14 @@ def mean_kernel(self: np.ndarray, dim: Any, keepdim: bool, dtype: dtype | None) 
     return np.divide(total, np.asarray(count, total.real.dtype)).astype(to.np, copy=False)
 
 
+def mean_in_rows(self: np.ndarray, dim: Any, keepdim: bool, dtype: dtype | None) -> Callable[..., Any] | None:
+    total = accumulated_in_rows(np.add, self, dim, keepdim, dtype)
+    if total is None:
+        return None
+    count = np.asarray(counted(self.shape, dim), total(self).real.dtype)
+    return lambda self: np.divide(made := total(self), count, made)
+
+
 def mean_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
     mine, to, target = values[0]._dtype, values[-1], outs[0]._dtype
     if len(values) == 2 and mine.category > target.category:
@@ -239,10 +263,11 @@ def mean_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndar
 
 
 op("mean(Tensor self, *, ScalarType? dtype=None) -> Tensor",
-   reduction(lambda self, dtype: mean_kernel(self, None, False, dtype), jvp="linear", out=mean_into),
+   reduction(lambda self, dtype: mean_kernel(self, None, False, dtype), jvp="linear", out=mean_into,
+             in_rows=lambda self, dtype: mean_in_rows(self, None, False, dtype)),
    self=lambda g, self_shape, self_dtype, dtype: quotient(sum_rule(g, self_shape, self_dtype, dtype), math.prod(self_shape)))  # fmt: skip
 op("mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-   reduction(mean_kernel, jvp="linear", out=mean_into),
+   reduction(mean_kernel, jvp="linear", out=mean_into, in_rows=mean_in_rows),
    self=lambda g, self_shape, self_dtype, dim, keepdim, dtype:
        quotient(sum_dim_rule(g, self_shape, self_dtype, dim, keepdim, dtype), counted(self_shape, dim)))  # fmt: skip
 
@@ -316,9 +341,11 @@ def prod_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any
 
 
 op("prod(Tensor self, *, ScalarType? dtype=None) -> Tensor",
-   reduction(lambda self, dtype: prod_kernel(self, None, False, dtype), out=False, jvp=prod_tangent), self=prod_rule)  # fmt: skip
+   reduction(lambda self, dtype: prod_kernel(self, None, False, dtype), out=False, jvp=prod_tangent,
+             in_rows=lambda self, dtype: accumulated_in_rows(np.multiply, self, None, False, dtype)),
+   self=prod_rule)  # fmt: skip
 op("prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-   reduction(prod_kernel, out=into, jvp=prod_tangent), self=prod_dim_rule)  # fmt: skip
+   reduction(prod_kernel, out=into, jvp=prod_tangent, in_rows=partial(accumulated_in_rows, np.multiply)), self=prod_dim_rule)  # fmt: skip
 
 
 # -- logsumexp -------------------------------------------------------------------------------------------------------------

@@ -222,7 +222,7 @@ op("squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)",
 op("squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)",
    view(squeezed_dims),
    self=lambda g, self_shape, dim: unsqueezed_to(g, self_shape, dim))  # fmt: skip
-op("unsqueeze(Tensor(a) self, int dim) -> Tensor(a)", view(unsqueezed), self=lambda g, dim: F.squeeze(g, dim))
+UNSQUEEZE = op("unsqueeze(Tensor(a) self, int dim) -> Tensor(a)", view(unsqueezed), self=lambda g, dim: F.squeeze(g, dim))
 
 
 # -- another order of dimensions -----------------------------------------------------------------------------------------------
