@@ -24,6 +24,10 @@ NO_FORMULA = (
     "Please file an issue to PyTorch at https://github.com/pytorch/pytorch/issues/new?template=feature-request.yml so that we can "
     "prioritize its implementation or submit a PR adding the implementation to derivatives.yaml"
 )
+MISSHAPEN = (
+    "Trying to set a forward gradient that has a different size than that of the original Tensor, this is not supported. "
+    "Tensor is of size {} while the given forward gradient is of size {}."
+)
 
 
 class Level:
@@ -228,6 +232,8 @@ def run_inplace(op: Any, values: list[Any], needs: Any) -> Tensor:
         old = tangent_of(into)
         for level, own in carried(into).items():
             give_at(level, before, F.clone(own))
+        if old is None and _at is not None and getattr(op.family.jvp, "from_zeros", False):
+            give_at(_at, before, _zeros_like(before))
         if tangents(op, values):
             run_inplace(op, values, needs)
         else:

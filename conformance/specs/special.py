@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..kinds import between, tensor
+from ..kinds import between, first_dtype, like, tensor
 from ..spec import spec
 
 
@@ -11,7 +11,7 @@ def not_far_below(v):
     return np.where((v < -1000) & (v != np.floor(v)), -2.25, v)
 
 
-for _key in ("sigmoid", "erf", "erfc", "lgamma", "digamma"):
+for _key in ("sigmoid", "erf", "erfc", "lgamma", "digamma", "logit"):
     spec(_key)
 spec("polygamma", n=between(0, 3), self=tensor(values_in=not_far_below), why="PyTorch counts up from a negative number one by one")
 
@@ -29,3 +29,4 @@ for _key in ("igamma", "igammac"):
         ulp=256,
         why="SciPy's series and PyTorch's each lose up to two digits of float64; arguments far from one they lose more of",
     )
+spec("logit_backward", self=like("grad_output", dtype=first_dtype))

@@ -97,10 +97,7 @@ def check_dtypes(tensor: Tensor, tangent: Tensor) -> None:
 def check_shapes(tensor: Tensor, tangent: Tensor) -> None:
     """Raises RuntimeError where the shapes differ."""
     if tangent.shape != tensor.shape:
-        raise RuntimeError(
-            "Trying to set a forward gradient that has a different size than that of the original Tensor, this is not supported. "
-            f"Tensor is of size {list(tensor.shape)} while the given forward gradient is of size {list(tangent.shape)}."
-        )
+        raise RuntimeError(forward.MISSHAPEN.format(list(tensor.shape), list(tangent.shape)))
 
 
 def _same_layout(primal: Tensor, tangent: Tensor) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -60,13 +61,26 @@ def over(tangent: Any, divisor: Any) -> Any:
 
 
 def along(formula: Callable[..., Any]) -> Callable[..., Any]:
-    """A formula of (arguments..., tangents..., result) as forward mode calls it: PyTorch's own, since they decide signs of zero and NaN."""
-    return lambda values, tangents, outs: formula(*values, *tangents, outs[0])
+    """A formula of (arguments..., tangents..., result) as forward mode calls it: PyTorch's own, since they decide signs of zero and NaN.
+
+    Where the first argument is called `_`, and so not read, an in-place form without a tangent of its own starts from stored zeros.
+    """
+
+    def rule(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
+        return formula(*values, *tangents, outs[0])
+
+    rule.from_zeros = next(iter(inspect.signature(formula).parameters)) == "_"  # type: ignore[attr-defined]  # functions have those they are given
+    return rule
 
 
 def number_over(number: complex, x: Any) -> Any:
-    """`number / x` as a rule of PyTorch's has it: by one division, where the operator of a Tensor takes the reciprocal first."""
-    return F.div(F.fill(F.detach(x), number), x) if isinstance(x, Tensor) else number / x
+    """`number / x` as a rule of PyTorch's has it: written to a filled tensor, where the operator of a Tensor takes the reciprocal first."""
+    return F.full_like(x, number).div_(x) if isinstance(x, Tensor) else number / x
+
+
+def number_less(number: complex, x: Any) -> Any:
+    """`number - x` as a rule of PyTorch's has it: written to a filled tensor."""
+    return F.full_like(x, number).sub_(x) if isinstance(x, Tensor) else F.rsub(x, number)
 
 
 # -- complex gradients of real numbers ----------------------------------------------------------------------------------------
@@ -170,12 +184,12 @@ def subtracting(operands: Any) -> dtypes.dtype:
 op("neg(Tensor self) -> Tensor", pointwise(negated, operator="neg", inplace=check_negated, out="exact"), self=lambda g: -g)
 op("add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
    binary(lambda self, other, alpha: np.add(self, scaled(other, alpha)), operator="add", first=check_alpha, inplace=check_kept,
-          jvp=along(lambda self, other, alpha, s, o, result: plus(s, by(o, lambda: alpha)))),
+          jvp=along(lambda _, other, alpha, s, o, result: plus(s, by(o, lambda: alpha)))),
    self=lambda g: g,
    other=lambda g, alpha: through_factor(g, alpha))  # fmt: skip
 op("sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
    binary(less_scaled, subtracting, operator="sub", first=check_subtraction, inplace=check_kept,
-          jvp=along(lambda self, other, alpha, s, o, result: minus(s, by(o, lambda: alpha)))),
+          jvp=along(lambda _, other, alpha, s, o, result: minus(s, by(o, lambda: alpha)))),
    self=lambda g: g,
    other=lambda g, alpha: through_factor(-g, alpha))  # fmt: skip
 op("subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
@@ -280,7 +294,7 @@ FMOD = only("integer real", "fmod_cpu")
 
 op("div.Tensor(Tensor self, Tensor other) -> Tensor",
    binary(np.divide, floating, operator="truediv", wide_numbers=True,
-          jvp=along(lambda self, other, s, o, result: over(minus(s, by(o, lambda: result)), other))),
+          jvp=along(lambda _, other, s, o, result: over(minus(s, by(o, lambda: result)), other))),
    self=lambda g, other: g / other.conj(),
    other=lambda g, self, other: to_divisor(g, self, other))  # fmt: skip
 op("div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor",
@@ -328,6 +342,11 @@ def refuse_complex_abs(self: Tensor) -> None:
     """Raises RuntimeError where the absolute value would be of another dtype."""
     if self._dtype.is_complex:
         raise RuntimeError("In-place abs is not supported for complex tensors.")
+
+
+def modulus(self: np.ndarray) -> np.ndarray:
+    """The absolute value; of a complex number as C's `hypot` has it, for NumPy's is often off in the last digit."""
+    return np.hypot(self.real, self.imag) if self.dtype.kind == "c" else np.abs(self)
 
 
 def abs_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
@@ -389,8 +408,8 @@ ABS = only("integer real complex", "abs_cpu")
 COPYSIGN = only("real", "copysign_cpu", floating)
 XLOGY = only("real", "xlogy_cpu", floating)
 
-op("abs(Tensor self) -> Tensor", pointwise(np.abs, ABS, operator="abs", inplace=False, out=abs_into), self=lambda g, self: g * F.sgn(self))
-op("abs_(Tensor(a!) self) -> Tensor(a!)", write(np.abs, promote=ABS, inplace=refuse_complex_abs), self=lambda g, self: g * F.sgn(self))
+op("abs(Tensor self) -> Tensor", pointwise(modulus, ABS, operator="abs", inplace=False, out=abs_into), self=lambda g, self: g * F.sgn(self))
+op("abs_(Tensor(a!) self) -> Tensor(a!)", write(modulus, promote=ABS, inplace=refuse_complex_abs), self=lambda g, self: g * F.sgn(self))
 op("atan2(Tensor self, Tensor other) -> Tensor",
    binary(np.arctan2, only("real", "atan2_cpu", floating),
           jvp=along(lambda self, other, s, o, result: over(plus(by(o, lambda: -self), by(s, lambda: other)), self * self + other * other))),

@@ -13,7 +13,7 @@ from ..op import F, Op, composite, op, reduction
 from ..out import fit, matching
 from ..tensor import Tensor
 from .arithmetic import plus
-from .reduce import agreeing, axes, compact, counting, folded, kept, left, nonempty, raised, refuse
+from .reduce import agreeing, axes, compact, counting, counts, folded, kept, left, nonempty, raised, refuse
 
 NEEDS_DIM = "{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
 
@@ -64,7 +64,7 @@ def even_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any
 
 def scaled_by_count(g: Any, mask: Any, dim: Any, self_dtype: Any) -> Any:
     """`g` where `mask` holds, divided by how often it does along `dim`; NaN where it never does."""
-    return F.mul(F.div(g, F.sum(mask, dim, True, dtype=counting(self_dtype))), mask)  # not `*`: this lays out as PyTorch does
+    return F.mul(F.div(g, counts(mask, dim, self_dtype)), mask)  # not `*`: this lays out as PyTorch does
 
 
 # -- amax, amin ------------------------------------------------------------------------------------------------------------
@@ -83,7 +83,9 @@ def extreme_kernel(name: str, ufunc: np.ufunc) -> Callable[..., np.ndarray]:
 
 def restored(x: Any, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:
     """`x` with the reduced dimensions of `shape` put back as 1 all at once: PyTorch views it so for these ops."""
-    return x if keepdim or not shape else x.reshape(kept(shape, axes(dim, len(shape))))
+    if keepdim or (not shape and isinstance(x, np.ndarray)):
+        return x
+    return x.reshape(kept(shape, axes(dim, len(shape))) if shape else (1,) * (isinstance(dim, int) or len(dim or ())))
 
 
 def amax_rule(g: Any, self: Any, self_dtype: Any, dim: Any, keepdim: bool, result: Any) -> Any:

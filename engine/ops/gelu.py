@@ -17,7 +17,7 @@ from ..promotion import only
 from ..registry import OVERLOADS
 from ..tensor import Tensor
 from .activation import INTERNAL
-from .arithmetic import along, number_over, plus, times
+from .arithmetic import along, number_less, number_over, plus, times
 from .special import bent_piece, terms
 from .ternary import or_zeros
 
@@ -134,7 +134,7 @@ def bending(self: Any, approximate: str) -> Any:
     argument = times(self + times(F.pow(self, 3), CUBIC), SLOPE)
     bent = F.tanh(argument)
     narrow = number_over(1, F.cosh(argument))
-    half, rest = times(self, 0.5), F.rsub(bent * bent, 1)
+    half, rest = times(self, 0.5), number_less(1, bent * bent)
     inner = times(more(times(self, 3 * CUBIC) * self, 1), SLOPE)
     first = times(times(rest, 0.5) * inner, 2)
     second = half * inner * (times(narrow, 2) * (-narrow * bent) * inner)

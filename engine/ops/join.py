@@ -189,8 +189,8 @@ def unrepeated(g: Any, shape: Shape, repeats: Shape) -> Any:
     lead = len(repeats) - len(shape)
     if 0 in repeats:
         return F.new_zeros(g, shape)
-    if lead:
-        g = F.sum(g, tuple(range(lead)), False)
+    for _ in range(lead):
+        g = F.sum(g, (0,), False)
     split = [n for r, s in zip(repeats[lead:], shape, strict=True) for n in ((r, s) if r != 1 else (s,))]
     dims, at = [], 0
     for r in repeats[lead:]:

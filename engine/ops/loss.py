@@ -23,7 +23,7 @@ from ..routes import front
 from ..strided import copied, dense_strides, row_major
 from ..tensor import Tensor
 from ..views import check_cast
-from .arithmetic import SUBTRACTED_BOOL, SUBTRACTED_BOOLS, quotient
+from .arithmetic import SUBTRACTED_BOOL, SUBTRACTED_BOOLS, number_less, quotient
 
 NONE, MEAN, SUM = 0, 1, 2
 NO_TANGENT = "ZeroTensors are immutable. Please use the materialized zero tensor obtained using .clone() if you want a mutable tensor."
@@ -263,35 +263,35 @@ def share(g: Any, x: Any, weight: Any, reduction: int) -> Any:
     return quotient(g, size_of(x)) if isinstance(g, Tensor) else F.div(g, size_of(x))
 
 
-def logit(x: Any) -> Any:
-    """log(x / (1 - x)), on arrays of 16 bits rounded once."""
-    if isinstance(x, Tensor):
-        return F.log(x / (1 - x))
-    [w] = wide(x)
-    return arranged(np.asarray(np.log(w / (1 - w))).astype(x.dtype, copy=False), x)
-
-
 def bce_target(g: Any, self: Any, target: Any, weight: Any, reduction: int) -> Any:
-    return share(onto(F.mul, F.neg(logit(self)), g), target, weight, reduction)
+    return share(onto(F.mul, F.neg(F.logit(self)), g), target, weight, reduction)
 
 
 def bce_curvature(g: Any, self: Any, target: Any, weight: Any, reduction: int) -> Any:
     """The second derivative in the input times `g`, with PyTorch's epsilons."""
     top = F.add(F.sub(F.mul(self, self), F.mul(F.mul(self, 2), target)), target)
-    bottom = F.mul(F.pow(F.add(self, SMALL), 2), F.pow(F.add(F.rsub(self, 1), SMALL), 2))
+    bottom = F.mul(F.pow(F.add(self, SMALL), 2), F.pow(F.add(number_less(1, self), SMALL), 2))
     return share(onto(F.mul, F.div(top, bottom), g), self, weight, reduction)
 
 
 def bce_slope(g: Any, self: Any, target: Any, weight: Any, reduction: int) -> Any:
     """The derivative of the gradient in the gradient it was given."""
-    slope = F.div(F.sub(self, target), F.mul(F.add(self, SMALL), F.add(F.rsub(self, 1), SMALL)))
+    slope = F.div(F.sub(self, target), F.mul(F.add(self, SMALL), F.add(number_less(1, self), SMALL)))
     return share(onto(F.mul, slope, g), self, weight, reduction)
+
+
+def at_least(x: Any, number: float) -> Any:
+    """`x`, which nobody else holds, and no less than `number`: PyTorch does not record that, though forward mode sees it."""
+    if not isinstance(x, Tensor):
+        return F.clamp_min(x, number)
+    with modes.no_grad():
+        return x.clamp_min_(number)
 
 
 def bce_cross(g: Any, grad_output: Any, self: Any, target: Any, weight: Any, reduction: int) -> Any:
     """The derivative of the gradient in the target."""
     made = share(F.mul(F.neg(g), grad_output), target, weight, NONE)
-    return share(onto(F.div, made, F.clamp_min(F.mul(F.rsub(self, 1), self), SMALL)), target, None, reduction)
+    return share(onto(F.div, made, at_least(F.mul(number_less(1, self), self), SMALL)), target, None, reduction)
 
 
 def refuse_tangents(*weights: Any) -> None:

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import CPP_NAMES
+from ..forward import MISSHAPEN
 from ..number import converted
 from ..op import MISFIT, OPS, F, op, plain
 from ..select import where
+from ..strided import inferred
+from ..tensor import Tensor
 from ..views import check_no_overlap
 from .index import expanded, laid_as, real_stays_real, word, zeros
 
@@ -101,11 +104,20 @@ def scatter_into(made: np.ndarray, mask: np.ndarray, source: np.ndarray) -> None
     made[mask] = source.reshape(-1)[:count]
 
 
-def masked_source(g: Any, mask: Any, shape: tuple[int, ...]) -> Any:
+def masked_source(grad_output: np.ndarray, mask: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
     """The gradient of what was scattered: what the mask picked, then zeros for elements that were not used."""
-    used = F.masked_select(g, mask)
-    missing = math.prod(shape) - used.shape[0]
-    return (F.cat([used, zeros(used, (missing,))], 0) if missing else used).reshape(shape)
+    used = masked_select_kernel(grad_output, mask)
+    missing = math.prod(sizes) - used.size
+    made = np.concatenate([used, np.zeros(missing, used.dtype)]) if missing > 0 else used
+    return made.reshape(inferred(sizes, made.size))
+
+
+def masked_source_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
+    """The tangent in the shape of the gradient, as PyTorch makes it. Raises RuntimeError where that is not the shape of the result."""
+    [tangent] = tangents
+    if tangent.shape != outs[0].shape:
+        raise RuntimeError(MISSHAPEN.format(list(outs[0].shape), list(tangent.shape)))
+    return F.masked_scatter_backward(tangent, values[1], tuple(tangent.shape))
 
 
 def picked_rule(g: Any, geometry: tuple[Any, Any, int], mask: Any) -> Any:
@@ -114,6 +126,15 @@ def picked_rule(g: Any, geometry: tuple[Any, Any, int], mask: Any) -> Any:
     wide = np.broadcast_shapes(tuple(shape), tuple(mask.shape))
     made = F.masked_scatter(zeros(g, wide), mask, g)
     return laid_as(made, geometry) if wide == tuple(shape) else made
+
+
+def zeroed(x: Any, mask: Any) -> Any:
+    """`x`, which nobody else holds, with zeros where `mask` says so: in place, so that it keeps its layout."""
+    if isinstance(x, Tensor):
+        return x.masked_fill_(mask, 0)
+    x = np.asarray(x)
+    np.copyto(x, 0, where=mask)
+    return x
 
 
 op("masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor",
@@ -130,4 +151,7 @@ op("masked_select(Tensor self, Tensor mask) -> Tensor",
 op("masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor",
    plain(masked_scatter_kernel, inplace=True, inplace_function=False, into=masked_scatter_into, jvp="linear"),
    self=lambda g, mask: F.masked_fill(g, mask, 0),
-   source=lambda g, mask, source_shape: masked_source(g, mask, source_shape))  # fmt: skip
+   source=lambda g, mask, source_shape: F.masked_scatter_backward(g, mask, source_shape))  # fmt: skip
+op("masked_scatter_backward(Tensor grad_output, Tensor mask, SymInt[] sizes) -> Tensor",
+   plain(masked_source, function=False, method=False, node="MaskedScatterBackwardBackward0", moves=True, jvp=masked_source_tangent),
+   grad_output=lambda g, mask, grad_output_shape: F.masked_scatter(zeros(g, grad_output_shape), mask, g))  # fmt: skip

@@ -308,7 +308,7 @@ op("mv(Tensor self, Tensor vec) -> Tensor",
    multiplying(mv_kernel, checked(check_mv, same("addmv input tensors must have the same dtype, but got {1}, {0}, and {1}")),
            out="addmv input tensors must have the same dtype, but got {out}, {result}, and {result}"),
    self=lambda g, vec: outer_of(g, vec.conj()),
-   vec=lambda g, self: adjoint(self) @ g)  # fmt: skip
+   vec=lambda g, self: turned(self.conj()) @ g)  # fmt: skip
 
 DOT = checked(check_ranks_of_vectors, same("dot : expected both vectors to have same dtype, but found {0} and {1}"), check_lengths)
 DOT_OUT = "result dtype {out} does not match input dtype {result}"

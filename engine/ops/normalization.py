@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -334,6 +334,15 @@ def shares_of_many(
         out += products
 
 
+def constant_of(name: str) -> Callable[[Any], Any]:
+    """The rule of a statistic, in which PyTorch has no derivative."""
+
+    def refuse(g: Any) -> Any:
+        raise NotImplementedError(f"the derivative for 'native_layer_norm_backward {name}' is not implemented.")
+
+    return refuse
+
+
 # -- the ops ---------------------------------------------------------------------------------------------------------------------
 def layer_norm_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> list[Any]:
     """The tangent of the result; what it was made with has none."""
@@ -362,7 +371,7 @@ BACKWARD = Op(
     "native_layer_norm_backward(Tensor grad_out, Tensor input, SymInt[] normalized_shape, Tensor mean, Tensor rstd, Tensor? weight, "
     "Tensor? bias, bool[] output_mask) -> (Tensor, Tensor, Tensor)",
     plain(layer_norm_backward, node="NativeLayerNormBackwardBackward0", jvp=Composition(layer_norm_backward_steps)),
-    {"grad_out, input, weight, bias": layer_norm_twice},
+    {"grad_out, input, weight, bias": layer_norm_twice, "mean": constant_of("mean"), "rstd": constant_of("rstd")},
 )
 
 

@@ -72,14 +72,14 @@ def raised(g: Any, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:
     dims = axes(dim, len(shape))
     if type(g) is np.ndarray:
         return g.reshape(kept(shape, dims))
-    for d in sorted(dims):
+    for d in () if dim == () or dim == [] else sorted(dims):
         g = F.unsqueeze(g, d)
     return g
 
 
 def spread(g: Any, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:
     """`g` with the reduced dimensions put back, expanded to `shape`."""
-    return F.expand(g if dim is None or dim in ((), []) else raised(g, dim, keepdim, shape), shape)
+    return F.expand(g if dim is None else raised(g, dim, keepdim, shape), shape)
 
 
 def counted(shape: tuple[int, ...], dim: Any) -> int:
@@ -138,6 +138,11 @@ def nonempty(name: str, self: np.ndarray, dims: tuple[int, ...]) -> None:
 def counting(self_dtype: dtype) -> dtype:
     """The dtype in which rules count elements."""
     return float32 if self_dtype.low else self_dtype.to_real()
+
+
+def counts(mask: Any, dim: Any, self_dtype: dtype) -> Any:
+    """How often `mask` holds along `dim`, kept: of Tensors in integers, which have no say in the dtype of a quotient."""
+    return F.sum(mask, dim, True) if isinstance(mask, Tensor) else F.sum(mask, dim, True, dtype=counting(self_dtype))
 
 
 def in_dtype(x: Any, to: dtype | None) -> Any:
@@ -222,9 +227,13 @@ def nansum_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.nd
     return into(op, values, outs)
 
 
+def nansum_rule(g: Any, self: Any, self_dtype: dtype, dim: Any, keepdim: bool) -> Any:
+    return F.mul(spread(F.to(g, self_dtype), dim, keepdim, self.shape), F.eq(self, self))
+
+
 op("nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
    reduction(nansum_kernel, out=nansum_into),
-   self=lambda g, self, dim, keepdim: F.mul(spread(g, dim, keepdim, self.shape), F.eq(self, self)))  # fmt: skip
+   self=nansum_rule)  # fmt: skip
 
 
 def averaged_dtype(mine: dtype, to: dtype | None) -> dtype:
@@ -289,7 +298,7 @@ def product_of_others(self: Any, dim: int) -> Any:
         return F.ones_like(self)
     one = F.ones_like(F.narrow(self, dim, 0, 1))
     before = F.cumprod(F.cat([one, F.narrow(self, dim, 0, n - 1)], dim), dim)
-    after = F.cumprod(F.cat([one, F.narrow(F.flip(self, (dim,)), dim, 0, n - 1)], dim), dim)
+    after = F.cumprod(F.cat([one, F.flip(F.narrow(self, dim, 1, n - 1), (dim,))], dim), dim)
     return before * F.flip(after, (dim,))
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from ..op import F, Family, op, pointwise
 from ..pieces import elementwise, written_by
 from ..promotion import Promote, only, without_complex
+from .arithmetic import modulus, times
+from .masked import zeroed
 
 
 def asked(promote: Promote) -> Callable[[Any], None]:
@@ -86,7 +88,7 @@ def sgn_kernel(self: np.ndarray) -> np.ndarray:
     """The sign of a real number, `z / |z|` of a complex one (0 at 0)."""
     if self.dtype.kind != "c":
         return sign_kernel(self)
-    size = np.abs(self)
+    size = modulus(self)
     return np.where(size == 0, self.dtype.type(0), self / np.where(size == 0, size.dtype.type(1), size)).astype(self.dtype)
 
 
@@ -95,8 +97,7 @@ def sgn_backward(g: Any, self: Any, result: Any) -> Any:
     if "complex" not in str(self.dtype):
         return flat(g)
     size = F.abs(self)
-    turn = g / size - F.real(g / result) * result / size
-    return F.where(size == 0, F.zeros_like(turn), turn)
+    return zeroed((g - result * result * g.conj()) / times(size, 2), size == 0)
 
 
 SIGN_OF_COMPLEX = "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."

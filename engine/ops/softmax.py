@@ -188,8 +188,8 @@ def log_softmax_backward_steps(grad_output: Tensor, output: Tensor, dim: int, in
 
 def softmax_twice_backward(g: Any, grad_output: Any, output: Any, dim: int) -> Any:
     """The gradient of the gradient with respect to the result; each step is an op, whose layout shows in the last."""
-    first = F.sub(F.mul(grad_output, g), F.mul(F.sum(F.mul(output, g), [dim], True), grad_output))
-    return F.sub(first, F.mul(g, F.sum(F.mul(grad_output, output), [dim], True)))
+    first = F.sub(F.mul(grad_output, g), F.mul(F.sum(F.mul(output, grad_output), [dim], True), g))
+    return F.sub(first, F.mul(grad_output, F.sum(F.mul(output, g), [dim], True)))
 
 
 WORDS: dict[str, Any] = {"function": False, "method": False, "complex_gradient": False}

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from ..modes import is_grad_enabled
 from ..op import F, op, pointwise
 from ..pieces import elementwise
 from ..promotion import floating, only
-from .arithmetic import binary, times
+from ..tensor import Tensor
+from .arithmetic import binary, number_less, times
 
 TWO_BY_SQRT_PI = 2 / math.sqrt(math.pi)
 
@@ -163,7 +165,6 @@ op("polygamma(int n, Tensor self) -> Tensor",
    self=lambda g, n, self: g * F.polygamma(n + 1, self))  # fmt: skip
 
 
-# -- incomplete gamma functions ---------------------------------------------------------------------------------------------------
 def without_derivative(name: str) -> Callable[..., Any]:
     """The rule of an argument for which PyTorch has no formula."""
 
@@ -173,6 +174,43 @@ def without_derivative(name: str) -> Callable[..., Any]:
     return rule
 
 
+# -- the inverse of the logistic function ------------------------------------------------------------------------------------------
+def logit_kernel(self: np.ndarray, eps: float | None) -> np.ndarray:
+    """The logarithm of the odds, of what is brought between `eps` and `1 - eps` first; a negative `eps` is none to PyTorch."""
+    if eps is not None and eps >= 0:
+        low = self.dtype.type(eps)
+        high = self.dtype.type(1) - low
+        self = np.where(self < low, low, np.where(self > high, high, self))
+    return np.log(self / (1 - self))
+
+
+def logit_backward_kernel(grad_output: np.ndarray, self: np.ndarray, eps: float | None) -> np.ndarray:
+    """None outside of the bounds, or NaN where there are none but 0 and 1."""
+    one, bounded = self.dtype.type(1), eps is not None and eps >= 0
+    low = self.dtype.type(eps if bounded else 0)
+    steep = np.where((self == 0) | (self == one), grad_output * math.inf, grad_output / (self * (one - self)))
+    return np.where((self < low) | (self > one - low), self.dtype.type(0 if bounded else math.nan), steep)
+
+
+def logit_rule(g: Any, self: Any, eps: float | None) -> Any:
+    """By an op without derivatives where none are asked for: then a negative `eps` is a bound to PyTorch, too."""
+    if not isinstance(self, Tensor) or not is_grad_enabled():
+        return F.logit_backward(g, self, eps)
+    low = 0.0 if eps is None else eps
+    inside = (self >= low) & (self <= 1.0 - low)
+    return F.where(inside, g / (self * number_less(1, self)), math.nan if eps is None else 0.0)
+
+
+op("logit_backward(Tensor grad_output, Tensor self, float? eps=None) -> Tensor",
+   pointwise(logit_backward_kernel, only("real", "logit_backward_cpu"), underived=True, jvp=None, function=False, method=False,
+             inplace=False, out=False),
+   {"grad_output, self": without_derivative("logit_backward")})  # fmt: skip
+op("logit(Tensor self, float? eps=None) -> Tensor",
+   pointwise(logit_kernel, only("bool integer real", "logit_cpu", floating)),
+   self=logit_rule)  # fmt: skip
+
+
+# -- incomplete gamma functions ---------------------------------------------------------------------------------------------------
 def density(g: Any, self: Any, other: Any) -> Any:
     """The slope of the lower incomplete gamma function, with respect to where it ends."""
     return g * F.exp((self - 1) * F.log(other) - other - F.lgamma(self))
@@ -185,4 +223,4 @@ op("igamma(Tensor self, Tensor other) -> Tensor",
 op("igammac(Tensor self, Tensor other) -> Tensor",
    binary(special.gammaincc, only("real", "igammac_cpu"), jvp=None),
    self=without_derivative("igammac"),
-   other=lambda g, self, other: -density(g, self, other))  # fmt: skip
+   other=lambda g, self, other: density(-g, self, other))  # fmt: skip

@@ -18,9 +18,10 @@ from ..pieces import PIECE, alike_in_rows, in_pieces
 from ..rows import ROW, SHORT, sum_of_all, sums_along
 from ..tensor import Tensor, method
 from ..views import check_cast
-from .arithmetic import plus, times
+from .arithmetic import modulus, plus, times
 from .convert import cast
-from .reduce import MANY, axes, compact, counting, folded, kept, left, raised
+from .masked import zeroed
+from .reduce import MANY, axes, compact, counted, counts, folded, kept, left, raised, spread
 
 NO_FREEDOM = (
     "{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
@@ -241,15 +242,6 @@ def variance_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.
     return found
 
 
-def zeroed(x: Any, mask: Any) -> Any:
-    """`x`, which nobody else holds, with zeros where `mask` says so: in place, so that it keeps its layout."""
-    if isinstance(x, Tensor):
-        return x.masked_fill_(mask, 0)
-    x = np.asarray(x)
-    np.copyto(x, 0, where=mask)
-    return x
-
-
 def factor(shape: tuple[int, ...], dim: Any) -> int:
     """How many elements were reduced, 1 for an empty list of dimensions: PyTorch's gradient of variance counts so."""
     return math.prod(shape[d] for d in axes(dim, len(shape))) if dim not in ((), []) else 1
@@ -264,7 +256,7 @@ def var_rule(g: Any, self: Any, dim: Any, correction: Any, keepdim: bool) -> Any
         return times_apart(times(g, 2.0 / freedom), self, F.mean(self))
     freedom = factor(shape, dim) - by
     scale = 2.0 / freedom if freedom else math.inf
-    return times_apart(times(raised(g, dim, keepdim, shape), scale), self, F.mean(self, dim, True))
+    return times_apart(times(raised(g, dim, keepdim or len(shape) == 1, shape), scale), self, F.mean(self, dim, True))
 
 
 def times_apart(factor: Any, self: Any, mean: Any) -> Any:
@@ -275,8 +267,8 @@ def times_apart(factor: Any, self: Any, mean: Any) -> Any:
     def work(factor: np.ndarray, self: np.ndarray, mean: np.ndarray, out: np.ndarray) -> None:
         np.multiply(factor, np.subtract(self, mean, out), out)
 
-    spread = [np.broadcast_to(x, self.shape) for x in (factor, mean)]
-    return in_pieces(work, [spread[0], self, spread[1]], empty(self.shape, self.dtype), piece=2 * PIECE)
+    wide = [np.broadcast_to(x, self.shape) for x in (factor, mean)]
+    return in_pieces(work, [wide[0], self, wide[1]], empty(self.shape, self.dtype), piece=2 * PIECE)
 
 
 def std_rule(g: Any, self: Any, dim: Any, correction: Any, keepdim: bool, result: Any) -> Any:
@@ -299,9 +291,7 @@ def std_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> list
 
 def mean_part(g: Any, self: Any, dim: Any, keepdim: bool) -> Any:
     shape = tuple(self.shape)
-    if dim is None:
-        return F.div(F.expand(g.reshape((1,) * len(shape)), shape), math.prod(shape))
-    return F.div(F.expand(raised(g, dim, keepdim, shape), shape), math.prod(shape[d] for d in axes(dim, len(shape))))
+    return F.div(spread(g, dim, keepdim, shape), counted(shape, dim))
 
 
 def var_mean_rule(g_result0: Any, g_result1: Any, self: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
@@ -403,7 +393,7 @@ def vector_norm_kernel(self: np.ndarray, ord: Any, dim: Any, keepdim: bool, dtyp
     check_order(self, ord, dim)
     to = norm_dtype(self, dtype)
     dims = axes(dim, self.ndim)
-    sizes = np.abs(self.astype(to.wide, copy=False))
+    sizes = modulus(self.astype(to.wide, copy=False))
     single = all(self.shape[d] == 1 for d in dims) and (self.ndim or not dim)  # a number has no dimension of length 1
     order = 1.0 if single and ord != 0 else float(ord)  # of one element: its size, without rounding
     return folded(power_mean(order), sizes, dims, keepdim).astype(to.to_real().np, copy=False)
@@ -426,7 +416,7 @@ def vector_norm_rule(g: Any, self: Any, self_dtype: Any, ord: Any, dim: Any, kee
     sizes = F.abs(self)
     if math.isinf(p):
         mask = (sizes == result) | (sizes != sizes)
-        return F.mul(F.sgn(self), F.mul(g / F.sum(mask, dim, True, dtype=counting(self_dtype)), mask))
+        return F.mul(F.sgn(self), F.mul(g / counts(mask, dim, self_dtype), mask))
     if p < 1:
         return F.mul(F.mul(F.mul(F.sgn(self), zeroed(sizes ** (p - 1), self == 0)), g), result ** (1 - p))
     scale = zeroed(g / result ** (p - 1), result == 0)

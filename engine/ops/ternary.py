@@ -18,7 +18,7 @@ from ..out import CHECKS
 from ..promotion import common
 from ..tensor import Tensor, wrap
 from ..transforms import running
-from .arithmetic import along, as_it_is, by, cast_number, conjugate, minus, not_implemented, number_over, over, plus, times
+from .arithmetic import along, as_it_is, by, cast_number, conjugate, minus, not_implemented, number_less, number_over, over, plus, times
 from .compare import ordered
 
 
@@ -119,11 +119,6 @@ def between_along(self: Any, end: Any, weight: Any, s: Any, e: Any, w: Any, resu
     return plus(F.lerp(or_zeros(s, self), or_zeros(e, end), weight), by(w, lambda: end - self))
 
 
-def rest_of(weight: Any) -> Any:
-    """`1 - weight`, recorded as PyTorch's own code does it."""
-    return F.sub(F.ones_like(weight), weight) if isinstance(weight, Tensor) else F.rsub(weight, 1)
-
-
 op("lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor",
    pointwise(between_by_number, None, inplace_function=False, first=check_lerp,
              jvp=along(lambda self, end, weight, s, e, result: F.lerp(or_zeros(s, self), or_zeros(e, end), weight))),
@@ -131,7 +126,7 @@ op("lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor",
    end=lambda g, weight: times(g, conjugate(weight)))  # fmt: skip
 op("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor",
    pointwise(between_by_tensor, None, inplace_function=False, out=between_into, first=check_lerp, jvp=along(between_along)),
-   self=lambda g, weight: g * rest_of(weight).conj(),
+   self=lambda g, weight: g * number_less(1, weight).conj(),
    end=lambda g, weight: g * weight.conj(),
    weight=lambda g, self, end: g * (end - self).conj())  # fmt: skip
 
@@ -163,12 +158,12 @@ def check_integers(self: Any, tensor1: Any, tensor2: Any, value: complex) -> Non
         raise RuntimeError(DIVIDED_INTEGERS)
 
 
-def product_along(self: Any, one: Any, two: Any, value: complex, s: Any, t1: Any, t2: Any, result: Any) -> Any:
+def product_along(_: Any, one: Any, two: Any, value: complex, s: Any, t1: Any, t2: Any, result: Any) -> Any:
     """The tangent of `addcmul`."""
     return plus(plus(s, scaled(by(t1, lambda: two), value)), scaled(by(t2, lambda: one), value))
 
 
-def quotient_along(self: Any, one: Any, two: Any, value: complex, s: Any, t1: Any, t2: Any, result: Any) -> Any:
+def quotient_along(_: Any, one: Any, two: Any, value: complex, s: Any, t1: Any, t2: Any, result: Any) -> Any:
     """The tangent of `addcdiv`."""
     return minus(plus(s, scaled(over(t1, two), value)), scaled(over(by(t2, lambda: one / two), two), value))
 

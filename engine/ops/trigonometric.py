@@ -9,7 +9,7 @@ import numpy as np
 
 from ..op import F, op, pointwise, write
 from ..promotion import floating
-from .arithmetic import is_complex, less, more
+from .arithmetic import is_complex, less, more, number_less, times
 
 
 def arc_cosine(self: np.ndarray) -> np.ndarray:
@@ -39,7 +39,7 @@ def slope_of_acosh(self: Any) -> Any:
 AREAS = {
     "asinh": (np.arcsinh, lambda g, self: g * F.rsqrt(more(F.pow(self, 2), 1)).conj()),
     "acosh": (np.arccosh, lambda g, self: g * slope_of_acosh(self).conj()),
-    "atanh": (np.arctanh, lambda g, self: g * 1 / F.rsub(F.pow(self, 2), 1).conj()),
+    "atanh": (np.arctanh, lambda g, self: times(g, 1) / number_less(1, F.pow(self, 2)).conj()),
 }
 
 
