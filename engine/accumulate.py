@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .dtypes import OF_NUMPY
 from .geometry import root_of, strides_of
 from .layout import dense
 from .memory import ALONE, empty
@@ -41,7 +42,7 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
             return
         # Taken as it is only where nobody but the caller holds it.
         if getrefcount(g) <= ALONE and _laid_out_as(g, leaf._array) and g.flags.writeable:
-            made = wrap(g, leaf._dtype)
+            made = wrap(g, OF_NUMPY[g.dtype])
             writes = walk.sums.get(leaf, 0)
             if writes or g.base is not None:
                 made._counter = [writes] if g.base is None else _shared_count(g, walk, writes)
@@ -52,7 +53,7 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
     if recording:
         leaf._gradient = old = old + g
     elif old._counter is None or old._array.shape != g.shape or old._array.dtype != g.dtype:
-        old.add_(wrap(g, leaf._dtype))  # which may refuse, in PyTorch's words
+        old.add_(wrap(g, OF_NUMPY[g.dtype]))  # which may refuse, in PyTorch's words
     else:
         check_no_overlap(old._array)
         added(old._array, g, out=old._array)
@@ -85,7 +86,7 @@ def _empty_as(leaf: np.ndarray, g: np.ndarray) -> np.ndarray:
 
 
 def _laid_out_as(g: np.ndarray, leaf: np.ndarray) -> bool:
-    """PyTorch's layout contract: strides of a dense leaf, row-major otherwise.
+    """PyTorch's layout contract: strides of a dense leaf, row-major otherwise; for a leaf with another shape by now as far as both go.
 
     Its convention: a side of 1 may have any step but 0, in which what is a view of something smaller would be seen.
     """
@@ -94,16 +95,18 @@ def _laid_out_as(g: np.ndarray, leaf: np.ndarray) -> bool:
         return True
     if not dense(leaf):
         return g.flags.c_contiguous
-    return all(a != 0 if n == 1 else a == b for n, a, b in zip(g.shape, strides_of(g), strides_of(leaf), strict=True))
+    return all(a != 0 if n == 1 else a == b for n, a, b in zip(g.shape, strides_of(g), strides_of(leaf), strict=False))
 
 
 def _copied_for(leaf: Tensor, g: np.ndarray) -> Tensor:
     """A copy of `g` in the layout a gradient of `leaf` has; PyTorch writes it into new memory where the leaf is dense, so version 1."""
+    if g.shape != leaf._array.shape and dense(leaf._array):
+        return F.copy_(wrap(_empty_as(leaf._array, g), OF_NUMPY[g.dtype]), wrap(g, OF_NUMPY[g.dtype]))  # broadcast, or refused
     array = empty(g.shape, g.dtype)
     packed = (array.strides == leaf._array.strides and array.size > 0) or dense(leaf._array)
     if packed and array.strides != leaf._array.strides:
         array = _empty_as(leaf._array, g)
     array[...] = g
-    made = wrap(array, leaf._dtype)
+    made = wrap(array, OF_NUMPY[g.dtype])
     made._counter = [int(packed)]
     return made

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from . import modes
 from . import schema as schemas
 from .alike import specialisable
 from .dtypes import ALL, dtype
@@ -21,7 +20,6 @@ from .registry import OPS
 from .tensor import wrap
 
 TENSOR, TENSORS, OUTPUT, VALUE, SHAPE, DTYPE, NEEDS, GEOMETRY = range(8)
-RECORDING = modes.GRAD | modes.INFERENCE  # inference mode records nothing, whatever enable_grad says inside
 KINDS_ABOUT = {"shape": SHAPE, "dtype": DTYPE, "geometry": GEOMETRY}  # what `<argument>_<word>` is kept as
 
 

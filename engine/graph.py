@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import weakref
 from collections.abc import Callable, Sequence
@@ -115,6 +116,7 @@ class Node:
     __slots__ = ("plan", "fits", "seq", "extras")  # as in PyTorch, nobody can refer to a node weakly
     op: ClassVar[Any] = None
     enters: ClassVar[bool] = False  # what a transform starts from: to its function a leaf
+    reshaped: ClassVar[bool] = False  # whether a result ever got another shape with no record of it
     outputs: ClassVar[Any] = None  # a node of several results has a slot of this name, with the (shape, dtype) of each
 
     edges: Any
@@ -156,7 +158,8 @@ class Node:
         return RemovableHandle(extras(self).pre, hook)
 
     def keep_shape(self, t: Tensor) -> None:
-        """Remember shape and dtype of the output `t`, where it is the only one: nodes of several know them."""
+        """Remember shape and dtype of the output `t`, which is about to get another."""
+        Node.reshaped = True
         extras(self).shapes.setdefault(t._nr, (t._array.shape, t._dtype))
 
     def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
@@ -232,12 +235,16 @@ class CompactPair(TwoEdges):
 
 
 class AccumulateGrad:
-    """The end of the walk at a leaf, as a user sees it. The graph itself points at the leaf."""
+    """The end of the walk at a leaf, as a user sees it. The graph itself points at the leaf, until that gets another shape.
 
-    __slots__ = ("variable", "pre", "post", "metadata", "__weakref__")
+    Gradients that arrive have the shape and dtype which the leaf had when this was made.
+    """
+
+    __slots__ = ("variable", "pre", "post", "metadata", "shape", "dtype", "__weakref__")
 
     def __init__(self, variable: Tensor) -> None:
         self.variable, self.pre, self.post, self.metadata = variable, Hooks(), Hooks(), {}  # type: ignore[var-annotated]  # anything a user likes
+        self.shape, self.dtype = variable._array.shape, variable._dtype
 
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {id(self):#x}>"
@@ -247,6 +254,11 @@ class AccumulateGrad:
 
     next_functions = property(lambda self: ())
     requires_grad = property(lambda self: True)
+
+    @property
+    def end(self) -> Tensor | AccumulateGrad:
+        """What a walk calls this: the leaf, or the node itself where the leaf has another by now."""
+        return self.variable if looked_at(self.variable) is self else self
 
     def _sequence_nr(self) -> int:
         return 2**64 - 1
@@ -266,12 +278,55 @@ def extras(node: Node) -> Extras:
 
 def accumulator(leaf: Tensor) -> AccumulateGrad:
     """The leaf's accumulate node: the same object as long as anybody holds it."""
-    slot = rare(leaf)
-    node = slot.accumulate and slot.accumulate()
+    node = looked_at(leaf)
     if node is None:
         node = AccumulateGrad(leaf)
-        slot.accumulate = weakref.ref(node)
+        rare(leaf).accumulate = weakref.ref(node)
     return node
+
+
+def looked_at(leaf: Tensor) -> Any:
+    """The leaf's accumulate node, None where nobody holds one."""
+    slot = leaf._rare
+    return slot.accumulate() if slot is not None and slot.accumulate is not None else None
+
+
+# -- another shape, with no record of it ---------------------------------------------------------------------------------
+def keep_ends(t: Tensor, another: bool = False) -> None:
+    """Before `t` gets another shape or dtype: gradients of what is recorded go on to what it was, as to PyTorch's nodes.
+
+    With `another` what is recorded from now on leads to another accumulate node.
+    """
+    if isinstance(t._node, Node):
+        t._node.keep_shape(t)
+    elif t._node is LEAF and not (t._view is not None and t._view.borrowed):
+        end = accumulator(t)
+        for node in _nodes_before(t):
+            node.edges = tuple(end if edge is t else edge for edge in node.edges)
+        if another:
+            rare(t).accumulate = None
+
+
+def _nodes_before(leaf: Tensor) -> list[Node]:
+    """The nodes with an edge to a leaf. It does not know them, so that it keeps none alive."""
+    lists = [one for one in gc.get_referrers(leaf) if type(one) is tuple]
+    found = [one for one in gc.get_referrers(*lists) if isinstance(one, Node)] if lists else []
+    return found + [one for one in gc.get_referrers(leaf) if isinstance(one, Node)]
+
+
+def recorded_as(end: Any, nr: int) -> Any:
+    """Shape and dtype that gradients have at output `nr` of a node, or at a leaf, where that is known to the node alone."""
+    if isinstance(end, Node):
+        return None if end.extras is None else end.extras.shapes.get(nr)
+    node = looked_at(end) if isinstance(end, Tensor) else end
+    return None if node is None else (node.shape, node.dtype)
+
+
+def check_compatible(g: Any, shape: Sequence[int], what: str) -> None:
+    """Raises RuntimeError where a gradient cannot be summed to `shape`; `what` it then is."""
+    given = tuple(g.shape)
+    if len(shape) > len(given) or any(n not in (1, m) for n, m in zip(reversed(shape), reversed(given), strict=False)):
+        raise RuntimeError(f"{what} - got {list(given)} but expected shape compatible with {list(shape)}")
 
 
 # -- fitting a rule's result to its input ------------------------------------------------------------------------------
@@ -332,7 +387,7 @@ def broadcast_dims(wide: tuple[int, ...], narrow: tuple[int, ...]) -> tuple[int,
 # -- edges and errors ----------------------------------------------------------------------------------------------------
 def end_of(edge: Any) -> Any:
     """The node or leaf an edge leads to."""
-    return edge[0] if type(edge) is tuple else edge.variable if type(edge) is AccumulateGrad else edge
+    return edge[0] if type(edge) is tuple else edge.end if type(edge) is AccumulateGrad else edge
 
 
 def type_name(d: dtypes.dtype) -> str:
@@ -364,6 +419,5 @@ def edge_of(t: Tensor) -> Any:
         view = t._view
         if view is not None and view.borrowed:
             return None
-        live = t._rare is not None and t._rare.accumulate and t._rare.accumulate()
-        return live or t
+        return looked_at(t) or t
     return (node, t._nr) if t._nr and node is not None else node

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import batch_rules, batching, forward, journal, modes, saved, transforms
-from .declaration import RECORDING, TENSOR
+from .declaration import TENSOR
 from .dtypes import OF_NUMPY
-from .graph import edge_of
+from .graph import edge_of, keep_ends
 from .lazy import Lazy
 from .node import OpNode, packed_before
 from .operands import array_of, check_broadcast, expands
@@ -52,7 +52,7 @@ def run(op: Op, values: list[Any]) -> Tensor:
             return batch_rules.run_inplace(op, values, level)
     if mode & modes.INSIDE:
         transforms.refuse_captured(op, into)
-    needs = op.needs(values) if mode & RECORDING == modes.GRAD and op.diff else None
+    needs = op.needs(values) if mode & modes.RECORDING == modes.GRAD and op.diff else None
     if needs is not None and ((op.changes_dtype and not into._dtype.differentiable) or _all_inference(op, values)):
         needs = None
     check_inplace(into, needs is not None)
@@ -74,14 +74,14 @@ def _all_inference(op: Op, values: list[Any]) -> bool:
 
 
 def write_into(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:
-    if op.family.first is not None:
-        op.family.first(*values)
-    if callable(op.family.inplace):
-        op.family.inplace(*values)
     recorded = values
     if needs is not None and any(kind == TENSOR and i == 0 for kind, i, _ in op.kept_for(needs).save):
         recorded = [copy_of(into), *values[1:]]
     early = packed_before(op, recorded, needs)
+    if op.family.first is not None:
+        op.family.first(*values)
+    if callable(op.family.inplace):
+        op.family.inplace(*values)
     if op.broadcasts:  # before any shape is looked at
         check_no_overlap(into._array)
         check_no_partial_overlap(into, values[1:])
@@ -157,6 +157,8 @@ def _saved_before(node: OpNode, into: Tensor) -> None:
 def _become(op: Op, into: Tensor, result: np.ndarray, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:
     """Give the tensor another geometry; its history goes on from its own, not through its base."""
     node = op.make_node(values, [into], needs) if needs is not None else None
+    if node is None and into._node is not None and result.shape != into._array.shape:
+        keep_ends(into)
     exchange(into, result)
     if modes.current() & modes.JOURNAL:
         journal.note(op, values, [into])

@@ -12,6 +12,7 @@ from typing import Any
 
 # One integer holds every mode, so that a fast path asks one question: "is it plain recording (GRAD), or nothing (0)?"
 GRAD, INFERENCE, SAVED_HOOKS, ANOMALY, FORWARD, GENERIC, BATCHED, INSIDE, JOURNAL = 1, 2, 4, 8, 16, 32, 64, 128, 256
+RECORDING = GRAD | INFERENCE  # inference mode records nothing, whatever enable_grad says inside
 ON_TENSORS = FORWARD | BATCHED  # a backward runs rules on Tensors, which know their tangents and their batches
 
 # INSIDE: a transform that differentiates is running, and must know what is made in it.

@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 def packed_before(op: Op, values: list[Any], needs: tuple[bool, ...] | None) -> dict[int, Any] | None:
     """What hooks make of the arguments that are kept, by place in the plan: they see them before anything is computed.
 
-    None where there are no hooks.
+    None where there are no hooks. Raises RuntimeError for an argument that cannot be kept, which PyTorch finds out then, too.
     """
-    if needs is None or not modes.current() & modes.SAVED_HOOKS or op.family.underived:
+    if needs is None or op.family.underived:
         return None
     save = enumerate(op.kept_for(needs).save)
-    return {k: saved.packed(keep(op, kind, i, values, [], needs)) for k, (kind, i, _) in save if kind in (TENSOR, TENSORS)}
+    kept = {k: keep(op, kind, i, values, [], needs) for k, (kind, i, _) in save if kind in (TENSOR, TENSORS)}
+    return {k: saved.packed(one) for k, one in kept.items()} if modes.current() & modes.SAVED_HOOKS else None
 
 
 def new_node(op: Op, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...], early: dict[int, Any] | None = None) -> Any:
@@ -123,6 +124,11 @@ class OpNode(Node):
         if gs[0] is not given[0]:  # a rule that hands its gradient on does not round it
             parts = [given[0] if p is gs[0] else p for p in parts]
         return self._fitted(parts, gs[0])
+
+    def looked_over(self, gs: list[Any], recording: bool) -> Sequence[Any]:
+        """What `apply` comes to where nobody wants a gradient: no rule runs, but what is kept must still be as it was."""
+        self._unpack(recording, gs)
+        return (None,) * len(self.edges)
 
     def _uneven(self, g: np.ndarray) -> bool:
         """True where what the rules read differs in dtype or order of dimensions: only Tensors promote and lay out as PyTorch does."""

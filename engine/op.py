@@ -11,7 +11,7 @@ import numpy as np
 
 from . import batch_rules, batching, dtypes, forward, inplace, journal, lazy, modes, reading, transforms
 from .calls import Overloads
-from .declaration import RECORDING, Declaration
+from .declaration import Declaration
 from .dtypes import OF_NUMPY, dtype
 from .family import Family, plain, pointwise, reduction, restride, view, write
 from .graph import CompactPair, Listed, Pair
@@ -73,10 +73,10 @@ class Op(Declaration):
             level = batching.innermost(values)
             if level is not None:
                 return batch_rules.run(self, values, level)
-        if self.family.constants and mode & RECORDING == modes.GRAD:
+        if self.family.constants and mode & modes.RECORDING == modes.GRAD:
             for name in self.family.constants:
                 refuse_gradient(values[self.schema.names.index(name)], name, self.schema.name)
-        needs = self.needs(values) if mode & RECORDING == modes.GRAD and self.diff else None
+        needs = self.needs(values) if mode & modes.RECORDING == modes.GRAD and self.diff else None
         if needs is not None and self.schema.is_view and values[0]._counter is None:
             needs = None  # a view of an inference tensor
         if needs is not None:

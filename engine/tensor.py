@@ -298,8 +298,10 @@ class Tensor:
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         if self._node is not None and not value._dtype.differentiable:
             raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
-        if self._node is not None and self._node is not LEAF and self._array.shape != value._array.shape:
-            self._node.keep_shape(self)  # gradients must still fit what was recorded
+        if self._node is not None and (self._array.shape != value._array.shape or self._dtype is not value._dtype):
+            from .graph import keep_ends
+
+            keep_ends(self, another=self._dtype is not value._dtype)
         exchange(self, value._array)
         self._dtype = value._dtype
 

@@ -122,7 +122,8 @@ def make_view(t: Tensor, source: Tensor, op: Any, values: list[Any], creation: s
     outer = source._view
     base = source if outer is None else outer.base
     mode = modes.current()
-    if not mode & modes.GRAD:
+    recorded = mode & modes.RECORDING == modes.GRAD
+    if not recorded:
         creation = "inference" if mode & modes.INFERENCE else "no_grad"
     if outer is not None and (creation is None or outer.creation == "inference"):
         creation = outer.creation
@@ -133,7 +134,7 @@ def make_view(t: Tensor, source: Tensor, op: Any, values: list[Any], creation: s
         again = (op, [None, *values[1:]]) if op.changes_dtype else (OPS["as_strided"], [None, t.shape, t.stride(), t.storage_offset()])
         replay = (*head, again)
     t._view = View.of(base, creation, t._counter[0], replay)
-    if not mode & modes.GRAD and t._dtype.differentiable and base._node is not None:
+    if not recorded and t._dtype.differentiable and base._node is not None:
         t._node, t._view.borrowed = LEAF, True
 
 
@@ -250,8 +251,11 @@ def rebase(t: Tensor, node: Node, first_edge: int = 0) -> None:
 
 
 def restrided(t: Tensor, node: Node, op: Any, values: list[Any]) -> None:
-    """Give a tensor whose geometry `op` just changed its new history; as a view it stays one, up to date."""
-    renew(t, node, 0)
+    """Give a tensor whose geometry `op` just changed its new history; as a view it stays one, up to date.
+
+    PyTorch's convention: its hooks, those of later, too, and a retained gradient are of the value as it was.
+    """
+    t._node, t._nr = node, 0
     view = t._view
     if view is not None:
         view.version = t._counter[0]  # type: ignore[index]  # an inference tensor is no view

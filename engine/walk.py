@@ -13,7 +13,8 @@ import numpy as np
 from . import anomaly, dtypes, modes, saved
 from .accumulate import accumulate, added, retain
 from .deep import DEPTH, in_new_thread
-from .graph import FREED, AccumulateGrad, Hooks, Node, end_of, type_name
+from .graph import FREED, AccumulateGrad, Hooks, Node, check_compatible, end_of, fit, recorded_as, type_name
+from .graph import looked_at as accumulator_of
 from .layout import dense
 from .memory import ALONE, owned
 from .ready import LEAVES, Ready
@@ -45,12 +46,13 @@ class Walk:
     apart: Set[Any] = frozenset()  # those that do more than run, or not even that
     starts: Set[Any] = frozenset()
     only_start: Any = None  # PyTorch's convention: the hooks of a single root run even where nothing behind it is wanted
-    looked_at = False  # some edges lead to leaves by what a user was shown
+    looked_at = False  # some edges lead to leaves by what a user was shown, or to what has another shape by now
 
     def __init__(self, keep: bool, create_graph: bool, targets: dict[tuple[Any, int], int] | None, accumulate: bool) -> None:
         self.keep, self.create_graph, self.targets, self.accumulate = keep, create_graph, targets, accumulate
         mode = modes.current()
         self.recording = create_graph or bool(mode & modes.ON_TENSORS)
+        self.looked_at = Node.reshaped
         self.generic = bool(mode & modes.GENERIC)
         self.arrived: dict[Any, Any] = {}  # a gradient, or for a node of several outputs one or None per output
         self.waiting: dict[Any, int] = {}  # how many consumers have not run yet
@@ -133,7 +135,7 @@ class Walk:
                 if kind is tuple:
                     e = e[0]
                 elif kind is AccumulateGrad:
-                    e = e.variable
+                    e = e.end
                     self.looked_at = True
                 if e in waiting:
                     waiting[e] += 1
@@ -202,10 +204,10 @@ class Walk:
                     if e is None:
                         continue
                     nr = 0
-                    if type(e) is tuple:
+                    if looked_at:
+                        e, nr, r = self._led(node, e, r)
+                    elif type(e) is tuple:
                         e, nr = e
-                    elif looked_at and type(e) is AccumulateGrad:
-                        e = e.variable
                     if r is not None:
                         if e in arrived:
                             if e in own:
@@ -244,6 +246,16 @@ class Walk:
                         self._push(follow)
                         follow = None
                 node = follow
+
+    def _led(self, node: Node, edge: Any, g: Any) -> tuple[Any, int, Any]:
+        """Where an edge leads, to which output, and the gradient as that was recorded."""
+        end, nr = end_of(edge), edge[1] if type(edge) is tuple else 0
+        known = recorded_as(end, nr)
+        if g is not None and known is not None:
+            what = f"Function {node.name()} returned an invalid gradient at index {list(node.edges).index(edge)}"
+            check_compatible(g, known[0], what)
+            g = fit(g, *known)
+        return end, nr, g
 
     def _first(self, one: Any, other: Any) -> Any:
         """Of two that are ready, in the order in which they became so: a leaf is run at once, what is left to run is returned or queued."""
@@ -323,7 +335,10 @@ class Walk:
             results: Sequence[Any] = (None,) * len(node.edges)
         else:
             fast = None if self.generic or node.outputs is not None else node.plan.on_tensors if self.recording else node.plan.fast
-            results = node.apply(gs, self.recording) if fast is None else fast(node, gs[0])
+            if node.op is not None and self._ends_here(node):
+                results = node.looked_over(gs, self.recording)
+            else:
+                results = node.apply(gs, self.recording) if fast is None else fast(node, gs[0])
             if node.op is not None and node.op.family.scatters and isinstance(end_of(node.edges[0]), Tensor):
                 self.sums[end_of(node.edges[0])] = 1
         if more is not None and more.post:
@@ -331,6 +346,10 @@ class Walk:
         if not self.keep:
             node.free()
         return results
+
+    def _ends_here(self, node: Node) -> bool:
+        """True where nothing wants what the rules of a node would give."""
+        return self.targets is not None and not any(e is not None and end_of(e) in self.wanted for e in node.edges)
 
     def _sent(self, node: Node, results: Sequence[Any]) -> Sequence[Any]:
         """Without what nothing wants."""
@@ -391,13 +410,15 @@ class Walk:
                 self.captured[place] = gs[nr]
 
     # -- leaves -----------------------------------------------------------------------------------------------------
-    def _leaf(self, leaf: Tensor) -> None:
-        g = self.arrived.pop(leaf, None)
+    def _leaf(self, end: Any) -> None:
+        """Hand what has arrived to a leaf, or to one of its accumulate nodes that it has no longer."""
+        g = self.arrived.pop(end, None)
+        leaf: Tensor = end.variable if type(end) is AccumulateGrad else end
         if g is not None and leaf._rare is None and leaf._node is LEAF and self.targets is None and not self.recording:  # as most are
             accumulate(leaf, g, False, self)
             return
-        unwanted = self.targets is not None and leaf not in self.wanted
-        if unwanted and leaf is not self.only_start:
+        unwanted = self.targets is not None and end not in self.wanted
+        if unwanted and end is not self.only_start:
             return
         more = leaf._rare
         if more is not None and more.hooks:
@@ -405,9 +426,9 @@ class Walk:
         if unwanted:
             return
         if self.targets is not None and not self.accumulate:
-            self.captured[self.targets[leaf, 0]] = g
+            self.captured[self.targets[end, 0]] = g
             return
-        node = more and more.accumulate and more.accumulate()
+        node = accumulator_of(leaf) if end is leaf else end
         if node and node.pre:
             [g] = self._node_pre_hooks(node.pre, [g])
         if isinstance(leaf._node, Node):

@@ -36,7 +36,7 @@ def retain_grad(self: Tensor) -> None:
     if node is None:
         raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
     refuse_inside("retain_grad")
-    if node is LEAF:
+    if node is LEAF or self.retains_grad:
         return
     rare(self).retains = True
     extras(node).retains[self._nr] = weakref.ref(self)

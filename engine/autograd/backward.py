@@ -11,7 +11,7 @@ from .. import modes
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, get_default_dtype
 from ..geometry import root_of
-from ..graph import AccumulateGrad, Node, edge_of, end_of, extras, fit
+from ..graph import AccumulateGrad, Node, check_compatible, edge_of, end_of, extras, fit, recorded_as
 from ..registry import OPS, F
 from ..size import Size
 from ..tensor import PLAIN, Tensor, counter_of, settled, wrap
@@ -72,7 +72,7 @@ def end(value: Any) -> End:
     if isinstance(value, GradientEdge):
         node = value.node
         if isinstance(node, AccumulateGrad):
-            return End(node.variable, 0, node.variable.shape, node.variable._dtype)
+            return End(node.end, 0, node.variable.shape, node.variable._dtype)
         shape, d = known_of(node, value.output_nr)
         return End(node, value.output_nr, shape, d)
     node_of(value)
@@ -304,19 +304,13 @@ def starts_of(places: list[End], seeds: list[Any], recording: bool) -> list[tupl
     on_tensors = recording or bool(modes.current() & modes.ON_TENSORS)
     starts = []
     for i, ((where, nr, _, d), g) in enumerate(zip(places, seeds, strict=True)):
-        if isinstance(where, Node) and where.extras is not None and nr in where.extras.shapes:
-            g, d = compatible(g, where.extras.shapes[nr][0], i), where.extras.shapes[nr][1]
+        known = recorded_as(where, nr)
+        if known is not None:
+            check_compatible(g, known[0], f"invalid gradient at index {i}")
+            g, d = fit(g, known[0], g._dtype), known[1]
         g = g if d is None or g._dtype is d else F.to(g, d)
         starts.append((where, nr, g if on_tensors else g._array))
     return starts
-
-
-def compatible(g: Tensor, shape: tuple[int, ...], i: int) -> Tensor:
-    """A cotangent for a result that was `shape` when it was made. Raises RuntimeError where it cannot be summed to that."""
-    given = tuple(g._array.shape)
-    if len(shape) > len(given) or any(n not in (1, m) for n, m in zip(reversed(shape), reversed(given), strict=False)):
-        raise RuntimeError(f"invalid gradient at index {i} - got {list(given)} but expected shape compatible with {list(shape)}")
-    return fit(g, shape, g._dtype)
 
 
 def captured_at(ends: tuple[Any, ...]) -> tuple[dict[Any, int], list[int]]:
@@ -378,7 +372,8 @@ def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = No
     if inputs is None and not create_graph and type(self) in PLAIN and not (running() or modes.current() & modes.ON_TENSORS):
         g = plain_seed(self, gradient)
         node = None if g is None else node_of(self)
-        if g is not None and isinstance(node, Node):  # what the checks of `backward` come to where there is nothing to refuse
+        # what the checks of `backward` come to where there is nothing to refuse
+        if g is not None and isinstance(node, Node) and node.extras is None:
             walk = Walk(bool(retain_graph), False, None, True)
             root = root_of(g._array)
             walk.counters[id(root)] = counter_of(g), root

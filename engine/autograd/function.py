@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import anomaly, kept, modes
 from ..dtypes import OF_NUMPY
-from ..graph import FREED, FREED_TWICE, Listed, Saved, edge_of, fit, sequence
+from ..graph import FREED, FREED_TWICE, Listed, Saved, check_compatible, edge_of, fit, sequence
 from ..node import Error
 from ..registry import F
 from ..saved import Packed, SavedTensor, packed
@@ -249,18 +249,10 @@ class BackwardCFunction(Named, Listed, FunctionCtx):
         if r is None or self.edges[i] is None:
             return r
         shape, dtype = self.fits[i]
-        if r.shape != shape and not _expands(shape, r.shape):
-            raise RuntimeError(
-                f"Function {type(self).__name__} returned an invalid gradient at index {i} - got {list(r.shape)} but expected shape "
-                f"compatible with {list(shape)}"
-            )
+        check_compatible(r, shape, f"Function {type(self).__name__} returned an invalid gradient at index {i}")
         if not dtype.is_complex and r._dtype.is_complex:
             raise RuntimeError(UNLIKE)
         return fit(r, shape, dtype)
-
-
-def _expands(narrow: tuple[int, ...], wide: tuple[int, ...]) -> bool:
-    return len(narrow) <= len(wide) and all(n in (1, w) for n, w in zip(narrow[::-1], wide[::-1], strict=False))
 
 
 class FunctionMeta(type):

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from .. import modes
-from ..declaration import RECORDING
 from ..dtypes import CPP_NAMES, OF_NUMPY, dtype, float64, of_number
+from ..geometry import address
+from ..graph import keep_ends
 from ..op import F, Op, op, plain
 from ..operands import expands, requires
 from ..promotion import common
-from ..strided import laid_out
+from ..strided import flat_root, laid_out, over, over_enough, row_major
 from ..tensor import Tensor, exchange, wrap
 from ..views import check_no_overlap
 from .arithmetic import cast_number
@@ -174,16 +175,24 @@ ADDMM_DTYPES = (same("self and mat2 must have the same dtype, but got {0} and {2
 
 def count_batches(self: Any, batch1: Any, batch2: Any, beta: Any, alpha: Any) -> None:
     """What PyTorch keeps of `batch1` before it looks at anything: its length, where a gradient will want it."""
-    if modes.current() & RECORDING == modes.GRAD and any(requires(v) for v in (self, batch1, batch2)):
+    if modes.current() & modes.RECORDING == modes.GRAD and any(requires(v) for v in (self, batch1, batch2)):
         side(batch1, 0)
 
 
 def into_the_sum(self: Tensor, batch1: Tensor, batch2: Tensor, beta: Any, alpha: Any) -> None:
-    """What `addbmm_` does first: it gives the target the shape of the sum, to which it can be broadcast."""
+    """What `addbmm_` does first: it gives the target the shape of the sum, and copies to it row by row what it writes over."""
     adding_batches((self, batch1, batch2))
     shape = batch1._array.shape[1], batch2._array.shape[2]
-    if self._array.shape != shape:
-        exchange(self, np.array(np.broadcast_to(self._array, shape)))
+    if self._array.shape == shape:
+        return
+    if self._node is not None:
+        keep_ends(self)
+    before = self._array
+    exchange(self, over_enough(before, shape, row_major(shape)))
+    start = address(self._array) - address(flat_root(self._array)) if self._array.size else 0
+    read = np.broadcast_to(over(flat_root(self._array), before.shape, before.strides, start, before.dtype), shape)
+    for row, taken in zip(self._array, read, strict=True):
+        row[...] = taken
 
 
 def into_its_own_shape(self: Any, mat1: Any, mat2: Any, beta: Any, alpha: Any) -> None:

@@ -64,7 +64,7 @@ class Factory:
         if self.name in DEPRECATED:
             warnings.warn(DEPRECATED[self.name], UserWarning, stacklevel=2)
         pinned, flag = values[at], values.pop(at + 1)
-        if pinned and self.name in SPACED:  # these look at their arguments before they ask for memory
+        if pinned and self.name in LOOKING:
             op.run(values)
         if pinned:
             raise RuntimeError(PINNED)
@@ -93,7 +93,7 @@ def requiring(made: Tensor, flag: bool | None) -> Tensor:
     return made
 
 
-SPACED = ("linspace", "logspace")
+LOOKING = ("linspace", "logspace", "zeros")  # these look at their arguments before they ask for memory
 BY_COUNT = ("arange", "range", "linspace", "logspace")  # these keep the shape of an `out=` that has as many elements
 COUNTED = (
     "The number of elements in the out tensor of shape {} is {} which does not match the computed number of elements {}. Note that this "

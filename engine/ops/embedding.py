@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from .. import modes
-from ..declaration import RECORDING
 from ..dtypes import OF_NUMPY
 from ..graph import type_name
 from ..op import F, composite, op, plain
@@ -41,7 +40,7 @@ def embedding_kernel(weight: np.ndarray, indices: np.ndarray, padding_idx: int, 
 
 def count_rows(weight: Any, *others: Any) -> None:
     """What PyTorch keeps of the table before it looks at anything: its length, where a gradient will want it."""
-    if modes.current() & RECORDING == modes.GRAD and requires(weight):
+    if modes.current() & modes.RECORDING == modes.GRAD and requires(weight):
         side(weight, 0)
 
 

@@ -9,13 +9,12 @@ import numpy as np
 
 from .. import modes
 from ..dtypes import CPP_NAMES
-from ..geometry import address
-from ..graph import Listed, edge_of, sequence
+from ..graph import Listed, edge_of, keep_ends, sequence
 from ..layout import channels_last
 from ..op import F, composite, op, restride
 from ..parser import Parser
 from ..schema import parse
-from ..strided import flat_root, over, row_major, span
+from ..strided import over_enough, row_major
 from ..tensor import Tensor, exchange, method
 from ..views import NO_PLAN, bump, check_inplace, rebase
 from .part import from_strided, restrided
@@ -89,20 +88,10 @@ def _resized(self: Tensor, size: tuple[int, ...], memory_format: Any) -> Tensor:
         raise RuntimeError("required rank 4 tensor to use channels_last format")
     if size != self._array.shape or last:
         changed = size != self._array.shape
-        exchange(self, _over_enough(self._array, size, channels_last(size) if last else row_major(size)))
+        exchange(self, over_enough(self._array, size, channels_last(size) if last else row_major(size)))
         if changed:
             bump(self)
     return self
-
-
-def _over_enough(array: np.ndarray, size: tuple[int, ...], steps: Sequence[int]) -> np.ndarray:
-    """The memory of `array` from its first element on, in another geometry; a longer copy of it where it ends too soon."""
-    root = flat_root(array)
-    start = address(array) - address(root) if array.size else 0
-    missing = start // array.itemsize + span(size, steps) - root.size
-    if missing > 0:
-        root = np.concatenate([root.reshape(-1), np.zeros(missing, array.dtype)])
-    return over(root, size, tuple(step * array.itemsize for step in steps), start, array.dtype)
 
 
 class SetBackward(Listed):
@@ -138,6 +127,8 @@ def set_(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         names = (CPP_NAMES[d.scalar_name] for d in (source._dtype, self._dtype))
         raise RuntimeError("Could not set tensor of type {} to a tensor of type {}".format(*names))
     node = SetBackward(self, source) if recorded else None
+    if node is None and self._node is not None:
+        keep_ends(self, another=True)
     exchange(self, np.empty(0, self._array.dtype) if source is None else source._array)
     bump(self)
     if node is not None:
