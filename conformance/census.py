@@ -93,14 +93,14 @@ def _tell(suite: Any, options: Options, found: Found, folder: Path) -> None:
             say(f"    script: {path}")
     for line in tables(found.counts):
         say(line)
-    programs, different = found.counts["programs: all"], found.counts["programs: different"]
-    say(f"\n{programs:,} runs of programs, {different:,} with a difference, in {len(found.failures)} kinds")
+    programs, different, ended = (found.counts[f"programs: {which}"] for which in ("all", "different", "ended early"))
+    say(f"\n{programs:,} runs of programs, {different:,} with a difference, in {len(found.failures)} kinds; {ended:,} ended early")
     say(f"{found.comparisons:,} comparisons in {found.seconds:,.0f} CPU-s; census: {folder / PAGE}")
 
 
 def tables(counts: Counter[str]) -> Iterator[str]:
     """The census as Markdown: one table for each sort of thing that was counted, with how often PyTorch refused it."""
-    for sort in ("programs", "steps", "choices", "ops", "dtypes of tensors", "lines of a program", "kinds"):
+    for sort in ("programs", "steps", "choices", "ops", "dtypes of tensors", "lines of a program", "ends", "kinds"):
         rows = [(label.removeprefix(f"{sort}: "), count) for label, count in counts.items() if label.startswith(f"{sort}: ")]
         if not rows:
             continue

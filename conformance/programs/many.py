@@ -11,6 +11,7 @@ from .. import cells
 from ..outcome import Comparison, Raised
 from ..sweep import Failure
 from . import run
+from .see import OPEN, STOPPED
 from .sequences import unwatched, watched
 
 CELLS = tuple(f"program:{body.__module__.rpartition('.')[2]}.{body.__name__}" for body in (watched, unwatched))
@@ -29,6 +30,9 @@ def drawn(made: Comparison, seen: dict[str, Any], log: list[Any]) -> Iterator[st
     for label, one in seen.items():
         if label.startswith("at the end: tensor") and isinstance(one, list) and one[0].startswith("torch."):
             yield f"dtypes of tensors: {one[0]}"
+    for why in (seen[label] for label in (OPEN, STOPPED) if label in seen):
+        yield "programs: ended early"
+        yield f"ends: {why}"
     if made.differences:
         yield "programs: different"
         yield f"kinds: {made.differences[0].kind}"

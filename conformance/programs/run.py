@@ -23,7 +23,7 @@ from ..sweep import CellResult, Failure
 from .declare import LENGTH, PROGRAMS, Body, Program
 from .draw import Beside, Draw, Moved
 from .script import script_of
-from .see import ENDED, ORDER, See, texts
+from .see import ENDED, ORDER, STOPPED, See, texts
 
 TRIES = 200  # runs that making one failure small may cost
 
@@ -130,6 +130,8 @@ def compared(tested: Any, program: Program, data: bytes) -> tuple[outcome.Compar
     draw = Draw(truth, NpSource(data))
     theirs = observe(truth, body, draw)
     mine = observe(tested, body, Draw(tested, NpSource(data)))
+    if STOPPED in theirs:
+        mine = {label: one for label, one in mine.items() if label in theirs} | {STOPPED: theirs[STOPPED]}
     dtypes = {NAME.get(seen.dtype, "") for seen in theirs.values() if isinstance(seen, np.ndarray)}
     more = Again(body, data, least_precise(dtypes), bool(dtypes & {"float32", "complex64"}), theirs)
     made = outcome.compare(mine, theirs, more)

@@ -19,6 +19,8 @@ ORDER = "order of what was seen"  # the label of the list of all labels: program
 # which order buffers were reused, no more.
 GRADIENT = re.compile(r"\b(grad(ient)?s?|batch(es)?)\b")
 ENDED = "raises"  # the label of what ended a program early
+OPEN = "ended by what is left open"  # that of why a program was ended on purpose, on both sides
+STOPPED = "stopped by an internal assert"  # that of the assert of PyTorch's own behind which a program is not looked at
 
 
 class See:

@@ -12,10 +12,11 @@ from typing import Any
 
 from ..outcome import Raised
 from .declare import program
-from .see import attempt, graph_lines, texts, values
-from .steps import IN_PLACE, LENGTH, Step, apart, cotangent, divisors, numbers, recast, small, steps
+from .see import OPEN, STOPPED, attempt, graph_lines, texts, values
+from .steps import IN_PLACE, LENGTH, Ended, Step, apart, copied, cotangent, divisors, numbers, once, small, steps
 
-HELPERS: tuple[Any, ...] = (apart, numbers, small, divisors, recast, cotangent)  # what lines may call, beside the backend
+HELPERS: tuple[Any, ...] = (Ended, once, copied, apart, numbers, small, divisors, cotangent)  # what lines may call, beside the backend
+ASSERTED = "INTERNAL ASSERT FAILED"  # and `please report a bug to PyTorch`: it says itself that it contradicts itself
 SCRIPT = """\
 # {key}: the same lines on PyTorch and on {subject}.
 import importlib
@@ -80,21 +81,45 @@ def _play(B: Any, draw: Any, see: Any, each: bool) -> None:
     names: dict[str, Any] = {"torch": B, "deepcopy": deepcopy, "modes": [], **{one.__name__: one for one in HELPERS}}
     names |= {"hooks": [], "handles": [], "versions": {}}
     try:
-        for number, step in enumerate(steps(draw)):
-            at = f"step {number} {step.op or step.name}: "
-            _run(step, names, see.seen, at)
-            if step.target and at + "error" not in see.seen:
-                names[step.target] = _moved(step, names, draw)
-            if each:
-                see.seen.update(_observed(names, at))
+        try:
+            _steps(names, draw, see.seen, each)
+        except Ended as why:
+            see.seen[OPEN] = str(why)
         with B.enable_grad():
             see.seen.update(_observed(names, "at the end: "))
-        for name, one in _tensors(names):
-            see.seen[f"at the end: graph of tensor {name[1:]}"] = attempt(partial(_graph, one))
+        graphs = {f"at the end: graph of tensor {name[1:]}": _attempt(partial(_graph, one)) for name, one in _tensors(names)}
+        see.seen.update(graphs)
+    except Asserted as why:
+        see.seen[STOPPED] = str(why)
     finally:
         while names["modes"]:
             names["modes"].pop().__exit__(None, None, None)
     see.labels.append("lines")
+
+
+def _steps(names: dict[str, Any], draw: Any, seen: dict[str, Any], each: bool) -> None:
+    for number, step in enumerate(steps(draw)):
+        at = f"step {number} {step.op or step.name}: "
+        _run(step, names, seen, at)
+        if step.target and at + "error" not in seen:
+            names[step.target] = _moved(step, names, draw)
+        if each:
+            seen.update(_observed(names, at))
+
+
+class Asserted(Exception):
+    """PyTorch met an internal assert, and says so: what is left of the program is not looked at, and the census counts it."""
+
+
+def _met(error: Any) -> Any:
+    """The outcome, where it is no internal assert of PyTorch."""
+    if isinstance(error, Raised) and ASSERTED in error.text:
+        raise Asserted(error.text.partition(" at ")[0])
+    return error
+
+
+def _attempt(read: Callable[[], Any]) -> Any:
+    return _met(attempt(read))
 
 
 def _run(step: Step, names: dict[str, Any], seen: dict[str, Any], at: str) -> None:
@@ -113,8 +138,10 @@ def _run(step: Step, names: dict[str, Any], seen: dict[str, Any], at: str) -> No
         warnings.simplefilter("always")
         try:
             exec(_compiled(step.line), names)
+        except Ended:
+            raise
         except Exception as error:
-            seen[at + "error"] = Raised.of(error)
+            seen[at + "error"] = _met(Raised.of(error))
     if caught:
         seen[at + "warnings"] = texts(caught)
     if step.target and not isinstance(names.get(step.target), names["torch"].Tensor):
@@ -157,7 +184,7 @@ def _observed(names: dict[str, Any], at: str) -> dict[str, Any]:
             seen[label] = f"is {first[id(one)]}"
             continue
         seen[f"{label} values"] = _numbers(one, numbers.get(_memory(one), one.dtype))
-        seen[label] = [attempt(partial(read, one)) for read in FLAGS]
+        seen[label] = [_attempt(partial(read, one)) for read in FLAGS]
         if not one.is_inference():
             seen[f"{label} writes"] = one._version - names["versions"].get(name, 0)
         pointer = one.data_ptr()
@@ -169,7 +196,7 @@ def _observed(names: dict[str, Any], at: str) -> dict[str, Any]:
             seen[f"{label} gradient"] = attempt(partial(values, one.grad))
             seen[f"{label} gradient is"] = [
                 first.get(id(one.grad), "unnamed"),
-                *[attempt(partial(read, one.grad)) for read in GRADIENT_FLAGS],
+                *[_attempt(partial(read, one.grad)) for read in GRADIENT_FLAGS],
             ]
     return seen
 

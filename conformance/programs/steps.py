@@ -22,6 +22,7 @@ SIGNED = frozenset({"signbit", "copysign", "copysign_"})  # of NaN, too, which h
 # Integers written to so would get a history: upstream/integer_with_history.py
 COMPARED = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "less", "greater", "not"})  # as their names begin
 DIVIDING = frozenset({"floor_divide_", "fmod_", "remainder_"})  # and stop half way at a zero: upstream/refused_division.py
+READING_BACK = frozenset({"addmv_", "baddbmm_"})  # they write where others refuse: upstream/overlapping_target.py
 MIDDLE = frozenset({"median", "nanmedian"})  # along an expanded dimension they read elsewhere: upstream/median_of_expanded.py
 GAMMA = frozenset({"igamma", "igamma_", "igammac", "igammac_"})  # of two large numbers nine digits are right: upstream/incomplete_gamma.py
 MAKES_COMPLEX = frozenset({"complex", "polar", "view_as_complex"})
@@ -140,6 +141,9 @@ class Words:
             text = text.replace("{b}", "({b} if {a}.is_floating_point() or {a}.is_complex() else {b}.detach())")
         if callee.path in GAMMA:
             text = text.replace("{b}", "small({b})")
+        if writes:
+            shared = "refused=False" if callee.path in READING_BACK else ""
+            text = text.replace("{a}", f"once({{a}}{', ' * bool(shared)}{shared})", 1)
         if callee.path in MIDDLE:
             text = text.replace("{a}", "{a}.clone()")
         text = text.format_map(self)
@@ -179,26 +183,25 @@ LINES = {
     "view": "{t} = {a}.{view}",
     "index": "{t} = {a}[{index}]",
     "clone": "{t} = {a}.clone()",
-    "deepcopy": "{t} = deepcopy({a}.detach() if torch.is_inference_mode_enabled() else {a})",
+    "deepcopy": "{t} = deepcopy({a}.detach() if torch.is_inference_mode_enabled() else copied({a}))",
     "detach": "{t} = {a}.detach()",
     "data": "{t} = {a}.data",
     "cast": "{t} = {a}.to({dtype})",
     "gradient": "{t} = {a}.grad",
-    "write": "{t} = {a}.{write}(apart({a}, {b}))",
-    "write in place": "{t} = {a}.{write alone}",
-    "shape in place": "if not {a}.is_leaf: {a}.{shape}",  # to PyTorch's graph a leaf may still have the shape it had
-    "write a view": "{a}.{view}.{write}(apart({a}, {b}, part=True))",
-    "setitem": "{a}[{index}] = apart({a}, {b}, part=True)",
-    "setitem number": "{a}[{index}] = {number}",
+    "write": "{t} = once({a}).{write}(apart({a}, {b}))",
+    "write in place": "{t} = once({a}).{write alone}",
+    "shape in place": "{a}.{shape}",
+    "write a view": "once({a}.{view}).{write}(apart({a}, {b}, part=True))",
+    "setitem": "once({a})[{index}] = apart({a}, {b}, part=True)",
+    "setitem number": "once({a})[{index}] = {number}",
     "assign data": "if {a}.is_inference() == {b}.is_inference() == torch.is_inference_mode_enabled(): "
     "{a}.data = {b}.reshape({a}.shape).to({a}.dtype)",
     "assign gradient": "{a}.grad = {gradient}",
-    "zero gradient": "{a}.grad.zero_()",
+    "zero gradient": "once({a}.grad).zero_()",
     "delete gradient": "del {a}.grad",
     "detach_": "{a}.detach_()",
-    # a view in another dtype of what no longer requires grad is an internal error: upstream/recast_view.py
-    "requires_grad_": "{a}.requires_grad_({flag} and not {a}.is_inference() or recast({a}, globals()))",
-    "requires_grad": "{a}.requires_grad = {flag} and not {a}.is_inference() or recast({a}, globals())",
+    "requires_grad_": "{a}.requires_grad_({flag} and not {a}.is_inference())",
+    "requires_grad": "{a}.requires_grad = {flag} and not {a}.is_inference()",
     # PyTorch's process ends where a stale view is asked before its history is
     "retain_grad": "{a}.grad_fn; {a}.retain_grad(); hooks.append({i})",
     "hook": "{a}.grad_fn; handles.append({a}.register_hook(hook({i}, lambda g: {hook})))",
@@ -225,6 +228,32 @@ OFTEN = {"call": 6, "call in place": 2}  # steps with a choice of hundreds
 NAMES = tuple(name for name in LINES if name != "first" for _ in range(OFTEN.get(name, 1)))
 
 
+class Ended(Exception):
+    """Raised by a line whose outcome PyTorch leaves open: the program ends there, and the census counts it."""
+
+
+def once(t, refused=True):
+    """The same. Raises Ended where elements share memory and a write is not `refused`: what it leaves there depends on PyTorch's loops."""
+    shared, reach = [], 0
+    for step, n in sorted((s, n) for s, n in zip(t.stride(), t.shape, strict=True) if n > 1 and t.numel()):
+        shared += [step] if step <= reach else []
+        reach += (n - 1) * step
+    if shared and not (refused and 0 in shared):
+        raise Ended("a write to elements that share memory")
+    return t
+
+
+def copied(t):
+    """The same. Raises Ended where gradients lead from `t` back to it: PyTorch's copy of it has no end but that of Python's stack."""
+    met, one = [], t
+    while one.is_leaf and one.grad is not None:
+        met.append(id(one))
+        one = one.grad
+        if id(one) in met:
+            raise Ended("a deepcopy of gradients in a circle")
+    return t
+
+
 def apart(written, other, part=False):
     """`other`, copied where it is not `written` and may share its memory: there what PyTorch reads depends on its vector loops."""
     if (other is written and not part) or not other.numel() or not written.numel():
@@ -249,11 +278,6 @@ def small(t):
 def divisors(t):
     """The same, with 1 for 0 where that does not divide."""
     return t if t.is_floating_point() or t.is_complex() else t.masked_fill(t == 0, 1)
-
-
-def recast(t, names):
-    """True where a view of `t` in another dtype is among the values of `names`."""
-    return any(type(one) is type(t) and one._base is t and one.dtype != t.dtype for one in list(names.values()))
 
 
 def cotangent(t):

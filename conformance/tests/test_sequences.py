@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import engine
-from conformance.programs import PROGRAMS, run, sequences
+from conformance.programs import PROGRAMS, many, run, sequences
 from conformance.programs.draw import Draw
 from conformance.programs.steps import LENGTH, LINES, WIDTH, Step, steps
 from conformance.source import NpSource
@@ -106,3 +106,38 @@ def test_integers_that_are_no_longer_the_bits_of_numbers_are_found(monkeypatch):
     plain = engine.Tensor.view
     monkeypatch.setattr(engine.Tensor, "view", lambda t, dtype: plain(t, dtype).clone())
     assert any("tensor values" in kind for kind in compared(BITS, monkeypatch))
+
+
+def seen_of(monkeypatch, *lines):
+    """The comparison of a program of these lines, each of which binds a tensor, and what PyTorch saw."""
+    made = [Step("line", f"t{i} = {line}", f"t{i}") for i, line in enumerate(lines)]
+    monkeypatch.setattr(sequences, "steps", lambda draw: iter(made))
+    comparison, seen, log = run.compared(engine, run.PROGRAMS[KEY], b"")
+    return comparison, seen, set(many.drawn(comparison, seen, log))
+
+
+def test_what_pytorch_leaves_open_ends_a_program_and_is_counted(monkeypatch):
+    made, seen, counted = seen_of(monkeypatch, "torch.ones(3)", "t0.as_strided((2, 2), (1, 1))", "once(t1).neg_()", "t0 + 1")
+    assert not made.differences and "at the end: tensor 1" in seen and not any("tensor 3" in label for label in seen)
+    assert {"programs: ended early", "ends: a write to elements that share memory"} <= counted
+
+
+def test_a_write_that_pytorch_refuses_ends_nothing(monkeypatch):
+    made, seen, counted = seen_of(monkeypatch, "torch.ones(1).expand(2)", "once(t0).neg_()", "t0 + 1")
+    assert not made.differences and "step 1 line: error" in seen and "at the end: tensor 2" in seen
+    assert "programs: ended early" not in counted
+
+
+ASSERTING = ("torch.ones(2, 1, requires_grad=True)", "t0.clone()", "t1.retain_grad()", "t1.squeeze_()", "t1.mul_(2)", "t0.sin()")
+
+
+def test_an_internal_assert_of_pytorch_stops_a_program_and_is_counted(monkeypatch):
+    made, seen, counted = seen_of(monkeypatch, *ASSERTING)
+    assert not made.differences and "step 3 line: tensor 3" in seen and not any("step 4" in label for label in seen)
+    assert {"programs: ended early", "ends: out != nullptr INTERNAL ASSERT FAILED"} <= counted
+
+
+def test_a_difference_before_an_internal_assert_is_found(monkeypatch):
+    monkeypatch.setattr(engine.Tensor, "clone", lambda self: self.detach())
+    made, _, counted = seen_of(monkeypatch, *ASSERTING)
+    assert made.differences[0].kind == "step line: tensor" and {"programs: ended early", "programs: different"} <= counted
