@@ -26,6 +26,8 @@ from .spec import Declaration
 
 torch.set_num_threads(1)
 
+_PASSED = frozenset((type(OMITTED), type(None), bool, int, float, complex, str, tuple))  # arguments that are the same on both sides
+
 
 class ElementByElement(TorchDispatchMode):
     """Within it PyTorch's pointwise kernels, those of a backward too, run their loop over single elements and not the vector one.
@@ -95,7 +97,9 @@ class Backend:
         """The case's arguments, ready to pass. `requires_grad`: True as drawn, False for none, or the names that require it."""
         made: dict[str, Any] = {}
         for name, value in case.args.items():
-            if isinstance(value, TensorValue):
+            if type(value) in _PASSED:
+                made[name] = value
+            elif isinstance(value, TensorValue):
                 made[name] = made[value.same_as] if value.same_as else self.make(value, self._flag(name, value, requires_grad))
             elif isinstance(value, list):
                 made[name] = [self.make(v, self._flag(name, v, requires_grad)) if isinstance(v, TensorValue) else v for v in value]
@@ -200,19 +204,24 @@ class Warned:
     def __exit__(self, *reason: Any) -> None:
         self.block.__exit__(*reason)
         self.m.set_warn_always(self.before)
-        self.said += [f"{w.category.__name__}: {clean(str(w.message))}" for w in self.caught or ()]
+        self.said += self.heard()
+
+    def heard(self) -> list[str]:
+        """What was said since this was last asked for: for a block that goes on."""
+        texts = [f"{w.category.__name__}: {clean(str(w.message))}" for w in self.caught or ()]
+        (self.caught or []).clear()
+        return texts
 
 
 class Torch(Backend):
     """Real PyTorch, the truth; also its own subject, as a control."""
 
     def from_root(self, value: TensorValue, root: np.ndarray) -> Any:
-        if value.dtype == "bfloat16":
-            whole = torch.from_numpy(root.view(np.int16)).view(torch.bfloat16)
-        elif root.size and value.fills:  # of an array without elements PyTorch takes NumPy's steps, which are all 0
-            return torch.from_numpy(value.view(root))
-        else:
-            whole = torch.from_numpy(root)
+        narrow = value.dtype == "bfloat16"  # which NumPy knows under another name
+        if root.size and value.fills:  # of an array without elements PyTorch takes NumPy's steps, which are all 0
+            whole = value.view(root)
+            return torch.from_numpy(whole.view(np.int16)).view(torch.bfloat16).detach() if narrow else torch.from_numpy(whole)
+        whole = torch.from_numpy(root.view(np.int16)).view(torch.bfloat16) if narrow else torch.from_numpy(root)
         return whole.as_strided(value.shape, value.strides, value.offset).detach()
 
     def array(self, t: Any) -> np.ndarray:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property, lru_cache
+from functools import cache, lru_cache
 from math import copysign, inf, isfinite, prod
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import ml_dtypes
 import numpy as np
@@ -35,6 +35,20 @@ WIDE = {"float16": "float64", "bfloat16": "float64", "float32": "float64", "comp
 UNIT = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": 2.0**-53, "complex64": 2.0**-24, "complex128": 2.0**-53}
 
 REAL = {"complex64": "float32", "complex128": "float64"}  # the dtype of their parts
+
+
+class once(Generic[T]):
+    """An attribute made at the first look at it: `cached_property` without its lock, which costs more than what is made here."""
+
+    def __init__(self, make: Callable[[Any], T]):
+        self.make, self.__doc__ = make, make.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, thing: Any, owner: type) -> T:
+        made = thing.__dict__[self.name] = self.make(thing)
+        return made
 
 
 class _Omitted:
@@ -91,24 +105,38 @@ class TensorValue:
     def ndim(self) -> int:
         return len(self.shape)
 
-    @cached_property
+    @once
     def size(self) -> int:
         return prod(self.shape)
 
     def view(self, root: np.ndarray | None = None) -> np.ndarray:
         """The elements shown, as a view of `root`."""
         root = self.root if root is None else root
-        item = root.itemsize
-        return np.ndarray(self.shape, root.dtype, root, self.offset * item, tuple(s * item for s in self.strides))
+        if self.dense:
+            return root.reshape(self.shape)
+        return np.ndarray(self.shape, root.dtype, root, self.offset * root.itemsize, self.steps)
 
-    @cached_property
+    @once
+    def steps(self) -> tuple[int, ...]:
+        """The strides in bytes."""
+        item = self.root.itemsize
+        return tuple([s * item for s in self.strides])
+
+    @once
+    def dense(self) -> bool:
+        """True for a contiguous tensor that fills its buffer and has elements."""
+        return self.plain and self.size > 0
+
+    @once
     def plain(self) -> bool:
         """True for a contiguous tensor that fills its buffer."""
         return self.offset == 0 and self.root.size == self.size and self.strides == row_major(self.shape)
 
-    @cached_property
+    @once
     def fills(self) -> bool:
         """True where the elements, in whatever order, reach from the start of the buffer to its end."""
+        if self.dense:
+            return True
         return not self.offset and self.root.size == 1 + sum((n - 1) * s for n, s in zip(self.shape, self.strides, strict=True))
 
     def upcast(self) -> TensorValue:
@@ -187,7 +215,7 @@ def least_precise(dtypes: Iterable[str]) -> str:
     return max((REAL.get(n, n) for n in dtypes if n in UNIT), key=lambda n: UNIT[n], default="float64")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Case:
     """One call: the op's key, its arguments in order of the signature, and bytes for whatever a property must choose.
 
@@ -200,6 +228,16 @@ class Case:
     spoiled: str = ""
     changed: Callable[[TensorValue], TensorValue] | None = field(default=None, compare=False, repr=False)
     _made: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)  # both sides ask for the same
+
+    def __init__(
+        self,
+        op: str,
+        args: dict[str, Any],
+        noise: bytes = bytes(20),
+        spoiled: str = "",
+        changed: Callable[[TensorValue], TensorValue] | None = None,
+    ):
+        self.__dict__.update(op=op, args=args, noise=noise, spoiled=spoiled, changed=changed, _made={})  # by hand for the same reason
 
     def made(self, key: str, make: Callable[[Case], T]) -> T:
         """What `make` makes of the case, once for both sides."""
@@ -286,24 +324,24 @@ class Case:
 
     def census(self) -> list[str]:
         """Words for what was generated: counted by the sweep."""
-        words = []
+        words: list[str] = []
         for t in self.tensors().values():
-            words += [f"dtype {t.dtype}", f"rank {t.ndim}"]
-            if not t.plain:
-                words.append("strided")
-            if 0 in t.shape:
-                words.append("empty")
-            if t.same_as:
-                words.append("aliased")
+            words += _form(t.dtype, len(t.shape), t.plain, 0 in t.shape, bool(t.same_as))
             if t.dtype in DIFFERENTIABLE and t.root.size:
                 words += _special(t.root)
         return words
 
 
+@cache
+def _form(dtype: str, rank: int, plain: bool, empty: bool, aliased: bool) -> list[str]:
+    words = (("strided", not plain), ("empty", empty), ("aliased", aliased))
+    return [f"dtype {dtype}", f"rank {rank}", *(word for word, holds in words if holds)]
+
+
 def _special(root: np.ndarray) -> list[str]:
     """Which special numbers are among the elements. Plain Python: for a few dozen numbers it is faster than NumPy."""
     wide = root if root.dtype.kind in "cf" else root.astype(np.float32)
-    values = [*wide.real.tolist(), *wide.imag.tolist()] if root.dtype.kind == "c" else wide.tolist()
+    values = wide.view(wide.real.dtype).tolist() if root.dtype.kind == "c" else wide.tolist()
     numbers = set(values)
     words = []
     finite = isfinite(sum(numbers))  # else there may be such numbers
@@ -311,7 +349,7 @@ def _special(root: np.ndarray) -> list[str]:
         words.append("nan")
     if inf in numbers or -inf in numbers:
         words.append("inf")
-    if 0.0 in numbers and any(x == 0 and copysign(1, x) < 0 for x in values):  # a set keeps one zero of the two
+    if 0.0 in numbers and [x for x in values if not x and copysign(1, x) < 0]:  # a set keeps one zero of the two
         words.append("negative zero")
     if min(map(abs, numbers - {0.0} if finite else {x for x in numbers if x and x == x}), default=inf) < 1.18e-38:
         words.append("subnormal")

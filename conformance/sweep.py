@@ -180,9 +180,11 @@ def run_cell(
     subject: str | backends.Backend = "engine",
     shrink: bool = True,
 ) -> CellResult:
-    """Draw `examples` cases of one cell and compare; the smallest case of every kind of failure, shrunk unless told not to."""
+    """Draw `examples` cases of one cell (a single one where that is all there is) and compare; the smallest case of every kind of
+    failure, shrunk unless told not to."""
     started = time.process_time()
     trial = Trial(find(op), PROPERTIES[property], subject)
+    examples = 1 if trial.property.fixed else examples
     result = CellResult(trial.op.key, property, "pass")
     verdicts: Counter[str] = Counter()
     census: Counter[str] = Counter()
@@ -199,11 +201,9 @@ def run_cell(
                 return _undrawn(result, error)
             made = trial.run(case)
             result.comparisons += made.observed
-            for verdict, count in made.verdicts.items():
-                verdicts[verdict] += count
+            verdicts.update(made.verdicts)
             census["PyTorch raised"] += made.raised
-            for word in case.census():
-                census[word] += 1
+            census.update(case.census())
             for found in made.differences:
                 if found.kind not in worst or len(raw) < len(worst[found.kind][0]):
                     worst[found.kind] = (raw, case, found)

@@ -182,7 +182,7 @@ def run_cell(
     for data in cases(examples, seed, program.length):
         made, theirs, log = compared(module_of(subject), program, data)
         comparisons += made.observed
-        verdicts += made.verdicts
+        verdicts.update(made.verdicts)
         census.update(counted(made, theirs, log))
         for difference in made.differences:
             found.setdefault(difference.kind, (data, difference))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
-from ..backends import Backend
+from ..backends import Backend, Warned
 from ..case import DIFFERENTIABLE, Case
 from ..spec import Declaration
 from .register import has_tensors, not_a_write, prop
@@ -52,29 +52,33 @@ def leaf(B: Backend, op: Declaration, case: Case) -> See:
     """`is_leaf`, `.grad` and its warning are PyTorch's for inputs and results, before and after backward."""
     args = B.inputs(case, True)
     inputs, outputs = B.tensors(args), B.outputs(B.call(op, args))
-    for i, t in enumerate(outputs):
-        yield f"result.is_leaf[{i}]", t.is_leaf
-        with B.warned() as said:
-            found = t.grad
-        yield f"result.grad[{i}]", found
-        yield f"result.grad warns[{i}]", said
-        yield f"result.retains_grad[{i}]", t.retains_grad
-        yield f"result.output_nr[{i}]", t.output_nr
     live = [t for t in outputs if t.requires_grad]
-    if live:
-        B.backward(live, B.cotangents(case, live))
-    for name, x in inputs.items():
-        yield f"is_leaf.{name}", x.is_leaf
-        yield f"grad_fn.{name}", x.grad_fn is None
-        with B.warned() as said:
-            found = x.grad
-        yield f"gradient.{name}", found
-        yield f"grad warns.{name}", said
-    for i, t in enumerate(live):
-        with B.warned() as said:
-            found = t.grad
-        yield f"after.grad[{i}]", found
-        yield f"after.grad warns[{i}]", said
+    with (listening := B.warned()):
+        for i, t in enumerate(outputs):
+            yield f"result.is_leaf[{i}]", t.is_leaf
+            found, said = _grad(t, listening)
+            yield f"result.grad[{i}]", found
+            yield f"result.grad warns[{i}]", said
+            yield f"result.retains_grad[{i}]", t.retains_grad
+            yield f"result.output_nr[{i}]", t.output_nr
+        if live:
+            B.backward(live, B.cotangents(case, live))
+        for name, x in inputs.items():
+            yield f"is_leaf.{name}", x.is_leaf
+            yield f"grad_fn.{name}", x.grad_fn is None
+            found, said = _grad(x, listening)
+            yield f"gradient.{name}", found
+            yield f"grad warns.{name}", said
+        for i, t in enumerate(live):
+            found, said = _grad(t, listening)
+            yield f"after.grad[{i}]", found
+            yield f"after.grad warns[{i}]", said
+
+
+def _grad(t: Any, listening: Warned) -> tuple[Any, list[str]]:
+    """The gradient, and what is said at the look at it."""
+    listening.heard()
+    return t.grad, listening.heard()
 
 
 def structure(B: Backend, node: Any, inputs: dict[str, Any], depth: int = 4) -> Any:

@@ -22,7 +22,8 @@ Observer = Callable[[Backend, Declaration, Case], Iterator[tuple[str, Any]]]
 @dataclass(frozen=True)
 class Property:
     """One claim. `draws` says what cases it wants, `script` shows it in a stand-alone reproducer, `judges_errors` that
-    a raised error alone counts as something observed. `either` is a second truth, where PyTorch has two answers."""
+    a raised error alone counts as something observed. `either` is a second truth, where PyTorch has two answers. `fixed` says
+    that it does not look at the case: every example is the same, and one of them is all there is."""
 
     name: str
     doc: str
@@ -32,6 +33,7 @@ class Property:
     script: str
     judges_errors: bool
     either: Backend | None = None
+    fixed: bool = False
 
 
 PROPERTIES: dict[str, Property] = {}
@@ -43,15 +45,20 @@ def prop(
     script: str = "print(result)",
     judges_errors: bool = False,
     either: Backend | None = None,
+    fixed: bool = False,
 ) -> Callable[[Observer], Observer]:
     """Register a generator function as the property of its name; the first line of its docstring is its claim."""
 
     def add(observe: Observer) -> Observer:
         doc = (observe.__doc__ or "").strip().splitlines()[0]
-        PROPERTIES[observe.__name__] = Property(observe.__name__, doc, observe, when, frozenset(draws), script, judges_errors, either)
+        made = Property(observe.__name__, doc, observe, when, frozenset(draws), script, judges_errors, either, fixed)
+        PROPERTIES[made.name] = made
         return observe
 
     return add
+
+
+_PLAIN = frozenset((bool, int, float, str, type(None)))
 
 
 def observe(made: Property, B: Backend, op: Declaration, case: Case) -> Observations:
@@ -59,13 +66,13 @@ def observe(made: Property, B: Backend, op: Declaration, case: Case) -> Observat
     seen: Observations = {}
     try:
         for label, thing in made.observe(B, op, case):
-            _record(B, seen, label, thing, op.spec.contents)
+            if type(thing) in _PLAIN:
+                seen[label] = thing
+            else:
+                _record(B, seen, label, thing, op.spec.contents)
     except Exception as error:
         seen["raises"] = Raised.of(error)
     return seen
-
-
-_PLAIN = frozenset((bool, int, float, str, type(None)))
 
 
 def _record(B: Backend, seen: Observations, label: str, thing: Any, contents: bool) -> None:

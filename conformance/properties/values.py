@@ -18,7 +18,7 @@ print([str(w.message) for w in said])"""
 WHERE = "print(result is self, result._is_view(), result._base is self, result.storage_offset())"
 
 
-@prop()
+@prop(fixed=True)
 def signature(B: Backend, op: Declaration, case: Case) -> See:
     """Names, types, defaults, keyword-only marks and alias marks of the arguments are those of PyTorch's schema."""
     for i, part in enumerate(B.schema(op)):

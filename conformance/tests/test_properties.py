@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import conformance.properties as PROPERTIES_MODULE
+from conformance.backends import truth
 from conformance.properties import PROPERTIES
 from conformance.properties.vmap import ONE_BY_ONE
 from conformance.spec import declaration
@@ -33,6 +34,14 @@ def test_every_property_says_what_it_claims():
 def test_planted_error_is_caught(name):
     result = run_cell(OPS.get(name, MUL), name, examples=60, subject=PLANTED[name], shrink=False)
     assert result.status == "fail"
+
+
+def test_what_does_not_look_at_the_case_is_asked_once():
+    fixed = [name for name, made in PROPERTIES.items() if made.fixed]
+    assert fixed == ["signature"]
+    for name in fixed:
+        assert all(seen is not None for seen in PROPERTIES[name].observe(truth, MUL, None))
+        assert run_cell(MUL, name, examples=60).examples == 1
 
 
 def test_a_loop_over_samples_is_right_but_where_vmap_refuses_by_design():
