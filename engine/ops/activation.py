@@ -39,7 +39,7 @@ def relu_kernel(self: np.ndarray) -> np.ndarray:
     """NaN and -0 stay: NumPy's maximum of two zeros is the second."""
     if self.size < FEW or not self.flags.c_contiguous:
         return np.maximum(0, self)
-    return elementwise(relu_piece, self)
+    return elementwise(relu_piece, self, piece=PIECE)
 
 
 @cache

@@ -12,7 +12,7 @@ from ..dtypes import CPP_NAMES, OF_NUMPY, PROMOTED, dtype, int64
 from ..geometry import in_range
 from ..modes import is_grad_enabled
 from ..op import F, Op, op, reduction
-from ..pieces import in_pieces
+from ..pieces import PIECE, in_pieces
 from ..tensor import Tensor
 from ..views import check_cast, check_no_overlap
 from .convert import cast
@@ -50,7 +50,7 @@ def scan(ufunc: np.ufunc, array: np.ndarray, dim: int, out: np.ndarray) -> np.nd
         return out
 
     if ufunc is np.add and wide is np.float64 and array.ndim == 2 and dim == 1 and array.size >= MANY:
-        return in_pieces(sums_of_two_rows, [array], out)
+        return in_pieces(sums_of_two_rows, [array], out, piece=2 * PIECE)
 
     def work(part: np.ndarray, made: np.ndarray) -> None:
         copied = part.astype(wide)
@@ -63,12 +63,14 @@ def scan(ufunc: np.ufunc, array: np.ndarray, dim: int, out: np.ndarray) -> np.nd
 
 def sums_of_two_rows(part: np.ndarray, made: np.ndarray) -> None:
     """Running sums of two rows at a time, as one complex number: each addition waits for the one before, and there are half as many."""
-    half = (len(part) + 1) // 2
+    half, way = (len(part) + 1) // 2, slice(None, None, -1 if part.strides[1] < 0 else 1)
+    part, made = part[:, way], made[:, way]  # memory is copied as it lies, and added up from the end where it is to be read from there
     both = np.empty((half, part.shape[1]), np.complex128)
     both.imag[-1] = 0  # where there is no row
     both.real, both.imag[: len(part) - half] = part[:half], part[half:]
-    both[:, 0] += 0  # no sum is -0
-    np.add.accumulate(both, 1, out=both)
+    sums = both[:, way]
+    sums[:, 0] += 0  # no sum is -0
+    np.add.accumulate(sums, 1, out=sums)
     made[:half], made[half:] = both.real, both.imag[: len(part) - half]
 
 
