@@ -11,6 +11,7 @@ from .dtypes import SYNONYMS as _synonyms
 from .dtypes import dtype, get_default_dtype, promote_types, set_default_dtype
 from .func import vmap
 from .modes import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
+from .randomness import Generator, default_generator
 from .size import Size
 from .tensor import Tensor
 from .threads import get_num_threads, set_num_threads

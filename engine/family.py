@@ -30,6 +30,7 @@ class Family:
     wide_numbers: bool = False  # in 16-bit arithmetic a number that is not the first operand is not rounded to 16 bits first
     unary: bool = False  # numbers among the operands have no part in the layout of the result
     flips: str = ""  # the view reads as the "conj" or the "neg" of its source
+    random: bool = False  # it draws numbers: in a batch the same for every sample, others, or none, as `vmap` was told
     changes_dtype: bool = False  # a result of a dtype that is not differentiable ends the graph without an error
     # Writes.
     into: Callable[..., Any] | None = None  # the kernel for the in-place form, which writes to the array it gets first

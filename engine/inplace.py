@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import batch_rules, batching, forward, journal, modes, saved, transforms
+from . import batch_rules, batching, forward, journal, modes, randomness, saved, transforms
 from .declaration import TENSOR
 from .dtypes import OF_NUMPY
 from .graph import edge_of, keep_ends
@@ -47,6 +47,8 @@ def run(op: Op, values: list[Any]) -> Tensor:
     if mode & modes.INSIDE and transforms.running()[-1].size is None:  # before any batches around it
         transforms.refuse_captured(op, into)
     if mode & modes.BATCHED:
+        if op.family.random:
+            return randomness.run(op, values)
         level = batching.innermost(values)
         if level is not None:
             return batch_rules.run_inplace(op, values, level)

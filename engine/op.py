@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import batch_rules, batching, dtypes, forward, inplace, journal, lazy, modes, reading, transforms
+from . import batch_rules, batching, dtypes, forward, inplace, journal, lazy, modes, randomness, reading, transforms
 from .calls import Overloads
 from .declaration import Declaration
 from .dtypes import OF_NUMPY, dtype
@@ -70,6 +70,8 @@ class Op(Declaration):
         if mode & modes.INSIDE and not mode & ~(modes.GRAD | modes.INSIDE) and self.tensors:
             return self._inside(values, mode)
         if mode & modes.BATCHED:
+            if self.family.random:
+                return randomness.run(self, values)
             level = batching.innermost(values)
             if level is not None:
                 return batch_rules.run(self, values, level)

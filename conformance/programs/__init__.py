@@ -47,6 +47,7 @@ TOPICS = (
     "conversions",
     "copying",
     "training",
+    "random_numbers",
     "complex_numbers",
     "forward_mode",
     "tangents",

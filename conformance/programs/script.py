@@ -108,5 +108,15 @@ for name in sys.argv[1:] or ("torch", "{subject}"):
 
 def script_of(key: str, body: Body, drawn: list[Any], subject: str) -> str:
     """Python source that runs `body` with the data `drawn` on PyTorch and on `subject`, and prints both."""
-    source = "".join(line for line in inspect.getsource(body).splitlines(keepends=True) if not line.startswith("@program"))
+    source = "\n\n".join(map(_source_of, [*_called(body), body]))
     return TEMPLATE.format(key=key, subject=subject, drawn=repr(drawn), source=textwrap.dedent(source), call=body.__name__)
+
+
+def _source_of(function: Any) -> str:
+    return "".join(line for line in inspect.getsource(function).splitlines(keepends=True) if not line.startswith("@program"))
+
+
+def _called(body: Body) -> list[Any]:
+    """The functions of its own module that a body calls."""
+    named = [body.__globals__.get(name) for name in body.__code__.co_names]
+    return [one for one in named if inspect.isfunction(one) and one.__module__ == body.__module__]

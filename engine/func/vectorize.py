@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from ..batching import Batched, batched, whole
 from ..geometry import in_range
+from ..randomness import default_generator
 from ..registry import F
 from ..tensor import Tensor
 from ..transforms import Level, Running
@@ -42,7 +43,11 @@ def vmap(
         if chunk_size is None:
             return _run(func, size, dims, leaves, structure, out_dims, randomness, kwargs)
         chunks = [c for c in _chunks(dims, leaves, size, chunk_size) if _size_of(dims, c)]
-        made = [_run(func, _size_of(dims, c), dims, c, structure, out_dims, randomness, kwargs) for c in chunks]
+        rewind, made = default_generator.again_from_here(), []
+        for c in chunks:
+            if randomness == "same":
+                rewind()
+            made.append(_run(func, _size_of(dims, c), dims, c, structure, out_dims, randomness, kwargs))
         return _joined(made, out_dims)
 
     return vectorized

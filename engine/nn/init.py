@@ -7,15 +7,14 @@ import math
 import numpy as np
 
 from ..modes import no_grad
+from ..randomness import numbers
 from ..tensor import Tensor, counter_of
-
-_generator = np.random.default_rng()
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """Fill with numbers drawn evenly from `a <= x < b`; returns the tensor."""
     with no_grad():
-        drawn = _generator.uniform(a, b, tuple(tensor.shape)) if tensor.numel() else np.empty(tuple(tensor.shape))
+        drawn = numbers().uniform(a, b, tuple(tensor.shape)) if tensor.numel() else np.empty(tuple(tensor.shape))
         tensor._array[...] = drawn
         if tensor._counter is not None:
             counter_of(tensor)[0] += 1

@@ -80,7 +80,7 @@ class Factory:
 
 def _with_requires_grad(schema: Schema) -> Schema:
     pinned = "" if schema.name == "range" else "pin_memory=None, bool? "  # PyTorch's parser has forgotten it there
-    return parse(schema.text.replace("pin_memory=None", f"{pinned}requires_grad=False"))
+    return parse(schema.text.replace("dtype=4", "dtype=None").replace("pin_memory=None", f"{pinned}requires_grad=False"))
 
 
 def requiring(made: Tensor, flag: bool | None) -> Tensor:
@@ -95,6 +95,7 @@ def requiring(made: Tensor, flag: bool | None) -> Tensor:
 
 LOOKING = ("linspace", "logspace", "zeros")  # these look at their arguments before they ask for memory
 BY_COUNT = ("arange", "range", "linspace", "logspace")  # these keep the shape of an `out=` that has as many elements
+BY_WRITES = ("randn", "randn.generator", "rand.generator")
 COUNTED = (
     "The number of elements in the out tensor of shape {} is {} which does not match the computed number of elements {}. Note that this "
     "may occur as a result of rounding error. The out tensor will be resized to a tensor of shape ({},)."
@@ -107,6 +108,8 @@ def into(out: Tensor, op: Any, values: list[Any], at: int) -> Tensor:
     if given is not None and given is not out._dtype:
         raise RuntimeError(f"dtype {given.scalar_name} does not match dtype of out parameter ({out._dtype.scalar_name})")
     empty = op.schema.name == "empty"
+    if op.key in BY_WRITES:  # in PyTorch these are a call of `resize_`, and one that writes
+        return F.copy_(_sized(out, values[op.schema.names.index("size")]), op.run([*values[:at], out._dtype, *values[at + 1 :]]))
     if empty and values[-1] is not None:
         raise RuntimeError("'memory_format' argument is incompatible with 'out' tensor argument")
     if modes.is_grad_enabled() and out.requires_grad and not empty:
@@ -126,6 +129,14 @@ def into(out: Tensor, op: Any, values: list[Any], at: int) -> Tensor:
         F.copy_(out if out.shape == made.shape else resized(out, made.shape), made)
     if modes.is_grad_enabled():
         record_underived(op, values, [out])
+    return out
+
+
+def _sized(out: Tensor, size: Sequence[int]) -> Tensor:
+    """`out` in the shape `size`. Raises RuntimeError where it requires grad."""
+    check_resizable(out)
+    if out.shape != tuple(size):
+        bump(resized(out, size))
     return out
 
 
@@ -152,12 +163,12 @@ def resized(out: Tensor, shape: Sequence[int]) -> Tensor:
     return out
 
 
-def factory(text: str, out: bool = False) -> Callable[[Made], Made]:
+def factory(text: str, out: bool = False, **more: Any) -> Callable[[Made], Made]:
     """Declare a function that makes a tensor; in `text`, OPTIONS stands for dtype, layout, device and pin_memory."""
 
     def declare(body: Made) -> Made:
         is_method = "(Tensor self, " in text and text.startswith("new_")
-        words: dict[str, Any] = {"method": is_method, "function": not is_method, "out": out, "underived": out, "jvp": None}
+        words: dict[str, Any] = {"method": is_method, "function": not is_method, "out": out, "underived": out, "jvp": None, **more}
         op(text.replace("OPTIONS", OPTIONS), plain(body, **words))
         name = parse(text.replace("OPTIONS", OPTIONS)).name
         if is_method:
