@@ -13,7 +13,8 @@ LENGTH = 160  # bytes drawn for one case; a program that asks for more reads zer
 
 @dataclass(frozen=True)
 class Program:
-    """`body(B, draw, see)` uses only its arguments, Python's builtins and functions of its module that do so, too: its source is to run on its own.
+    """`body(B, draw, see)` uses only its arguments, Python's builtins and functions of its module that do so, too: its source
+    can be run on its own.
 
     `cascades` says that one difference brings others with it, so that only the first of a case is worth telling.
     """
