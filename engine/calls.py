@@ -9,10 +9,10 @@ import numpy as np
 
 from . import dtypes
 from .alike import specialisable
-from .lean import straight
+from .lean import names_of, straight
 from .out import run_out
 from .parser import NUMBERS_AS_TENSORS, Parser, python_order, register
-from .routes import front
+from .routes import filled, front
 from .schema import REQUIRED
 from .specialise import specialise
 from .tensor import PLAIN, Tensor
@@ -55,7 +55,7 @@ class Overloads:
         self.ops: list[Op] = []
         self.forms: dict[str, Callable[..., Any]] = {}
         self.chosen: dict[Any, Op] = {}
-        self.plain: dict[Any, tuple[Callable[..., Any], bool, list[Any], list[int]]] = {}
+        self.plain: dict[Any, Callable[..., Any]] = {}
 
     def add(self, op: Op) -> None:
         self.ops.append(op)
@@ -82,34 +82,38 @@ class Overloads:
     # -- inside rules -------------------------------------------------------------------------------------------------
     def either(self, *args: Any, **kwargs: Any) -> Any:
         """The op as a rule calls it: on arrays the kernel alone, on Tensors the recorded call."""
-        key = (*map(type, args), *kwargs)
-        known = self.plain.get(key)
-        if known is not None:  # by position, with no list among the tensors: what is missing follows
-            run, recorded, tail, singles = known
-            if recorded and not singles:
-                return run(*args, *tail)
-            values = [*args, *tail]
-            for i in singles:
-                values[i] = (values[i],)
-            return run(*values) if recorded else run(values)
+        if kwargs:
+            known = self.plain.get((*map(type, args), *kwargs, *map(type, kwargs.values())))
+            if known is not None:
+                return known(*args, *kwargs.values())
+        else:
+            known = self.plain.get((*map(type, args),))
+            if known is not None:
+                return known(*args)
         op, values = self.resolve(args, kwargs)
         lists = any(is_list for _, is_list in op.tensors)
         recorded = any(isinstance(values[i], Tensor) for i, _ in op.tensors)
         if lists and not recorded:
             recorded = any(isinstance(t, Tensor) for i, is_list in op.tensors if is_list for t in values[i])
         result = op.raw(values) if not recorded else op.run_inplace(values) if op.writes else op.run(values)
-        if not kwargs and not op.writes and not lists:
-            self.plain[key] = self._positional(op, args, recorded)
+        if not op.writes and not lists:
+            self.plain[(*map(type, args), *kwargs, *map(type, kwargs.values()))] = self._given(op, args, kwargs, recorded)
         return result
 
-    def _positional(self, op: Op, args: tuple[Any, ...], recorded: bool) -> tuple[Callable[..., Any], bool, list[Any], list[int]]:
-        """How calls like this one are run from now on: by what, the arguments that follow, and which numbers stand for lists."""
+    def _given(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], recorded: bool) -> Callable[..., Any]:
+        """What runs calls like this one from now on, of the values that are given, in their order."""
         arguments = op.schema.arguments
-        singles = [i for i, (v, a) in enumerate(zip(args, arguments, strict=False)) if type(v) is int and a.type.startswith("int[")]
-        tail = [a.default for a in arguments[len(args) :]]
-        if recorded and len(args) == specialisable(op) and all(type(v) in PLAIN for v in args) and self.path in FUNCTIONS:
-            return FUNCTIONS[self.path], True, [], []
-        return (op.direct if recorded else op.raw), recorded, tail, singles
+        if recorded and not kwargs and len(args) == specialisable(op) and all(type(v) in PLAIN for v in args) and self.path in FUNCTIONS:
+            return FUNCTIONS[self.path]
+        run = op.direct if recorded else op.on_arrays
+        places = [*range(len(args)), *(op.schema.names.index(word) for word in kwargs)]
+        pairs = zip(places, (*args, *kwargs.values()), strict=True)
+        singles = {i for i, v in pairs if type(v) is int and arguments[i].type.startswith("int[")}  # numbers that stand for lists
+        if not singles and not kwargs:
+            return filled(run, tuple(a.default for a in arguments[len(args) :]))
+        values = [f"({name},)" if i in singles else name if i in places else f"d{i}" for i, name in enumerate(names_of(op))]
+        space = {f"d{i}": a.default for i, a in enumerate(arguments)} | {"run": run}
+        return function_of([f"a{i}" for i in places], [f"return run({', '.join(values)})"], f"{op.key} in a rule", space)
 
     def resolve(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Op, list[Any]]:
         """The first overload that takes the call, by the types of its arguments; and those in schema order."""

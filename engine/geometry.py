@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
+
 import numpy as np
 
 
@@ -22,6 +25,17 @@ def existing(dim: int, ndim: int) -> int:
 
 def address(array: np.ndarray) -> int:
     return array.__array_interface__["data"][0]
+
+
+def _address_in_header(array: np.ndarray) -> int:
+    """The same, a sixth of the time: NumPy's arrays begin with it, which is part of its binary interface."""
+    return _read(id(array) + _HEADER).value
+
+
+_read, _HEADER = ctypes.c_size_t.from_address, object.__basicsize__
+_SAMPLES = np.zeros((2, 3)), np.zeros(5, np.int8)[2:], np.zeros(())
+if sys.implementation.name == "cpython" and all(_address_in_header(a) == address(a) for a in _SAMPLES):  # as far as one can see
+    address = _address_in_header
 
 
 class Beyond:

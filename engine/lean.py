@@ -83,29 +83,27 @@ def listed(op: Op) -> str:
     return f"[{', '.join(names_of(op))}]"
 
 
-def lean_raw(op: Op) -> Callable[[list[Any]], Any]:
-    """`raw(values)` of an op on arrays that need no conversion, where a rule has turned NumPy's warnings off already."""
+def lean_raw(op: Op) -> Callable[..., Any]:
+    """The kernel of an op on arrays that need no conversion, where a rule has turned NumPy's warnings off already."""
     drawn = any(a.type.startswith("Generator") or (a.is_tensor and "[" in a.type) for a in op.schema.arguments)
-    if op.family.plan in LEFT_OUT or drawn or not op.tensors:
-        return op.generic_raw
+    if op.body is not None or op.family.plan in LEFT_OUT or drawn or not op.tensors:
+        return lambda *values: op.generic_raw(values)
     space = space_of(op) | {"slow": op.generic_raw, "is_quiet": is_quiet, "GENERIC": modes.GENERIC}
     space["SAME"] = op.unpromoted and frozenset(d.np for d in op.unpromoted)
     space["BESIDE"] = op.unpromoted_beside and {kind: {d.np for d in taken} for kind, taken in op.unpromoted_beside.items()}
-    return function_of(["values"], _raw_lines(op), op.key, space)
+    return function_of(names_of(op), _raw_lines(op), op.key, space)
 
 
 def _raw_lines(op: Op) -> list[str]:
     """`x<i>` are the arguments themselves."""
-    lines = [
-        f"{', '.join(names_of(op))}, = values",
-        "if not is_quiet() or current() & GENERIC: return slow(values)",
-    ]
+    slow = f"return slow({listed(op)})"
+    lines = [f"if not is_quiet() or current() & GENERIC: {slow}"]
     for i, _ in op.tensors:
         allowed = f"a{i} is not None and " if op.schema.arguments[i].optional else ""
-        lines += [f"if {allowed}type(a{i}) is not ndarray: return slow(values)", f"x{i} = a{i}"]
+        lines += [f"if {allowed}type(a{i}) is not ndarray: {slow}", f"x{i} = a{i}"]
     looks = [f"first({', '.join(names_of(op))})"] if op.family.first is not None else []
     before, call = computed(op, "dtype", "kernel(", looks)
-    lines += [*before, "try:", *call, "except Exception: return slow(values)"]
+    lines += [*before, "try:", *call, f"except Exception: {slow}"]
     if _has_several(op):
         return [*lines, "return [settle(x, None) for x in r]"]
     return [*lines, *_settled(op), "return r"]

@@ -239,9 +239,13 @@ class Op(Declaration):
     write_into = inplace.write_into
 
     def raw(self, values: list[Any]) -> Any:
-        """The kernel on arrays, in the way written for this op when a rule first calls it."""
-        self.raw = lean_raw(self) if self.body is None else self.generic_raw  # type: ignore[method-assign, assignment]
-        return self.raw(values)
+        """The kernel on arrays, as a rule calls it in an ordinary backward."""
+        return self.on_arrays(*values)
+
+    @cached_property
+    def on_arrays(self) -> Callable[..., Any]:
+        """`raw` with the arguments in place, as written for this op."""
+        return lean_raw(self)
 
     def generic_raw(self, values: Sequence[Any]) -> Any:
         """The kernel on arrays, as a rule calls it in an ordinary backward: promoted like a call, nothing recorded."""

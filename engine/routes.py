@@ -149,7 +149,7 @@ def route_of(form: Form, plan: Plan, key: tuple[Any, ...], count: int, words: li
     op = form.ops[plan.overload]
     text = _Arguments(op, plan, key, count, words)
     if plan.sources is None and not plan.binders and not text.numbers:
-        return _filled(_straight(op, form.inplace or op.writes), plan.tail)
+        return filled(_straight(op, form.inplace or op.writes), plan.tail)
     lines, space = _text_of(form, op, text)
     if text.has_out or not set(words).isdisjoint(space):
         return form
@@ -178,7 +178,7 @@ def _straight(op: Op, in_place: bool) -> Any:
     return op.in_place if in_place else op.direct
 
 
-def _filled(function: Any, tail: tuple[Any, ...]) -> Any:
+def filled(function: Any, tail: tuple[Any, ...]) -> Any:
     """The function with these values for its last arguments."""
     if not tail:
         return function

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -46,12 +46,20 @@ class View:
     version: int
     replay: tuple[Any, ...] | None
     borrowed: bool
+    passing: ClassVar[bool] = False
 
     @classmethod
     def of(cls, base: Tensor, creation: str | None, version: int, replay: tuple[Any, ...] | None) -> View:
         made = cls()
         made.base, made.creation, made.version, made.replay, made.borrowed = base, creation, version, replay, False
         return made
+
+
+class PassingView(View):
+    """That of a tensor through which something is written, and which nobody sees afterwards."""
+
+    __slots__ = ()
+    passing = True
 
 
 class Rare:

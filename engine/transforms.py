@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import modes
+from .geometry import address
 
 NOT_INSIDE = (
     "You are attempting to call Tensor.{0}() {1}inside of a function being transformed by a functorch transform. This is unsupported, "
@@ -113,7 +114,7 @@ def memory(t: Any) -> int:
     array = (t if t._view is None else t._view.base)._array
     while isinstance(array.base, np.ndarray):
         array = array.base
-    return array.__array_interface__["data"][0]
+    return address(array)
 
 
 def refuse_captured(op: Any, into: Any) -> None:

@@ -246,6 +246,9 @@ def rebase(t: Tensor, node: Node, first_edge: int = 0) -> None:
     base = view.base
     start = t.storage_offset() if view.replay is None else 0
     renew(base, CopySlices(base, t, node, start - base.storage_offset()), 0)
+    if view.passing:
+        sequence()  # of the node that nobody will ask for
+        return
     view.version = -1  # remade from the base below
     refresh(t, view, start)
 
@@ -273,9 +276,10 @@ def move_retained(t: Tensor, node: Node, nr: int) -> None:
 
 
 class NoPlan:
-    """The plan of nodes that have only one way to run."""
+    """The plan of nodes that have one way to run, and perhaps a short one, `fast`."""
 
-    fast = on_tensors = None
+    fast: Any = None
+    on_tensors = None
     paired = False
     save = ()
 
@@ -286,10 +290,10 @@ NO_PLAN = NoPlan()
 class CopySlices(Listed):
     """A write through a view, seen from the base: the written part's gradient goes through `inner`."""
 
-    __slots__ = ("inner", "base_array", "base_fit", "part", "start", "replay")
+    __slots__ = ("inner", "base_array", "base_fit", "part", "start", "replay", "freed")
 
     def __init__(self, base: Tensor, view: Tensor, inner: Node, start: int) -> None:
-        self.seq, self.extras, self.plan, self.saved = sequence(), None, NO_PLAN, ()
+        self.seq, self.extras, self.plan, self.freed = sequence(), None, PART_PLAN, False
         self.inner = inner
         self.edges = (edge_of(base), *inner.edges[1:])
         self.base_array = base._array
@@ -297,12 +301,21 @@ class CopySlices(Listed):
         self.part, self.replay = view._array, view._view.replay  # type: ignore[union-attr]  # it is one
         self.start = start  # of the view from its base, in elements
 
+    @property
+    def saved(self) -> Any:
+        """Nothing of its own; what `inner` keeps is freed with it."""
+        return FREED if self.freed else ()
+
+    @saved.setter
+    def saved(self, _: Any) -> None:
+        self.free()
+
     def free(self) -> None:
         self.inner.free()
-        self.saved = FREED
+        self.freed = True
 
     def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
-        if self.saved is FREED:
+        if self.freed:
             raise RuntimeError(FREED_TWICE)
         if recording:
             from .batching import Batched, one_by_one
@@ -315,13 +328,19 @@ class CopySlices(Listed):
         return [None if r is None else r._array for r in results]
 
     def _on_arrays(self, g: np.ndarray) -> Sequence[Any]:
-        whole = _same_geometry(self.base_array, g.dtype)
-        whole[...] = g
-        part = self._part(whole)
-        fast = None if modes.current() & modes.GENERIC or self.inner.extras is not None else self.inner.plan.fast
-        first, *rest = self.inner.apply([part.copy()], False) if fast is None else fast(self.inner, part.copy())
+        if self.base_array.flags.c_contiguous:
+            whole = g.copy()
+        else:
+            whole = _same_geometry(self.base_array, g.dtype)
+            whole[...] = g
+        part, inner = self._part(whole), self.inner
+        fast = None if modes.current() & modes.GENERIC or inner.extras is not None else inner.plan.fast
+        first, *rest = inner.apply([part.copy()], False) if fast is None else fast(inner, part.copy())
         part[...] = 0 if first is None else first
-        return [fit_array(whole, *self.base_fit) if self.edges[0] is not None else None, *rest]
+        shape, dtype = self.base_fit
+        if whole.shape != shape or whole.dtype is not dtype.np:
+            whole = fit_array(whole, shape, dtype)
+        return [whole if self.edges[0] is not None else None, *rest]
 
     def _part(self, whole: np.ndarray) -> np.ndarray:
         """The slice of `whole` (laid out as the base was) that the view covers."""
@@ -356,6 +375,19 @@ class CopySlices(Listed):
 
     def name(self) -> str:
         return "torch::autograd::CopySlices"
+
+
+class PartPlan(NoPlan):
+    """How the walk runs a CopySlices on arrays; it drops what is kept by setting `saved`."""
+
+    keeps_tensors, compact = True, False
+
+    @staticmethod
+    def fast(node: CopySlices, g: np.ndarray) -> Sequence[Any]:
+        return node._on_arrays(g) if node.replay is None and not node.freed else node.apply([g], False)
+
+
+PART_PLAN = PartPlan()
 
 
 def _same_geometry(like: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -16,7 +16,7 @@ from ..dtypes import OF_NUMPY
 from ..number import converted
 from ..op import OPS
 from ..parameter import type_name
-from ..tensor import Tensor, method, wrap
+from ..tensor import PassingView, Tensor, method, wrap
 from .part import SELECT, SLICE
 from .shape import UNSQUEEZE
 
@@ -70,14 +70,15 @@ def __setitem__(self: Tensor, index: Any, value: Any) -> None:
     if index is Ellipsis:
         return _copy(self, value)
     if index is None or index is True:
-        return _copy(UNSQUEEZE.direct(self, 0), value)
+        return _copy(UNSQUEEZE.direct(self, 0), value, True)
     if isinstance(index, int | np.integer):
-        return _copy(_select(self, 0, int(index), 0), value)
+        return _copy(_select(self, 0, int(index), 0), value, True)
     if type(index) is slice:
-        return _copy(_slice(self, 0, index, False), value)
+        found = _slice(self, 0, index, False)
+        return _copy(found, value, found is not self)
     found, tensors = _walk(self, _as_tuple(index))
     if not tensors:
-        return _copy(found, value)
+        return _copy(found, value, found is not self)
     if value._array.shape[:1] == (1,):
         value = _without_leading_ones(value)
     OPS["index_put"].run_inplace([found, tensors, value, False])
@@ -322,9 +323,11 @@ def _without_leading_ones(value: Tensor) -> Tensor:
     return OPS["view"].run([value, shape[first:]])
 
 
-def _copy(into: Tensor, value: Tensor) -> None:
-    """Write to a view: as it is where shapes agree, filled from a 0-dim tensor, else expanded."""
+def _copy(into: Tensor, value: Tensor, passing: bool = False) -> None:
+    """Write to a view: as it is where shapes agree, filled from a 0-dim tensor, else expanded. A `passing` one is seen by nobody else."""
     shape = into._array.shape
+    if passing and into._view is not None:
+        into._view.__class__ = PassingView
     if value._array.shape == shape:
         OPS["copy_"].in_place(into, value, False)
     elif not value._array.ndim:
