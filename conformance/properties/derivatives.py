@@ -8,6 +8,7 @@ from typing import Any
 from ..backends import Backend
 from ..case import Case
 from ..spec import Declaration
+from .nodes import whole_graph
 from .register import attempt, differentiable, prop, strides
 
 See = Iterator[tuple[str, Any]]
@@ -59,19 +60,20 @@ def gradient_layouts(B: Backend, op: Declaration, case: Case) -> See:
 
 @prop(differentiable, "differentiable", script=TWICE)
 def second_gradient(B: Backend, op: Declaration, case: Case) -> See:
-    """The gradient of the gradient, with respect to inputs and cotangents, is PyTorch's."""
+    """The gradient of the gradient, with respect to inputs and cotangents, is PyTorch's, and so is every node it goes through."""
     inputs, outputs = recorded(B, op, case)
     if not outputs:
         return
     seeds = B.cotangents(case, outputs, requires_grad=True)
     first = B.grad(outputs, list(inputs.values()), seeds, create_graph=True)
     yield "requires_grad", [g is not None and g.requires_grad for g in first]
+    wanted = {**inputs, **{f"cotangent{i}": s for i, s in enumerate(seeds)}}
     for name, g in zip(inputs, first, strict=True):
         yield f"first.{name}", g
+        yield f"nodes.{name}", whole_graph(g, wanted)
     live = [g for g in first if g is not None and g.requires_grad]
     if not live:
         return
-    wanted = {**inputs, **{f"cotangent{i}": s for i, s in enumerate(seeds)}}
     second = attempt(lambda: B.grad(live, list(wanted.values()), B.cotangents(case, live, slot=5)))
     if isinstance(second, Exception):
         yield "second gradient", second

@@ -9,6 +9,7 @@ from typing import Any
 from ..backends import Backend, Warned
 from ..case import DIFFERENTIABLE, Case
 from ..spec import Declaration
+from .nodes import structure
 from .register import has_tensors, not_a_write, prop
 
 See = Iterator[tuple[str, Any]]
@@ -81,26 +82,14 @@ def _grad(t: Any, listening: Warned) -> tuple[Any, list[str]]:
     return t.grad, listening.heard()
 
 
-def structure(B: Backend, node: Any, inputs: dict[str, Any], depth: int = 4) -> Any:
-    """A node's name and, `depth` deep, the nodes its gradients go to; leaves by argument name."""
-    if node is None:
-        return None
-    variable = getattr(node, "variable", None) if "AccumulateGrad" in node.name() else None
-    if variable is not None:
-        return [node.name(), [name for name, x in inputs.items() if x is variable]]
-    if not depth:
-        return node.name()
-    return [node.name(), [(structure(B, n, inputs, depth - 1), index) for n, index in node.next_functions]]
-
-
 @prop(lambda op: has_tensors(op) and not_a_write(op), "differentiable", script="print(result.grad_fn, result.grad_fn.next_functions)")
 def graph(B: Backend, op: Declaration, case: Case) -> See:
     """The nodes behind a result have PyTorch's names, edges and order."""
     args = B.inputs(case, True)
     inputs = B.tensors(args)
     for i, t in enumerate(B.outputs(B.call(op, args))):
-        yield f"graph[{i}]", structure(B, t.grad_fn, inputs)
+        yield f"graph[{i}]", structure(t.grad_fn, inputs)
         yield f"output_nr[{i}]", t.output_nr
         yield f"class[{i}]", type(t.grad_fn).__name__
     for i, t in enumerate(B.outputs(B.call(op, B.cloned(case, args)))):
-        yield f"deeper[{i}]", structure(B, t.grad_fn, inputs)
+        yield f"deeper[{i}]", structure(t.grad_fn, inputs)

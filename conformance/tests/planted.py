@@ -230,6 +230,7 @@ FURTHER = [
     ("gradient", "None instead of a gradient", OtherGradients(lambda g: None)),
     ("gradient", "one element off by a hundredth", OtherGradients(lambda g: _last_off(_last_off(g)))),
     ("gradient", "a gradient that requires grad", OtherGradients(lambda g: g.requires_grad_())),
+    ("second_gradient", "the same gradient through one node more", OtherGradients(torch.clone, lambda more: more.get("create_graph"))),
     ("value", "zero instead of NaN", changed(lambda t: t.nan_to_num(nan=0.0, posinf=float("inf"), neginf=float("-inf")))),
     ("value", "negative zero lost", changed(lambda t: t + 0)),
     ("value", "a wrong dtype", changed(lambda t: t.to(torch.complex128) if t.is_complex() else t.to(torch.float64))),

@@ -106,7 +106,8 @@ def backwards_sum(g: Any, dim: int) -> Any:
 
 def in_operand_dtype(g: Any, self_dtype: dtype, dtype: dtype | None) -> Any:
     """The gradient in the operand's dtype, where the result has another."""
-    return g if dtype is None or (self_dtype.low and not dtype.is_complex) else F.to(g, self_dtype)
+    wide = isinstance(g, np.ndarray) and self_dtype.low  # what is of 16 bits is rounded when all is done
+    return g if dtype is None or (wide and not dtype.is_complex) else F.to(g, self_dtype)
 
 
 def cumprod_rule(g: Any, self: Any, self_dtype: Any, dim: int, dtype: dtype | None, result: Any) -> Any:
@@ -123,7 +124,7 @@ def cumprod_rule(g: Any, self: Any, self_dtype: Any, dim: int, dtype: dtype | No
         return backwards_sum(result.conj() * g, dim) / self.conj()
     if isinstance(g, np.ndarray) or not is_grad_enabled():
         return before_and_at_zeros(g, self.conj(), result.conj(), zero, dim % len(self.shape))
-    return F.cat([one_at_a_time(g, self.conj(), dim, k) for k in range(self.shape[dim])], dim)
+    return one_at_a_time(g, self.conj(), dim)
 
 
 def before_and_at_zeros(g: Any, self: Any, result: Any, zero: Any, dim: int) -> Any:
@@ -139,13 +140,24 @@ def before_and_at_zeros(g: Any, self: Any, result: Any, zero: Any, dim: int) -> 
     return F.contiguous(made)
 
 
-def one_at_a_time(g: Any, self: Any, dim: int, k: int) -> Any:
-    """Slice `k` of the gradient of cumprod: the products that leave element `k` out, weighted by `g`."""
-    n = self.shape[dim]
-    parts = [F.prod(F.narrow(self, dim, 0, k), dim, True) if k else F.ones_like(F.narrow(self, dim, 0, 1))]
-    if k + 1 < n:
-        parts.append(F.cumprod(F.narrow(self, dim, k + 1, n - k - 1), dim) * parts[0])
-    return F.sum(F.narrow(g, dim, k, n - k) * F.cat(parts, dim), dim, True)
+def one_at_a_time(g: Any, self: Any, dim: int) -> Any:
+    """The gradient of cumprod, written slice by slice: the products that leave element `k` out, weighted by `g`."""
+    n, made = self.shape[dim], None
+    for k in range(n):
+        part = F.sum(F.narrow(g, dim, k, n - k) * products_without(self, dim, k), (dim,), False)
+        made = F.new_zeros(part, tuple(self.shape)) if made is None else made
+        F.select(made, dim, k).copy_(part)
+    return made
+
+
+def products_without(self: Any, dim: int, k: int) -> Any:
+    """The products of elements from the first on that leave `k` out, up to the element before it and to every later one."""
+    rest = self.shape[dim] - k - 1
+    before = F.prod(F.narrow(self, dim, 0, k), dim, True) if k else F.ones_like(F.narrow(self.detach(), dim, 0, 1))
+    if not rest:
+        return before
+    after = F.cumprod(F.narrow(self, dim, k + 1, rest), dim)
+    return F.cat([before, F.expand(before, after.shape) * after if k else after], dim)
 
 
 def cumprod_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:

@@ -197,7 +197,7 @@ def fill_nothing(self: np.ndarray, dim: int, count: int) -> None:
 def selected(g: Any, dim: int, index: Any, shape: tuple[int, ...]) -> Any:
     """The slices of `g` at `index`, in the shape of the source they came from."""
     if not shape:
-        return F.index_select(g, dim, index.reshape((1,))).reshape(())
+        return F.index_select(g, dim, index.reshape(()))
     found = F.index_select(g, dim, index)
     return F.expand(found, shape) if isinstance(found, Tensor) else found
 
