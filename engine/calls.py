@@ -70,7 +70,7 @@ class Overloads:
 
     def _make(self, kind: str) -> Callable[..., Any]:
         if self.path.startswith("nn.functional."):
-            return python_call(self.ops[0])
+            return python_call(self.ops[0], {})
         if kind.startswith("inplace"):
             return Form(self.name + "_", [o for o in self.ops if o.family.inplace], "method" if kind == "inplace" else "function", True)
         having = [o for o in self.ops if (o.family.function if kind == "function" else o.family.method)]
@@ -154,7 +154,7 @@ class Overloads:
 
     def _public(self, kind: str, name: str) -> Callable[..., Any]:
         if self.path.startswith("nn.functional."):
-            call: Callable[..., Any] = lambda *args, **kwargs: self.form(kind)(*args, **kwargs)  # it gets a name
+            call: Callable[..., Any] = written_when_called(lambda space: python_call(self.ops[0], space))
         else:
             call = front(lambda: self.form(kind))
         made = call if kind.startswith("inplace") else self._fast(call, False)
@@ -201,11 +201,14 @@ def _operator(call: Callable[..., Any]) -> Callable[..., Any]:
     return operate
 
 
-def python_call(op: Op) -> Callable[..., Any]:
-    """The op as a Python function of its arguments' names, which PyTorch's `nn.functional` is: errors of arguments are Python's own."""
+def python_call(op: Op, space: dict[str, Any]) -> Callable[..., Any]:
+    """The op as a Python function of its arguments' names, which PyTorch's `nn.functional` is: errors of arguments are Python's own.
+
+    It is written among the names of `space`.
+    """
     arguments = op.schema.arguments
     names = [a.name for a in arguments]
-    space = {f"d{i}": a.default for i, a in enumerate(arguments)} | {"run": op.direct}
+    space |= {f"d{i}": a.default for i, a in enumerate(arguments)} | {"run": op.direct}
     parameters = [a.name if a.default is REQUIRED else f"{a.name}=d{i}" for i, a in enumerate(arguments)]
     count = len(op.schema.positional)
     if count < len(parameters):

@@ -47,7 +47,7 @@ def fast_plan(op: Op, mask: Mask, variant: str) -> Plan:
             return plan.fast(node, g)
 
         def first_on_tensors(node: Any, g: Tensor) -> Any:
-            plan.on_tensors = on_tensors(op, mask, plan)
+            plan.on_tensors = on_tensors(op, mask, plan, variant != "lean")
             return plan.on_tensors(node, g)
 
         plan.fast, plan.on_tensors = first, first_on_tensors
@@ -125,6 +125,14 @@ def _symbol(op: Op, plan: Plan, source: int) -> Any:
     return traced.Symbol(f"x{source}") if kind in (TENSOR, OUTPUT) else op.schema.arguments[at].default
 
 
+def _opaque(op: Op, plan: Plan, source: int) -> Any:
+    """What stands for an argument of a rule to see whether it hands its gradient on."""
+    if source < 0:
+        return traced.Opaque()
+    kind, at, _ = plan.save[source]
+    return traced.Opaque() if kind in (TENSOR, OUTPUT) else op.schema.arguments[at].default
+
+
 def _array_name(plan: Plan, source: int) -> str:
     return "g" if source < 0 else f"{'x' if plan.save[source][0] in (TENSOR, OUTPUT) else 's'}{source}"
 
@@ -154,8 +162,10 @@ def general_lines(op: Op, mask: Mask, plan: Plan) -> list[str]:
         ordered = " and ".join(f"in_order({s})" for s in ("g", *read))
         lines.append(f"if ({differ} or 1 in g.shape) and not ({ordered}): return node.apply([g], False)")
     lines.append("fits = node.fits")
-    for k, (_, sources, positions) in enumerate(plan.rules):
+    for k, (rule, sources, positions) in enumerate(plan.rules):
         call = f"rule{k}({', '.join('g' if s < 0 else f's{s}' for s in sources)})"
+        if len(positions) == 1 and sources[0] < 0 and traced.hands_on(rule, [_opaque(op, plan, s) for s in sources]):
+            call = "g"
         lines.append(", ".join(f"r{p}" for p in positions) + f" = {call}")
         for p in positions:
             odd = f"type(r{p}) is not ndarray or r{p}.shape != shape or r{p}.dtype is not dtype.np"

@@ -480,7 +480,7 @@ def _kept(a: Argument, kind: int, i: int, wanted: set[str]) -> tuple[str, str]:
     v, is_list = f"a{i}", "[" in a.type and a.is_tensor
     certain = not is_list and not a.optional
     if kind == TENSOR:
-        return v, f"{v}._counter[0]" if certain else f"version_of({v})"
+        return v, f"{v}._counter[0]" if certain else f"(0 if {v} is None else version_of({v}))"
     if kind == TENSORS:
         return f"list({v})", f"version_of({v})"
     if kind == SHAPE:

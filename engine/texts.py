@@ -20,7 +20,7 @@ def written_when_called(write: Callable[[dict[str, Any]], Any]) -> Callable[...,
 
     def fill() -> None:
         made = write(space)
-        call.__code__, call.__defaults__ = made.__code__, made.__defaults__
+        call.__code__, call.__defaults__, call.__kwdefaults__ = made.__code__, made.__defaults__, made.__kwdefaults__
 
     space: dict[str, Any] = {"fill": fill}
     call = space["this"] = FunctionType(_first.__code__, space)

@@ -14,6 +14,7 @@ import numpy as np
 from .alike import result_dtypes, specialisable
 from .dtypes import float32, float64
 from .registry import OVERLOADS
+from .tensor import Tensor
 
 
 class Unreadable(Exception):
@@ -65,7 +66,8 @@ def _binary(symbol: str) -> tuple[Callable[..., Symbol], Callable[..., Symbol]]:
     return join, lambda a, b: join(b, a)
 
 
-for _name, _symbol in {"add": "+", "sub": "-", "mul": "*", "truediv": "/"}.items():
+OPERATORS = {"add": "+", "sub": "-", "mul": "*", "truediv": "/"}
+for _name, _symbol in OPERATORS.items():
     _forward, _swapped = _binary(_symbol)
     setattr(Symbol, f"__{_name}__", _forward)
     setattr(Symbol, f"__r{_name}__", _swapped)
@@ -77,6 +79,53 @@ def _text(value: Any) -> str:
     if type(value) not in (int, float) or value != value or value in (float("inf"), -float("inf")):
         raise Unreadable
     return repr(value)
+
+
+class Opaque:
+    """Stands for an array of which nothing is asked at all."""
+
+    def _refuse(self, *_: Any) -> Any:
+        raise Unreadable
+
+    __bool__ = __eq__ = __ne__ = __hash__ = __array__ = __array_ufunc__ = _refuse
+
+
+class TensorSymbol:
+    """Stands for a Tensor of real numbers, of which nothing is asked but arithmetic. Its conjugate is itself."""
+
+    __slots__ = ("text",)
+    __class__ = Tensor  # type: ignore[assignment]  # it is one to every question but `type`
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def conj(self) -> TensorSymbol:
+        return self
+
+    def __neg__(self) -> TensorSymbol:
+        return TensorSymbol(f"(-{self.text})")
+
+    def _refuse(self, *_: Any) -> Any:
+        raise Unreadable
+
+    __bool__ = __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = __array__ = __getattr__ = _refuse
+
+
+def _joined(symbol: str) -> tuple[Callable[..., TensorSymbol], Callable[..., TensorSymbol]]:
+    def join(a: Any, b: Any) -> TensorSymbol:
+        return TensorSymbol(f"({_text_of(a)} {symbol} {_text_of(b)})")
+
+    return join, lambda a, b: join(b, a)
+
+
+for _name, _symbol in OPERATORS.items():
+    _on_tensors, _reflected = _joined(_symbol)
+    setattr(TensorSymbol, f"__{_name}__", _on_tensors)
+    setattr(TensorSymbol, f"__r{_name}__", _reflected)
+
+
+def _text_of(value: Any) -> str:
+    return value.text if type(value) is TensorSymbol else _text(value)
 
 
 class Ops:
@@ -122,6 +171,28 @@ def read(rule: Callable[..., Any], arguments: Sequence[Any], count: int, space: 
     if not all(r is None or (type(r) is Symbol and r.follows_g) for r in results):
         return None
     return ["None" if r is None else r.text for r in results]
+
+
+def hands_on(rule: Callable[..., Any], arguments: Sequence[Any]) -> bool:
+    """True where a rule of one gradient returns the first of its `arguments` (Opaques and constants) as it is."""
+    try:
+        return bool(arguments) and rule(*arguments) is arguments[0]
+    except Exception:  # whatever a rule does to what is no array
+        return False
+
+
+def read_on_tensors(rule: Callable[..., Any], arguments: Sequence[Any], count: int) -> list[str] | None:
+    """The same of a rule on Tensors of real numbers, where it does no more than arithmetic with them."""
+    if not isinstance(rule, FunctionType) or "F" in rule.__code__.co_names:
+        return None
+    try:
+        result = rule(*arguments)
+    except Exception:  # whatever a rule does to what is no tensor
+        return None
+    results = [result] if count == 1 else result
+    if not isinstance(results, list | tuple) or not all(type(r) is TensorSymbol for r in results):
+        return None
+    return [r.text for r in results]
 
 
 def kernel_text(kernel: Callable[..., Any], operands: Sequence[Symbol], defaults: Sequence[Any]) -> Symbol | None:

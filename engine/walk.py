@@ -151,8 +151,15 @@ class Walk:
         seen: set[Any] = set()
         for node in order:
             for e in (node.first, node.second) if node.plan.paired else node.edges:
-                if e is not None:
-                    parents.setdefault(end_of(e), []).append(node)
+                if e is None:
+                    continue
+                kind = type(e)
+                if kind is tuple or kind is AccumulateGrad:
+                    e = end_of(e)
+                if e in parents:
+                    parents[e].append(node)
+                else:
+                    parents[e] = [node]
         targets = [node for node, _ in self.targets or ()]
         needed = set(targets) if self.accumulate else set()
         stack = list(targets)
@@ -160,8 +167,8 @@ class Walk:
             for parent in parents.get(stack.pop(), ()):
                 if parent not in seen:
                     seen.add(parent)
-                    needed.add(parent)
                     stack.append(parent)
+        needed |= seen
         self.needed, self.wanted = needed, needed.union(targets)
         self.apart = {node for node in order if node not in needed}.union(() if self.accumulate else targets)
 
@@ -214,6 +221,8 @@ class Walk:
                                 old = arrived[e]
                                 add(old, r, old)
                                 sums[e] += 1
+                            elif recording and e not in several:
+                                arrived[e] = arrived[e] + r
                             else:
                                 old = None
                                 self._arrive(e, nr, r, results)
@@ -296,7 +305,11 @@ class Walk:
             if r is old:
                 others -= 1
                 break
-        if others > 0 or not old.flags.writeable or not _owned(old) or old.dtype is not g.dtype:
+        flags = old.flags
+        if old.base is None and flags.c_contiguous and flags.writeable and others <= 0 and old.dtype is g.dtype and old.dtype.kind == "f":
+            self.sums[node] = self.sums.get(node, 0) + 1
+            made = np.add(old, g, old)
+        elif others > 0 or not flags.writeable or not _owned(old) or old.dtype is not g.dtype:
             self.sums[node] = 0
             made = np.asarray(added(old, g))
         else:

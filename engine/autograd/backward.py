@@ -339,6 +339,10 @@ def accumulated_into(ends: tuple[Any, ...]) -> dict[Any, int]:
 
 
 def input_end(t: Any) -> tuple[Any, int]:
+    if type(t) in PLAIN:
+        node_of(t)
+        edge = edge_of(t)
+        return None if edge is None else end_of(edge), t._nr
     if not isinstance(t, Tensor | GradientEdge):
         raise RuntimeError(NEITHER.format(type(t).__name__))
     if isinstance(t, GradientEdge) and not isinstance(t.node, Node | AccumulateGrad):

@@ -176,13 +176,14 @@ def likelihood_gradient(spatial: bool) -> Callable[..., np.ndarray]:
 
 def total_weight(target: Any, weight: Any, ignore_index: int) -> Any:
     """The sum of the weights of all targets that count: no gradient flows into it, so it is computed on arrays in both modes."""
-    array, given = (t._array if isinstance(t, Tensor) else t for t in (target, weight))
+    recorded = isinstance(target, Tensor)
+    array, given = target._array if recorded else target, weight._array if isinstance(weight, Tensor) else weight
     counts = array != ignore_index
     if given is None:
         total = np.array(np.add.reduce(counts, None), np.float32)
     else:
         total = np.asarray(np.add.reduce(given[array[counts].astype(np.int64)], None))
-    return wrap(total, OF_NUMPY[total.dtype]) if isinstance(target, Tensor) else total
+    return wrap(total, OF_NUMPY[total.dtype]) if recorded else total
 
 
 def likelihood_steps(
@@ -206,7 +207,7 @@ def refuse_weights(function: str) -> Callable[..., None]:
     """A look at the arguments that raises RuntimeError where weights require grad."""
 
     def look(self: Any, target: Any, weight: Any, reduction: int, ignore_index: int) -> None:
-        if modes.is_grad_enabled():
+        if weight is not None and modes.is_grad_enabled():
             refuse_gradient(weight, "weight", function)
 
     return look

@@ -264,21 +264,21 @@ def turned(x: Any) -> Any:
 
 def adjoint(x: Any) -> Any:
     """The conjugate transpose of the last two dimensions."""
+    if type(x) is np.ndarray:
+        return x.mT if x.dtype.kind != "c" else x.mT.conj()
     return turned(x).conj()
 
 
 def left(g: Any, right: Any, geometry: Any, factor: Any = 1) -> Any:
     """The gradient of `left @ right` for `left`; a column-major matrix gets a column-major gradient, as in PyTorch."""
-    if _column_major(geometry):
-        return scaled(turned(matrices(right.conj(), turned(g))), factor)
-    return scaled(matrices(g, adjoint(right)), factor)
+    made = turned(matrices(right.conj(), turned(g))) if _column_major(geometry) else matrices(g, adjoint(right))
+    return made if factor == 1 else scaled(made, factor)
 
 
 def right(g: Any, left: Any, geometry: Any, factor: Any = 1) -> Any:
     """The gradient of `left @ right` for `right`."""
-    if _column_major(geometry):
-        return scaled(turned(matrices(turned(g), left.conj())), factor)
-    return scaled(matrices(adjoint(left), g), factor)
+    made = turned(matrices(turned(g), left.conj())) if _column_major(geometry) else matrices(adjoint(left), g)
+    return made if factor == 1 else scaled(made, factor)
 
 
 def _column_major(geometry: Any) -> bool:
