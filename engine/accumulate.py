@@ -59,8 +59,8 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
         added(old._array, g, out=old._array)
         counter_of(old)[0] += 1
     if not _laid_out_as(old._array, leaf._array):
-        sizes = list(leaf._array.shape)
-        warnings.warn(CONTRACT.format(sizes, list(old.stride()), sizes, list(leaf.stride())), UserWarning, stacklevel=2)
+        text = CONTRACT.format(list(old.shape), list(old.stride()), list(leaf.shape), list(leaf.stride()))
+        warnings.warn(text, UserWarning, stacklevel=2)
 
 
 def _shared_count(g: np.ndarray, walk: Walk, start: int) -> list[int] | None:

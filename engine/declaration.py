@@ -87,6 +87,7 @@ class Declaration:
         self.plans: dict[tuple[bool, ...], Plan] = {}
         self.fast_plans: dict[tuple[tuple[bool, ...], str], Plan] = {}  # those of specialised calls, whose rules are compiled
         self.changes_dtype = family.changes_dtype
+        self.casts = self.schema.names.index("dtype") if family.changes_dtype and "dtype" in self.schema.names else None
         self.broadcasts = family.plan == "pointwise" or (family.plan == "write" and family.promote is not None)
         read = ("src", "values") if family.plan == "write" and not self.broadcasts else ()  # a `value` is read before anything is written
         self.copied = tuple(i for i, a in enumerate(arguments) if a.name in read)

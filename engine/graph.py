@@ -299,7 +299,7 @@ def keep_ends(t: Tensor, another: bool = False) -> None:
     """
     if isinstance(t._node, Node):
         t._node.keep_shape(t)
-    elif t._node is LEAF and not (t._view is not None and t._view.borrowed):
+    elif (t._node is LEAF and not (t._view is not None and t._view.borrowed)) or (t._rare is not None and t._rare.left):
         end = accumulator(t)
         for node in _nodes_before(t):
             node.edges = tuple(end if edge is t else edge for edge in node.edges)

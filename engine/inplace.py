@@ -159,7 +159,7 @@ def _saved_before(node: OpNode, into: Tensor) -> None:
 def _become(op: Op, into: Tensor, result: np.ndarray, values: list[Any], needs: tuple[bool, ...] | None) -> Tensor:
     """Give the tensor another geometry; its history goes on from its own, not through its base."""
     node = op.make_node(values, [into], needs) if needs is not None else None
-    if node is None and into._node is not None and result.shape != into._array.shape:
+    if node is None and result.shape != into._array.shape:
         keep_ends(into)
     exchange(into, result)
     if modes.current() & modes.JOURNAL:

@@ -79,6 +79,8 @@ class Op(Declaration):
             for name in self.family.constants:
                 refuse_gradient(values[self.schema.names.index(name)], name, self.schema.name)
         needs = self.needs(values) if mode & modes.RECORDING == modes.GRAD and self.diff else None
+        if needs is not None and self.casts is not None and not (values[self.casts] or values[0]._dtype).differentiable:
+            needs = None  # so that nothing is asked of a view either
         if needs is not None and self.schema.is_view and values[0]._counter is None:
             needs = None  # a view of an inference tensor
         if needs is not None:

@@ -65,12 +65,13 @@ class PassingView(View):
 class Rare:
     """What few tensors have: hooks, a retained gradient, a materialised accumulate node, a tangent."""
 
-    __slots__ = ("hooks", "retains", "accumulate", "post_hooks", "tangents")
+    __slots__ = ("hooks", "retains", "accumulate", "left", "post_hooks", "tangents")
 
     def __init__(self) -> None:
         self.hooks: dict[int, Callable[..., Any]] | None = None
         self.retains = False
         self.accumulate: Any = None  # weak reference to the AccumulateGrad node a user has looked at
+        self.left = False  # a leaf that stopped to require grad, to which nodes may still lead
         self.post_hooks: dict[int, Callable[..., Any]] | None = None
         self.tangents: dict[Any, Tensor] | None = None  # by level of forward mode
 
@@ -246,6 +247,8 @@ class Tensor:
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
         if requires_grad and self._counter is None and not modes.is_inference_mode_enabled():
             raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
+        if not requires_grad:
+            leave(self)
         self._node = LEAF if requires_grad else None
         if self._view is not None:
             self._view.borrowed = False
@@ -306,7 +309,7 @@ class Tensor:
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         if self._node is not None and not value._dtype.differentiable:
             raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
-        if self._node is not None and (self._array.shape != value._array.shape or self._dtype is not value._dtype):
+        if self._array.shape != value._array.shape or self._dtype is not value._dtype:
             from .graph import keep_ends
 
             keep_ends(self, another=self._dtype is not value._dtype)
@@ -427,6 +430,12 @@ def rare(t: Tensor) -> Rare:
     if t._rare is None:
         t._rare = Rare()
     return t._rare
+
+
+def leave(t: Tensor) -> None:
+    """To be called before `t` stops to require grad."""
+    if t._node is LEAF:
+        rare(t).left = True
 
 
 def check_grad(t: Tensor, value: Any) -> None:

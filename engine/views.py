@@ -13,6 +13,7 @@ from .geometry import address, strides_of
 from .graph import FREED, FREED_TWICE, Listed, Node, edge_of, extras, fit_array, sequence, short_name
 from .layout import dense
 from .registry import OPS, F
+from .strided import span
 from .tensor import LEAF, Tensor, View, counter_of, wrap
 
 BLOCK = (
@@ -391,12 +392,17 @@ PART_PLAN = PartPlan()
 
 
 def _same_geometry(like: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """An uninitialised array with the shape and strides of `like`, over a flat buffer of its own."""
-    if like.flags.c_contiguous:
+    """An uninitialised array with the shape and strides of `like`, over a flat buffer of its own.
+
+    Raises RuntimeError where two elements of `like` are one place in memory.
+    """
+    if like.flags.c_contiguous and 1 not in like.shape:  # a side of 1 keeps whatever step it has
         return np.empty(like.shape, dtype)
-    span = 1 + sum((n - 1) * s // like.itemsize for n, s in zip(like.shape, like.strides, strict=True)) if like.size else 0
-    flat = np.zeros(span, dtype)
-    return np.ndarray(like.shape, dtype, flat, 0, like.strides)
+    steps = strides_of(like)
+    flat = np.zeros(span(like.shape, steps), dtype)
+    made = np.ndarray(like.shape, dtype, flat, 0, tuple(step * dtype.itemsize for step in steps))
+    check_no_overlap(made)  # it is about to be written to
+    return made
 
 
 def view_creation(op: Any) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
 from copy import deepcopy
@@ -16,7 +17,8 @@ from .see import OPEN, STOPPED, attempt, graph_lines, texts, values
 from .steps import IN_PLACE, LENGTH, Ended, Step, apart, copied, cotangent, divisors, numbers, once, small, steps
 
 HELPERS: tuple[Any, ...] = (Ended, once, copied, apart, numbers, small, divisors, cotangent)  # what lines may call, beside the backend
-ASSERTED = "INTERNAL ASSERT FAILED"  # and `please report a bug to PyTorch`: it says itself that it contradicts itself
+# Where PyTorch says itself that it contradicts itself (`please report a bug to PyTorch`), or cannot read what it made.
+ASSERTED = re.compile("INTERNAL ASSERT FAILED|tensor with unallocated storage|ZeroTensors are immutable")
 SCRIPT = """\
 # {key}: the same lines on PyTorch and on {subject}.
 import importlib
@@ -113,7 +115,7 @@ class Asserted(Exception):
 
 def _met(error: Any) -> Any:
     """The outcome, where it is no internal assert of PyTorch."""
-    if isinstance(error, Raised) and ASSERTED in error.text:
+    if isinstance(error, Raised) and ASSERTED.search(error.text):
         raise Asserted(error.text.partition(" at ")[0])
     return error
 
@@ -193,7 +195,7 @@ def _observed(names: dict[str, Any], at: str) -> dict[str, Any]:
         if one._base is not None:
             seen[f"{label} base"] = first.get(id(one._base), "unnamed")
         if attempt(partial(_keeps_gradient, one)) is True:
-            seen[f"{label} gradient"] = attempt(partial(values, one.grad))
+            seen[f"{label} gradient"] = _attempt(partial(values, one.grad))
             seen[f"{label} gradient is"] = [
                 first.get(id(one.grad), "unnamed"),
                 *[_attempt(partial(read, one.grad)) for read in GRADIENT_FLAGS],
@@ -205,7 +207,7 @@ def _numbers(tensor: Any, dtype: Any) -> Any:
     """The elements, as the numbers of `dtype` whose bits they are: PyTorch's own differ by a rounding, and NaN has many."""
     real = tensor.is_floating_point() or tensor.is_complex()
     read = attempt(lambda: values(tensor if real or tensor.dtype == dtype else tensor.detach().view(dtype)))
-    return attempt(partial(values, tensor)) if isinstance(read, Raised) else read
+    return _attempt(partial(values, tensor)) if isinstance(read, Raised) else read
 
 
 def _memory(tensor: Any) -> int:

@@ -23,6 +23,7 @@ SIGNED = frozenset({"signbit", "copysign", "copysign_"})  # of NaN, too, which h
 COMPARED = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "less", "greater", "not"})  # as their names begin
 DIVIDING = frozenset({"floor_divide_", "fmod_", "remainder_"})  # and stop half way at a zero: upstream/refused_division.py
 READING_BACK = frozenset({"addmv_", "baddbmm_"})  # they write where others refuse: upstream/overlapping_target.py
+FORWARD = frozenset({"as_strided", "as_strided_", "narrow_copy"})  # upstream/negative_size.py, upstream/narrow_copy_from_end.py
 MIDDLE = frozenset({"median", "nanmedian"})  # along an expanded dimension they read elsewhere: upstream/median_of_expanded.py
 GAMMA = frozenset({"igamma", "igamma_", "igammac", "igammac_"})  # of two large numbers nine digits are right: upstream/incomplete_gamma.py
 MAKES_COMPLEX = frozenset({"complex", "polar", "view_as_complex"})
@@ -80,7 +81,7 @@ CHOICES: dict[str, tuple[int, tuple[str, ...]]] = {  # which byte chooses, and f
     "unused": (7, ("True", "False", "None")),
     "deprecated": (9, ("", "", "", ", only_inputs=False")),
     "index": (4, ("0", "1:", "..., 0", "None", "torch.tensor([0, 0])", "..., ::2", "torch.tensor(True)",
-                      "-1", "{a} > 1")),
+                      "-bool({a}.ndim)", "{a} > 1")),  # -1 in a tensor without dimensions: upstream/last_of_scalar.py
     "cotangent": (8, ("cotangent({a})", "None", "{b}", "cotangent({a}) * {b}")),
 }  # fmt: skip
 
@@ -149,7 +150,7 @@ class Words:
         text = text.format_map(self)
         if callee.path in TIED and text.endswith("[-1]"):
             text = text[:-4] + "[0]"
-        if callee.path in ("as_strided", "as_strided_"):  # negative sizes: upstream/negative_size.py
+        if callee.path in FORWARD:
             text = text.replace("-1", "1")
         if self.half and callee.path in MAKES_COMPLEX:
             return self.a()

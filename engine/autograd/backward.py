@@ -10,11 +10,13 @@ import numpy as np
 from .. import modes
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, get_default_dtype
-from ..geometry import root_of
+from ..geometry import root_of, strides_of
 from ..graph import AccumulateGrad, Node, check_compatible, edge_of, end_of, extras, fit, recorded_as
+from ..layout import dense
 from ..registry import OPS, F
 from ..size import Size
-from ..tensor import PLAIN, Tensor, counter_of, settled, wrap
+from ..strided import copied, row_major
+from ..tensor import PLAIN, Tensor, counter_of, exchange, settled, wrap
 from ..transforms import running
 from ..views import make_view, node_of
 from ..walk import Walk
@@ -180,7 +182,7 @@ def gradients(
     begin = places_of(roots)
     targets, places = captured_at(ends)
     walk = Walk(keep, recording, targets, False)
-    captured = walk.run(starts_of(begin, seeds, recording))
+    captured = walk.run(starts_of(begin, seeds, recording))  # and what is captured may be one of these
     given = {id(g._array): g for g in seeds if g is not None}  # a cotangent that arrives as it was given is that very tensor
     results = []
     for i, place in enumerate(places):
@@ -227,7 +229,15 @@ def batched(
     for k in range(sizes[0] if sizes else 0):
         seeds = make_seeds(roots, tuple(None if g is None else F.select(g, 0, k) for g in given))
         rows.append(gradients(roots, seeds, ends, keep or k < sizes[0] - 1, recording, unused))
-    return tuple(None if column[0] is None else F.stack(list(column)) for column in zip(*rows, strict=True))
+    return tuple(None if column[0] is None else _together(list(column)) for column in zip(*rows, strict=True))
+
+
+def _together(rows: list[Tensor]) -> Tensor:
+    """The gradients of all entries, each laid out as it came, where that is dense."""
+    made, first = F.stack(rows), rows[0]._array
+    if dense(first) and strides_of(first) != row_major(first.shape):
+        exchange(made, copied(made._array, (first.size, *strides_of(first))))
+    return made
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:
@@ -292,15 +302,19 @@ def ones(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 def places_of(roots: tuple[Any, ...]) -> list[End]:
     """Where a walk starts. Raises RuntimeError for a root that is in no graph."""
-    places = [end(t) for t in roots]
-    for i, place in enumerate(places):
-        if place.where is None:
+    places = []
+    for i, t in enumerate(roots):  # which may be refused one by one
+        places.append(end(t))
+        if places[i].where is None:
             raise RuntimeError(NO_GRAD.format(i=i))
     return places
 
 
 def starts_of(places: list[End], seeds: list[Any], recording: bool) -> list[tuple[Any, int, Any]]:
-    """The same with the cotangents, as the nodes take them. Raises RuntimeError where a result has changed its shape since."""
+    """The same with the cotangents, which `seeds` has as the nodes take them from now on.
+
+    Raises RuntimeError where a result has changed its shape since.
+    """
     on_tensors = recording or bool(modes.current() & modes.ON_TENSORS)
     starts = []
     for i, ((where, nr, _, d), g) in enumerate(zip(places, seeds, strict=True)):
@@ -308,7 +322,7 @@ def starts_of(places: list[End], seeds: list[Any], recording: bool) -> list[tupl
         if known is not None:
             check_compatible(g, known[0], f"invalid gradient at index {i}")
             g, d = fit(g, known[0], g._dtype), known[1]
-        g = g if d is None or g._dtype is d else F.to(g, d)
+        seeds[i] = g = g if d is None or g._dtype is d else F.to(g, d)
         starts.append((where, nr, g if on_tensors else g._array))
     return starts
 

@@ -20,7 +20,7 @@ from ..op import OPS, F, composite, op, plain, view, write
 from ..parser import Parser
 from ..schema import parse
 from ..strided import copied, row_major, strided
-from ..tensor import Tensor, alias, exchange, method, settled
+from ..tensor import Tensor, alias, exchange, leave, method, settled
 
 builtin_type = type  # below, `type` is the method
 DISCARDS = "Casting complex values to real discards the imaginary part"
@@ -292,6 +292,7 @@ def detach_(self: Tensor) -> Tensor:
     refuse_no_samples(self, "detach_")
     if self._view is not None or builtin_type(self) is Batched:
         raise RuntimeError(DETACHED_VIEW)
+    leave(self)
     self._node, self._nr = None, 0
     if self._rare is not None:
         self._rare.tangents = None

@@ -127,7 +127,7 @@ def set_(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         names = (CPP_NAMES[d.scalar_name] for d in (source._dtype, self._dtype))
         raise RuntimeError("Could not set tensor of type {} to a tensor of type {}".format(*names))
     node = SetBackward(self, source) if recorded else None
-    if node is None and self._node is not None:
+    if node is None:
         keep_ends(self, another=True)
     exchange(self, np.empty(0, self._array.dtype) if source is None else source._array)
     bump(self)
