@@ -48,6 +48,11 @@ class ElementByElement(TorchDispatchMode):
         return torch.empty_strided(x.shape, [2 * s for s in x.stride()], dtype=x.dtype).copy_(x)
 
 
+@cache
+def _name(dtype: Any) -> str:
+    return str(dtype).rpartition(".")[2]
+
+
 class Backend:
     """Any module with PyTorch's namespace. `m` is that module."""
 
@@ -77,7 +82,7 @@ class Backend:
         return isinstance(x, self.Tensor)
 
     def dtype(self, t: Any) -> str:
-        return str(t.dtype).rpartition(".")[2]
+        return _name(t.dtype)
 
     def array(self, t: Any) -> np.ndarray:
         """The elements, sharing memory with the tensor."""

@@ -187,7 +187,7 @@ def run_cell(
     examples = 1 if trial.property.fixed else examples
     result = CellResult(trial.op.key, property, "pass")
     verdicts: Counter[str] = Counter()
-    census: Counter[str] = Counter()
+    words: list[str] = []
     worst: dict[str, tuple[bytes, Case, Difference]] = {}
     with quiet():
         cases = stream(trial.build, zlib.crc32(f"{trial.op.key}::{property}".encode()) + seed)
@@ -201,9 +201,10 @@ def run_cell(
                 return _undrawn(result, error)
             made = trial.run(case)
             result.comparisons += made.observed
-            verdicts.update(made.verdicts)
-            census["PyTorch raised"] += made.raised
-            census.update(case.census())
+            for verdict, count in made.verdicts.items():
+                verdicts[verdict] += count
+            words += case.census()
+            words += ["PyTorch raised"] * made.raised
             for found in made.differences:
                 if found.kind not in worst or len(raw) < len(worst[found.kind][0]):
                     worst[found.kind] = (raw, case, found)
@@ -212,7 +213,7 @@ def run_cell(
         for kind, (raw, case, found) in worst.items():
             case, found = _shrunk(trial, kind, raw, case, found) if shrink else (case, found)
             result.failures.append(trial.failure(case, found))
-    result.verdicts, result.census = dict(verdicts), dict(census)
+    result.verdicts, result.census = dict(verdicts), dict(Counter(words))
     result.status = "fail" if worst else "pass" if result.comparisons else "vacuous"
     result.seconds = time.process_time() - started
     return result

@@ -13,6 +13,7 @@ import signal
 import tempfile
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, is_dataclass
 from multiprocessing.connection import Connection, wait
@@ -23,6 +24,7 @@ from .record import OPEN, STALE
 
 MEMORY = 2 << 30  # bytes a worker may allocate
 RECYCLE = 1 << 30  # bytes of peak memory after which a worker is replaced between two cells
+TOGETHER = 64  # jobs of one op that a worker takes at most; no op has so many cells
 DEATHS = 2  # a cell whose worker dies this often is recorded as crashed
 _START = 180.0  # seconds a worker may take to import the suite
 
@@ -165,6 +167,7 @@ class Worker:
     log: str
     job: Job | None = None
     since: float = field(default_factory=time.monotonic)
+    waiting: deque[Job] = field(default_factory=deque)  # what it is to do next
 
     def give(self, message: Any) -> None:
         self.since = time.monotonic()
@@ -184,6 +187,30 @@ class Worker:
         with contextlib.suppress(OSError), open(self.log, encoding="utf-8", errors="replace") as file:
             return "".join(file.readlines()[-lines:])
         return ""
+
+
+class Queue:
+    """Jobs in their order, but those of one op for one worker: what both sides make at the first call of an op is made once."""
+
+    def __init__(self, jobs: Iterable[Job]):
+        self.rest = iter(jobs)
+        self.ahead = next(self.rest, None)
+
+    def next(self, worker: Worker, workers: list[Worker]) -> Job | None:
+        """What `worker` does next; where no op is left, the last job another worker has waiting."""
+        worker.waiting.extend([] if worker.waiting else self._of_one_op())
+        if worker.waiting:
+            return worker.waiting.popleft()
+        longest = max(workers, key=lambda one: len(one.waiting)).waiting
+        return longest.pop() if longest else None
+
+    def _of_one_op(self) -> Iterator[Job]:
+        first = self.ahead
+        for _ in range(TOGETHER):
+            if first is None or self.ahead is None or self.ahead.op != first.op:
+                return
+            yield self.ahead
+            self.ahead = next(self.rest, None)
 
 
 class Pool:
@@ -239,7 +266,7 @@ class Pool:
 
     def run(self, jobs: Iterable[Job]) -> Iterator[dict[str, Any]]:
         """The result of each job, in the order they end."""
-        pending = iter(jobs)
+        pending = Queue(jobs)
         for worker in self.workers:
             self._feed(worker, pending)
         while any(worker.job for worker in self.workers):
@@ -251,12 +278,12 @@ class Pool:
                 elif time.monotonic() - worker.since > self.limit:
                     yield self._timed_out(worker, pending)
 
-    def _feed(self, worker: Worker, pending: Iterator[Job]) -> None:
+    def _feed(self, worker: Worker, pending: Queue) -> None:
         worker.job = None
-        if (job := next(pending, None)) is not None:
+        if (job := pending.next(worker, self.workers)) is not None:
             worker.give(job)
 
-    def _collect(self, worker: Worker, pending: Iterator[Job]) -> Iterator[dict[str, Any]]:
+    def _collect(self, worker: Worker, pending: Queue) -> Iterator[dict[str, Any]]:
         assert worker.job is not None
         try:
             kind, result, peak = worker.pipe.recv()
@@ -270,7 +297,7 @@ class Pool:
         self._feed(worker, pending)
         yield result
 
-    def _died(self, worker: Worker, pending: Iterator[Job]) -> Iterator[dict[str, Any]]:
+    def _died(self, worker: Worker, pending: Queue) -> Iterator[dict[str, Any]]:
         """Try the cell once more in a fresh process; the second death is its result."""
         job = worker.job
         assert job is not None
@@ -285,7 +312,7 @@ class Pool:
         self._feed(fresh, pending)
         yield broken(job, "crash", f"the process died ({_cause(code)})", words)
 
-    def _timed_out(self, worker: Worker, pending: Iterator[Job]) -> dict[str, Any]:
+    def _timed_out(self, worker: Worker, pending: Queue) -> dict[str, Any]:
         job, words = worker.job, worker.last_words()
         assert job is not None
         self._feed(self._replace(worker), pending)
@@ -294,6 +321,7 @@ class Pool:
     def _replace(self, worker: Worker) -> Worker:
         worker.stop()
         fresh = self._start()
+        fresh.waiting = worker.waiting
         self.workers[self.workers.index(worker)] = fresh
         return fresh
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -30,6 +31,7 @@ class See:
         self.B = B
         self.seen: dict[str, Any] = {}
         self.labels: list[str] = []
+        self.used: Counter[str] = Counter()  # how many of them are a label, or begin with it and " #"
 
     def __call__(self, label: str, value: Any) -> None:
         """Records a value: a tensor with all its flags, a number, text, a dtype, a node, or a list, tuple or dict of these."""
@@ -79,9 +81,14 @@ class See:
         return {**self.seen, ORDER: self.labels} if self.labels else self.seen
 
     def _new(self, label: str) -> str:
-        count = sum(one == label or one.startswith(label + " #") for one in self.labels)
-        self.labels.append(f"{label} #{count + 1}" if count else label)
-        return self.labels[-1]
+        """The label, with a number where it or one that begins so, with a number, was used."""
+        count = self.used[label]
+        made = f"{label} #{count + 1}" if count else label
+        self.labels.append(made)
+        self.used[made] += 1
+        if " #" in made:
+            self.used.update(made[: at.start()] for at in re.finditer(" #", made))
+        return made
 
     def _describe(self, label: str, value: Any) -> None:
         if isinstance(value, self.B.Tensor):

@@ -79,12 +79,15 @@ def _record(B: Backend, seen: Observations, label: str, thing: Any, contents: bo
     """Tensors are copied at once: a later write must not change what was seen. Without `contents` only dtype and shape count."""
     if type(thing) in _PLAIN:
         seen[label] = thing
-    elif isinstance(thing, B.Tensor):
-        seen[label] = B.read(thing) if contents else np.zeros_like(B.read(thing))
-    elif isinstance(thing, (list, tuple)) and not _PLAIN.issuperset(map(type, thing)):
+    elif isinstance(thing, (list, tuple)):
+        if _PLAIN.issuperset(map(type, thing)):
+            seen[label] = thing
+            return
         seen[label] = f"{'list' if isinstance(thing, list) else 'tuple'} of {len(thing)}"
         for i, part in enumerate(thing):
             _record(B, seen, f"{label}[{i}]", part, contents)
+    elif isinstance(thing, B.Tensor):  # after what costs less to ask
+        seen[label] = B.read(thing) if contents else np.zeros_like(B.read(thing))
     elif isinstance(thing, BaseException):
         seen[label] = Raised.of(thing)
     else:

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from conformance import workers
-from conformance.workers import Job, Pool
+from conformance.workers import Job, Pool, Queue, Worker
 
 FAKE = "conformance.tests.fake"
 
@@ -30,6 +30,22 @@ def test_a_cell_that_hangs_is_cut_off_and_the_rest_goes_on(behave):
         pool.describe()
         results = list(pool.run(jobs("abs", "add.Tensor", "mul.Tensor")))
     assert kinds(results) == {"abs": ["timeout"], "add.Tensor": [], "mul.Tensor": []}
+
+
+def test_the_cells_of_an_op_go_to_one_worker_and_none_is_lost():
+    ops = ["a", "a", "a", "b", "c", "c", *["d"] * 200]
+    given = [Job(op, str(i)) for i, op in enumerate(ops)]
+    queue, two = Queue(given), [Worker(None, None, ""), Worker(None, None, "")]  # type: ignore[arg-type]  # no process is needed
+    one, other, one_again, other_again = (queue.next(two[i], two) for i in (0, 1, 0, 1))
+    assert [one.op, other.op, one_again.op, other_again.op] == ["a", "b", "a", "c"]
+    rest = [queue.next(two[i % 2], two) for i in range(len(ops) - 4)]
+    assert sorted(int(job.property) for job in (one, other, one_again, other_again, *rest)) == list(range(len(ops)))
+    assert queue.next(two[0], two) is queue.next(two[1], two) is None
+
+
+def test_the_last_cells_of_an_op_are_shared_where_another_worker_has_nothing_to_do():
+    queue, two = Queue([Job("a", str(i)) for i in range(5)]), [Worker(None, None, ""), Worker(None, None, "")]  # type: ignore[arg-type]  # the same
+    assert [queue.next(two[i], two).property for i in (0, 1, 1, 0, 0)] == ["0", "4", "3", "1", "2"]
 
 
 def test_a_cell_that_always_kills_its_worker_is_tried_twice_and_isolated(behave):
