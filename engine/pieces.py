@@ -74,7 +74,7 @@ def in_pieces(
 def elementwise(work: Callable[..., None], *arrays: np.ndarray, scratch: int = 0, piece: int | None = None) -> np.ndarray:
     """A new array after `work(*parts, *scratch, out_part)`: of flat parts where the arrays are alike and without gaps, else at once.
 
-    Where nothing is made on the way but the result, pieces are larger: fewer calls, and what is read again is still near.
+    Where less is made on the way pieces are larger: fewer calls, and what is read again is still near.
     """
     first, *others = arrays
     rows = first.flags.c_contiguous
@@ -89,7 +89,7 @@ def elementwise(work: Callable[..., None], *arrays: np.ndarray, scratch: int = 0
             work(*[a.reshape(-1) for a in arrays], out.reshape(-1))
             return out
         if all(a.strides == out.strides for a in arrays):
-            piece = piece or (PIECE if scratch else 4 * PIECE)
+            piece = piece or 4 * PIECE >> min(scratch, 2)
             in_pieces(work, [a.ravel("K") for a in arrays], out.ravel("K"), piece=piece, scratch=scratch)
             return out
     work(*arrays, *(np.empty_like(out) for _ in range(scratch)), out)

@@ -83,7 +83,7 @@ def power_of_number(self: np.ndarray, exponent: np.ndarray) -> np.ndarray:
     return made
 
 
-def steep_piece(exponent: float, written_out: Callable[..., Any], g: np.ndarray, self: np.ndarray, out: np.ndarray) -> None:
+def steep_piece(exponent: complex, written_out: Callable[..., Any], g: np.ndarray, self: np.ndarray, out: np.ndarray) -> None:
     """Write the gradient of `self ** exponent`."""
     written_out(self, out)
     np.multiply(out, exponent, out)

@@ -118,9 +118,9 @@ def sums_apart_by_row(rows: np.ndarray) -> Sums:
 
 def sums_apart_by_column(rows: np.ndarray) -> Sums:
     """Of STACK rows at a time in the precision they have."""
-    near = np.add.reduce(rows, 0) / rows.dtype.type(len(rows))
+    near = np.ones(len(rows), rows.dtype) @ rows / rows.dtype.type(len(rows))
     squares, rest = np.zeros((2, rows.shape[1]))
-    ones, step = np.ones(STACK, rows.dtype), max(1, PIECE // (rows.shape[1] * STACK)) * STACK
+    ones, step = np.ones(STACK, rows.dtype), max(1, 2 * PIECE // (rows.shape[1] * STACK)) * STACK
     for start in range(0, len(rows), step):
         apart = rows[start : start + step] - near
         whole = len(apart) // STACK * STACK
