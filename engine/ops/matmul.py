@@ -269,21 +269,20 @@ def adjoint(x: Any) -> Any:
     return turned(x).conj()
 
 
-def left(g: Any, right: Any, geometry: Any, factor: Any = 1) -> Any:
-    """The gradient of `left @ right` for `left`; a column-major matrix gets a column-major gradient, as in PyTorch."""
-    made = turned(matrices(right.conj(), turned(g))) if _column_major(geometry) else matrices(g, adjoint(right))
-    return made if factor == 1 else scaled(made, factor)
+def of_left(g: Any, mat2: Any, self_geometry: Any) -> Any:
+    """The gradient of `self @ mat2` for `self`; a column-major matrix gets a column-major gradient, as in PyTorch."""
+    (rows, _), steps, _ = self_geometry
+    if steps[0] == 1 and steps[1] == rows:
+        return turned(matrices(mat2.conj(), turned(g)))
+    return matrices(g, adjoint(mat2))
 
 
-def right(g: Any, left: Any, geometry: Any, factor: Any = 1) -> Any:
-    """The gradient of `left @ right` for `right`."""
-    made = turned(matrices(turned(g), left.conj())) if _column_major(geometry) else matrices(adjoint(left), g)
-    return made if factor == 1 else scaled(made, factor)
-
-
-def _column_major(geometry: Any) -> bool:
-    shape, strides = geometry[0], geometry[1]
-    return len(shape) == 2 and strides[0] == 1 and strides[1] == shape[0]
+def of_right(g: Any, self: Any, mat2_geometry: Any) -> Any:
+    """The gradient of `self @ mat2` for `mat2`."""
+    (rows, _), steps, _ = mat2_geometry
+    if steps[0] == 1 and steps[1] == rows:
+        return turned(matrices(turned(g), self.conj()))
+    return matrices(adjoint(self), g)
 
 
 def outer_of(column: Any, row: Any) -> Any:
@@ -298,8 +297,8 @@ def multiplying(kernel: Callable[..., Any], promote: Promote, **words: Any) -> F
 MM = op("mm(Tensor self, Tensor mat2) -> Tensor",
    multiplying(mm_kernel, checked(check_mm, same("expected m1 and m2 to have the same dtype, but got: {0} != {1}", names=CPP_NAMES)),
                in_rows=mm_in_rows),
-   self=lambda g, mat2, self_geometry: left(g, mat2, self_geometry),
-   mat2=lambda g, self, mat2_geometry: right(g, self, mat2_geometry))  # fmt: skip
+   self=of_left,
+   mat2=of_right)  # fmt: skip
 op("bmm(Tensor self, Tensor mat2) -> Tensor",
    multiplying(bmm_kernel, checked(check_batches, check_batch_dtypes)),
    self=lambda g, mat2: F.bmm(g, adjoint(mat2)),
