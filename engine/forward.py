@@ -275,10 +275,26 @@ def _jvp(op: Any, values: list[Any], outs: list[Tensor]) -> list[Tensor | None]:
     if callable(rule):
         got = rule(values, [_tangents_of(values[i]) for i in op.diff], outs)
         if op.family.plan == "pointwise":
-            return [_spread(got, outs[0])]
+            return [_spread(_recorded(op, values, outs, got), outs[0])]
         return list(got) if isinstance(got, tuple | list) else [got]
     got = {"linear": _linear, "multilinear": _multilinear, "pointwise": _pointwise, "transpose": _transpose}[rule](op, values, outs)
     return got if len(got) == len(outs) else [got[0], *[None] * (len(outs) - 1)]
+
+
+def _recorded(op: Any, values: list[Any], outs: list[Tensor], total: Tensor | None) -> Tensor | None:
+    """The tangent of an elementwise result, in the graph as PyTorch's, where missing tangents are zeros times what requires grad."""
+    if total is None or total.requires_grad or not modes.is_grad_enabled() or not any(_requires(values[i]) for i in op.diff):
+        return total
+    missing = [position for position, i in enumerate(op.diff) if tangent_of(values[i]) is None]
+    node = op.make_node(values, outs, tuple(True for _ in op.diff)) if missing else None
+    for position in missing:
+        node.saved = [outs[v.nr] if type(v) is Saved else v for v in node.saved]
+        nothing = node.apply_rule(_zeros_like(outs[0]), position)
+        if nothing is not None and nothing.requires_grad:
+            lost = F.isnan(nothing)  # zero times infinity adds nothing, either
+            nothing = F.masked_fill(nothing, lost, 0) if bool(lost.any()) else nothing
+            return total + (nothing if nothing._dtype.is_complex else F.copysign(nothing, -1))  # which leaves -0 what it is
+    return total
 
 
 def _tangents_of(v: Any) -> Any:
@@ -329,6 +345,7 @@ def _pointwise(op: Any, values: list[Any], outs: list[Tensor]) -> list[Any]:
             continue
         part = node.apply_rule(tangent.conj(), position).conj()
         total = part if total is None else total + part
+    total = _recorded(op, values, outs, total)
     of_reals = not any(isinstance(values[i], complex) or (isinstance(values[i], Tensor) and values[i]._dtype.is_complex) for i in op.diff)
     return [_spread(total, outs[0], of_reals)]
 
