@@ -318,6 +318,8 @@ def shares_of_product(g: Any, self: Any, result: Any) -> Any:
         return F.mul(g, F.div(result, self).conj())
     if zeros > 1 and (isinstance(g, np.ndarray) or not is_grad_enabled()):
         return F.zeros_like(self)
+    if math.prod(self.shape) == 1:
+        return g.reshape(tuple(self.shape))
     flat = F.view(F.contiguous(self), (math.prod(self.shape),))
     return (g * product_of_others(flat, 0).conj()).reshape(tuple(self.shape))
 
