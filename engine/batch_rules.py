@@ -250,7 +250,7 @@ WITHOUT_DIMS = frozenset(("squeeze", "squeeze_", "t", "t_"))
 def _named(op: Any, values: list[Any]) -> tuple[Any, list[Any]]:
     t, mark = values[0], "_" * op.schema.is_inplace
     if op.key == "_reshape_alias":  # of which the batch has other strides
-        return OPS["reshape"], values[:2]
+        return OPS["view"], values[:2]
     if op.key == f"squeeze{mark}":
         return OPS[f"squeeze{mark}.dims"], [t, [d for d, n in enumerate(t.shape) if n == 1]]
     if op.key == f"t{mark}":
@@ -360,10 +360,11 @@ def _along(op: Any, values: list[Any], level: Level) -> Any:
     many = "[" in op.schema.arguments[at].type
     if dim is not None:
         op.run([_sample(v) for v in values])  # raises what one sample raises
-    flat = F.reshape(whole_or_spread(t, level), (level.size, -1)) if level.size and t.numel() else None
-    if flat is None:
+    if not (level.size and t.numel()):
         raise NoRule
-    changed = [flat, *values[1:]]
+    if many and t.ndim:
+        return op.run([whole_or_spread(t, level), *values[1:at], [*range(1, t.ndim + 1)], *values[at + 1 :]])
+    changed = [F.reshape(whole_or_spread(t, level), (level.size, -1)), *values[1:]]
     changed[at] = [1] if many else 1
     keep = bool(_argument(op, values, "keepdim", False))
     if "keepdim" in names:
@@ -385,11 +386,12 @@ def reduced(op: Any, values: list[Any], level: Level) -> Any:
         raise NoRule
     given = dict(zip(op.schema.names, values, strict=True))
     changed = [given.get(a.name, a.default) for a in other.schema.arguments]
-    changed[1] = [1] if "[" in other.schema.arguments[1].type else 1
-    t = values[0]
+    t, many = values[0], "[" in other.schema.arguments[1].type
+    changed[1] = [*range(1, max(t.ndim, 1) + 1)] if many else 1
     if not (level.size and t.numel()) or (name in ("max", "min") and t._dtype.is_complex):
         raise NoRule
-    changed[0] = F.reshape(whole_or_spread(t, level), (level.size, -1))
+    batch = whole_or_spread(t, level)
+    changed[0] = batch if many and t.ndim else F.reshape(batch, (level.size, -1))
     if "keepdim" in other.schema.names:
         changed[other.schema.names.index("keepdim")] = False
     made = other.run(changed)
