@@ -170,6 +170,19 @@ def test_variance_and_mean_of_many(dim, dtype):
         np.testing.assert_allclose(mean.numpy(), np.mean(x.astype(np.float64), dim, keepdims=keepdim), rtol=bound)
 
 
+@pytest.mark.parametrize("dim", [(), 0, 1, 2, (0, 2), (1, 2)])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_the_gradient_of_the_largest_of_many_is_shared_evenly(dim, dtype):
+    array = np.random.default_rng(0).integers(0, 9, (30, 31, 57)).astype(dtype)
+    for keepdim in (False, True):
+        x = engine.from_numpy(array.copy()).requires_grad_()
+        made = engine.amax(x, dim, keepdim)
+        made.backward(engine.ones_like(made) * 3)
+        axis = None if dim == () else dim
+        mask = array == array.max(axis, keepdims=True)
+        np.testing.assert_allclose(x.grad.numpy(), 3 * mask / mask.sum(axis, keepdims=True), rtol=2 * np.finfo(dtype).eps)
+
+
 @pytest.mark.parametrize("shape", [(300, 400), (16, 5000), (33, 40, 50), (40_000,)])
 @pytest.mark.parametrize(("scale", "level"), [(1, 0), (1, 1e4), (1e-3, 10), (1e-18, 0), (1e19, 0), (1e-24, 1e-25)])
 @pytest.mark.parametrize("dtype", ["f4", "f8"])

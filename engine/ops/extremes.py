@@ -9,8 +9,11 @@ import numpy as np
 
 from ..dtypes import OF_NUMPY
 from ..geometry import in_range
+from ..memory import empty
 from ..op import F, Op, composite, op, reduction
 from ..out import fit, matching
+from ..pieces import PIECE, alike_in_rows, in_pieces
+from ..rows import sums_along
 from ..tensor import Tensor
 from .arithmetic import plus
 from .reduce import agreeing, axes, compact, counting, counts, folded, kept, left, nonempty, raised, refuse
@@ -64,7 +67,23 @@ def even_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any
 
 def scaled_by_count(g: Any, mask: Any, dim: Any, self_dtype: Any) -> Any:
     """`g` where `mask` holds, divided by how often it does along `dim`; NaN where it never does."""
+    if isinstance(mask, np.ndarray) and g.dtype.kind == "f" and g.itemsize > 2 and alike_in_rows(mask):
+        made, dims = empty(mask.shape, g.dtype), axes(dim, mask.ndim)
+        if mask.ndim > 1 and dims == (mask.ndim - 1,):
+            return in_pieces(row_shares, [g, mask], made, piece=2 * PIECE)
+        share = g / np.add.reduce(mask, dims, g.dtype, keepdims=True)
+        return in_pieces(share_piece, [np.broadcast_to(share, mask.shape), mask], made, piece=2 * PIECE)
     return F.mul(F.div(g, counts(mask, dim, self_dtype)), mask)  # not `*`: this lays out as PyTorch does
+
+
+def share_piece(share: np.ndarray, mask: np.ndarray, out: np.ndarray) -> None:
+    np.copyto(out, mask)
+    np.multiply(share, out, out)
+
+
+def row_shares(g: np.ndarray, mask: np.ndarray, out: np.ndarray) -> None:
+    np.copyto(out, mask)
+    np.multiply(g / sums_along(out, out.ndim - 1), out, out)
 
 
 # -- amax, amin ------------------------------------------------------------------------------------------------------------
