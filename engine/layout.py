@@ -70,8 +70,18 @@ def pointwise_strides(shape: tuple[int, ...], operands: tuple[tuple[tuple[int, .
 
 
 def iterated(shape: Sequence[int], operands: Sequence[Sequence[int]]) -> tuple[int, ...]:
-    """Strides of a result allocated while walking over `operands`."""
-    return packed(shape, walk_order(shape, operands))
+    """Strides of a result allocated while walking over `operands`.
+
+    Source: `allocate_or_resize_outputs`; in another order than its own a result without elements has a side of 0 as a factor.
+    """
+    order = walk_order(shape, operands)
+    if 0 not in shape or order == sorted(order, reverse=True):
+        return packed(shape, order)
+    made, step = [0] * len(shape), 1
+    for d in order:
+        made[d] = step
+        step *= shape[d]
+    return tuple(made)
 
 
 def walk_order(shape: Sequence[int], operands: Sequence[Sequence[int]]) -> list[int]:

@@ -93,7 +93,7 @@ def laid_out(result: np.ndarray, operands: Sequence[Any]) -> np.ndarray:
 def _steps_to_take(result: np.ndarray, operands: Sequence[np.ndarray]) -> tuple[int, ...] | None:
     """The steps PyTorch gives the result of these operands; None where it has them."""
     expected = pointwise_strides(result.shape, tuple((a.shape, strides_of(a)) for a in operands))
-    return None if not result.size or expected == strides_of(result) else expected
+    return None if expected == strides_of(result) else expected
 
 
 _in_order: dict[Any, bool] = {}

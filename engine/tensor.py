@@ -378,7 +378,8 @@ def rows(t: Tensor) -> Any:
     """The shape of `t` where its elements lie in row-major order, False where they do not, or a side of 1 has another step; remembered."""
     if t._rows is None:
         array = t._array
-        t._rows = array.shape if array.flags.c_contiguous and (1 not in array.shape or _steps_usual(array)) else False
+        usual = array.size and array.flags.c_contiguous and (1 not in array.shape or _steps_usual(array))
+        t._rows = array.shape if usual else False
     return t._rows
 
 

@@ -20,6 +20,7 @@ from .memory import ALONE, owned
 from .ready import LEAVES, Ready
 from .silence import loud, quiet
 from .tensor import LEAF, Tensor, wrap
+from .views import node_of
 
 NO_LEAF = (
     "A leaf node was passed to _will_engine_execute_node but we are currently running autograd.grad(). This is currently not supported."
@@ -427,7 +428,8 @@ class Walk:
         """Hand what has arrived to a leaf, or to one of its accumulate nodes that it has no longer."""
         g = self.arrived.pop(end, None)
         leaf: Tensor = end.variable if type(end) is AccumulateGrad else end
-        if g is not None and leaf._rare is None and leaf._node is LEAF and self.targets is None and not self.recording:  # as most are
+        plain = leaf._rare is None and leaf._view is None and leaf._node is LEAF and self.targets is None and not self.recording
+        if g is not None and plain:  # as most are
             accumulate(leaf, g, False, self)
             return
         unwanted = self.targets is not None and end not in self.wanted
@@ -444,7 +446,7 @@ class Walk:
         node = accumulator_of(leaf) if end is leaf else end
         if node and node.pre:
             [g] = self._node_pre_hooks(node.pre, [g])
-        if isinstance(leaf._node, Node):
+        if isinstance(node_of(leaf), Node):
             raise RuntimeError("leaf variable has been moved into the graph interior")
         if g is not None and leaf._node is not None:  # it may have stopped to require grad since it was used
             if self.recording and not self.create_graph:

@@ -200,13 +200,18 @@ def gradients(
 def _arrived(g: np.ndarray, seeds: list[Tensor | None]) -> Tensor:
     """A gradient as a Tensor: a view of the cotangent in whose memory it is."""
     made = wrap(g, OF_NUMPY[g.dtype])
-    source = next((s for s in seeds if s is not None and g.size and np.may_share_memory(g, s._array)), None)
+    source = next((s for s in seeds if s is not None and _share(g, s._array)), None)
     if source is not None:
         before = modes.current()
         modes.switch(before & ~modes.GRAD)
         make_view(made, source, OPS["as_strided"], [], None)
         modes.switch(before)
     return settled(made)
+
+
+def _share(a: np.ndarray, b: np.ndarray) -> bool:
+    """True for arrays in the same memory; those without elements may be anywhere, and are told by where they come from."""
+    return np.may_share_memory(a, b) if a.size else root_of(a) is root_of(b)
 
 
 def batched(
