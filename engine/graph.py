@@ -343,10 +343,11 @@ def fit_array(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> np.ndarray
     if g.shape != shape:
         dims, left = _summed(g.shape, shape)
         if dims:
-            summed = np.add.reduce(g if g.itemsize > 2 else g.astype(np.float32), dims)  # 16 bits would be rounded after every term
+            wide = g if g.itemsize > 2 else g.astype(np.float32)  # 16 bits would be rounded after every term
+            summed = np.asarray(np.add.reduce(wide, dims))
             if summed.dtype is not g.dtype:
                 summed = summed.astype(g.dtype, copy=False)
-            usual = summed.shape == left and left and summed.flags.c_contiguous and 1 not in left
+            usual = summed.shape == left and summed.flags.c_contiguous and 1 not in left
             g = summed if usual else summed.reshape(-1).reshape(left)  # row-major, with PyTorch's strides for sides of 1, too
         if g.shape != shape:
             g = np.broadcast_to(g, shape)
