@@ -86,7 +86,7 @@ def tensor(
         name = dtype if isinstance(dtype, str) else dtype(src, draft) if dtype else _default_dtype(src, draft)
         strides, offset, count = (row_major(sides), 0, prod(sides)) if dense else draw_layout(src, sides)
         table = values.table(draft.mode, name, values_in)
-        root = table[np.frombuffer(src.bytes(count), np.uint8)]
+        root = table.take(np.frombuffer(src.bytes(count), np.uint8))
         return TensorValue(name, root, sides, strides, offset, _flag(src, draft, name))
 
     return draw

@@ -31,6 +31,21 @@ Subject = str | backends.Backend
 Features = Callable[[outcome.Comparison, dict[str, Any], list[Any]], Iterable[str]]  # of a comparison, what PyTorch saw, and what was drawn
 
 
+def _unheard() -> list[Any]:
+    """Filters for the warnings that are no observation."""
+    with warnings.catch_warnings():
+        warnings.resetwarnings()
+        warnings.filterwarnings("ignore", ".*torch.jit.script", DeprecationWarning)  # PyTorch loading a part of itself, once
+        warnings.filterwarnings(
+            "ignore", "There is a performance drop because we have not yet implemented the batching rule"
+        )  # each has its own
+        warnings.filterwarnings("ignore", "Attempted to insert a get_attr Node")  # PyTorch's own use of its tracer in linearize
+        return list(warnings.filters)
+
+
+UNHEARD = _unheard()
+
+
 def module_of(subject: Subject) -> Any:
     """The module with PyTorch's namespace behind a subject or its name."""
     return (backends.subject(subject) if isinstance(subject, str) else subject).m
@@ -40,12 +55,8 @@ def observe(B: Any, body: Body, draw: Draw) -> dict[str, Any]:
     """What the program saw on backend `B`."""
     see = See(B)
     with warnings.catch_warnings(record=True) as elsewhere, _Repeating(B):
-        warnings.simplefilter("always")
-        warnings.filterwarnings("ignore", ".*torch.jit.script", DeprecationWarning)  # PyTorch loading a part of itself, once
-        warnings.filterwarnings(
-            "ignore", "There is a performance drop because we have not yet implemented the batching rule"
-        )  # each has its own
-        warnings.filterwarnings("ignore", "Attempted to insert a get_attr Node")  # PyTorch's own use of its tracer in linearize
+        warnings.filters[:] = UNHEARD  # type: ignore[index]  # a list, whose patterns are compiled once
+        warnings.simplefilter("always", append=True)
         try:
             body(B, draw, see)
         except Exception as error:

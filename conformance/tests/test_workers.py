@@ -35,7 +35,7 @@ def test_a_cell_that_hangs_is_cut_off_and_the_rest_goes_on(behave):
 def test_the_cells_of_an_op_go_to_one_worker_and_none_is_lost():
     ops = ["a", "a", "a", "b", "c", "c", *["d"] * 200]
     given = [Job(op, str(i)) for i, op in enumerate(ops)]
-    queue, two = Queue(given), [Worker(None, None, ""), Worker(None, None, "")]  # type: ignore[arg-type]  # no process is needed
+    queue, two = Queue(given), [Worker(None, None, ""), Worker(None, None, "")]  # no process is needed
     one, other, one_again, other_again = (queue.next(two[i], two) for i in (0, 1, 0, 1))
     assert [one.op, other.op, one_again.op, other_again.op] == ["a", "b", "a", "c"]
     rest = [queue.next(two[i % 2], two) for i in range(len(ops) - 4)]
@@ -44,7 +44,7 @@ def test_the_cells_of_an_op_go_to_one_worker_and_none_is_lost():
 
 
 def test_the_last_cells_of_an_op_are_shared_where_another_worker_has_nothing_to_do():
-    queue, two = Queue([Job("a", str(i)) for i in range(5)]), [Worker(None, None, ""), Worker(None, None, "")]  # type: ignore[arg-type]  # the same
+    queue, two = Queue([Job("a", str(i)) for i in range(5)]), [Worker(None, None, ""), Worker(None, None, "")]
     assert [queue.next(two[i], two).property for i in (0, 1, 1, 0, 0)] == ["0", "4", "3", "1", "2"]
 
 
