@@ -157,6 +157,8 @@ def rule_of(op: Any) -> Rule:
         return restrided
     if op.key == "index.Tensor":
         return indexed
+    if op.key == "repeat":
+        return repeated
     if op.family.plan == "reduction" and not any(a.name in DIMS for a in arguments):
         return reduced
     if any(a.name in DIMS or a.name in SIZES for a in arguments) or op.schema.name in WITHOUT_DIMS:
@@ -224,6 +226,16 @@ def shifted(op: Any, values: list[Any], level: Level) -> Any:
     return op.run(changed)
 
 
+def repeated(op: Any, values: list[Any], level: Level) -> Any:
+    """Copies of each sample side by side: of the batch there is one."""
+    t, repeats = values
+    op.compute([_sample(t), repeats])  # raises what one sample raises
+    batch = whole_or_spread(t, level)
+    for _ in range(len(repeats) - t.ndim):
+        batch = F.unsqueeze(batch, 1)
+    return op.run([batch, (1, *repeats)])
+
+
 def restrided(op: Any, values: list[Any], level: Level) -> Any:
     """Another geometry of each sample: of the batch, the same behind the step from sample to sample."""
     t, size, stride, offset = values
@@ -251,6 +263,8 @@ def _named(op: Any, values: list[Any]) -> tuple[Any, list[Any]]:
     t, mark = values[0], "_" * op.schema.is_inplace
     if op.key == "_reshape_alias":  # of which the batch has other strides
         return OPS["view"], values[:2]
+    if op.key == "squeeze.dim" and t.ndim:
+        return OPS["squeeze.dims"], [t, [values[1]]]
     if op.key == f"squeeze{mark}":
         return OPS[f"squeeze{mark}.dims"], [t, [d for d, n in enumerate(t.shape) if n == 1]]
     if op.key == f"t{mark}":
