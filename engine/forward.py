@@ -283,7 +283,7 @@ def _jvp(op: Any, values: list[Any], outs: list[Tensor]) -> list[Tensor | None]:
 
 def _recorded(op: Any, values: list[Any], outs: list[Tensor], total: Tensor | None) -> Tensor | None:
     """The tangent of an elementwise result, in the graph as PyTorch's, where missing tangents are zeros times what requires grad."""
-    if total is None or total.requires_grad or not modes.is_grad_enabled() or not any(_requires(values[i]) for i in op.diff):
+    if total is None or not modes.is_grad_enabled() or not any(_requires(values[i]) for i in op.diff):
         return total
     missing = [position for position, i in enumerate(op.diff) if tangent_of(values[i]) is None]
     node = op.make_node(values, outs, tuple(True for _ in op.diff)) if missing else None

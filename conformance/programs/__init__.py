@@ -57,6 +57,7 @@ TOPICS = (
     "vmap",
     "printing",
     "threads",
+    "sentences",
     "sequences",
 )
 

@@ -9,6 +9,7 @@ import numpy as np
 from .. import forward, modes, strided
 from ..batching import Batched, batched, whole_or_spread
 from ..geometry import root_of
+from ..op import Op, view
 from ..registry import F
 from ..tensor import Tensor, wrap
 
@@ -115,6 +116,14 @@ def _laid_out(primal: Tensor, tangent: Tensor) -> Tensor:
     return F.copy_(wrap(made, tangent._dtype), tangent)
 
 
+# The value of a dual, in the graph by a node of its own kind.
+PRIMAL = Op(
+    "_fw_primal(Tensor(a) self, int level) -> Tensor(a)",
+    view(lambda self, level: self[...], node="torch::autograd::Identity"),
+    {"self": lambda g: g},
+)
+
+
 def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTensor:
     """The value and the tangent (None where `tensor` carries none or no level is active)."""
     if not forward._levels or (level is not None and level < 0):
@@ -124,7 +133,8 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
     _check_level(level, "_fw_primal")
     tangent = _tangent(tensor) if modes.current() & modes.FORWARD else None
     with forward.innermost():
-        return UnpackedDualTensor(F.view_as(tensor, tensor), tangent)
+        primal = F.view_as(tensor, tensor) if type(tensor) is Batched else PRIMAL.run([tensor, 0])
+        return UnpackedDualTensor(primal, tangent)
 
 
 def _tangent(t: Tensor) -> Tensor | None:
