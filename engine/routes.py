@@ -34,7 +34,7 @@ REMEMBERED = 256  # routes one front keeps before it starts again
 
 
 class Row(dict):
-    """Routes by the type of the last argument; where there is none, what writes one."""
+    """Routes by the type of an argument, or of several; where there is none, what writes one."""
 
     def __init__(self, meet: Callable[..., Any]) -> None:
         self.meet = meet
@@ -57,8 +57,11 @@ class Table(dict):
 NAMES = ["_a", "_b", "_c", "_d"]
 FRONT = """
 def call({given}, /, *_more, **_words):
-{first}    if {third} is _MISSING and not _words:
-        return _one[type({one})]({one}) if {other} is _MISSING else _two[type({one})][type({other})]({one}, {other})
+{first}    if not _words and not _more:
+        if {third} is _MISSING:
+            return _one[type({one})]({one}) if {other} is _MISSING else _two[type({one})][type({other})]({one}, {other})
+        if {last} is _MISSING:
+            return _three[type({one}), type({other}), type({third})]({one}, {other}, {third})
     return _longer({all}, _words)
 """
 
@@ -84,23 +87,25 @@ def front(form: Callable[[], Any]) -> Callable[..., Any]:
         plan = made.parser.plans.get(key)
         if plan is None:  # which the parser makes now, where the types decide
             return made(*args, **kwargs)
-        if len(longer_routes) + len(one) + len(two) > REMEMBERED:
-            longer_routes.clear()
-            one.clear()
-            two.clear()
+        if sum(map(len, tables)) > REMEMBERED:
+            for table in tables:
+                table.clear()
         route = _written(call, made, plan, key) if not kwargs and call.__code__ is at_first else None
         if route is None:
             route = route_of(made, plan, key, len(args), list(kwargs))
-        if kwargs or len(args) not in (1, 2):
+        if kwargs or not 0 < len(args) < 4:
             longer_routes[key] = route
         elif len(args) == 1:
             one[key[0]] = route
-        else:
+        elif len(args) == 2:
             two[key[0]][key[1]] = route
+        else:
+            three[key] = route
         return route(*args, **kwargs)
 
-    one, two = Row(meet), Table(meet)
-    space = {"_one": one, "_two": two, "_longer": longer, "_MISSING": MISSING}
+    one, two, three = Row(meet), Table(meet), Row(meet)
+    tables: tuple[dict[Any, Any], ...] = one, two, three, longer_routes
+    space = {"_one": one, "_two": two, "_three": three, "_longer": longer, "_MISSING": MISSING}
     at_first = _empty_front()
     call = FunctionType(at_first, space, "call", (MISSING,) * len(NAMES))
     return call
@@ -113,11 +118,11 @@ def _empty_front() -> CodeType:
 
 def _code_of(names: list[str], first: str, title: str) -> CodeType:
     """The code of a front whose parameters have these names."""
-    one, other, third, *_ = names
+    one, other, third, last = names
     given = ", ".join(f"{name}=_MISSING" for name in names)
     some = [f"({', '.join(names[:count])},) if {names[count - 1]} is not _MISSING else " for count in range(len(names) - 1, 0, -1)]
     everything = f"({', '.join(names)}, *_more) if {names[-1]} is not _MISSING else {''.join(some)}()"
-    text = FRONT.format(given=given, first=first, all=everything, one=one, other=other, third=third)
+    text = FRONT.format(given=given, first=first, all=everything, one=one, other=other, third=third, last=last)
     space: dict[str, Any] = {"_MISSING": MISSING}
     exec(compile(text, f"<{title}>", "exec"), space)
     made: CodeType = space["call"].__code__

@@ -12,10 +12,11 @@ import numpy as np
 from ..calls import FUNCTIONS, Form
 from ..dtypes import dtype
 from ..geometry import strides_of
-from ..op import F, composite, op, plain, pointwise
+from ..op import OPS, F, composite, op, plain, pointwise
 from ..pieces import PIECE, elementwise
 from ..promotion import common, only
 from ..registry import OVERLOADS
+from ..routes import front
 from ..select import BITS, FEW, where, zero_where
 from ..strided import dense_strides, laid_out, new
 from ..tensor import Tensor
@@ -175,7 +176,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if 0 in ranks:
         raise RuntimeError(f"both arguments to linear need to be at least 1D, but they are {ranks[0]}D and {ranks[1]}D")
     if bias is not None and ranks[0] == 2:
-        return F.addmm(bias, input, F.t(weight))
+        made: Tensor = OPS["addmm"].direct(bias, input, OPS["t"].direct(weight), 1, 1)
+        return made
     row = bias is not None and (bias.dim() == 1 or sum(n != 1 for n in bias.shape) == 1) and bias.is_contiguous()
     if bias is not None and row and input.is_contiguous():
         return _flattened(input, weight, bias)
@@ -191,4 +193,5 @@ def _flattened(input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 # PyTorch's is native, not Python: wrong arguments are refused in the words of the native parser.
-FUNCTIONS["nn.functional.linear"] = Form("linear", OVERLOADS["nn.functional.linear"].ops, "function", False)
+LINEAR = Form("linear", OVERLOADS["nn.functional.linear"].ops, "function", False)
+FUNCTIONS["nn.functional.linear"] = front(lambda: LINEAR)

@@ -78,6 +78,8 @@ def adding_batches(operands: Sequence[Any]) -> dtype:
 # -- kernels -----------------------------------------------------------------------------------------------------------------
 def sum_of(self: np.ndarray, product: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
     """`beta * self + alpha * product` in the memory of `product`; with `beta` 0 NaN and infinities of `self` do not count."""
+    if type(alpha) is int and type(beta) is int and alpha == beta == 1:
+        return np.add(product, self, out=product)
     a, b = cast_number(alpha, product.dtype), cast_number(beta, product.dtype)
     if a != 1:
         np.multiply(product, a, out=product)

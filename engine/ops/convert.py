@@ -20,7 +20,7 @@ from ..op import OPS, F, composite, op, plain, view, write
 from ..parser import Parser
 from ..schema import parse
 from ..strided import copied, row_major, strided
-from ..tensor import Tensor, alias, exchange, leave, method, settled
+from ..tensor import PLAIN, Tensor, alias, exchange, leave, method, settled
 
 builtin_type = type  # below, `type` is the method
 DISCARDS = "Casting complex values to real discards the imaginary part"
@@ -334,7 +334,7 @@ def full_of(self: np.ndarray, value: np.ndarray) -> np.ndarray:
     return made
 
 
-op("copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)",
+COPY = op("copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)",
    write(copied_from, node="torch::autograd::CopyBackwards", function=False, changes_dtype=True),
    self=lambda g: F.zeros_like(g), src=lambda g: g)  # fmt: skip
 _COPY = _python_form("copy_", "Tensor other, bool non_blocking=False")
@@ -343,7 +343,10 @@ _COPY = _python_form("copy_", "Tensor other, bool non_blocking=False")
 @method
 def copy_(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """Write the values of another tensor into this one. Raises RuntimeError where they do not broadcast to it."""
-    return OPS["copy_"].run_inplace(_COPY((self, *args), kwargs)[1])
+    if len(args) == 1 and builtin_type(args[0]) in PLAIN and not kwargs:
+        written: Tensor = COPY.in_place(self, args[0], False)
+        return written
+    return COPY.run_inplace(_COPY((self, *args), kwargs)[1])
 
 
 op("fill.Scalar(Tensor self, Scalar value) -> Tensor",

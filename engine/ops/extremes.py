@@ -10,13 +10,13 @@ import numpy as np
 from ..dtypes import OF_NUMPY
 from ..geometry import in_range
 from ..memory import empty
-from ..op import F, Op, composite, op, reduction
+from ..op import F, Family, Op, composite, op, reduction
 from ..out import fit, matching
 from ..pieces import PIECE, alike_in_rows, in_pieces
 from ..rows import sums_along
 from ..tensor import Tensor
 from .arithmetic import plus
-from .reduce import agreeing, axes, compact, counting, counts, folded, kept, left, nonempty, raised, refuse
+from .reduce import MANY, agreeing, axes, compact, counting, counts, folded, kept, left, nonempty, raised, refuse
 
 NEEDS_DIM = "{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
 
@@ -100,6 +100,29 @@ def extreme_kernel(name: str, ufunc: np.ufunc) -> Callable[..., np.ndarray]:
     return kernel
 
 
+def extreme_in_rows(kernel: Callable[..., np.ndarray], ufunc: np.ufunc) -> Callable[..., Any]:
+    """What `kernel` does with a few numbers, unless the extreme of some is zero: then their signs are looked at."""
+
+    def in_rows(self: np.ndarray, dim: Any = None, keepdim: bool = False) -> Callable[..., Any] | None:
+        own, dims, reduce = self.dtype, axes(dim, self.ndim), ufunc.reduce
+        shape = left(self.shape, dims, keepdim)
+        others = () if dim is None else (dim, keepdim)
+        if own.char not in "fd" or not 0 < self.size < MANY:
+            return None
+        if not shape:
+            return lambda self: best if (best := reduce(self, None, None, np.empty((), own))) else kernel(self, *others)
+        if len(dims) != 1 or 1 in shape:
+            return None
+        (d,) = dims
+        return lambda self: best if np.logical_and.reduce(best := reduce(self, d), None) else kernel(self, *others)
+
+    return in_rows
+
+
+def extreme(kernel: Callable[..., np.ndarray], ufunc: np.ufunc, **words: Any) -> Family:
+    return reduction(kernel, in_rows=extreme_in_rows(kernel, ufunc), **words)
+
+
 def restored(x: Any, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:
     """`x` with the reduced dimensions of `shape` put back as 1 all at once: PyTorch views it so for these ops."""
     if keepdim or (not shape and isinstance(x, np.ndarray)):
@@ -114,9 +137,9 @@ def amax_rule(g: Any, self: Any, self_dtype: Any, dim: Any, keepdim: bool, resul
 
 AGREES = agreeing("Expected the dtype for input and out to match, but got {self} for input's dtype and {out} for out's dtype.")
 op("amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor",
-   reduction(extreme_kernel("amax", np.maximum), out=AGREES, complex_gradient=False), self=amax_rule)  # fmt: skip
+   extreme(extreme_kernel("amax", np.maximum), np.maximum, out=AGREES, complex_gradient=False), self=amax_rule)  # fmt: skip
 op("amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor",
-   reduction(extreme_kernel("amin", np.minimum), out=AGREES, complex_gradient=False), self=amax_rule)  # fmt: skip
+   extreme(extreme_kernel("amin", np.minimum), np.minimum, out=AGREES, complex_gradient=False), self=amax_rule)  # fmt: skip
 
 
 # -- max, min: of everything, along a dimension, of two ------------------------------------------------------------------------
@@ -173,10 +196,10 @@ def even_rule(g: Any, self: Any, self_dtype: Any, result: Any) -> Any:
 
 op("max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
    reduction(along("max", np.argmax), out="matching"), self=dim_rule)  # fmt: skip
-op("max(Tensor self) -> Tensor", reduction(whole("max", np.maximum), out=whole_into, jvp=even_tangent), self=even_rule)
+op("max(Tensor self) -> Tensor", extreme(whole("max", np.maximum), np.maximum, out=whole_into, jvp=even_tangent), self=even_rule)
 op("min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
    reduction(along("min", np.argmin), out="matching"), self=dim_rule)  # fmt: skip
-op("min(Tensor self) -> Tensor", reduction(whole("min", np.minimum), out=whole_into, jvp=even_tangent), self=even_rule)
+op("min(Tensor self) -> Tensor", extreme(whole("min", np.minimum), np.minimum, out=whole_into, jvp=even_tangent), self=even_rule)
 
 
 @composite("max.other(Tensor self, Tensor other) -> Tensor", out="maximum")
