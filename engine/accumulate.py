@@ -52,7 +52,7 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
         return
     if recording:
         leaf._gradient = old = old + g
-    elif old._counter is None or old._array.shape != g.shape or old._array.dtype != g.dtype:
+    elif old._counter is None or old._array.shape != g.shape or old._array.dtype != g.dtype or _may_share(old._array, g):
         old.add_(wrap(g, OF_NUMPY[g.dtype]))  # which may refuse, in PyTorch's words
     else:
         check_no_overlap(old._array)
@@ -61,6 +61,10 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
     if not _laid_out_as(old._array, leaf._array):
         text = CONTRACT.format(list(old.shape), list(old.stride()), list(leaf.shape), list(leaf.stride()))
         warnings.warn(text, UserWarning, stacklevel=2)
+
+
+def _may_share(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.base is not None and b.base is not None and np.may_share_memory(a, b)
 
 
 def _shared_count(g: np.ndarray, walk: Walk, start: int) -> list[int] | None:

@@ -79,7 +79,7 @@ def refresh(t: Tensor, view: View, start: int | None = None) -> None:
     if view.creation is not None:
         raise RuntimeError(refusal(t, view.creation, "its base or another view of its base has been"))
     before = modes.current()
-    if before == modes.GRAD and view.replay is None:
+    if view.replay is None and not before & ~modes.RECORDING:
         values = (base, t.shape, strides_of(t._array), t.storage_offset() if start is None else start)
         renew(t, OPS["as_strided"].plain_node(*values, t), 0)
     else:
