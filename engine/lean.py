@@ -20,6 +20,7 @@ from .geometry import strides_of
 from .graph import Saved, edge_of, sequence
 from .kept import version_of
 from .moves import Moves, Ways, remembers
+from .once import again
 from .operands import settle, shape_of
 from .promotion import BY_SHAPE
 from .registry import OPS
@@ -103,7 +104,7 @@ def _raw_lines(op: Op) -> list[str]:
         lines += [f"if {allowed}type(a{i}) is not ndarray: {slow}", f"x{i} = a{i}"]
     looks = [f"first({', '.join(names_of(op))})"] if op.family.first is not None else []
     before, call = computed(op, "dtype", "kernel(", looks)
-    lines += [*before, "try:", *call, f"except Exception: {slow}"]
+    lines += [*before, "try:", *call, f"except Exception: return again(slow, {listed(op)})"]
     if _has_several(op):
         return [*lines, "return [settle(x, None) for x in r]"]
     return [*lines, *_settled(op), "return r"]
@@ -112,7 +113,7 @@ def _raw_lines(op: Op) -> list[str]:
 def space_of(op: Op) -> dict[str, Any]:
     """The names the text uses."""
     return KEEPING | {
-        "slow": op.generic, "current": modes.current, "PLAIN": PLAIN, "first": op.family.first, "kernel": op.kernel,
+        "slow": op.generic, "again": again, "current": modes.current, "PLAIN": PLAIN, "first": op.family.first, "kernel": op.kernel,
         "promote": op.promote, "silent": silent, "ndarray": np.ndarray, "asarray": np.asarray, "laid_out": laid_out, "Tensor": Tensor,
         "NUMBER": NUMBER, "FRESH": FRESH, "OF_NUMPY": dtypes.OF_NUMPY, "make_view": make_view, "share": share, "op": op, "settle": settle,
         "View": View, "creation": view_creation(op), "record": op.record, "Node": op.Node, "NodeOfSeveral": op.NodeOfSeveral,
@@ -130,7 +131,7 @@ def _lines(op: Op) -> list[str]:
         lines.append(f"if mode and n{op.schema.names.index(name)} is not None: {slow}")
     looks = [f"first({', '.join(names_of(op))})"] if op.family.first is not None else []
     before, call = computed(op, "_dtype", "kernel(" if op.family.plan == "view" else "silent(kernel, ", looks)
-    made = [*before, "try:", *call, f"except Exception: {slow}"]
+    made = [*before, "try:", *call, f"except Exception: return again(slow, {listed(op)})"]
     lines += _remembered(op, made) if remembers(op) else made
     return lines + (_several(op) if _has_several(op) else _single(op))
 
@@ -148,7 +149,7 @@ def _remembered(op: Op, otherwise: list[str]) -> list[str]:
         learn = "ways.learn(key, op, x0, r, a0)"
     else:
         given = ", ".join(f"x{i}" for i in tensors)
-        failed = f"except Exception: return slow({listed(op)})"
+        failed = f"except Exception: return again(slow, {listed(op)})"
         take = ["way, order, fits = way", f"try: r = silent(way, {given})", failed]
         learn = f"silent(ways.learn, key, op, ({', '.join(f'x{i}' if i in tensors else f'a{i}' for i in range(len(arguments)))},))"
     return [

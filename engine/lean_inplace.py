@@ -135,7 +135,7 @@ def _written(op: Op, numbers: Collection[int]) -> list[str]:
                 *before,
                 "try:",
                 f"    silent(exact, {arrays}, x0)",
-                f"except Exception: {slow}",
+                f"except Exception: return again(slow, {listed(op)})",
             ]
         ),
         "else:",
@@ -157,7 +157,7 @@ def _result(op: Op) -> list[str]:
         *head,
         "try:",
         *call,
-        f"except Exception: return slow({listed(op)})",
+        f"except Exception: return again(slow, {listed(op)})",
         "if type(r) is not ndarray: r = asarray(r)",
         f"if r.shape != x0.shape{fits}: raise RuntimeError(MISFIT.format(list(x0.shape), list(r.shape)))",
         "if r.dtype is not x0.dtype: check_cast(OF_NUMPY[r.dtype], a0._dtype)",

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -186,3 +187,21 @@ def test_a_side_of_1_with_a_step_of_its_own_keeps_it_beside_a_number():
 
     same_both_ways(less, "float32", ("vector",))
     assert less(operand(0, "float32", "vector")).stride() == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, mask: x[mask],
+        lambda x, mask: engine.where(mask, x, x),
+        lambda x, mask: engine.ones(3).masked_scatter(mask, x),
+        lambda x, mask: engine.ones(2, 3).masked_scatter_(mask, x),
+    ],
+)
+def test_a_call_that_is_refused_after_it_has_warned_does_not_warn_again_on_its_way_to_the_generic_one(call):
+    x, mask = engine.ones(2, 2), engine.tensor([1, 0, 1], dtype=engine.uint8)
+    for _ in range(2):
+        with warnings.catch_warnings(record=True) as caught, pytest.raises((RuntimeError, IndexError)):
+            warnings.simplefilter("always")
+            call(x, mask)
+        assert len(caught) == 1, [str(one.message) for one in caught]

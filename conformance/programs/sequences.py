@@ -14,9 +14,9 @@ from typing import Any
 from ..outcome import Raised
 from .declare import program
 from .see import OPEN, STOPPED, attempt, graph_lines, texts, values
-from .steps import IN_PLACE, LENGTH, Ended, Step, apart, copied, cotangent, divisors, numbers, once, small, steps
+from .steps import IN_PLACE, LENGTH, Ended, Step, apart, copied, cotangent, numbers, once, small, steps, undone
 
-HELPERS: tuple[Any, ...] = (Ended, once, copied, apart, numbers, small, divisors, cotangent)  # what lines may call, beside the backend
+HELPERS: tuple[Any, ...] = (Ended, once, copied, apart, numbers, small, undone, cotangent)  # what lines may call, beside the backend
 # Where PyTorch says itself that it contradicts itself (`please report a bug to PyTorch`), or cannot read what it made.
 ASSERTED = re.compile("INTERNAL ASSERT FAILED|tensor with unallocated storage|ZeroTensors are immutable")
 SCRIPT = """\

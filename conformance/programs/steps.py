@@ -21,9 +21,13 @@ TIED = frozenset({"kthvalue", "topk"})  # where elements are equal, PyTorch name
 SIGNED = frozenset({"signbit", "copysign", "copysign_"})  # of NaN, too, which has one by chance: upstream/sign_of_nan.py
 # Integers written to so would get a history: upstream/integer_with_history.py
 COMPARED = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "less", "greater", "not"})  # as their names begin
-DIVIDING = frozenset({"floor_divide_", "fmod_", "remainder_"})  # and stop half way at a zero: upstream/refused_division.py
 READING_BACK = frozenset({"addmv_", "baddbmm_"})  # they write where others refuse: upstream/overlapping_target.py
 FORWARD = frozenset({"as_strided", "as_strided_", "narrow_copy"})  # upstream/negative_size.py, upstream/narrow_copy_from_end.py
+# Refused half way they have written a part: upstream/refused_write.py
+PARTLY = frozenset({
+    "floor_divide_", "fmod_", "remainder_", "scatter_", "scatter_add_", "scatter_reduce_", "index_fill_", "index_add_", "index_reduce_",
+    "index_put_", "put_", "masked_scatter_",
+})  # fmt: skip
 MIDDLE = frozenset({"median", "nanmedian"})  # along an expanded dimension they read elsewhere: upstream/median_of_expanded.py
 GAMMA = frozenset({"igamma", "igamma_", "igammac", "igammac_"})  # of two large numbers nine digits are right: upstream/incomplete_gamma.py
 MAKES_COMPLEX = frozenset({"complex", "polar", "view_as_complex"})
@@ -136,8 +140,8 @@ class Words:
         text = callee.text(lambda choice: self.raw[6 + choice % 4], writes)
         if callee.path in SIGNED:
             text = text.replace("{b}", "numbers({b})").replace("signbit({a}", "signbit(numbers({a})")
-        if callee.path in DIVIDING:
-            text = text.replace("{b}", "divisors({b})")
+        if callee.path in PARTLY:
+            text = f"undone({{a}}, lambda: {text})"
         if callee.path.split("_")[0] in COMPARED and writes:
             text = text.replace("{b}", "({b} if {a}.is_floating_point() or {a}.is_complex() else {b}.detach())")
         if callee.path in GAMMA:
@@ -276,9 +280,14 @@ def small(t):
     return t.clamp(max=13) if t.is_floating_point() else t
 
 
-def divisors(t):
-    """The same, with 1 for 0 where that does not divide."""
-    return t if t.is_floating_point() or t.is_complex() else t.masked_fill(t == 0, 1)
+def undone(t, call):
+    """What `call` returns; where it raises, `t` holds again what it held before."""
+    before = t.detach().clone()
+    try:
+        return call()
+    except Exception:
+        t.data.copy_(before)
+        raise
 
 
 def cotangent(t):

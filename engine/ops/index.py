@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from functools import reduce
 from typing import Any
@@ -13,6 +12,7 @@ from ..dtypes import OF_NUMPY, dtype
 from ..geometry import in_range, strides_of
 from ..layout import dense_strides, iterated, laid_out, row_major, walk_order
 from ..number import converted
+from ..once import say
 from ..op import OPS, F, op, plain
 from ..rows import add_rows
 from ..strided import copied, viewed_strides
@@ -73,7 +73,7 @@ def positions(indices: Indices, shape: tuple[int, ...]) -> list[np.ndarray | Non
             found.append(index)
             continue
         if index.dtype == np.uint8:
-            warnings.warn(BYTE_MASK, UserWarning, stacklevel=6)
+            say(BYTE_MASK, stacklevel=6)
         _check_mask(index, shape, len(found))
         found += np.nonzero(index) if index.ndim else []
     return found
@@ -213,7 +213,7 @@ def index_put_into(self: np.ndarray, indices: Indices, values: np.ndarray, accum
 def expanded(self: np.ndarray, name: str, example: str) -> None:
     """Warns (UserWarning) where a write goes to a tensor whose elements share memory; PyTorch writes all the same."""
     if shared(self):
-        warnings.warn(EXPANDED.format(name=name, example=example), UserWarning, stacklevel=6)
+        say(EXPANDED.format(name=name, example=example), stacklevel=6)
 
 
 def shared(self: np.ndarray) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from ..dtypes import CPP_NAMES
 from ..forward import MISSHAPEN
 from ..number import converted
+from ..once import say
 from ..op import MISFIT, OPS, F, op, plain
 from ..select import where
 from ..strided import inferred
@@ -95,7 +95,7 @@ def scatter_into(made: np.ndarray, mask: np.ndarray, source: np.ndarray) -> None
     """Write the source's elements, in order, where the mask is set. Raises RuntimeError before anything is written."""
     check_dtypes(made, source)
     if mask.dtype == np.uint8:
-        warnings.warn(BYTE_MASK, UserWarning, stacklevel=6)
+        say(BYTE_MASK, stacklevel=6)
     if mask.dtype != np.bool_:
         raise RuntimeError(f"masked_scatter_ only supports boolean masks, but got mask with dtype {word(mask)}")
     count = int(np.count_nonzero(mask))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from .. import dtypes, select
 from ..batch_refusals import DYNAMIC, refuse_samples
 from ..dtypes import CPP_NAMES, dtype
 from ..inplace import MISFIT
+from ..once import say
 from ..op import OPS, F, Op, alias, composite, op, pointwise
 from ..operands import array_of
 from ..out import CHECKS
@@ -20,6 +20,11 @@ from ..tensor import Tensor, wrap
 from ..transforms import running
 from .arithmetic import along, as_it_is, by, cast_number, conjugate, minus, not_implemented, number_less, number_over, over, plus, times
 from .compare import ordered
+
+BYTE_CONDITION = (
+    "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version of PyTorch. "
+    "Use a boolean condition instead."
+)
 
 
 # -- where ----------------------------------------------------------------------------------------------------------------------
@@ -34,9 +39,7 @@ def chosen(condition: np.ndarray, self: np.ndarray, other: np.ndarray) -> np.nda
     """`self` where the condition, of bools or bytes, holds, else `other`; bytes get a warning."""
     if condition.dtype.kind != "b":
         check_condition(condition)
-        warnings.warn(
-            "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version of PyTorch. "
-            "Use a boolean condition instead.", stacklevel=2)  # fmt: skip
+        say(BYTE_CONDITION, stacklevel=2)
         condition = condition.astype(bool)
     return select.where(condition, self, other)
 
