@@ -45,6 +45,7 @@ class Walk:
     needed: Set[Any] = frozenset()  # with targets: the nodes that run
     wanted: Set[Any] = frozenset()  # and those that are targets themselves
     apart: Set[Any] = frozenset()  # those that do more than run, or not even that
+    idle: Set[Any] = frozenset()  # the nodes that run and whose rules do not: nothing behind them is wanted
     starts: Set[Any] = frozenset()
     only_start: Any = None  # PyTorch's convention: the hooks of a single root run even where nothing behind it is wanted
     looked_at = False  # some edges lead to leaves by what a user was shown, or to what has another shape by now
@@ -171,6 +172,7 @@ class Walk:
                     stack.append(parent)
         needed |= seen
         self.needed, self.wanted = needed, needed.union(targets)
+        self.idle = {node for node in targets if node not in seen and hasattr(node, "_unpack")}
         self.apart = {node for node in order if node not in needed}.union(() if self.accumulate else targets)
 
     def _push(self, node: Any) -> None:
@@ -347,6 +349,9 @@ class Walk:
             gs = self._node_pre_hooks(more.pre, gs)
         if all(g is None for g in gs) and not getattr(node, "runs_on_nothing", False):
             results: Sequence[Any] = (None,) * len(node.edges)
+        elif node in self.idle:
+            node._unpack(self.recording, gs)  # which may have been written to, or freed
+            results = (None,) * len(node.edges)
         else:
             fast = None if self.generic or node.outputs is not None else node.plan.on_tensors if self.recording else node.plan.fast
             if node.op is not None and self._ends_here(node):
