@@ -52,6 +52,10 @@ class dtype:
     def __reduce__(self) -> str:
         return self.name
 
+    def unwidened(self) -> dtype:
+        """The same for an op whose kernel gets numbers of 16 bits as they are: one that PyTorch rounds after every step."""
+        return UNWIDENED.get(self, self)
+
     def to_real(self) -> dtype:
         return {complex64: float32, complex128: float64}.get(self, self)
 
@@ -72,6 +76,9 @@ float64 = dtype("float64", np.float64, 2, "Double", 9)
 complex64 = dtype("complex64", np.complex64, 3, "ComplexFloat", 10)
 complex128 = dtype("complex128", np.complex128, 3, "ComplexDouble", 11)
 
+UNWIDENED = {d: dtype(d.name, d.np, d.category, d.scalar_name, d.order) for d in (float16, bfloat16)}
+for _d in UNWIDENED.values():
+    _d.wide = _d.np
 ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64, complex64, complex128)
 OF_NUMPY = {d.np: d for d in ALL}
 OF_NAME = {d.name: d for d in ALL}

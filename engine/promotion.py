@@ -86,6 +86,15 @@ def only(names: str, kernel: str, promote: Promote = common) -> Promote:
     return by_dtype(refusing) if promote in BY_DTYPE else refusing
 
 
+def step_by_step(promote: Promote) -> Promote:
+    """`promote`, with 16-bit numbers left to the kernel as they are."""
+
+    def unwidened(operands: Sequence[Any]) -> dtype:
+        return promote(operands).unwidened()
+
+    return by_dtype(unwidened) if promote in BY_DTYPE else unwidened
+
+
 def without_complex(text: str, promote: Promote = common) -> Promote:
     """`promote`, refusing complex results with `text`, where PyTorch says more than that a kernel does not exist."""
 

@@ -15,7 +15,7 @@ from ..memory import LARGE, empty
 from ..number import converted as cast_number
 from ..op import OPS, F, Family, Op, alias, composite, op, pointwise, write
 from ..operands import check_broadcast, expands
-from ..promotion import Promote, common, floating, only
+from ..promotion import Promote, common, floating, only, step_by_step
 from ..tensor import Tensor, method
 from ..views import check_cast, check_no_overlap
 
@@ -392,7 +392,10 @@ def log_sum_exp(self: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def times_log(self: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """`self * log(other)`, and 0 where `self` is 0 and `other` is a number at all. Raises NotImplementedError for complex numbers."""
+    """`self * log(other)`, and 0 where `self` is 0 and `other` is a number at all, in 16 bits of a rounded logarithm.
+
+    Raises NotImplementedError for complex numbers.
+    """
     if self.dtype.kind == "c":
         raise not_implemented("xlogy_cpu", self)
     return np.where(np.isnan(other), other, np.where(self == 0, np.zeros_like(self), self * np.log(other)))
@@ -406,7 +409,7 @@ def times_log_along(self: Any, other: Any, s: Any, o: Any, result: Any) -> Any:
 
 ABS = only("integer real complex", "abs_cpu")
 COPYSIGN = only("real", "copysign_cpu", floating)
-XLOGY = only("real", "xlogy_cpu", floating)
+XLOGY = step_by_step(only("real", "xlogy_cpu", floating))
 
 op("abs(Tensor self) -> Tensor", pointwise(modulus, ABS, operator="abs", inplace=False, out=abs_into), self=lambda g, self: g * F.sgn(self))
 op("abs_(Tensor(a!) self) -> Tensor(a!)", write(modulus, promote=ABS, inplace=refuse_complex_abs), self=lambda g, self: g * F.sgn(self))

@@ -12,7 +12,7 @@ from .. import dtypes
 from ..once import warn_once
 from ..op import F, Family, Op, alias, composite, op, plain, pointwise, write
 from ..operands import array_of, expands
-from ..promotion import common, only
+from ..promotion import common, only, step_by_step
 from ..strided import dense_strides, laid_out, new
 from ..tensor import Tensor, method, strides_of
 from ..views import check_no_overlap
@@ -30,7 +30,8 @@ def of_reals(name: str, ufunc: Callable[..., Any], **words: Any) -> Family:
 
     def kernel(self: np.ndarray, other: np.ndarray) -> np.ndarray:
         refuse_complex(self, other)
-        return first_of_zeros(ufunc(self, other), self, other)
+        last = self.dtype == dtypes.bfloat16.np  # whose loop keeps the second of two zeros in fmax and fmin
+        return first_of_zeros(ufunc(self, other), *((other, self) if last else (self, other)))
 
     return pointwise(kernel, inplace=False, first=refuse_complex, **words)
 
@@ -75,12 +76,12 @@ op("minimum(Tensor self, Tensor other) -> Tensor",
    self=lambda g, self, other: shared(g, self, other, self > other),
    other=lambda g, self, other: shared(g, self, other, self < other))  # fmt: skip
 op("fmax(Tensor self, Tensor other) -> Tensor",
-   of_reals("fmax", np.fmax,
+   of_reals("fmax", np.fmax, promote=step_by_step(common),
             jvp=along(lambda self, other, s, o, result: extreme_along(s, o, first_wins(self, other, self > other)))),
    self=lambda g, self, other: F.masked_fill(g, ~first_wins(self, other, self >= other), 0),
    other=lambda g, self, other: F.masked_fill(g, first_wins(self, other, self >= other), 0))  # fmt: skip
 op("fmin(Tensor self, Tensor other) -> Tensor",
-   of_reals("fmin", np.fmin,
+   of_reals("fmin", np.fmin, promote=step_by_step(common),
             jvp=along(lambda self, other, s, o, result: extreme_along(s, o, first_wins(self, other, self <= other)))),
    self=lambda g, self, other: F.masked_fill(g, ~first_wins(self, other, self <= other), 0),
    other=lambda g, self, other: F.masked_fill(g, first_wins(self, other, self <= other), 0))  # fmt: skip

@@ -211,16 +211,30 @@ op("logit(Tensor self, float? eps=None) -> Tensor",
 
 
 # -- incomplete gamma functions ---------------------------------------------------------------------------------------------------
+def incomplete(function: Callable[..., np.ndarray], before: float) -> Callable[..., np.ndarray]:
+    """The kernel: `before` where `other` is 0. There, and at infinity, PyTorch does not look whether the rest is a number."""
+
+    def kernel(self: np.ndarray, other: np.ndarray) -> np.ndarray:
+        found = function(self, other)
+        odd = np.isnan(self) | np.isnan(other)
+        if not odd.any():
+            return found
+        near, far = found.dtype.type(before), found.dtype.type(1 - before)
+        return np.where(odd & ((other == 0) | np.isposinf(self)), near, np.where(odd & np.isposinf(other), far, found))
+
+    return kernel
+
+
 def density(g: Any, self: Any, other: Any) -> Any:
     """The slope of the lower incomplete gamma function, with respect to where it ends."""
     return g * F.exp((self - 1) * F.log(other) - other - F.lgamma(self))
 
 
 op("igamma(Tensor self, Tensor other) -> Tensor",
-   binary(special.gammainc, only("real", "igamma_cpu"), jvp=None),
+   binary(incomplete(special.gammainc, 0), only("real", "igamma_cpu"), jvp=None),
    self=without_derivative("igamma"),
    other=density)  # fmt: skip
 op("igammac(Tensor self, Tensor other) -> Tensor",
-   binary(special.gammaincc, only("real", "igammac_cpu"), jvp=None),
+   binary(incomplete(special.gammaincc, 1), only("real", "igammac_cpu"), jvp=None),
    self=without_derivative("igammac"),
    other=lambda g, self, other: density(-g, self, other))  # fmt: skip
