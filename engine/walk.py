@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from sys import getrefcount
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ class Walk:
     needed: Set[Any] = frozenset()  # with targets: the nodes that run
     wanted: Set[Any] = frozenset()  # and those that are targets themselves
     apart: Set[Any] = frozenset()  # those that do more than run, or not even that
-    idle: Set[Any] = frozenset()  # the nodes that run and whose rules do not: nothing behind them is wanted
+    idle: Mapping[Any, Callable[..., Any]] = MappingProxyType({})  # nodes behind which nothing is wanted: what looks at what they keep
     starts: Set[Any] = frozenset()
     only_start: Any = None  # PyTorch's convention: the hooks of a single root run even where nothing behind it is wanted
     looked_at = False  # some edges lead to leaves by what a user was shown, or to what has another shape by now
@@ -172,7 +173,7 @@ class Walk:
                     stack.append(parent)
         needed |= seen
         self.needed, self.wanted = needed, needed.union(targets)
-        self.idle = {node for node in targets if node not in seen and hasattr(node, "_unpack")}
+        self.idle = {node: node._unpack for node in targets if node not in seen and hasattr(node, "_unpack")}
         self.apart = {node for node in order if node not in needed}.union(() if self.accumulate else targets)
 
     def _push(self, node: Any) -> None:
@@ -350,7 +351,7 @@ class Walk:
         if all(g is None for g in gs) and not getattr(node, "runs_on_nothing", False):
             results: Sequence[Any] = (None,) * len(node.edges)
         elif node in self.idle:
-            node._unpack(self.recording, gs)  # which may have been written to, or freed
+            self.idle[node](self.recording, gs)  # it may have been written to, or freed
             results = (None,) * len(node.edges)
         else:
             fast = None if self.generic or node.outputs is not None else node.plan.on_tensors if self.recording else node.plan.fast
