@@ -179,7 +179,7 @@ def _observed(names: dict[str, Any], at: str) -> dict[str, Any]:
     for name, one in live:
         first.setdefault(id(one), name)
     memory: dict[int, str] = {}
-    numbers = {_memory(one): one.dtype for _, one in live if one.is_floating_point() or one.is_complex()}
+    numbers = {_memory(one): one.dtype for _, one in live if one.numel() and (one.is_floating_point() or one.is_complex())}
     for name, one in live:
         label = f"{at}tensor {name[1:]}"
         if first[id(one)] != name:
