@@ -12,10 +12,7 @@ from engine.schema import REQUIRED
 from ..backends import truth
 from ..spec import Declaration, declarations
 
-NOT_CALLED = {
-    **dict.fromkeys(("empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"), "elements of fresh memory"),
-    "index": "PyTorch's method of this name wants named dimensions",
-}
+NOT_CALLED = {"index": "PyTorch's method of this name wants named dimensions"}
 TENSORS = ("{a}", "{b}", "{c}")  # what stands where a call has its first, second and third tensor
 _NUMBERS = ("2", "3.0", "-1", "0.5", "0", "1")
 _PLACES = ("0", "1", "-1", "2")
@@ -90,6 +87,8 @@ def _callee(declared: Declaration, writing: bool) -> Callee | None:
     schema = declared.schema
     name = schema.name + ("_" if writing and declared.inplace and not schema.is_inplace else "")
     if schema.name.startswith("_") or schema.name in NOT_CALLED or writing != name.endswith("_"):
+        return None
+    if not declared.spec.contents:  # elements of fresh memory, or those a generator draws
         return None
     path = f"{schema.namespace}.{name}".lstrip(".")
     function = not writing and hasattr(_at(schema.namespace), name)
