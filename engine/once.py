@@ -25,7 +25,7 @@ def warn_once(text: str, stacklevel: int = 4) -> None:
     """A UserWarning the first time only (every time where the switch says so)."""
     if _always[0] or text not in _given:
         _given.add(text)
-        warnings.warn(text, UserWarning, stacklevel=stacklevel + 1)
+        say(text, stacklevel + 1)
 
 
 class _Said(threading.local):

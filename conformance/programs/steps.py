@@ -286,7 +286,8 @@ def undone(t, call):
     try:
         return call()
     except Exception:
-        t.data.copy_(before)
+        if before.is_inference() or not t.is_inference():  # what inference made is not written to elsewhere
+            t.data.copy_(before)
         raise
 
 
