@@ -286,7 +286,7 @@ def _recorded(op: Any, values: list[Any], outs: list[Tensor], total: Tensor | No
     if total is None or not modes.is_grad_enabled() or not any(_requires(values[i]) for i in op.diff):
         return total
     missing = [position for position, i in enumerate(op.diff) if tangent_of(values[i]) is None]
-    node = op.make_node(values, outs, tuple(True for _ in op.diff)) if missing else None
+    node: Any = op.make_node(values, outs, tuple(True for _ in op.diff)) if missing else None
     for position in missing:
         node.saved = [outs[v.nr] if type(v) is Saved else v for v in node.saved]
         nothing = node.apply_rule(_zeros_like(outs[0]), position)
