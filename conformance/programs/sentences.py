@@ -33,7 +33,7 @@ def flags_that_are_set_and_cleared(B: Any, draw: Any, see: Any) -> None:
     y = x.requires_grad_() * 2
     see.raises("on a result", lambda: y.requires_grad_(False))
     see.raises("attribute of a result", lambda: setattr(y, "requires_grad", False))
-    y.requires_grad = True
+    see.raises("the flag it has", lambda: setattr(y, "requires_grad", True))
     see("still", y)
 
 
@@ -199,7 +199,8 @@ def a_hook_that_was_removed_by_another(B: Any, draw: Any, see: Any) -> None:
 @program
 def generators_closed_and_thrown_into(B: Any, draw: Any, see: Any) -> None:
     seen = []
-    decorate = draw.choice([B.no_grad(), B.enable_grad(), B.set_grad_enabled(False), B.inference_mode(), B.no_grad])
+    forms = [B.no_grad, B.enable_grad, lambda: B.set_grad_enabled(False), B.inference_mode, lambda: B.no_grad]
+    decorate = draw.choice(forms)()
 
     @decorate
     def numbers():
@@ -271,7 +272,8 @@ def inference_tensors_mixed_in(B: Any, draw: Any, see: Any) -> None:
     see.raises("into it", lambda: B.mul(s, s, out=c))
     see.raises("write", lambda: c.add_(1))
     see.raises("version", lambda: c._version)
-    see("outside", [c.view(4)._is_view(), c.view(4).is_inference(), (c + 1).is_leaf, (c + 1).is_inference()])
+    see.raises("a view outside", lambda: [c.view(4)._is_view(), c.view(4).is_inference(), c.view(4).requires_grad])
+    see.raises("a result outside", lambda: [(c + 1).is_leaf, (c + 1).is_inference(), (c + 1).requires_grad])
     see.raises("a view made inside, written", lambda: normal.add_(1))
     see.raises("its graph", lambda: normal.grad_fn)
 
