@@ -355,7 +355,7 @@ class Walk:
             results = (None,) * len(node.edges)
         else:
             fast = None if self.generic or node.outputs is not None else node.plan.on_tensors if self.recording else node.plan.fast
-            if node.op is not None and self._ends_here(node):
+            if self._ends_here(node):
                 results = node.looked_over(gs, self.recording)
             else:
                 results = node.apply(gs, self.recording) if fast is None else fast(node, gs[0])
