@@ -234,9 +234,11 @@ def weigh(loss: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
 
 def bce_kernel(self: np.ndarray, target: np.ndarray, weight: np.ndarray | None, reduction: int) -> np.ndarray:
     number = check_pair(self, target, "binary_cross_entropy").np.type
-    for name, t in (("input", self), ("target", target)):
-        if not np.all((t >= 0) & (t <= 1)):
-            raise RuntimeError(f"all elements of {name} should be between 0 and 1")
+    outside = [~((t >= 0) & (t <= 1)) for t in (self, target)]
+    if outside[0].any() or outside[1].any():  # PyTorch goes through both at once, and tells of the first
+        first = int((outside[0] | outside[1]).reshape(-1).argmax())
+        name = "input" if outside[0].reshape(-1)[first] else "target"
+        raise RuntimeError(f"all elements of {name} should be between 0 and 1")
     least = number(LEAST)
     loss = (target - number(1)) * np.maximum(np.log1p(-self), least) - target * np.maximum(np.log(self), least)
     return loss_of(weigh(arranged(loss, self), weight), reduction)
