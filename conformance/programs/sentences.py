@@ -256,9 +256,8 @@ def inference_tensors_mixed_in(B: Any, draw: Any, see: Any) -> None:
     s = draw.floats((2, 2), requires_grad=draw.flag())
     with B.inference_mode():
         c = B.ones(2, 2, requires_grad=draw.flag())
-        inside = draw.choice(
-            [lambda: c.add_(1), lambda: c.transpose_(0, 1), lambda: c.resize_(2, 3), lambda: c.resize_as_(B.ones(1, 2)), lambda: c.copy_(s)]
-        )
+        grown = lambda: c.resize_(2, 3).zero_()  # what the new elements were before is anything
+        inside = draw.choice([lambda: c.add_(1), lambda: c.transpose_(0, 1), grown, lambda: c.resize_as_(B.ones(1, 2)), lambda: c.copy_(s)])
         see.raises("inside", inside)
         see("flags", [c.is_inference(), c.requires_grad, c[0].requires_grad, c[0].is_inference(), (c * 2).requires_grad])
         c.resize_(2, 2)
