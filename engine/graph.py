@@ -326,6 +326,12 @@ def recorded_as(end: Any, nr: int) -> Any:
     return None if node is None else (node.shape, node.dtype)
 
 
+def check_differentiable(t: Tensor) -> None:
+    """Raises RuntimeError where no graph can lead to a tensor of such a dtype."""
+    if not t._dtype.differentiable:
+        raise RuntimeError(f"Autograd not support dtype: {t._dtype.scalar_name}")
+
+
 def check_compatible(g: Any, shape: Sequence[int], what: str) -> None:
     """Raises RuntimeError where a gradient cannot be summed to `shape`; `what` it then is."""
     given = tuple(g.shape)

@@ -10,7 +10,7 @@ import numpy as np
 from . import batch_rules, batching, forward, journal, modes, randomness, saved, transforms
 from .declaration import TENSOR
 from .dtypes import OF_NUMPY
-from .graph import edge_of, keep_ends
+from .graph import check_differentiable, edge_of, keep_ends
 from .lazy import Lazy
 from .node import OpNode, packed_before
 from .operands import array_of, check_broadcast, expands
@@ -166,6 +166,7 @@ def _become(op: Op, into: Tensor, result: np.ndarray, values: list[Any], needs: 
         journal.note(op, values, [into])
     bump(into)
     if node is not None:
+        check_differentiable(into)  # PyTorch, too, has changed its shape by now
         restrided(into, node, op, values)
     return into
 
@@ -187,6 +188,7 @@ def copy_of(t: Tensor) -> Tensor:
     """The tensor as it is before a write, in memory of its own. PyTorch clones it, which is recorded."""
     made = wrap(t._array.copy(order="K"), t._dtype)
     if t._node is not None:
+        check_differentiable(t)
         made._node = OPS["clone"].make_node([t, None], [made], (True,))
     for level, tangent in forward.carried(t).items():
         forward.give_at(level, made, F.clone(tangent))

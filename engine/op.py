@@ -14,7 +14,7 @@ from .calls import Overloads
 from .declaration import Declaration
 from .dtypes import OF_NUMPY, dtype
 from .family import Family, plain, pointwise, reduction, restride, view, write
-from .graph import CompactPair, Listed, Pair
+from .graph import CompactPair, Listed, Pair, check_differentiable
 from .inplace import MISFIT
 from .lazy import Lazy
 from .lean import lean, lean_raw, plain_node
@@ -225,7 +225,7 @@ class Op(Declaration):
         live = [(i, t) for i, t in enumerate(outs) if t._dtype.differentiable and i not in self.constant_results]
         if not live:
             if outs and not self.changes_dtype:
-                raise RuntimeError(f"Autograd not support dtype: {outs[0]._dtype.scalar_name}")
+                check_differentiable(outs[0])
             return
         if not self.family.complex_gradient and outs[0]._dtype.is_complex:
             raise RuntimeError(f"{self.schema.name} does not support automatic differentiation for outputs with complex dtype.")

@@ -337,3 +337,15 @@ def tangents_that_are_missing(B: Any, draw: Any, see: Any) -> None:
             found = B.autograd.grad(made.tangent.sum(), [t for t in (x, y) if t.requires_grad], allow_unused=True)
             see("gradients", [g if g is None else g + 0.0 for g in found])  # PyTorch's may be zeros without memory
     see("ended", fw.unpack_dual(x).tangent)
+
+
+@program
+def integers_that_got_a_history(B: Any, draw: Any, see: Any) -> None:
+    t = B.tensor([1, 2], dtype=draw.choice([B.int32, B.int64, B.bool]))
+    t[B.tensor([False, True])] = B.tensor([2.0], requires_grad=True)
+    name, *arguments = draw.choice([
+        ("abs_",), ("sgn_",), ("neg_",), ("pow_", 2), ("clamp_", 0), ("relu_",), ("mul_", t), ("mul_", 2), ("cumprod_", 0), ("zero_",),
+        ("t_",), ("unsqueeze_", 0), ("transpose_", 0, 0), ("view", 2), ("float",), ("clone",),
+    ])  # fmt: skip
+    see.raises(name, lambda: getattr(t, name)(*arguments).grad_fn.name())
+    see("afterwards", [t, t._version, t.grad_fn.name()])
