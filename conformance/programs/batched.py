@@ -98,9 +98,8 @@ def zeros_for_what_is_not_used(B: Any, draw: Any, see: Any) -> None:
     see.raises("requires none", lambda: B.autograd.grad(y, other.detach(), materialize_grads=True))
 
 
-@program
-def nothing_runs_that_nobody_needs(B: Any, draw: Any, see: Any) -> None:
-    calls = []
+def watched(B: Any, calls: list[str]) -> Any:
+    """A Function that doubles its argument and adds its name to `calls` when its backward runs."""
 
     class Watched(B.autograd.Function):
         @staticmethod
@@ -113,6 +112,13 @@ def nothing_runs_that_nobody_needs(B: Any, draw: Any, see: Any) -> None:
             calls.append(ctx.name)
             return g * 2, None
 
+    return Watched
+
+
+@program
+def nothing_runs_that_nobody_needs(B: Any, draw: Any, see: Any) -> None:
+    calls: list[str] = []
+    Watched = watched(B, calls)
     x, y = draw.floats((2,), requires_grad=True), draw.floats((2,), requires_grad=True)
     other = draw.floats((2,), requires_grad=True)
     a, b = Watched.apply(x, "a"), Watched.apply(y, "b")
@@ -125,3 +131,25 @@ def nothing_runs_that_nobody_needs(B: Any, draw: Any, see: Any) -> None:
     see.raises("backward", lambda: d.backward(draw.floats((2,)), inputs=ends))
     see("calls of backward", calls)
     see("gradients left", [x.grad, y.grad, other.grad])
+
+
+@program
+def only_some_of_the_graph_runs(B: Any, draw: Any, see: Any) -> None:
+    ran: list[str] = []
+    Told = watched(B, ran)
+    x, y, z = (draw.floats((2,), requires_grad=True) for _ in range(3))
+    base = Told.apply(x, "x")
+    if draw.flag():
+        base[0] = Told.apply(y, "y")[1]
+    else:
+        base = base + Told.apply(y, "y")
+    out = Told.apply(base, "out")
+    wanted = draw.choice([(x,), (y,), (x, y), (z,), (x, z), (base,)])
+    seed = draw.floats((2,))
+    see.raises("gradient", lambda: B.autograd.grad(out, wanted, seed, retain_graph=True, allow_unused=draw.flag()))
+    see("ran", sorted(ran))
+    see("untouched", [x.grad, y.grad, z.grad])
+    ran.clear()
+    see.raises("backward", lambda: out.backward(seed, inputs=wanted if draw.flag() else list(wanted)))
+    see("ran in backward", sorted(ran))
+    see("gradient of leaves", [x.grad, y.grad, z.grad])

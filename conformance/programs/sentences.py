@@ -278,39 +278,6 @@ def inference_tensors_mixed_in(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
-def only_some_of_the_graph_runs(B: Any, draw: Any, see: Any) -> None:
-    ran = []
-
-    class Told(B.autograd.Function):
-        @staticmethod
-        def forward(ctx, a, name):
-            ctx.name = name
-            return a * 2
-
-        @staticmethod
-        def backward(ctx, g):
-            ran.append(ctx.name)
-            return g * 2, None
-
-    x, y, z = (draw.floats((2,), requires_grad=True) for _ in range(3))
-    base = Told.apply(x, "x")
-    if draw.flag():
-        base[0] = Told.apply(y, "y")[1]
-    else:
-        base = base + Told.apply(y, "y")
-    out = Told.apply(base, "out")
-    wanted = draw.choice([(x,), (y,), (x, y), (z,), (x, z), (base,)])
-    seed = draw.floats((2,))
-    see.raises("gradient", lambda: B.autograd.grad(out, wanted, seed, retain_graph=True, allow_unused=draw.flag()))
-    see("ran", sorted(ran))
-    see("untouched", [x.grad, y.grad, z.grad])
-    ran.clear()
-    see.raises("backward", lambda: out.backward(seed, inputs=wanted if draw.flag() else list(wanted)))
-    see("ran in backward", sorted(ran))
-    see("gradient of leaves", [x.grad, y.grad, z.grad])
-
-
-@program
 def tangents_that_are_missing(B: Any, draw: Any, see: Any) -> None:
     fw = B.autograd.forward_ad
     x, y = draw.floats((2,), requires_grad=draw.flag()), draw.integers((2,), 1, 5).float().requires_grad_(draw.flag())
