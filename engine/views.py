@@ -38,6 +38,11 @@ INFERENCE_WRITE = (
     "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal tensor before doing "
     "inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
 )
+NO_ROWS = (
+    "vmap: Calling Tensor.as_strided is not supported unless the batch dims being vmapped over are at the front of the tensor (in memory "
+    "layout). When they are not at the front of the tensor this operation can be error prone so we actively discourage it; please file us "
+    "a bug report and/or try to express the as_strided operation in terms of PyTorch view operations"
+)
 OVERLAP = (
     "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
     "Please clone() the tensor before performing the operation."
@@ -328,14 +333,22 @@ class CopySlices(Listed):
         results = self._on_tensors(wrap(gs[0], OF_NUMPY[gs[0].dtype]))  # through a conjugate: tensors know how to read and write it
         return [None if r is None else r._array for r in results]
 
+    def _refuse_rows(self) -> None:
+        """Raises RuntimeError where arrays laid out as the base, one after the other, would have the larger steps within."""
+        shape, steps = self.base_array.shape, strides_of(self.base_array)
+        if self.replay is None and span(shape, steps) < max(steps, default=0):
+            raise RuntimeError(NO_ROWS)
+
     def _on_arrays(self, g: np.ndarray) -> Sequence[Any]:
+        if (mode := modes.current()) & modes.ROWS:
+            self._refuse_rows()
         if self.base_array.flags.c_contiguous:
             whole = g.copy()
         else:
             whole = _same_geometry(self.base_array, g.dtype)
             whole[...] = g
         part, inner = self._part(whole), self.inner
-        fast = None if modes.current() & modes.GENERIC or inner.extras is not None else inner.plan.fast
+        fast = None if mode & modes.GENERIC or inner.extras is not None else inner.plan.fast
         first, *rest = inner.apply([part.copy()], False) if fast is None else fast(inner, part.copy())
         part[...] = 0 if first is None else first
         shape, dtype = self.base_fit
@@ -361,6 +374,8 @@ class CopySlices(Listed):
         return tuple(s * itemsize for s in strides_of(self.part))
 
     def _on_tensors(self, g: Tensor) -> Sequence[Any]:
+        if modes.current() & modes.ROWS:
+            self._refuse_rows()
         whole = wrap(_same_geometry(self.base_array, g._array.dtype), g._dtype)
         F.copy_(whole, g)
         if self.replay is None:

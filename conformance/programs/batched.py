@@ -153,3 +153,32 @@ def only_some_of_the_graph_runs(B: Any, draw: Any, see: Any) -> None:
     see.raises("backward", lambda: out.backward(seed, inputs=wanted if draw.flag() else list(wanted)))
     see("ran in backward", sorted(ran))
     see("gradient of leaves", [x.grad, y.grad, z.grad])
+
+
+@program
+def writes_through_views_in_a_batch(B: Any, draw: Any, see: Any) -> None:
+    """Where a batch of bases would have larger steps within than from one to the next, PyTorch refuses to find the part in it."""
+    x = draw.floats((), requires_grad=True)
+    whole = draw.floats((2, 3))
+    starts = [
+        whole,
+        whole[..., 0],
+        whole[:1, :1],
+        whole[:1, ::2][..., :1],
+        whole[:0],
+        whole[:, :0],
+        whole.t(),
+        whole[0, 0],
+        whole[0, ::2][:1],
+    ]
+    base = draw.choice(starts).detach()
+    base.mul_(x)
+    views = [lambda: base.unsqueeze(0), lambda: base.view(base.shape), lambda: base.transpose(0, -1), base.detach, lambda: base]
+    draw.choice(views)().mul_(draw.number())
+    seed = B.stack([B.ones_like(base)] * draw.integer(1, 2))
+
+    def gradient(graph):
+        return B.autograd.grad(base, x, seed, create_graph=graph, retain_graph=True, is_grads_batched=True)
+
+    see.raises("gradient", lambda: gradient(False))
+    see.raises("gradient with a graph", lambda: gradient(True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..kinds import Draft, between, dim_of, dims_of, integer_values, joinable, joined_dim
+from ..kinds import Draft, between, dim_of, dims_of, integer_values, joinable, joined_dim, one_of
 from ..source import Source
 from ..spec import spec
 
@@ -45,7 +45,7 @@ for _key in ("hstack", "vstack", "row_stack", "dstack", "column_stack", "flipud"
     spec(_key)
 spec("repeat", repeats=repeats)
 spec("tile", dims=repeats)
-spec("repeat_interleave.Tensor", repeats=integer_values(0, 4, lambda s, d: (s.u8() % 5,)), output_size=None)
+spec("repeat_interleave.Tensor", repeats=integer_values(0, 4, lambda s, d: (s.u8() % 5,)), output_size=one_of(None, -1, 0, 3))
 spec("repeat_interleave.self_Tensor", repeats=integer_values(0, 4, lambda s, d: (1,)), output_size=None)
 spec("repeat_interleave.self_int", repeats=between(0, 3), output_size=None)
 spec("roll", shifts=shifts, dims=shifted)

@@ -230,10 +230,14 @@ def batched(
         raise ValueError(
             f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sizes} for the mapped dimension"
         )
-    rows = []
+    before, rows = modes.current(), []
     for k in range(sizes[0] if sizes else 0):
         seeds = make_seeds(roots, tuple(None if g is None else F.select(g, 0, k) for g in given))
-        rows.append(gradients(roots, seeds, ends, keep or k < sizes[0] - 1, recording, unused))
+        modes.switch(before | modes.ROWS)
+        try:
+            rows.append(gradients(roots, seeds, ends, keep or k < sizes[0] - 1, recording, unused))
+        finally:
+            modes.switch(before)
     return tuple(None if column[0] is None else _together(list(column)) for column in zip(*rows, strict=True))
 
 

@@ -220,12 +220,13 @@ def repeated_positions(repeats: np.ndarray, output_size: int | None) -> np.ndarr
         raise NotImplementedError(f"\"repeat_interleave_cpu\" not implemented for '{OF_NUMPY[repeats.dtype].scalar_name}'")
     if repeats.ndim != 1:
         raise RuntimeError("repeat_interleave only accept 1D vector as repeat")
+    if output_size is not None and repeats.size:
+        if output_size < 0:
+            raise RuntimeError(f"Trying to create tensor with negative dimension {output_size}: [{output_size}]")
+        if output_size != repeats.sum():
+            raise RuntimeError("allocated size does not match required size")
     if (repeats < 0).any():
         raise RuntimeError("repeats can not be negative")
-    if output_size is not None and output_size < 0:
-        raise RuntimeError(f"Trying to create tensor with negative dimension {output_size}: [{output_size}]")
-    if output_size is not None and repeats.size and output_size != repeats.sum():
-        raise RuntimeError("allocated size does not match required size")
     return np.repeat(np.arange(repeats.size, dtype=repeats.dtype), repeats)
 
 
