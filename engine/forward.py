@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes, modes
+from . import dtypes, lazy, modes
 from .geometry import strides_of
 from .graph import Node, Saved, edge_of, end_of, fit
 from .registry import F
 from .strided import new, overlaps
-from .tensor import LEAF, Tensor, rare, wrap
+from .tensor import LEAF, Apart, Tensor, rare, wrap
 from .transforms import born
 from .views import replayed
 from .walk import Walk
@@ -72,8 +72,20 @@ def leave() -> None:
 
 def _look_at(visible: int, at: Level | None) -> None:
     global _visible, _at
-    _visible, _at = visible, at
-    modes.set_bit(modes.FORWARD, visible > 0 and not modes.current() & modes.INFERENCE)
+    _visible, _at, modes.in_level = visible, at, visible > 0
+    modes.set_bit(modes.FORWARD, visible > 0 and not modes.current() & (modes.INFERENCE | modes.NO_TANGENTS))
+
+
+def enable(on: bool) -> None:
+    """From now on tangents are seen and made, or neither."""
+    modes.set_bit(modes.NO_TANGENTS, not on)
+    _look_at(_visible, _at)
+
+
+def _whole_of(t: Tensor) -> Tensor | None:
+    """What a view has its tangents of: its base, or a view of that which has its own; None for what has its own itself."""
+    view = t._view
+    return None if view is None else view.whole if type(view) is Apart else view.base
 
 
 def carried(t: Any) -> dict[Level, Tensor]:
@@ -85,7 +97,7 @@ def tangent_of(t: Any) -> Tensor | None:
     """What `t` carries at the level that is read; a view of what carries something, the part it covers."""
     tangent = carried(t).get(_at)  # type: ignore[arg-type]  # without a level nothing is found
     if tangent is None and _at is not None and isinstance(t, Tensor) and t._view is not None:
-        whole = carried(t._view.base).get(_at)
+        whole = carried(_whole_of(t)).get(_at)
         if whole is not None and t._dtype.differentiable:
             tangent = replayed(whole, t)
             give_at(_at, t, tangent)
@@ -94,9 +106,9 @@ def tangent_of(t: Any) -> Tensor | None:
 
 def give(t: Tensor, tangent: Tensor) -> None:
     """Let `t` carry `tangent`; through a view, the base carries it in the part the view covers."""
-    view = t._view
-    if view is not None and tangent_of(t) is None and tangent_of(view.base) is None:
-        _set(view.base, _for_each(_zeros_like(view.base), tangent, view.base))
+    whole = _whole_of(t)
+    if whole is not None and tangent_of(t) is None and tangent_of(whole) is None:
+        _set(whole, _for_each(_zeros_like(whole), tangent, whole))
         part: Tensor = tangent_of(t)  # type: ignore[assignment]  # the base carries one now
         F.copy_(part, tangent)
         return
@@ -104,7 +116,7 @@ def give(t: Tensor, tangent: Tensor) -> None:
 
 
 def _set(t: Tensor, tangent: Tensor) -> None:
-    give_at(_at, t, _arranged(tangent, t._array))  # type: ignore[arg-type]  # there is a level
+    give_at(_at, t, _arranged(tangent, t))  # type: ignore[arg-type]  # there is a level
 
 
 def give_at(level: Level, t: Tensor, tangent: Tensor) -> None:
@@ -116,18 +128,20 @@ def give_at(level: Level, t: Tensor, tangent: Tensor) -> None:
     level.duals.append(weakref.ref(t))
 
 
-def _arranged(tangent: Tensor, primal: np.ndarray) -> Tensor:
+def _arranged(tangent: Tensor, t: Tensor) -> Tensor:
     """The tangent in the layout of what it is of, as PyTorch keeps it: what is a view of one is a view of the other."""
+    (primal, flips), others = lazy.parts(t), lazy.parts(tangent)[1]
     shape, steps = primal.shape, strides_of(primal)
     if not primal.size or tangent._array.shape != shape:
         return tangent
-    if all(n == 1 or a == b for n, a, b in zip(shape, steps, strides_of(tangent._array), strict=True)) or overlaps(shape, steps):
+    alike = all(n == 1 or a == b for n, a, b in zip(shape, steps, strides_of(tangent._array), strict=True))
+    if (alike and flips == others) or overlaps(shape, steps):
         return tangent
-    if type(tangent) is not Tensor:
+    if type(tangent) not in (Tensor, lazy.Lazy):
         from .batching import Batched, laid_out_like
 
         return laid_out_like(tangent, primal) if type(tangent) is Batched else tangent
-    made = wrap(new(shape, steps, tangent._array.dtype), tangent._dtype)
+    made = lazy.over(new(shape, steps, tangent._array.dtype), tangent._dtype, flips)
     born([made])
     return F.copy_(made, tangent)
 
@@ -135,7 +149,7 @@ def _arranged(tangent: Tensor, primal: np.ndarray) -> Tensor:
 def tangents(op: Any, values: list[Any]) -> int:
     """The number of the innermost level at which some differentiable argument carries a tangent, counted from 1; 0 for none."""
     found = [t for i in op.diff for t in (values[i] if isinstance(values[i], list | tuple) else (values[i],)) if isinstance(t, Tensor)]
-    bases = [t._view.base for t in found if t._view is not None]
+    bases = [_whole_of(t) for t in found if t._view is not None]
     for number in range(_visible, 0, -1):
         if any(_levels[number - 1] in carried(t) for t in (*found, *bases)):
             return number
@@ -254,7 +268,7 @@ def run_inplace(op: Any, values: list[Any], needs: Any) -> Tensor:
 def _change(t: Tensor, old: Tensor, tangent: Tensor) -> None:
     """Write to the tangent of `t`, and so to those of its views; where it was the same for a batch and is no more, after it is made one."""
     if type(tangent) is not Tensor and type(old) is Tensor:
-        base = t if t._view is None else t._view.base
+        base = _whole_of(t) or t
         whole = tangent_of(base)
         _set(base, _for_each(_zeros_like(base) if whole is None else whole, tangent, base))
         old = tangent_of(base) if base is t else replayed(tangent_of(base), t)  # type: ignore[assignment]  # `_set` has just given it one
@@ -289,12 +303,17 @@ def _recorded(op: Any, values: list[Any], outs: list[Tensor], total: Tensor | No
     node: Any = op.make_node(values, outs, tuple(True for _ in op.diff)) if missing else None
     for position in missing:
         node.saved = [outs[v.nr] if type(v) is Saved else v for v in node.saved]
-        nothing = node.apply_rule(_zeros_like(outs[0]), position)
-        if nothing is not None and nothing.requires_grad:
-            lost = F.isnan(nothing)  # zero times infinity adds nothing, either
-            nothing = F.masked_fill(nothing, lost, 0) if bool(lost.any()) else nothing
-            return total + (nothing if nothing._dtype.is_complex else F.copysign(nothing, -1))  # which leaves -0 what it is
+        total = with_missing(total, node.apply_rule(_zeros_like(outs[0]), position))
     return total
+
+
+def with_missing(total: Tensor, nothing: Tensor | None) -> Tensor:
+    """The same tangent, in the graph of `nothing`, too: of zeros that stand for a missing tangent, times what may require grad."""
+    if nothing is None or not nothing.requires_grad:
+        return total
+    lost = F.isnan(nothing)  # zero times infinity adds nothing, either
+    nothing = F.masked_fill(nothing, lost, 0) if bool(lost.any()) else nothing
+    return total + (nothing if nothing._dtype.is_complex else F.copysign(nothing, -1))  # which leaves -0 what it is
 
 
 def _tangents_of(v: Any) -> Any:

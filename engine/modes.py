@@ -12,8 +12,11 @@ from typing import Any
 
 # One integer holds every mode, so that a fast path asks one question: "is it plain recording (GRAD), or nothing (0)?"
 GRAD, INFERENCE, SAVED_HOOKS, ANOMALY, FORWARD, GENERIC, BATCHED, INSIDE, JOURNAL, ROWS = 1, 2, 4, 8, 16, 32, 64, 128, 256, 512
+NO_TANGENTS = 1024  # no level of forward mode is looked at: asked for, or by inference mode, which does so anyway
 RECORDING = GRAD | INFERENCE  # inference mode records nothing, whatever enable_grad says inside
 ON_TENSORS = FORWARD | BATCHED  # a backward runs rules on Tensors, which know their tangents and their batches
+
+in_level = False  # whether ops look at a level of forward mode, where tangents are on
 
 # INSIDE: a transform that differentiates is running, and must know what is made in it.
 # JOURNAL: every op that runs is written down (engine.journal).
@@ -61,7 +64,7 @@ class _Decorator:
     def clone(self) -> Any:
         return type(self)()
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Any:
         raise NotImplementedError
 
     def __exit__(self, *exc: Any) -> None:
@@ -173,11 +176,14 @@ class inference_mode(_Decorator):
 
     def __enter__(self) -> None:
         self.previous = current()
-        # tangents are neither seen nor made inside
-        switch(self.previous & ~(GRAD | INFERENCE | FORWARD) | INFERENCE if self.mode else self.previous & ~INFERENCE | GRAD)
+        if self.mode:  # tangents are neither seen nor made inside
+            switch(self.previous & ~(GRAD | FORWARD) | INFERENCE | NO_TANGENTS)
+        else:
+            switch(self.previous & ~(INFERENCE | NO_TANGENTS) | GRAD | FORWARD * in_level)
 
     def __exit__(self, *exc: Any) -> None:
-        switch(current() & ~(GRAD | INFERENCE | FORWARD) | self.previous & (GRAD | INFERENCE | FORWARD))
+        set_by_it = GRAD | INFERENCE | FORWARD | NO_TANGENTS
+        switch(current() & ~set_by_it | self.previous & set_by_it)
 
     def clone(self) -> inference_mode:
         return type(self)(self.mode)

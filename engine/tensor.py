@@ -62,6 +62,22 @@ class PassingView(View):
     passing = True
 
 
+class Apart(View):
+    """That of a tensor without its base's tangents: it has its own, or those of `whole`, which is a view of the same base and has."""
+
+    __slots__ = ("whole",)
+
+    whole: Tensor | None
+
+    @classmethod
+    def like(cls, view: View, whole: Tensor | None) -> Apart:
+        made = cls()
+        for name in ("base", "creation", "version", "replay", "borrowed"):
+            setattr(made, name, getattr(view, name))
+        made.whole = whole
+        return made
+
+
 class Rare:
     """What few tensors have: hooks, a retained gradient, a materialised accumulate node, a tangent."""
 

@@ -14,7 +14,7 @@ from .graph import FREED, FREED_TWICE, Listed, Node, edge_of, extras, fit_array,
 from .layout import dense
 from .registry import OPS, F
 from .strided import span
-from .tensor import LEAF, Tensor, View, counter_of, wrap
+from .tensor import LEAF, Apart, Tensor, View, counter_of, wrap
 
 BLOCK = (
     " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the "
@@ -140,6 +140,8 @@ def make_view(t: Tensor, source: Tensor, op: Any, values: list[Any], creation: s
         again = (op, [None, *values[1:]]) if op.changes_dtype else (OPS["as_strided"], [None, t.shape, t.stride(), t.storage_offset()])
         replay = (*head, again)
     t._view = View.of(base, creation, t._counter[0], replay)
+    if type(outer) is Apart:
+        t._view = Apart.like(t._view, outer.whole or source)
     if not recorded and t._dtype.differentiable and base._node is not None:
         t._node, t._view.borrowed = LEAF, True
 

@@ -157,3 +157,59 @@ def gradients_in_a_box(B: Any, draw: Any, see: Any) -> None:
     (first.sum() * draw.number() + (second * draw.floats((2,))).sum()).backward()
     see("x.grad", x.grad)
     see("by hand", first.grad_fn.apply(draw.floats((2,)), draw.floats((2,))))
+
+
+@program
+def what_is_known_of_the_gradients(B: Any, draw: Any, see: Any) -> None:
+    class Parts(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            see("in forward", len(ctx._input_metadata))
+            marked = a * 3
+            ctx.mark_non_differentiable(marked)
+            return a.sum(), marked, 3, a.to(other) * 2, (a > 0).long(), a[:1]
+
+        @staticmethod
+        def backward(ctx, *gs):
+            see("in backward", [one.shape for one in ctx._input_metadata])
+            return gs[0].expand(shape)
+
+    shape, other = draw.shape(1, 3), draw.dtype("float64", "float32", "complex64", "float16")
+    x = draw.floats(shape, draw.dtype(), requires_grad=True)
+    node = Parts.apply(x)[0].grad_fn
+    for one in node._input_metadata:
+        see("expected", [one.shape, one.dtype, str(one.device), one.is_nested_tensor, one.is_cpp_nested_tensor])
+    see.raises("set", lambda: setattr(node, "_input_metadata", ()))
+    B.autograd.backward(Parts.apply(x)[0], draw.floats((), x.dtype))
+    see("x.grad", x.grad)
+
+
+@program
+def saved_tensors_dropped_early(B: Any, draw: Any, see: Any) -> None:
+    when = draw.choice(["in backward", "in forward", "before", "in a hook"])
+
+    class Square(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.save_for_backward(a)
+            if when == "in forward":
+                ctx.maybe_clear_saved_tensors()
+            return a * a
+
+        @staticmethod
+        def backward(ctx, g):
+            (a,) = ctx.saved_tensors
+            if when == "in backward":
+                ctx.maybe_clear_saved_tensors()
+                see.raises("saved", lambda: ctx.saved_tensors)
+            return 2 * a * g
+
+    x = draw.floats(draw.shape(), requires_grad=True)
+    y = Square.apply(x)
+    if when == "before":
+        see("dropped", y.grad_fn.maybe_clear_saved_tensors())
+    if when == "in a hook":
+        y.register_hook(lambda g, node=y.grad_fn: node.maybe_clear_saved_tensors())
+    for keep in (draw.flag(), False):
+        see.raises("backward", lambda keep=keep: y.backward(draw.floats(x.shape), retain_graph=keep))
+    see("x.grad", x.grad)

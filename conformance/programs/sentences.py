@@ -292,6 +292,10 @@ def tangents_that_are_missing(B: Any, draw: Any, see: Any) -> None:
             lambda a, b: a.detach() * b,
             lambda a, b: B.addcmul(b, a, b),
             lambda a, b: a.clone().mul_(b),
+            lambda a, b: B.dot(a, b) if a.ndim == 1 else a @ b,
+            lambda a, b: B.addr(B.outer(b, b), b, a, beta=2, alpha=-1),
+            lambda a, b: B.lerp(b, a, b),
+            lambda a, b: B.tensordot(b, a, 1),
             lambda a, b: a.fmod(b),
             lambda a, b: b * 1,
         ]

@@ -319,3 +319,99 @@ def tangents_of_tangents_are_refused(B: Any, draw: Any, see: Any) -> None:
         (g,) = B.autograd.grad((made**3).sum(), leaf)
         see("gradient", g)
         see("its tangent", fw.unpack_dual(g).tangent)
+
+
+@program
+def an_unpacked_value_has_no_tangent(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+    shape, dtype = draw.shape(1, 3), draw.dtype("float32", "float64", "complex64")
+    floats = draw.complexes if dtype.is_complex else draw.floats
+    x, t, u, v = (floats(shape, dtype) for _ in range(4))
+    with fw.dual_level():
+        dual = fw.make_dual(x, t)
+        dual = draw.choice([lambda: dual * 2, lambda: dual, lambda: dual.view(-1), lambda: (dual * 3)[:1]])()
+        primal = fw.unpack_dual(dual).primal
+        part = primal[:1]
+        see("a view", [primal._is_view(), primal._base is dual, part._base is primal._base])
+        see("printed", [str(primal), str(part), repr(fw.unpack_dual(dual))])
+        see("in use", [fw.unpack_dual(primal * 2).tangent, fw.unpack_dual(part + part).tangent])
+        with_tangent = fw.make_dual(u, v).reshape(-1)[: dual.numel()].view(dual.shape)
+        for _ in range(draw.integer(1, 3)):
+            draw.choice(
+                [
+                    lambda: primal.mul_(2),
+                    lambda: primal.mul_(with_tangent),
+                    lambda: dual.mul_(3),
+                    lambda: part.copy_(with_tangent[:1]),
+                    lambda: fw.unpack_dual(dual).tangent.mul_(2),
+                    lambda: dual.add_(with_tangent),
+                ]
+            )()
+            for name, one in (("dual", dual), ("primal", primal), ("x", x)):
+                see(name, one)
+                see(f"forward gradient of {name}", fw.unpack_dual(one).tangent)
+
+
+@program
+def tangents_switched_off(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+    x, t = draw.floats((2,)), draw.floats((2,))
+    see("enabled", fw._is_fwd_grad_enabled())
+    with fw.dual_level():
+        dual = fw.make_dual(x, t)
+        mode = draw.choice([lambda: fw._set_fwd_grad_enabled(False), B.inference_mode, B.no_grad, lambda: fw._set_fwd_grad_enabled(True)])
+        with mode():
+            see("enabled inside", fw._is_fwd_grad_enabled())
+            see("inside", [fw.unpack_dual(dual).tangent, fw.unpack_dual(dual * 2).tangent])
+            made = dual.exp()
+            with fw._set_fwd_grad_enabled(draw.flag()):
+                see("enabled deeper", fw._is_fwd_grad_enabled())
+                deeper = dual * 3
+            see("enabled again", fw._is_fwd_grad_enabled())
+        see("afterwards", [fw.unpack_dual(one).tangent for one in (dual, made, deeper, dual * 2)])
+        fw._set_fwd_grad_enabled(False)
+        see("by a call", [fw._is_fwd_grad_enabled(), fw.unpack_dual(dual * 2).tangent])
+        fw._set_fwd_grad_enabled(True)
+        see("and back", fw.unpack_dual(dual * 2).tangent)
+
+
+@program
+def levels_of_decorated_functions(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+
+    @fw.dual_level()
+    def slope(x, t):
+        see("level", fw._current_level)
+        return fw.unpack_dual(fw.make_dual(x, t) ** 2).tangent
+
+    x, t = (draw.floats(draw.shape(1, 1)) for _ in range(2))
+    see.raises("tangent", lambda: slope(x, t))
+    see("level after", fw._current_level)
+    with fw.dual_level():
+        see.raises("inside another", lambda: slope(x, x))
+    see("level at last", fw._current_level)
+
+
+@program
+def tangents_of_lazy_values(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+    x, u = draw.complexes((2, 2), requires_grad=draw.flag()), draw.complexes((2, 2))
+    takes = [lambda a: a.conj(), lambda a: a, lambda a: a.conj()[0], lambda a: a.mT.conj(), lambda a: a.conj().imag, lambda a: a.real[1]]
+    take, other = draw.choice(takes), draw.choice(takes)
+    with fw.dual_level():
+        primal = take(x)
+        given = other(u) if other(u).shape == primal.shape and other(u).dtype == primal.dtype else primal.detach().resolve_neg() * 2
+        dual = fw.make_dual(primal, given)
+        tangent = fw.unpack_dual(dual).tangent
+        see.same("the tangent given", tangent, given)
+        for name, one in (
+            ("dual", dual),
+            ("tangent", tangent),
+            ("part", dual[1:]),
+            ("tangent of a part", fw.unpack_dual(dual[1:]).tangent),
+        ):
+            see(name, one)
+            see(f"flags of {name}", [one.is_conj(), one.is_neg(), one._is_view(), one.stride(), one.storage_offset()])
+        y = draw.choice([lambda: dual * dual, lambda: dual.conj() + 1, lambda: dual.sum(), lambda: dual.exp(), lambda: dual.clone()])()
+        see("result", y)
+        see("forward gradient of the result", fw.unpack_dual(y).tangent)

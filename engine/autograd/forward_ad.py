@@ -9,9 +9,10 @@ import numpy as np
 from .. import forward, modes, strided
 from ..batching import Batched, batched, whole_or_spread
 from ..geometry import root_of
+from ..lazy import over, parts
 from ..op import Op, view
 from ..registry import F
-from ..tensor import Tensor, wrap
+from ..tensor import Apart, Tensor
 
 NO_LEVEL = "Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first."
 
@@ -51,14 +52,32 @@ def _check_level(level: int | None, what: str) -> None:
         raise RuntimeError(f"Invalid level given to {what}")
 
 
-class dual_level:
-    """`with dual_level():` tangents exist inside only."""
+class dual_level(modes._Decorator):
+    """`with dual_level():` tangents exist inside only; also a decorator."""
 
     def __enter__(self) -> int:
         return enter_dual_level()
 
     def __exit__(self, *exc: Any) -> None:
         exit_dual_level()
+
+
+def _is_fwd_grad_enabled() -> bool:
+    return not modes.current() & modes.NO_TANGENTS
+
+
+class _set_fwd_grad_enabled(modes._Decorator):
+    """Whether tangents are seen and made: acts at once, and as a context restores what was before."""
+
+    def __init__(self, mode: bool) -> None:
+        self.previous = _is_fwd_grad_enabled()
+        forward.enable(mode)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc: Any) -> None:
+        forward.enable(self.previous)
 
 
 def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> Tensor:
@@ -103,7 +122,8 @@ def check_shapes(tensor: Tensor, tangent: Tensor) -> None:
 
 def _same_layout(primal: Tensor, tangent: Tensor) -> bool:
     """True where both lie alike in memory of one size; a side of 1 may have any step, and what has no elements lies anywhere."""
-    if root_of(primal._array).nbytes * tangent.itemsize != root_of(tangent._array).nbytes * primal.itemsize:
+    (value, flips), (given, others) = parts(primal), parts(tangent)
+    if flips != others or root_of(value).nbytes * tangent.itemsize != root_of(given).nbytes * primal.itemsize:
         return False
     steps = zip(primal.shape, primal.stride(), tangent.stride(), strict=True)
     return 0 in primal.shape or (all(n == 1 or a == b for n, a, b in steps) and primal.storage_offset() == tangent.storage_offset())
@@ -111,9 +131,10 @@ def _same_layout(primal: Tensor, tangent: Tensor) -> bool:
 
 def _laid_out(primal: Tensor, tangent: Tensor) -> Tensor:
     """The tangent copied into memory like that of the value, so that views of both stay alike, whatever part they look at."""
-    memory = np.zeros(root_of(primal._array).nbytes // primal.itemsize, tangent._array.dtype)
-    made = strided.strided(memory, primal._array.shape, primal.stride(), primal.storage_offset())
-    return F.copy_(wrap(made, tangent._dtype), tangent)
+    value, flips = parts(primal)
+    memory = np.zeros(root_of(value).nbytes // primal.itemsize, tangent._array.dtype)
+    made = strided.strided(memory, value.shape, primal.stride(), primal.storage_offset())
+    return F.copy_(over(made, tangent._dtype, flips), tangent)
 
 
 # The value of a dual, in the graph by a node of its own kind.
@@ -134,6 +155,8 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
     tangent = _tangent(tensor) if modes.current() & modes.FORWARD else None
     with forward.innermost():
         primal = F.view_as(tensor, tensor) if type(tensor) is Batched else PRIMAL.run([tensor, 0])
+        if primal._view is not None:
+            primal._view = Apart.like(primal._view, None)
         return UnpackedDualTensor(primal, tangent)
 
 

@@ -6,12 +6,13 @@ import functools
 import inspect
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import anomaly, kept, modes
-from ..dtypes import OF_NUMPY
+from ..device import CPU, device
+from ..dtypes import OF_NUMPY, dtype, get_default_dtype
 from ..graph import FREED, FREED_TWICE, Listed, Saved, check_compatible, edge_of, fit, sequence
 from ..node import Error
 from ..registry import F
@@ -19,6 +20,7 @@ from ..saved import Packed, SavedTensor, packed
 from ..tensor import LEAF, Tensor, counter_of, wrap
 from ..transforms import running
 from ..views import NO_PLAN, check_inplace, node_of, rebase, renew
+from ..walk import active
 from . import function_tangents
 from .names import NOT_THERE, Named, put, put_edges, put_extras, put_fits, put_saved, put_seq, show_to_engine, show_to_user
 
@@ -78,6 +80,16 @@ class FunctionCtx:
             FutureWarning,
             stacklevel=2,
         )
+
+
+class InputMetadata(NamedTuple):
+    """What a node expects as the gradient of one output."""
+
+    shape: list[int]
+    dtype: dtype
+    device: device = CPU
+    is_nested_tensor: bool = False
+    is_cpp_nested_tensor: bool = False
 
 
 class BackwardCFunction(Named, Listed, FunctionCtx):
@@ -153,6 +165,18 @@ class BackwardCFunction(Named, Listed, FunctionCtx):
         if value.dtype.differentiable:
             t._node, t._nr = self, value.nr
         return t
+
+    @property
+    def _input_metadata(self) -> tuple[InputMetadata, ...]:
+        """Shape and dtype of the gradient that each output receives."""
+        shapes = (shape if shape is not None and shape[2] else ((), get_default_dtype()) for shape in getattr(self, "_shapes", ()))
+        return tuple(InputMetadata(list(shape[0]), shape[1]) for shape in shapes)
+
+    def maybe_clear_saved_tensors(self) -> None:
+        """Drop what was saved, in a backward that does not retain the graph; nothing outside of one."""
+        walk = active()
+        if walk is not None and not walk.keep:
+            self.free()
 
     def use_generic_plan(self) -> None:
         """There is only one way to run it."""

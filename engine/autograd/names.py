@@ -14,13 +14,13 @@ SLOTS = ("edges", "saved", "fits", "extras", "seq")
 put_edges, put_saved, put_fits, put_extras, put_seq = (getattr(Listed, name).__set__ for name in SLOTS)
 
 SHOWN = frozenset((
-    "_forward_cls", "_get_user_fn", "_materialize_non_diff_grads", "_raw_saved_tensors", "_sequence_nr", "_set_sequence_nr", "apply",
-    "apply_boxed", "apply_jvp", "dirty_tensors", "mark_dirty", "mark_non_differentiable", "mark_shared_storage", "materialize_grads",
-    "maybe_clear_saved_tensors", "metadata", "name", "needs_input_grad", "next_functions", "non_differentiable", "register_hook",
-    "register_prehook", "save_for_backward", "save_for_forward", "saved_for_forward", "saved_tensors", "saved_variables",
-    "set_materialize_grads", "to_save",
+    "_forward_cls", "_get_user_fn", "_input_metadata", "_materialize_non_diff_grads", "_raw_saved_tensors", "_sequence_nr",
+    "_set_sequence_nr", "apply", "apply_boxed", "apply_jvp", "dirty_tensors", "mark_dirty", "mark_non_differentiable",
+    "mark_shared_storage", "materialize_grads", "maybe_clear_saved_tensors", "metadata", "name", "needs_input_grad", "next_functions",
+    "non_differentiable", "register_hook", "register_prehook", "save_for_backward", "save_for_forward", "saved_for_forward",
+    "saved_tensors", "saved_variables", "set_materialize_grads", "to_save",
 ))  # fmt: skip
-READ_ONLY = frozenset(("saved_tensors", "saved_variables", "_raw_saved_tensors", "next_functions", "metadata"))
+READ_ONLY = frozenset(("saved_tensors", "saved_variables", "_raw_saved_tensors", "_input_metadata", "next_functions", "metadata"))
 SWITCHES = {"materialize_grads": "set_materialize_grads", "_materialize_non_diff_grads": "set_materialize_non_diff_grads"}
 NO_SWITCH = "{} received an invalid combination of arguments - got (), but expected (bool)"
 NOT_THERE = "attribute '{}' of 'torch._C._FunctionBase' objects is not {}"

@@ -64,13 +64,13 @@ def _check_tensors(leaves: list[Any], argument: str) -> None:
 
 @contextmanager
 def _level() -> Iterator[None]:
-    inference = modes.current() & modes.INFERENCE  # where tangents are not looked at
-    modes.set_bit(modes.INFERENCE, False)
+    unseen = modes.current() & (modes.INFERENCE | modes.NO_TANGENTS)
+    modes.switch(modes.current() & ~unseen)
     forward.enter(nested=True)
     try:
         yield
     finally:
-        modes.set_bit(modes.INFERENCE, bool(inference))
+        modes.switch(modes.current() | unseen)
         forward.leave()
 
 

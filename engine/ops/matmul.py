@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ..dtypes import CPP_NAMES, OF_NUMPY, dtype
+from ..forward import with_missing
 from ..graph import type_name
 from ..op import OPS, F, Family, Op, composite, op, plain
 from ..out import fit, run_out
@@ -157,7 +159,7 @@ def mm_kernel(self: np.ndarray, mat2: np.ndarray) -> np.ndarray:
     return made
 
 
-@lru_cache(4096)
+@functools.lru_cache(4096)
 def is_small(left: tuple[int, int], right: tuple[int, int], dtype: np.dtype) -> bool:
     """True where a product is BLAS's, and what stands around it counts."""
     (n, k), m = left, right[1]
@@ -241,12 +243,16 @@ def through(out: Tensor, shape: tuple[int, ...], steps: tuple[int, ...], write: 
 
 
 # -- tangents: elsewhere a missing one counts as zeros, which times infinity are NaN -------------------------------------------
-def of_present(call: Callable[..., Any]) -> Callable[..., Any]:
-    """The tangent of a product of vectors, where PyTorch leaves a missing tangent out."""
+def of_present(*products: Callable[..., Any]) -> Callable[..., Any]:
+    """The tangent of a sum of products, one for each tangent: what a missing one is multiplied with adds nothing, but is in the graph."""
 
     def tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
-        parts = [call(*values[:i], t, *values[i + 1 :]) for i, t in enumerate(tangents) if t is not None]
-        return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+        present = [product(t, *values) for product, t in zip(products, tangents, strict=True) if t is not None]
+        total = F.to(functools.reduce(operator.add, present), outs[0].dtype)
+        if not any(isinstance(v, Tensor) and v.requires_grad for v in values):
+            return total
+        missing = [product(F.zeros_like(v), *values) for product, v, t in zip(products, values, tangents, strict=False) if t is None]
+        return functools.reduce(with_missing, missing, total)
 
     return tangent
 
@@ -312,11 +318,13 @@ op("mv(Tensor self, Tensor vec) -> Tensor",
 DOT = checked(check_ranks_of_vectors, same("dot : expected both vectors to have same dtype, but found {0} and {1}"), check_lengths)
 DOT_OUT = "result dtype {out} does not match input dtype {result}"
 op("dot(Tensor self, Tensor tensor) -> Tensor",
-   multiplying(dot_kernel, DOT, out=DOT_OUT, jvp=of_present(lambda self, tensor: F.dot(self, tensor))),
+   multiplying(dot_kernel, DOT, out=DOT_OUT,
+             jvp=of_present(lambda t, self, tensor: F.dot(t, tensor), lambda t, self, tensor: F.dot(self, t))),
    self=lambda g, tensor: g * tensor.conj(),
    tensor=lambda g, self: g * self.conj())  # fmt: skip
 op("vdot(Tensor self, Tensor other) -> Tensor",
-   multiplying(vdot_kernel, DOT, out=DOT_OUT, jvp=of_present(lambda self, other: F.vdot(self, other))),
+   multiplying(vdot_kernel, DOT, out=DOT_OUT,
+             jvp=of_present(lambda t, self, other: F.vdot(t, other), lambda t, self, other: F.vdot(self, t))),
    self=lambda g, other: g.conj() * other,
    other=lambda g, self: g * self)  # fmt: skip
 
