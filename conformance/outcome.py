@@ -170,6 +170,8 @@ def _one(made: Comparison, label: str, left: Any, right: Any, reference: Referen
 
 def same(left: Any, right: Any) -> bool:
     """Equality of plain observations; True is not 1, and NaN equals NaN."""
+    if type(left) is list and left == right and repr(left) == repr(right):
+        return True  # nearly always, and at once
     if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
         return len(left) == len(right) and all(map(same, left, right))
     if isinstance(left, float) and isinstance(right, float):

@@ -6,7 +6,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -136,7 +136,12 @@ def is_plain(value: Any) -> bool:
 
 def values(tensor: Any) -> np.ndarray:
     """The elements, by way of Python numbers, which exist for every dtype and touch neither graph nor version."""
-    return np.array(tensor.tolist(), dtype=NUMPY[str(tensor.dtype).removeprefix("torch.")]).reshape(tuple(tensor.shape))
+    return np.array(tensor.tolist(), dtype=_numpy(tensor.dtype)).reshape(tuple(tensor.shape))
+
+
+@cache
+def _numpy(dtype: Any) -> np.dtype:
+    return NUMPY[str(dtype).removeprefix("torch.")]
 
 
 ASPECTS: dict[str, Callable[[Any], Any]] = {

@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Callable
 from copy import deepcopy
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from inspect import getsource
 from types import CodeType
 from typing import Any
@@ -14,9 +14,10 @@ from typing import Any
 from ..outcome import Raised
 from .declare import program
 from .see import OPEN, STOPPED, attempt, graph_lines, texts, values
-from .steps import IN_PLACE, LENGTH, Ended, Step, apart, copied, cotangent, numbers, once, small, steps, undone
+from .steps import IN_PLACE, LENGTH, Ended, Step, apart, copied, cotangent, numbers, once, small, steps, undone, unsigned
 
-HELPERS: tuple[Any, ...] = (Ended, once, copied, apart, numbers, small, undone, cotangent)  # what lines may call, beside the backend
+# What lines may call, beside the backend.
+HELPERS: tuple[Any, ...] = (Ended, once, copied, apart, numbers, small, unsigned, undone, cotangent)
 # Where PyTorch says itself that it contradicts itself (`please report a bug to PyTorch`), or cannot read what it made.
 ASSERTED = re.compile("INTERNAL ASSERT FAILED|tensor with unallocated storage|ZeroTensors are immutable")
 SCRIPT = """\
@@ -89,7 +90,7 @@ def _play(B: Any, draw: Any, see: Any, each: bool) -> None:
             see.seen[OPEN] = str(why)
         with B.enable_grad():
             see.seen.update(_observed(names, "at the end: "))
-        graphs = {f"at the end: graph of tensor {name[1:]}": _attempt(partial(_graph, one)) for name, one in _tensors(names)}
+        graphs = {f"at the end: graph of tensor {name[1:]}": _attempt(_graph, one) for name, one in _tensors(names)}
         see.seen.update(graphs)
     except Asserted as why:
         see.seen[STOPPED] = str(why)
@@ -120,8 +121,11 @@ def _met(error: Any) -> Any:
     return error
 
 
-def _attempt(read: Callable[[], Any]) -> Any:
-    return _met(attempt(read))
+def _attempt(read: Callable[..., Any], *given: Any) -> Any:
+    try:
+        return read(*given)
+    except Exception as error:
+        return _met(Raised.of(error))
 
 
 def _run(step: Step, names: dict[str, Any], seen: dict[str, Any], at: str) -> None:
@@ -179,14 +183,15 @@ def _observed(names: dict[str, Any], at: str) -> dict[str, Any]:
     for name, one in live:
         first.setdefault(id(one), name)
     memory: dict[int, str] = {}
-    numbers = {_memory(one): one.dtype for _, one in live if one.numel() and (one.is_floating_point() or one.is_complex())}
+    real = {name: one.is_floating_point() or one.is_complex() for name, one in live}
+    numbers = {} if all(real.values()) else {_memory(one): one.dtype for name, one in live if real[name] and one.numel()}
     for name, one in live:
         label = f"{at}tensor {name[1:]}"
         if first[id(one)] != name:
             seen[label] = f"is {first[id(one)]}"
             continue
-        seen[f"{label} values"] = _numbers(one, numbers.get(_memory(one), one.dtype))
-        seen[label] = [_attempt(partial(read, one)) for read in FLAGS]
+        seen[f"{label} values"] = _attempt(values, one) if real[name] else _numbers(one, numbers.get(_memory(one), one.dtype))
+        seen[label] = _flags(one, FLAGS)
         if not one.is_inference():
             seen[f"{label} writes"] = one._version - names["versions"].get(name, 0)
         pointer = one.data_ptr()
@@ -195,19 +200,23 @@ def _observed(names: dict[str, Any], at: str) -> dict[str, Any]:
         if one._base is not None:
             seen[f"{label} base"] = first.get(id(one._base), "unnamed")
         if attempt(partial(_keeps_gradient, one)) is True:
-            seen[f"{label} gradient"] = _attempt(partial(values, one.grad))
-            seen[f"{label} gradient is"] = [
-                first.get(id(one.grad), "unnamed"),
-                *[_attempt(partial(read, one.grad)) for read in GRADIENT_FLAGS],
-            ]
+            seen[f"{label} gradient"] = _attempt(values, one.grad)
+            seen[f"{label} gradient is"] = [first.get(id(one.grad), "unnamed"), *_flags(one.grad, GRADIENT_FLAGS)]
     return seen
 
 
+def _flags(tensor: Any, flags: tuple[Callable[[Any], Any], ...]) -> list[Any]:
+    """What each of them reads, one by one only where one of them cannot be read."""
+    try:
+        return [read(tensor) for read in flags]
+    except Exception:
+        return [_attempt(read, tensor) for read in flags]
+
+
 def _numbers(tensor: Any, dtype: Any) -> Any:
-    """The elements, as the numbers of `dtype` whose bits they are: PyTorch's own differ by a rounding, and NaN has many."""
-    real = tensor.is_floating_point() or tensor.is_complex()
-    read = attempt(lambda: values(tensor if real or tensor.dtype == dtype else tensor.detach().view(dtype)))
-    return _attempt(partial(values, tensor)) if isinstance(read, Raised) else read
+    """The integers, as the numbers of `dtype` whose bits they are: PyTorch's own differ by a rounding, and NaN has many."""
+    read = attempt(lambda: values(tensor if tensor.dtype == dtype else tensor.detach().view(dtype)))
+    return _attempt(values, tensor) if isinstance(read, Raised) else read
 
 
 def _memory(tensor: Any) -> int:
@@ -223,12 +232,17 @@ def _graph(tensor: Any) -> list[str]:
     return graph_lines(tensor.grad_fn)
 
 
+@cache
+def _name(dtype: Any) -> str:
+    return str(dtype)
+
+
 def _node(tensor: Any) -> str | None:
     return None if tensor.grad_fn is None else tensor.grad_fn.name()
 
 
 GRADIENT_FLAGS: tuple[Callable[[Any], Any], ...] = (
-    lambda t: str(t.dtype),
+    lambda t: _name(t.dtype),
     lambda t: tuple(t.shape),
     lambda t: t.requires_grad,
     lambda t: t.is_leaf,

@@ -17,7 +17,8 @@ WIDTH = 10  # bytes of a step
 LENGTH = STEPS * WIDTH
 # Half and complex numbers are never in one program: together they make complex32, for which NumPy has no numbers.
 HALF, COMPLEX = ("float16",), ("complex64", "complex128")
-TIED = frozenset({"kthvalue", "topk"})  # where elements are equal, PyTorch names any of them: upstream/tied_index.py
+# Where elements are equal, PyTorch names any of them: upstream/tied_index.py, upstream/median_of_zeros.py
+TIED = frozenset({"kthvalue", "topk"})
 SIGNED = frozenset({"signbit", "copysign", "copysign_"})  # of NaN, too, which has one by chance: upstream/sign_of_nan.py
 # Integers written to so would get a history: upstream/integer_with_history.py
 COMPARED = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "less", "greater", "not"})  # as their names begin
@@ -28,7 +29,8 @@ PARTLY = frozenset({
     "floor_divide_", "fmod_", "remainder_", "scatter_", "scatter_add_", "scatter_reduce_", "index_fill_", "index_add_", "index_reduce_",
     "index_put_", "put_", "masked_scatter_",
 })  # fmt: skip
-MIDDLE = frozenset({"median", "nanmedian"})  # along an expanded dimension they read elsewhere: upstream/median_of_expanded.py
+# Along an expanded dimension they read elsewhere: upstream/median_of_expanded.py; and of two zeros any: upstream/median_of_zeros.py
+MIDDLE = frozenset({"median", "nanmedian"})
 GAMMA = frozenset({"igamma", "igamma_", "igammac", "igammac_"})  # of two large numbers nine digits are right: upstream/incomplete_gamma.py
 MAKES_COMPLEX = frozenset({"complex", "polar", "view_as_complex"})
 SHAPES = ((2,), (), (2, 2), (1, 2), (2, 1), (1,), (3,), (2, 3), (0,), (2, 0), (2, 1, 2))
@@ -149,8 +151,8 @@ class Words:
         if writes:
             shared = "refused=False" if callee.path in READING_BACK else ""
             text = text.replace("{a}", f"once({{a}}{', ' * bool(shared)}{shared})", 1)
-        if callee.path in MIDDLE:
-            text = text.replace("{a}", "{a}.clone()")
+        if callee.path in MIDDLE | TIED:
+            text = text.replace("{a}", "unsigned({a})")
         text = text.format_map(self)
         if callee.path in TIED and text.endswith("[-1]"):
             text = text[:-4] + "[0]"
@@ -273,6 +275,11 @@ def apart(written, other, part=False):
 def numbers(t):
     """The same, with 1 for NaN."""
     return t.masked_fill(t != t, 1)
+
+
+def unsigned(t):
+    """A copy with no negative zero."""
+    return t.clone().masked_fill(t == 0, 0)
 
 
 def small(t):
