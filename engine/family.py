@@ -35,7 +35,7 @@ class Family:
     # Writes.
     into: Callable[..., Any] | None = None  # the kernel for the in-place form, which writes to the array it gets first
     overlaps: bool = False  # a write may go to a tensor whose elements share memory
-    apart: bool = False  # what is written to in place may share no memory with another argument
+    apart: bool = False  # what is written to, in place or by `out=`, may share no memory with another argument
     # Recording and differentiating.
     node: str = ""  # the node's name, where it does not follow from that of the op
     constants: tuple[str, ...] = ()  # arguments that may not require grad

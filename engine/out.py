@@ -13,9 +13,9 @@ from .dtypes import CPP_NAMES, dtype
 from .geometry import strides_of
 from .graph import edge_of
 from .registry import OPS
-from .strided import new
+from .strided import over_enough
 from .tensor import Tensor, exchange, store
-from .views import bump, check_cast, check_no_overlap, check_no_partial_overlap, node_of, rebase
+from .views import PARTIAL_OVERLAP, bump, check_cast, check_no_overlap, check_no_partial_overlap, node_of, overlaps, rebase
 
 if TYPE_CHECKING:
     from .op import Op
@@ -77,6 +77,9 @@ def run_out(op: Op, values: list[Any], out: Any) -> Any:
             f"Trying to use forward AD with {native(form)}_out that does not support it because it is an out= function"
         )
     computes = callable(form.family.out)
+    if form.family.plan == "pointwise" and (form.family.out is True or form.family.out in CHECKS):  # before any shape or dtype
+        for t in outs:
+            check_memory(form, values, t)
     if computes:
         results = form.family.out(form, values, outs)
         if results is None:
@@ -114,13 +117,23 @@ def native(op: Op) -> str:
 def put(op: Op, values: list[Any], result: np.ndarray, t: Tensor) -> None:
     """Write one result into the tensor given for it."""
     fit(t, result)
-    check_no_overlap(t._array)
-    if op.family.plan == "pointwise":
-        check_no_partial_overlap(t, values)
+    check_memory(op, values, t)
     if modes.current() & modes.SAVED_HOOKS:
         saved.about_to_write(t)
     store(t, result)
     bump(t)
+
+
+def check_memory(op: Op, values: list[Any], t: Tensor) -> None:
+    """Raises RuntimeError where what is written to shares memory with itself, or with an argument where the op does not allow that."""
+    check_no_overlap(t._array)
+    if op.family.plan == "pointwise":
+        check_no_partial_overlap(t, values)
+    if op.family.apart:
+        own = op.family.inplace is not False  # what would be written to in place may be the target
+        parts = (v if isinstance(v, list | tuple) else (v,) for v in values[own:])
+        if any(isinstance(v, Tensor) and (v is t or overlaps(t._array, v._array)) for part in parts for v in part):
+            raise RuntimeError(PARTIAL_OVERLAP)
 
 
 def fit(t: Tensor, result: np.ndarray) -> None:
@@ -149,7 +162,7 @@ def _as_tuple(v: Any) -> tuple[Tensor, ...]:
 
 
 def resize(t: Tensor, result: np.ndarray) -> None:
-    """Give `out=` the result's shape and strides; warns (UserWarning) where it held elements."""
+    """Give `out=` the result's shape and strides over the memory it has, or longer; warns (UserWarning) where it held elements."""
     if t._array.size:
         warnings.warn(RESIZED.format(old=list(t._array.shape), new=list(result.shape)), UserWarning, stacklevel=5)
-    exchange(t, new(result.shape, strides_of(result), t._array.dtype))
+    exchange(t, over_enough(t._array, result.shape, strides_of(result)))

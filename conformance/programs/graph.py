@@ -147,3 +147,80 @@ def printed(B: Any, draw: Any, see: Any) -> None:
     see("detached", repr(x.detach()))
     see("node", repr((x * 2).grad_fn))
     see("in place", repr(x.clone().add_(1)))
+
+
+@program
+def every_edge_leads_to_the_node_of_its_input(B: Any, draw: Any, see: Any) -> None:
+    shape, dtype = draw.shape(1, 2), draw.dtype("float32", "float64", "complex64")
+    made = [draw.floats(shape, dtype, requires_grad=True), draw.floats(shape, dtype), draw.floats(shape, dtype, requires_grad=True)]
+    for _ in range(draw.integer(1, 5)):
+        a, b = draw.choice(made), draw.choice(made)
+        made.append(
+            draw.choice(
+                [
+                    lambda a, b: a + b,
+                    lambda a, b: a * b,
+                    lambda a, b: a - 2,
+                    lambda a, b: 3 / a,
+                    lambda a, b: B.stack([a, b, a])[1],
+                    lambda a, b: B.where(a == b, a, b),
+                    lambda a, b: a.clone().add_(b),
+                    lambda a, b: a.unbind()[-1].expand(shape),
+                    lambda a, b: B.addcmul(a, b, a),
+                ]
+            )(a, b)
+        )
+
+    def of(node):
+        """The number of the tensor a node belongs to."""
+        if node is None:
+            return None
+        if hasattr(node, "variable"):
+            return [i for i, one in enumerate(made) if one is node.variable]
+        return [i for i, one in enumerate(made) if one.grad_fn is node]
+
+    for i, one in enumerate(made):
+        if one.grad_fn is not None:
+            see(f"node {i}", [one.grad_fn.name(), one.output_nr])
+            see(f"edges {i}", [[of(node), at] for node, at in one.grad_fn.next_functions])
+            see.graph(f"graph {i}", one)
+
+
+@program
+def printed_in_every_state(B: Any, draw: Any, see: Any) -> None:
+    class Func(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            return g
+
+    def silently(view):
+        with B.no_grad():
+            made = view(base)
+            made.mul_(2)
+        return made
+
+    x = draw.floats(draw.shape(1, 3, empty=True), draw.dtype("float32", "float64", "float16", "bfloat16", "complex64"), requires_grad=True)
+    base = x * 1
+    states = {
+        "of a function": lambda: Func.apply(x),
+        "of a write": lambda: base.clone().mul_(2),
+        "written view": lambda: base.view_as(base).mul_(2),
+        "written base": lambda: (base.mul_(2), base)[1],
+        "silent view": lambda: silently(lambda t: t.view(-1)),
+        "silent alias": lambda: silently(lambda t: t.detach()),
+        "a cast": lambda: x.to(B.float64 if x.dtype != B.float64 else B.float32),
+        "several": lambda: x.unbind(-1),
+        "integers": lambda: x.real.long(),
+        "parameter": lambda: B.nn.Parameter(x.detach()),
+        "retained": lambda: (base.retain_grad(), base)[1],
+        "its gradient": lambda: B.autograd.grad(base, x, base, create_graph=True),
+        "inference": lambda: B.inference_mode()(lambda: x * 2)(),
+    }
+    name = draw.choice(list(states))
+    see.raises(name, lambda: repr(states[name]()))
+    see.raises("the base", lambda: repr(base))
+    see.raises("node", lambda: str(base.grad_fn).split(" at ")[0])

@@ -226,3 +226,171 @@ def multi_grad_hook(B: Any, draw: Any, see: Any) -> None:
     any_handle.remove()
     (a * b).backward(draw.floats((2,)))
     see("gradients", [a.grad, b.grad])
+
+
+@program
+def a_hook_beside_a_missing_gradient(B: Any, draw: Any, see: Any) -> None:
+    missing = draw.choice(["second", "first", "both", "neither"])
+
+    class Pair(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            see("needed", ctx.needs_input_grad)
+            return (x, y) if as_they_are else (x * 2, y * 3)
+
+        @staticmethod
+        def backward(ctx, g, h):
+            return None if missing in ("first", "both") else g * 2, None if missing in ("second", "both") else h * 3
+
+    as_they_are = draw.flag()
+    shape, dtype = draw.shape(), draw.dtype()
+    leaves = [draw.floats(shape, dtype, requires_grad=True), draw.floats(shape, dtype, requires_grad=draw.flag())]
+    x, y = [one * 1 if draw.flag() else one for one in leaves]
+    results = Pair.apply(x, y)
+    for name, one in zip(("x", "y", "first", "second"), (x, y, *results), strict=True):
+        if one.requires_grad:
+            one.register_hook(lambda g, name=name: see(f"grad of {name}", g))
+            one.retain_grad()
+    (results[0] + results[1]).backward(draw.floats(shape, dtype))
+    see("gradients", [one.grad for one in (*leaves, *results)])
+
+
+@program
+def hooks_of_every_kind_of_node(B: Any, draw: Any, see: Any) -> None:
+    class Several(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            whole = a.long()
+            ctx.mark_non_differentiable(whole)
+            return a * 2, whole, a * 3
+
+        @staticmethod
+        def backward(ctx, g, nothing, h):
+            return g * 2 + h * 3
+
+    def written(t):
+        made = t * 1
+        made[:1].mul_(3)
+        return made
+
+    shape, dtype = draw.shape(1, 2), draw.dtype()
+    x = draw.floats(shape, dtype, requires_grad=True)
+    y = draw.choice([lambda: x * x, lambda: Several.apply(x)[2], lambda: written(x), lambda: x.unbind()[0], lambda: x.max(0)[0]])()
+    z = y * draw.number()
+    nodes = [y.grad_fn, z.grad_fn, z.grad_fn.next_functions[0][0], (x * 1).grad_fn.next_functions[0][0]]
+    names = ["y", "z", "before z", "the leaf"]
+    handles = []
+
+    def before(name, factor):
+        def hook(grads):
+            see(f"before {name}: grad", grads)
+            return tuple(None if g is None else g * factor for g in grads) if factor != 3 else None
+
+        return hook
+
+    def after(name, factor):
+        def hook(inputs, outputs):
+            see(f"after {name}: grad", [inputs, outputs])
+            return tuple(None if g is None else g * factor for g in inputs) if factor != 3 and inputs else None
+
+        return hook
+
+    for _ in range(draw.integer(1, 5)):
+        at, factor = draw.integer(0, 3), draw.integer(2, 4)
+        handles.append(
+            nodes[at].register_hook(after(names[at], factor))
+            if draw.flag()
+            else nodes[at].register_prehook(before(names[at], factor))
+        )
+    for handle in handles:
+        if draw.flag():
+            handle.remove()
+            handle.remove()
+    z.backward(draw.floats(z.shape, dtype), retain_graph=True)
+    see("x.grad", x.grad)
+    see("gradient", B.autograd.grad(z, x, draw.floats(z.shape, dtype)))
+
+
+@program
+def order_on_a_leaf_however_registered(B: Any, draw: Any, see: Any) -> None:
+    order = []
+    x = draw.floats(draw.shape(), draw.dtype(), requires_grad=True)
+    y = x * draw.number()
+    node = y.grad_fn.next_functions[0][0]
+    kinds = {
+        "tensor": lambda note: x.register_hook(lambda g: order.append(note)),
+        "before": lambda note: node.register_prehook(lambda grads: order.append(note)),
+        "stored": lambda note: x.register_post_accumulate_grad_hook(lambda t: order.append(f"{note} {t.grad is not None}")),
+        "after": lambda note: node.register_hook(lambda inputs, outputs: order.append(f"{note} {len(inputs)} {len(outputs)}")),
+    }
+    for number in range(draw.integer(2, 6)):
+        kind = draw.choice(list(kinds))
+        kinds[kind](f"{kind} {number}")
+    how = draw.choice(["backward", "inputs", "other inputs", "grad", "grad of both"])
+    seed = draw.floats(x.shape, x.dtype)
+    if how == "backward":
+        y.backward(seed)
+    elif how == "inputs":
+        y.backward(seed, inputs=[x, y])
+    elif how == "other inputs":
+        y.backward(seed, inputs=[y])
+    else:
+        see("gradients", B.autograd.grad(y, [x] if how == "grad" else [x, y], seed))
+    see("order", order)
+    see("x.grad", x.grad)
+
+
+@program
+def hooks_of_several_outputs_and_writes(B: Any, draw: Any, see: Any) -> None:
+    class Two(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2, a * 3
+
+        @staticmethod
+        def backward(ctx, g, h):
+            return g * 2 + h * 3
+
+    x = draw.floats((draw.integer(2, 4), *draw.shape(0, 1)), B.float64, requires_grad=True)
+    make = draw.choice([Two.apply, lambda t: B.var_mean(t, dim=0), lambda t: t.unsafe_chunk(2), lambda t: t.sort(0)[:1] * 2])
+    outputs = make(x)
+    for i, one in enumerate(outputs):
+        one.register_hook(lambda g, i=i: see(f"grad of the old {i}", g))
+    written = outputs[draw.integer(0, 1)]
+    for _ in range(draw.integer(1, 2)):
+        written.mul_(draw.number())
+    for i, one in enumerate(outputs):
+        one.register_hook(lambda g, i=i: see(f"grad of the new {i}", g))
+    used = [one * (i + 2) for i, one in enumerate(outputs) if draw.flag()] or [written]
+    B.autograd.backward(used, [draw.floats(one.shape, B.float64) for one in used])
+    see("x.grad", x.grad)
+
+
+@program
+def hooks_of_what_modules_return(B: Any, draw: Any, see: Any) -> None:
+    n, m = draw.integer(1, 3), draw.integer(1, 3)
+    layer = B.nn.Linear(n, m, bias=draw.flag())
+    for p in layer.parameters():
+        p.data = draw.floats(p.shape)
+    x = draw.floats((2, n), requires_grad=draw.flag())
+    y = draw.choice([layer, lambda t: B.nn.Tanh()(layer(t)), lambda t: layer(t).relu()])(x)
+    factor = draw.number()
+    y.register_hook(lambda g: g * factor)
+    layer.weight.register_hook(lambda g: see("grad of the weight", g) if draw_none else g + 1)
+    draw_none = draw.flag()
+    y.backward(draw.floats((2, m)))
+    see("gradients", [x.grad, *(p.grad for p in layer.parameters())])
+
+
+@program
+def a_hook_and_a_sibling_that_is_not_reached(B: Any, draw: Any, see: Any) -> None:
+    shape = draw.shape()
+    x, y = draw.floats(shape, requires_grad=True), draw.floats(shape, requires_grad=True)
+    made = {"product": x * y, "sum": x + y, "power": x.exp() * 2, "other": y.sin()}
+    for name, one in made.items():
+        one.register_hook(lambda g, name=name: see(f"grad of {name}", g))
+        one.grad_fn.register_prehook(lambda grads, name=name: see(f"grads of {name}", grads))
+    roots = [one for one in made.values() if draw.flag()] or [made["sum"]]
+    ends = draw.choice([(x,), (y,), (x, y), (made["product"], x)])
+    seeds = [draw.floats(shape) for _ in roots]
+    see("gradients", B.autograd.grad(roots, ends, seeds, allow_unused=True))

@@ -262,3 +262,119 @@ def index_tensors_in_other_layouts(B: Any, draw: Any, see: Any) -> None:
     see("strides", y.stride())
     y.backward(draw.floats(tuple(y.shape)))
     see("x.grad", x.grad)
+
+
+def parts(B: Any, draw: Any, shape: Any) -> tuple[Any, ...]:
+    """A drawn index of a tensor of `shape`, of slices, numbers, None, an Ellipsis, lists, index tensors and masks."""
+    made: list[Any] = []
+    for size in shape:
+        kind = draw.choice(["slice", "number", "all", "tensor", "list", "mask", "none", "scalar", "steps", "rest", "columns"])
+        if kind == "rest":
+            return (*made, ...)
+        made += {
+            "slice": lambda: [slice(draw.integer(-2, size), draw.choice([None, size, -1, 1]))],
+            "number": lambda: [draw.integer(-size, size - 1)],
+            "all": lambda: [slice(None)],
+            "tensor": lambda: [draw.integers((2,), -size, size - 1)],
+            "list": lambda: [[draw.integer(0, size - 1) for _ in range(2)]],
+            "mask": lambda: [draw.bools((size,))],
+            "none": lambda: [None, slice(None)],
+            "scalar": lambda: [draw.integers((), 0, size - 1)],
+            "steps": lambda: [slice(None, None, draw.integer(1, 3))],
+            "columns": lambda: [draw.integers((2, 1), 0, size - 1, draw.dtype("int64", "int32", "uint8"))],
+        }[kind]()
+    return tuple(made)
+
+
+@program
+def any_index(B: Any, draw: Any, see: Any) -> None:
+    shape, dtype = draw.shape(1, 3), draw.dtype("float32", "float64", "complex64", "bfloat16")
+    x = draw.floats(shape).to(dtype).requires_grad_()
+    source = draw.choice([lambda: x, lambda: x.transpose(0, -1), lambda: x * 1, lambda: x.unsqueeze(0)])()
+    index = parts(B, draw, source.shape)
+    index = index[0] if len(index) == 1 and draw.flag() else index
+
+    def read():
+        y = source[index]
+        see("layout", [y.stride(), y._is_view(), y.storage_offset()])
+        see.graph("graph", y)
+        (g,) = B.autograd.grad(y, x, draw.floats(y.shape).to(dtype), create_graph=draw.flag())
+        see("gradient", [g, g.stride()])
+        return y
+
+    see.raises("read", lambda: see.warns("warnings", read))
+
+
+@program
+def any_index_assigned(B: Any, draw: Any, see: Any) -> None:
+    shape, dtype = draw.shape(1, 3), draw.dtype("float32", "float64", "complex64", "float16")
+    x = draw.floats(shape).to(dtype).requires_grad_(draw.flag())
+    base = x * 1
+    target = draw.choice([lambda: base, lambda: base.transpose(0, -1), lambda: base.view(-1), lambda: base[:1]])()
+    index = parts(B, draw, target.shape)
+    place = target.detach()[index]
+    other = draw.dtype("float32", "float64", "int64", "complex64")
+    value = draw.choice(
+        [
+            lambda: draw.number(),
+            lambda: draw.floats(place.shape).to(other),
+            lambda: draw.floats(place.shape[-1:]).to(other),
+            lambda: draw.floats(()).to(other),
+            lambda: draw.floats((1, *place.shape)).to(other),
+            lambda: draw.integer(0, 3),
+            lambda: True,
+            lambda: target.detach()[index] * 2,
+            lambda: draw.floats((5,)),
+        ]
+    )()
+    if isinstance(value, B.Tensor) and (value.is_floating_point() or value.is_complex()):
+        value.requires_grad_(draw.flag())
+    see.raises("written", lambda: see.warns("warnings", lambda: target.__setitem__(index, value)))
+    see.raises("base", lambda: base)
+    see.raises("target", lambda: target)
+    see.graph("graph", base)
+    if base.requires_grad:
+        leaves = [one for one in (x, value) if isinstance(one, B.Tensor) and one.requires_grad]
+        see.raises("gradients", lambda: B.autograd.grad(base, leaves, draw.floats(shape).to(dtype), allow_unused=True))
+
+
+@program
+def a_written_index_and_what_was_saved(B: Any, draw: Any, see: Any) -> None:
+    n = draw.integer(1, 4)
+    x = draw.floats((n, 2), draw.dtype(), requires_grad=True)
+    rows, mask = draw.integers((3,), 0, n - 1), draw.bools((n, 2))
+    y = x * 1
+    z = draw.choice([lambda: y[rows], lambda: y[mask], lambda: y.index_put((rows,), y[rows] * 2), lambda: y.masked_fill(mask, 1)])()
+    write = draw.choice([lambda: rows.zero_(), lambda: mask.logical_not_(), lambda: y.mul_(2), lambda: rows.add_(0), lambda: None])
+    write()
+    see.raises("backward", lambda: z.backward(draw.floats(z.shape, x.dtype)))
+    see("x.grad", x.grad)
+
+
+@program
+def gradients_with_strides_into_pieces(B: Any, draw: Any, see: Any) -> None:
+    shape, dtype = draw.shape(2, 3), draw.dtype()
+    x = draw.floats(shape, dtype, requires_grad=True)
+    y = draw.choice(
+        [
+            lambda: x.select(draw.integer(-2, 1), 0),
+            lambda: x.diagonal(draw.integer(-1, 1)),
+            lambda: x[..., 1:],
+            lambda: x[0],
+            lambda: x.narrow(0, 0, 1),
+            lambda: x.unfold(-1, 1, 1),
+            lambda: x.mT,
+            lambda: x.unbind(-1)[0],
+        ]
+    )()
+    seed = draw.choice(
+        [
+            lambda: draw.floats((), dtype).expand(y.shape),
+            lambda: draw.floats(y.shape[::-1], dtype).permute(*range(y.ndim - 1, -1, -1)),
+            lambda: draw.floats((*y.shape, 2), dtype)[..., 1],
+            lambda: draw.floats(y.shape[1:], dtype).expand(y.shape),
+            lambda: draw.floats(y.shape, dtype).flip(0),
+        ]
+    )()
+    y.backward(seed)
+    see("x.grad", [x.grad, x.grad.stride()])

@@ -97,8 +97,12 @@ def a_clone_is_normal(B: Any, draw: Any, see: Any) -> None:
     with B.inference_mode():
         c = draw.floats((2,)) * 2
     d = c.clone()
-    see("clone", d)
-    see("kind", d.is_inference())
+    see.values("clone", d)
+    see("kind", [d.is_inference(), d.requires_grad, d.is_leaf, d._is_view()])
+    before = d._version  # it counts what PyTorch wrote inside: upstream/counted_inside.py
+    d.mul_(draw.number())
+    see("a write counts", d._version - before)
+    see.values("c", c)
     d.requires_grad_()
     (d * d).backward(draw.floats((2,)))
     see("d.grad", d.grad)
@@ -251,3 +255,68 @@ def reading_what_is_not_tracked(B: Any, draw: Any, see: Any) -> None:
     see.raises("grad", lambda: y.requires_grad_())
     see.raises("increment", lambda: B.autograd.graph.increment_version(y))
     see.raises("detach_", lambda: y.detach_().is_inference())
+
+
+@program
+def everything_inside_and_outside(B: Any, draw: Any, see: Any) -> None:
+    shape, dtype = draw.shape(1, 2), draw.dtype("float32", "float64", "complex64", "int64")
+    able = dtype.is_floating_point or dtype.is_complex
+    with B.inference_mode():
+        made = draw.floats(shape).to(dtype).clone()
+        ones = B.ones(shape, dtype=dtype)
+    normal = draw.floats(shape).to(dtype).requires_grad_(able and draw.flag())
+    tensors = {"made": made, "ones": ones, "normal": normal, "result": normal * 1, "view": made.view(-1)}
+    steps = {
+        "times": lambda a, b: a * b,
+        "plus": lambda a, b: a + b,
+        "view": lambda a, b: a.view(-1),
+        "pieces": lambda a, b: a.unbind()[0],
+        "alias": lambda a, b: a.view_as(a),
+        "written": lambda a, b: a.mul_(b.reshape(a.shape)),
+        "set": lambda a, b: a.__setitem__(0, b.reshape(-1)[0]),
+        "strided": lambda a, b: a.as_strided_((1,), (1,)),
+        "transposed": lambda a, b: a.transpose_(0, -1),
+        "out": lambda a, b: B.mul(a, 2, out=b),
+        "to": lambda a, b: a.to(B.float64),
+        "flag": lambda a, b: a.requires_grad_(),
+        "product": lambda a, b: a.mul(3).requires_grad,
+        "gradient": lambda a, b: setattr(a, "grad", b),
+    }  # detached outside an inference tensor has a version: upstream/detached_inference.py
+    for _ in range(draw.integer(1, 4)):
+        a, b, step = draw.choice(list(tensors)), draw.choice(list(tensors)), draw.choice(list(steps))
+        mode = draw.choice([B.enable_grad, B.inference_mode, B.no_grad])
+        made_to_stay = step in ("view", "pieces", "alias", "written", "transposed")  # other versions: upstream/counted_inside.py
+
+        def run(a=a, b=b, step=step):
+            result = steps[step](tensors[a], tensors[b])
+            if isinstance(result, B.Tensor):
+                if made_to_stay:
+                    tensors["last"] = result
+                return [result.is_inference(), result.requires_grad, result.is_leaf, result._is_view(), tuple(result.shape)]
+            return result
+
+        with mode():
+            see.raises(f"{step} of {a} and {b}", run)
+        for name, one in tensors.items():
+            see(name, [one.is_inference(), one.requires_grad, one.is_leaf, one.dtype == dtype])
+            see.raises(f"version of {name}", lambda one=one: one._version)
+            see.raises(f"node of {name}", lambda one=one: one.grad_fn)
+            see.values(f"values of {name}", one)
+
+
+@program
+def a_view_of_inference_mode_after_a_rebase(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, *draw.shape(1, 1)), draw.dtype(), requires_grad=draw.flag())
+    base = x.clone()
+    with B.inference_mode():
+        view = draw.choice([lambda: base.view(-1), lambda: base[0], lambda: base.view_as(base)])()
+    inner = draw.choice([lambda: view, lambda: view[:1], lambda: view.view(-1)])()
+    write = draw.choice([lambda: base.mul_(2), lambda: base[1].add_(1), lambda: inner.mul_(2), lambda: base.detach().zero_(), lambda: None])
+    with draw.choice([B.enable_grad, B.no_grad, B.inference_mode])():
+        see.raises("written", lambda: (write(), None)[1])
+    for name, one in (("base", base), ("view", view), ("inner", inner)):
+        see.raises(f"node of {name}", lambda one=one: one.grad_fn)
+        see(name, [one.requires_grad, one.is_leaf, one._is_view(), one._version])
+        see.raises(f"use of {name}", lambda one=one: one * 2)
+        see.raises(f"view of {name}", lambda one=one: one.view(-1).requires_grad)
+        see.raises(f"printed {name}", lambda one=one: repr(one))

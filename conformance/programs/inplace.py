@@ -215,3 +215,116 @@ def no_grad_writes_count_too(B: Any, draw: Any, see: Any) -> None:
     see("version", x._version)
     see.raises("backward", lambda: y.backward(draw.floats((2,))))
     see("x", x)
+
+
+@program
+def versions_after_any_write(B: Any, draw: Any, see: Any) -> None:
+    shape, dtype = draw.shape(1, 2), draw.dtype("float32", "float64", "int64", "complex64", "bool")
+    x, other = draw.floats(shape).to(dtype), draw.floats(shape).to(dtype)
+    made = {"x": x, "view": x.view(-1), "row": x[0], "detached": x.detach(), "data": x.data, "other": other}
+    writes = {
+        "copy_": lambda t: t.copy_(t.clone()),
+        "fill_": lambda t: t.fill_(1),
+        "zero_": lambda t: t.zero_(),
+        "setitem": lambda t: t.__setitem__(0, 1),
+        "empty setitem": lambda t: t.__setitem__(slice(0, 0), 1),
+        "masked setitem": lambda t: t.__setitem__(t == 7, 1),
+        "resize_": lambda t: t.resize_(t.shape),
+        "resize_ smaller": lambda t: t.resize_(1),
+        "resize_as_": lambda t: t.resize_as_(t.clone()),
+        "transpose_": lambda t: t.transpose_(0, -1),
+        "unsqueeze_": lambda t: t.unsqueeze_(0),
+        "squeeze_": lambda t: t.squeeze_(),
+        "increment": lambda t: B.autograd.graph.increment_version(t),
+        "increment both": lambda t: B.autograd.graph.increment_version([t, other]),
+        "data": lambda t: setattr(t, "data", other[:1]),
+        "set_": lambda t: t.set_(other),
+        "detach_": lambda t: t.detach_(),
+        "requires_grad_": lambda t: t.requires_grad_(False),
+        "mul_": lambda t: t.mul_(t),
+        "out": lambda t: B.mul(t, t, out=t),
+        "read": lambda t: t * 2,
+        "fails": lambda t: t.mul_(B.ones(7, 7)),
+        "share": lambda t: t.share_memory_() if hasattr(t, "share_memory_") else None,
+    }
+    for _ in range(draw.integer(1, 4)):
+        name, write = draw.choice(list(made)), draw.choice(list(writes))
+        with draw.choice([B.no_grad, B.enable_grad])():
+            see.raises(f"{write} of {name}", lambda name=name, write=write: (writes[write](made[name]), None)[1])
+        see("versions", {key: one._version for key, one in made.items()})
+    see("shapes", [tuple(one.shape) for one in made.values()])
+
+
+@program
+def saved_before_and_written_after(B: Any, draw: Any, see: Any) -> None:
+    shape, dtype = draw.shape(1, 2), draw.dtype()
+    x = draw.floats(shape, dtype, requires_grad=True)
+    base = x * 1
+    saved = draw.choice([lambda: base, lambda: base.view(-1), lambda: base[0], lambda: base.detach().requires_grad_()])()
+    uses = {
+        "add": lambda t: t + 1,
+        "times a constant": lambda t: t * 3,
+        "times a tensor": lambda t: t * B.ones_like(t),
+        "product": lambda t: t * t,
+        "exp": lambda t: t.exp(),
+        "mask": lambda t: t[t.detach() > 0],
+        "copy_": lambda t: B.zeros_like(t).copy_(t),
+        "sum": lambda t: t.sum(),
+        "relu": lambda t: t.relu(),
+        "where": lambda t: B.where(t.detach() > 0, t, -t),
+        "cat": lambda t: B.cat([t.reshape(-1), t.reshape(-1)]),
+        "max": lambda t: t.max(),
+    }
+    y = uses[draw.choice(list(uses))](saved)
+    written = draw.choice([base, base.view(-1), base[0], saved, base.detach(), y])
+    with draw.choice([B.enable_grad, B.no_grad, B.inference_mode])():
+        see.raises("written", lambda: (draw.choice([lambda: written.add_(1), lambda: written.zero_(), lambda: written.exp_()])(), None)[1])
+    see("versions", [saved._version, y._version])
+    see.raises("backward", lambda: y.backward(draw.floats(y.shape, dtype), retain_graph=True))
+    see.raises("gradient again", lambda: B.autograd.grad(y, saved, draw.floats(y.shape, dtype), allow_unused=True))
+    see("x.grad", x.grad)
+
+
+@program
+def writes_into_out_of_any_kind(B: Any, draw: Any, see: Any) -> None:
+    import warnings
+
+    shape, dtype = draw.shape(1, 2), draw.dtype()
+    a = draw.floats(shape, dtype, requires_grad=draw.flag())
+    b = draw.floats(shape, dtype, requires_grad=draw.flag())
+    whole = draw.floats(shape, draw.dtype("float32", "float64", "int64", "complex64"))
+    target = draw.choice(
+        [
+            lambda: whole,
+            lambda: whole.view(-1),
+            lambda: whole[:0],
+            lambda: whole.clone().transpose(0, -1),
+            lambda: whole[0].expand(shape),
+            lambda: a * 1,
+            lambda: a,
+            lambda: a.detach(),
+            lambda: whole.detach().requires_grad_(whole.is_floating_point()),
+        ]
+    )()
+    op = draw.choice(
+        [
+            lambda: B.mul(a, b, out=target),
+            lambda: B.exp(a, out=target),
+            lambda: B.sum(a, out=target),
+            lambda: B.cat([a, b], out=target),
+            lambda: B.add(a, b, alpha=2, out=target),
+            lambda: B.maximum(a, b, out=target),
+        ]
+    )
+    saved = a * a
+    with B.set_grad_enabled(not draw.flag()), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        see.raises("written", op)
+    see("warnings", sorted({str(one.message) for one in caught}))  # PyTorch resizes a target of another dtype twice, and says so
+    see("versions", [whole._version, a._version])
+    if target.data_ptr() != a.data_ptr():  # what was refused half way may hold what nobody has written
+        see("target", [target, target.stride()])
+        if target.numel() <= whole.numel():  # memory that grows is new memory
+            see("whole", whole)
+    if saved.requires_grad and a.shape == saved.shape:
+        see.raises("backward", lambda: saved.backward(draw.floats(shape, dtype)))

@@ -378,3 +378,91 @@ def a_backward_in_a_finalizer(B: Any, draw: Any, see: Any) -> None:
     see("done", done)
     see("x.grad", x.grad)
     gc.unfreeze()
+
+
+@program
+def what_a_context_was_given_holds_its_output(B: Any, draw: Any, see: Any) -> None:
+    import gc
+    import weakref
+
+    gc.freeze()  # collecting then looks at what is made here alone
+    gc.disable()
+
+    class Keep(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, kept):
+            result = a.clone()
+            ctx.kept = kept
+            ctx.save_for_backward(result)
+            return result
+
+        @staticmethod
+        def backward(ctx, g):
+            (result,) = ctx.saved_tensors
+            see("kept", sorted(ctx.kept))
+            return g * result, None
+
+    try:
+        x = draw.floats(draw.shape(), draw.dtype(), requires_grad=True)
+        kept = {}
+        y = Keep.apply(x, kept)
+        kept["result"] = y
+        if draw.flag():
+            y.backward(draw.floats(x.shape, x.dtype))
+        ref = weakref.ref(y)
+        del y, kept
+        see("alive before collecting", ref() is not None)
+        gc.collect()
+        see("dead", ref() is None)
+        see("x.grad", x.grad)
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+@program
+def hooks_that_hold_nodes_survive_collecting(B: Any, draw: Any, see: Any) -> None:
+    import gc
+    import weakref
+
+    class Mark:
+        pass
+
+    class Same(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a.clone()
+
+        @staticmethod
+        def backward(ctx, g):
+            return g
+
+    def made():
+        y = draw.choice([lambda: x.clone(), lambda: Same.apply(x)])()
+        node, mark = y.grad_fn, Mark()
+
+        def hook(*args):
+            calls.append([node.name(), mark is not None])
+
+        draw.choice([y.register_hook, node.register_hook, node.register_prehook])(hook)
+        return draw.choice([lambda: y.clone(), lambda: y * y, lambda: y[:1].mul_(2)])(), weakref.ref(mark)
+
+    gc.freeze()  # collecting then looks at what is made here alone
+    gc.disable()
+    try:
+        calls: list[Any] = []
+        x = draw.floats((2,), requires_grad=True)
+        z, ref = made()
+        seed = draw.floats(z.shape)
+        z.backward(seed, retain_graph=True)
+        gc.collect()
+        z.backward(seed, retain_graph=draw.flag())
+        see("alive with the graph", ref() is not None)
+        del z
+        gc.collect()
+        see("dead without", ref() is None)
+        see("calls", calls)
+        see("x.grad", x.grad)
+    finally:
+        gc.enable()
+        gc.unfreeze()

@@ -21,7 +21,7 @@ from ..out import record_underived
 from ..parser import Parser, python_order
 from ..registry import OVERLOADS
 from ..schema import Schema, parse
-from ..strided import dense_strides, new, row_major, span
+from ..strided import dense_strides, new, over_enough, row_major, span
 from ..tensor import LEAF, Tensor, exchange
 from ..views import bump
 from .convert import cast, steps_for
@@ -156,10 +156,10 @@ def check_resizable(out: Tensor) -> None:
 
 
 def resized(out: Tensor, shape: Sequence[int]) -> Tensor:
-    """`out` in new memory of another shape. Raises RuntimeError where it requires grad."""
+    """`out` in another shape, over the memory it has, or longer. Raises RuntimeError where it requires grad."""
     if out.requires_grad:
         raise RuntimeError("cannot resize variables that require grad")
-    exchange(out, np.empty(shape, out._array.dtype))
+    exchange(out, over_enough(out._array, tuple(shape), row_major(shape)))
     return out
 
 

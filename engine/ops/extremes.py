@@ -195,10 +195,10 @@ def even_rule(g: Any, self: Any, self_dtype: Any, result: Any) -> Any:
 
 
 op("max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
-   reduction(along("max", np.argmax), out="matching"), self=dim_rule)  # fmt: skip
+   reduction(along("max", np.argmax), out="matching", apart=True), self=dim_rule)  # fmt: skip
 op("max(Tensor self) -> Tensor", extreme(whole("max", np.maximum), np.maximum, out=whole_into, jvp=even_tangent), self=even_rule)
 op("min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
-   reduction(along("min", np.argmin), out="matching"), self=dim_rule)  # fmt: skip
+   reduction(along("min", np.argmin), out="matching", apart=True), self=dim_rule)  # fmt: skip
 op("min(Tensor self) -> Tensor", extreme(whole("min", np.minimum), np.minimum, out=whole_into, jvp=even_tangent), self=even_rule)
 
 

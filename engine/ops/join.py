@@ -109,7 +109,7 @@ def _some(tensors: Sequence[Any], name: str) -> None:
 
 
 op("cat(Tensor[] tensors, int dim=0) -> Tensor",
-   plain(cat_kernel, joined, method=False, out="joined", moves=True, jvp="linear"),
+   plain(cat_kernel, joined, method=False, out="joined", apart=True, moves=True, jvp="linear"),
    tensors=lambda g, tensors_shape, dim: cat_gradients(g, tensors_shape, dim))  # fmt: skip
 
 
@@ -119,7 +119,7 @@ def unstacked(g: Any, dim: int) -> list[Any]:
 
 
 op("stack(Tensor[] tensors, int dim=0) -> Tensor",
-   plain(stack_kernel, stacked, method=False, out="joined", moves=True, jvp="linear"),
+   plain(stack_kernel, stacked, method=False, out="joined", apart=True, moves=True, jvp="linear"),
    tensors=unstacked)  # fmt: skip
 
 

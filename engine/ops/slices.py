@@ -224,7 +224,7 @@ def added_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> An
 
 
 op("index_select(Tensor self, int dim, Tensor index) -> Tensor",
-   plain(index_select_kernel, out="index_select(): self and result must have the same scalar type", scatters=True, jvp="linear"),
+   plain(index_select_kernel, out="index_select(): self and result must have the same scalar type", apart=True, scatters=True, jvp="linear"),
    self=lambda g, self_shape, dim, index: selected_from(g, self_shape, dim, index))  # fmt: skip
 op("index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor",
    plain(index_add_kernel, inplace=True, inplace_function=False, apart=True, out=True, jvp=added_tangent),
@@ -305,7 +305,7 @@ def take_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndar
 
 
 op("take(Tensor self, Tensor index) -> Tensor",
-   plain(take_kernel, out=take_into, scatters=True, jvp="linear"),
+   plain(take_kernel, out=take_into, apart=True, scatters=True, jvp="linear"),
    self=lambda g, self, self_geometry, index: laid_as(F.put(zeros(g, self.shape), index, g, True), self_geometry))  # fmt: skip
 op("put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor",
    plain(put_kernel, inplace=True, inplace_function=False, apart=True, jvp="linear"),
