@@ -9,7 +9,7 @@ from typing import Any
 
 from . import modes
 from .graph import FREED, accumulator
-from .tensor import LEAF, Tensor, counter_of, rare, wrap
+from .tensor import LEAF, Tensor, WrappedNumber, counter_of, rare, wrap
 from .views import node_of
 
 Pair = tuple[Callable[[Tensor], Any], Callable[[Any], Tensor]]
@@ -96,26 +96,31 @@ def disabled(message: str) -> Iterator[None]:
 class Packed:
     """What a hook made of a saved tensor, and what puts the tensor's place in the graph back when it is unpacked."""
 
-    __slots__ = ("data", "unpack", "node", "nr", "leaf", "output")
+    __slots__ = ("data", "pair", "node", "nr", "leaf", "output")
 
-    def __init__(self, t: Tensor, pair: Pair, shown: Tensor, output: int | None = None) -> None:
-        pack, self.unpack = pair
+    def __init__(self, t: Tensor, pair: Pair, output: int | None = None) -> None:
+        self.pair = pair
         node = None if output is not None else node_of(t)
         self.output = output
         self.node, self.nr = (None if node is LEAF else node), t._nr
         self.leaf = accumulator(t) if node is LEAF else None
+        self.data: tuple[Any, ...] = ()  # nothing where packing failed: what unpacks is then called without arguments
+
+    def pack(self, t: Tensor) -> Packed:
+        """Keep what the hook makes of `t`. Raises RuntimeError where that writes to it."""
         before, version = modes.current(), t._counter[0] if t._counter else None
         modes.switch(before & ~modes.GRAD)
         try:
-            self.data = pack(shown)
+            self.data = (self.pair[0](t),)
         finally:
             modes.switch(before)
         if t._counter and t._counter[0] != version:
             raise RuntimeError(PACKED_IN_PLACE)
+        return self
 
     def tensor(self, owner: Any) -> Tensor:
         """The saved tensor, in its place in the graph; `owner` is the node that kept it."""
-        data = self.unpack(self.data)
+        data = self.pair[1](*self.data)
         if not isinstance(data, Tensor):
             raise TypeError(f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(data).__name__}")
         node = owner if self.output is not None and data._dtype.differentiable else self.node
@@ -136,9 +141,9 @@ def packed(value: Any, output: int | None = None) -> Any:
     hooks = _hooks.get()
     if isinstance(value, list):
         return [packed(v) for v in value]
-    if not hooks or not isinstance(value, Tensor):
+    if not hooks or not isinstance(value, Tensor) or type(value) is WrappedNumber:
         return value
-    return Packed(value, hooks[-1], value, output)
+    return Packed(value, hooks[-1], output).pack(value)
 
 
 class SavedTensor:
@@ -174,7 +179,7 @@ class SavedTensor:
         t = node._as_tensor(value)
         bare = t._alias()
         bare._counter = counter_of(t)
-        made = Packed(t, hooks, bare, self._output)
+        made = Packed(t, hooks, self._output)
         node.use_generic_plan()
         if self._within is None:
             node.saved = [*node.saved[: self._at], made, 0, *node.saved[self._at + 2 :]]
@@ -182,3 +187,4 @@ class SavedTensor:
             node.saved = list(node.saved)
             node.saved[self._at] = [*kept[: self._within], made, *kept[self._within + 1 :]]
             node.saved[self._at + 1] = [*node.saved[self._at + 1][: self._within], 0, *node.saved[self._at + 1][self._within + 1 :]]
+        made.pack(bare)

@@ -348,6 +348,7 @@ class Walk:
         more = node.extras
         if more is not None and more.pre:
             gs = self._node_pre_hooks(more.pre, gs)
+        late = more is None or not more.post  # hooks that come while the node runs are called without what arrived
         if all(g is None for g in gs) and not getattr(node, "runs_on_nothing", False):
             results: Sequence[Any] = (None,) * len(node.edges)
         elif node in self.idle:
@@ -361,8 +362,9 @@ class Walk:
                 results = node.apply(gs, self.recording) if fast is None else fast(node, gs[0])
             if node.op is not None and node.op.family.scatters and isinstance(end_of(node.edges[0]), Tensor):
                 self.sums[end_of(node.edges[0])] = 1
+        more = node.extras
         if more is not None and more.post:
-            results = self._node_post_hooks(more.post, self._sent(node, results), gs)
+            results = self._node_post_hooks(more.post, self._sent(node, results), [] if late else gs)
         if not self.keep:
             node.free()
         return results

@@ -298,9 +298,7 @@ def hooks_of_every_kind_of_node(B: Any, draw: Any, see: Any) -> None:
     for _ in range(draw.integer(1, 5)):
         at, factor = draw.integer(0, 3), draw.integer(2, 4)
         handles.append(
-            nodes[at].register_hook(after(names[at], factor))
-            if draw.flag()
-            else nodes[at].register_prehook(before(names[at], factor))
+            nodes[at].register_hook(after(names[at], factor)) if draw.flag() else nodes[at].register_prehook(before(names[at], factor))
         )
     for handle in handles:
         if draw.flag():

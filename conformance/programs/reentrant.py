@@ -275,3 +275,141 @@ def callbacks_that_fail(B: Any, draw: Any, see: Any) -> None:
     see("x.grad", x.grad)
     (x * 3).backward(draw.floats((2,)))
     see("order after another", order)
+
+
+@program
+def hooks_that_add_a_penalty(B: Any, draw: Any, see: Any) -> None:
+    shape, dtype = draw.shape(), draw.dtype()
+    x = draw.floats(shape, dtype, requires_grad=True)
+    y = x * x
+    target = draw.choice([x, y])
+    once, keeps = draw.flag(), draw.flag()
+    seed = draw.floats(shape, dtype)
+
+    def penalty(g):
+        if once:
+            handle.remove()
+        before = target.grad if keeps and target.is_leaf else None
+        with B.enable_grad():
+            inner = g.detach().requires_grad_()
+            again = target.detach().requires_grad_()
+            ((inner * 2) + again * inner).backward(seed)
+        if keeps and target.is_leaf:
+            target.grad = before
+        return inner.grad + g
+
+    handle = target.register_hook(penalty)
+    y.backward(seed, retain_graph=True)
+    see("x.grad", x.grad)
+    y.backward(seed)
+    see("x.grad after", x.grad)
+
+
+@program
+def children_before_the_rest_at_every_depth(B: Any, draw: Any, see: Any) -> None:
+    order = []
+    depth = draw.integer(1, 9)
+
+    class Plain(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            order.append("plain")
+            return g
+
+    class Reentrant(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            with B.enable_grad():
+                ctx.a = a.detach().requires_grad_()
+                ctx.less = ctx.a - 1
+            return ctx.less.detach()
+
+        @staticmethod
+        def backward(ctx, g):
+            order.append("reentrant")
+            if ctx.less < 0:
+                return g
+            with B.enable_grad():
+                Reentrant.apply(ctx.less).backward()
+            return g
+
+    a = Plain.apply(draw.floats((), requires_grad=True))
+    b = Reentrant.apply(B.tensor(float(depth), requires_grad=True))
+    c = Plain.apply(draw.floats((), requires_grad=True))
+    parts = [a, b, c]
+    first = parts.pop(draw.integer(0, 2))
+    (first * parts[0] * parts[1]).backward()
+    see("order", order)
+
+
+@program
+def callbacks_at_every_depth(B: Any, draw: Any, see: Any) -> None:
+    engine = B.autograd.Variable._execution_engine
+    order = []
+    inside, outside = draw.flag(), draw.flag()
+    shape = draw.shape()
+    seed = draw.floats(shape)
+
+    class Reenters(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            with B.enable_grad():
+                ctx.inner = a.detach().requires_grad_()
+                ctx.more = ctx.inner * 2
+            return ctx.more.detach()
+
+        @staticmethod
+        def backward(ctx, g):
+            if inside:
+                ctx.more.register_hook(lambda g: engine.queue_callback(lambda: order.append("inner")))
+            with B.enable_grad():
+                B.autograd.backward(ctx.more, seed)
+            order.append("left")
+            return ctx.inner.grad * g
+
+    x = draw.floats(shape, requires_grad=True)
+    y = Reenters.apply(x * 1)
+    if outside:
+        y.register_hook(lambda g: engine.queue_callback(lambda: order.append("outer")))
+    x.register_hook(lambda g: order.append("leaf"))
+    y.backward(seed)
+    see("order", order)
+    see("x.grad", x.grad)
+
+
+@program
+def errors_of_children_at_every_depth(B: Any, draw: Any, see: Any) -> None:
+    depth, caught = draw.integer(1, 6), draw.integer(0, 6)
+    kind = draw.choice([ValueError, KeyError, RuntimeError])
+    order = []
+
+    class Deep(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, level):
+            ctx.level = level
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            order.append(ctx.level)
+            if not ctx.level:
+                raise kind("at the bottom")
+            inner = g.detach().requires_grad_()
+            try:
+                with B.enable_grad():
+                    Deep.apply(inner, ctx.level - 1).backward(g)
+            except kind:
+                if ctx.level != caught:
+                    raise
+            return g * 3, None
+
+    x = draw.floats(draw.shape(), requires_grad=True)
+    y = Deep.apply(x, depth)
+    see.raises("backward", lambda: y.backward(draw.floats(x.shape)))
+    see("order", order)
+    see("x.grad", x.grad)
+    see("modes", [B.is_grad_enabled(), B.is_inference_mode_enabled()])

@@ -270,3 +270,147 @@ def how_many_work_on_one_operation(B: Any, draw: Any, see: Any) -> None:
         see("as before", B.get_num_threads())
     finally:
         B.set_num_threads(before)
+
+
+def joined(work: Any, count: int) -> None:
+    """Runs `work(k)` for each k below `count`, each in a thread of its own, and waits for them."""
+    import threading
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@program
+def graphs_drawn_for_each_thread(B: Any, draw: Any, see: Any) -> None:
+    shape, count = draw.shape(), draw.integer(2, 10)
+    x = draw.integers(shape, 1, 4).double().requires_grad_()  # sums of whole numbers do not depend on their order
+    kinds = [draw.choice(["product", "sum", "view", "write", "twice"]) for _ in range(count)]
+    seeds = [draw.integers(shape, -3, 3).double() for _ in range(count)]
+    by_grad = draw.flag()
+    found: list[Any] = [None] * count
+
+    def work(k):
+        y = x * (k + 1)
+        if kinds[k] == "product":
+            y = y * x
+        elif kinds[k] == "sum":
+            y = y + x
+        elif kinds[k] == "view":
+            y = y.view(-1).view(shape) * 2
+        elif kinds[k] == "write":
+            y.mul_(3)
+        else:
+            (y,) = B.autograd.grad((y * x).sum(), x, create_graph=True)
+        if by_grad:
+            (found[k],) = B.autograd.grad(y, x, seeds[k])
+        else:
+            y.backward(seeds[k])
+
+    joined(work, count)
+    see("gradients", found)
+    see("x.grad", x.grad)
+
+
+@program
+def one_drawn_graph_for_all(B: Any, draw: Any, see: Any) -> None:
+    shape, count = draw.shape(), draw.integer(2, 6)
+    x = draw.integers(shape, 1, 4).double().requires_grad_()
+    y = draw.choice([lambda: x * x, lambda: x + 1, lambda: (x * 2).view(-1).clone() * 3, lambda: x.sum(), lambda: x.expand(2, *shape)])()
+    seed = draw.integers(y.shape, -3, 3).double()
+    retain = draw.flag()
+    said: list[Any] = []
+    calls: list[Any] = []
+    y.register_hook(lambda g: calls.append(1))
+
+    def work(k):
+        try:
+            y.backward(seed, retain_graph=retain)
+            said.append("done")
+        except RuntimeError as error:
+            said.append("Specify retain_graph=True" in str(error))
+
+    joined(work, count)
+    see("somebody succeeds", "done" in said)
+    if retain or y.grad_fn.name() in ("AddBackward0", "SumBackward0", "ExpandBackward0"):  # the latter save nothing that could be freed
+        see("said", said)
+        see("calls", len(calls))
+        see("x.grad", x.grad)
+    else:
+        see("or is told", all(one in ("done", True) for one in said))
+
+
+@program
+def switched_off_by_function_and_context(B: Any, draw: Any, see: Any) -> None:
+    A = B.autograd
+    x = draw.floats(draw.shape(), requires_grad=True)
+    seen = []
+    try:
+        for _ in range(draw.integer(1, 4)):
+            flag, how = draw.flag(), draw.choice(["function", "context", "error", "backward", "kept"])
+            if how == "function":
+                A.set_multithreading_enabled(flag)
+            elif how == "kept":
+                kept = A.set_multithreading_enabled(flag)
+                seen.append(A.is_multithreading_enabled())
+                with kept:
+                    seen.append(A.is_multithreading_enabled())
+            else:
+                try:
+                    with A.set_multithreading_enabled(flag):
+                        seen.append(A.is_multithreading_enabled())
+                        if how == "backward":
+                            x.register_hook(lambda g: seen.append(A.is_multithreading_enabled()))
+                            (x * 2).backward(draw.floats(x.shape))
+                        elif how == "error":
+                            raise KeyError("inside")
+                except KeyError:
+                    pass
+            seen.append(A.is_multithreading_enabled())
+        others: list[Any] = []
+        joined(lambda k: others.append(A.is_multithreading_enabled()), 1)
+        see("in another thread", others)
+    finally:
+        A.set_multithreading_enabled(True)
+    see("seen", seen)
+    see("x.grad", x.grad)
+    see.raises("no flag", lambda: A.set_multithreading_enabled("text"))
+
+
+@program
+def several_hooks_of_drawn_tensors_in_threads(B: Any, draw: Any, see: Any) -> None:
+    shape, count, mode = draw.shape(), draw.integer(2, 5), draw.choice(["all", "any"])
+    leaves = [draw.integers(shape, 1, 4).double().requires_grad_() for _ in range(draw.integer(1, 3))]
+    fails = [draw.flag() for _ in range(count)]
+    calls: list[Any] = []
+    said: list[Any] = []
+
+    def hook(grads):
+        calls.append([g is None for g in grads] if mode == "all" else "one")
+
+    class Fails(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, k):
+            ctx.k = k
+            return a * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            if fails[ctx.k]:
+                raise ValueError("in one thread")
+            return g, None
+
+    B.autograd.graph.register_multi_grad_hook(leaves, hook, mode=mode)
+
+    def work(k):
+        try:
+            sum(Fails.apply(one, k) * (k + 1) for one in leaves).sum().backward()
+        except ValueError as error:
+            said.append(str(error))
+
+    joined(work, count)
+    see("calls", calls)
+    see("said", said)
+    see("gradients", [one.grad for one in leaves])
