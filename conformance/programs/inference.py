@@ -287,7 +287,7 @@ def everything_inside_and_outside(B: Any, draw: Any, see: Any) -> None:
         mode = draw.choice([B.enable_grad, B.inference_mode, B.no_grad])
         made_to_stay = step in ("view", "pieces", "alias", "written", "transposed")  # other versions: upstream/counted_inside.py
 
-        def run(a=a, b=b, step=step):
+        def run(a=a, b=b, step=step, made_to_stay=made_to_stay):
             result = steps[step](tensors[a], tensors[b])
             if isinstance(result, B.Tensor):
                 if made_to_stay:

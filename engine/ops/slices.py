@@ -224,7 +224,8 @@ def added_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> An
 
 
 op("index_select(Tensor self, int dim, Tensor index) -> Tensor",
-   plain(index_select_kernel, out="index_select(): self and result must have the same scalar type", apart=True, scatters=True, jvp="linear"),
+   plain(index_select_kernel, out="index_select(): self and result must have the same scalar type", apart=True, scatters=True,
+         jvp="linear"),
    self=lambda g, self_shape, dim, index: selected_from(g, self_shape, dim, index))  # fmt: skip
 op("index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor",
    plain(index_add_kernel, inplace=True, inplace_function=False, apart=True, out=True, jvp=added_tangent),
