@@ -126,7 +126,7 @@ def in_batches(B: Any, draw: Any, see: Any) -> None:
     see.raises("batch in chunks", lambda: told(B.vmap(f, randomness=randomness, chunk_size=2)(x * 0 + 1)))
     see.raises("usual", lambda: told(B.vmap(f)(x)))
     inner = draw.choice(["error", "same", "different"])
-    g = f if {"dropout", "bernoulli_"}.isdisjoint(f.__code__.co_names) else lambda a: B.rand_like(a)  # nested otherwise
+    g = f if {"dropout", "bernoulli_"}.isdisjoint(f.__code__.co_names) else lambda a: B.rand_like(a)  # upstream/nested_random_write.py
     nested = B.vmap(lambda a: B.vmap(lambda b: g(a + b * 0), randomness=inner)(B.ones(3, 40)), randomness=randomness)
 
     def both(made):

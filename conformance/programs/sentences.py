@@ -306,7 +306,7 @@ def tangents_that_are_missing(B: Any, draw: Any, see: Any) -> None:
         see("tangent", made.tangent is None or [made.tangent.detach(), made.tangent.requires_grad])
         if made.tangent is not None and made.tangent.requires_grad:
             found = B.autograd.grad(made.tangent.sum(), [t for t in (x, y) if t.requires_grad], allow_unused=True)
-            see("gradients", [g if g is None else g + 0.0 for g in found])  # PyTorch's may be zeros without memory
+            see("gradients", [g if g is None else g + 0.0 for g in found])  # upstream/tangent_without_memory.py
     see("ended", fw.unpack_dual(x).tangent)
 
 
