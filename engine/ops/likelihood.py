@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from .. import modes
 from ..batching import innermost
-from ..dtypes import OF_NUMPY
+from ..constants import constant
+from ..dtypes import OF_NUMPY, int64
 from ..forward import Composition
 from ..geometry import strides_of
 from ..layout import laid_out
@@ -20,6 +22,9 @@ from ..strided import dense_strides, new, row_major
 from ..tensor import Tensor, wrap
 from .arithmetic import not_implemented, quotient, times
 from .loss import INTERNAL, MEAN, NONE, SUM, native, reduction_number, reduction_word
+
+UNSIGNED = np.dtype(np.uint64)
+MANY = 2**14  # targets up to which it is remembered where their rows begin
 
 
 # -- negative log likelihood -----------------------------------------------------------------------------------------------------
@@ -104,7 +109,29 @@ def picked(shape: tuple[int, ...], target: np.ndarray, ignore_index: int) -> tup
 
 def all_below(size: int, target: np.ndarray) -> bool:
     """True where each is from 0 to `size - 1`: as unsigned, a negative number is a very large one."""
-    return target.flags.c_contiguous and (not target.size or int(np.maximum.reduce(target.view(np.uint64), None)) < size)
+    if not target.flags.c_contiguous or not target.size:
+        return not target.size
+    found = target.view(UNSIGNED)
+    return bool(found.item(found.argmax()) < size)
+
+
+def in_rows(self: np.ndarray, target: np.ndarray, weight: np.ndarray | None, ignore_index: int) -> np.ndarray | None:
+    """Where the scores of the targets are, where all count alike and scores lie row by row, as they nearly always do; else None."""
+    if weight is not None or self.ndim != 2 or not self.size or not self.flags.c_contiguous or target.size > MANY:
+        return None
+    if self.dtype.char not in "fd" or target.dtype.char != "l":
+        return None
+    classes = self.shape[1]
+    if 0 <= ignore_index < classes or not all_below(classes, target):
+        return None
+    places: np.ndarray = row_starts(target.size, classes) + target
+    return places
+
+
+@lru_cache(64)
+def row_starts(rows: int, size: int) -> np.ndarray:
+    """Where each row of so many elements begins."""
+    return np.arange(rows) * size
 
 
 def weights_of(target: np.ndarray, counts: np.ndarray | None, weight: np.ndarray | None, d: np.dtype) -> np.ndarray | None:
@@ -115,12 +142,23 @@ def weights_of(target: np.ndarray, counts: np.ndarray | None, weight: np.ndarray
     return weights if counts is None else np.where(counts, weights, d.type(0))
 
 
+def mean_or_sum(scores: np.ndarray, reduction: int) -> Any:
+    """The loss where these scores are all that counts. PyTorch's sums start at 0, not at -0."""
+    if reduction == NONE:
+        return -scores
+    total = 0 - np.add.reduce(scores, None)
+    return total if reduction == SUM else total / scores.dtype.type(scores.size)
+
+
 def likelihood(spatial: bool) -> Callable[..., np.ndarray]:
     """The kernel of `nll_loss`, or of `nll_loss2d`."""
     kernel = "nll_loss2d_forward_out_frame" if spatial else "nll_loss_out_frame"
 
     def loss_of(self: np.ndarray, target: np.ndarray, weight: np.ndarray | None, reduction: int, ignore_index: int) -> np.ndarray:
         check_likelihood(self, target, weight, kernel, spatial)
+        places = in_rows(self, target, weight, ignore_index)
+        if places is not None:
+            return mean_or_sum(self.take(places), reduction)
         key, counts = picked(self.shape, target, ignore_index)
         d = OF_NUMPY[self.dtype].wide
         classes = key[0 if self.ndim == 1 else 1]
@@ -159,6 +197,11 @@ def likelihood_gradient(spatial: bool) -> Callable[..., np.ndarray]:
         else:
             made = empty(self.shape, grad_output.dtype)
         made.fill(0)
+        places = in_rows(self, target, weight, ignore_index)
+        if places is not None:
+            g = -grad_output[()]
+            made.reshape(-1)[places] = g / total_weight.astype(made.dtype, copy=False)[()] if reduction == MEAN else g
+            return made
         key, counts = picked(self.shape, target, ignore_index)
         if not self.size:
             return made
@@ -178,9 +221,9 @@ def total_weight(target: Any, weight: Any, ignore_index: int) -> Any:
     """The sum of the weights of all targets that count: no gradient flows into it, so it is computed on arrays in both modes."""
     recorded = isinstance(target, Tensor)
     array, given = target._array if recorded else target, weight._array if isinstance(weight, Tensor) else weight
-    counts = array != ignore_index
+    counts = array != constant(ignore_index, int64)
     if given is None:
-        total = np.array(np.add.reduce(counts, None), np.float32)
+        total = np.array(np.count_nonzero(counts), np.float32)
     else:
         total = np.asarray(np.add.reduce(given[array[counts].astype(np.int64)], None))
     return wrap(total, OF_NUMPY[total.dtype]) if recorded else total

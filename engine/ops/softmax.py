@@ -23,6 +23,7 @@ from .arithmetic import not_implemented
 from .reduce import MANY, logsumexp_tangent, overflows, vanishes
 
 HALF_TO_FLOAT = "softmax with half to float conversion is not supported on CPU"
+DOUBLE = np.dtype(np.float64)
 LANES = 32  # elements of 16 bits in a step of PyTorch's vector loops
 
 
@@ -77,8 +78,8 @@ def backward(kernel: Callable[..., np.ndarray], name: str, fast: Callable[..., N
 # -- what PyTorch's loops compute: by another formula along the last dimension, whose elements are neighbours, than along others -----
 def accurate(function: np.ufunc, x: np.ndarray) -> np.ndarray:
     """Rounded correctly, as nearly always in PyTorch: NumPy's own in float32 is up to 2 ULP off, which shows where results cancel."""
-    made: np.ndarray = function(x, dtype=np.float64).astype(x.dtype, copy=False)
-    return made
+    wide = x.astype(DOUBLE)
+    return function(wide, wide).astype(x.dtype, copy=False)
 
 
 def softmax_kernel(self: np.ndarray, dim: int, of: np.dtype) -> np.ndarray:
