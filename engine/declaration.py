@@ -72,6 +72,9 @@ class Declaration:
         promotes = family.promotes or tuple(a.name for a in arguments if a.type == "Tensor")
         operands = [i for i, a in enumerate(arguments) if (a.is_tensor or a.type.startswith("Scalar")) and a.name in promotes]
         self.promoted = tuple(operands) if family.promote else ()
+        in_turn = sorted(operands, key=lambda i: promotes.index(arguments[i].name))
+        turns = dict(zip(operands, in_turn, strict=True))
+        self.order = tuple(turns.get(i, i) for i in range(len(arguments)))  # in which PyTorch's kernel gets them, which decides layouts
         self.promotes_list = tuple(i for i, a in enumerate(arguments) if a.type == "Tensor[]") if family.promote else ()
         self.differentiable = tuple(a.name for a in arguments if any(a.name in names.split(", ") for names in rules))
         self.diff = tuple(self.schema.names.index(n) for n in self.differentiable)

@@ -16,7 +16,7 @@ class Family:
     plan: str  # which shapes go together, to whoever draws cases
     kernel: Callable[..., Any]  # what computes, on arrays; in a composite its body, on Tensors
     promote: Promote | None = None  # how the operands' dtypes combine to the one to compute in
-    promotes: tuple[str, ...] | None = None  # the arguments that take part in promotion; None: every Tensor argument
+    promotes: tuple[str, ...] | None = None  # the arguments promoted, in the order PyTorch's kernel gets them; None: every Tensor argument
     # Which forms exist.
     method: bool = True
     function: bool = True

@@ -58,6 +58,8 @@ def run(op: Op, values: list[Any]) -> Tensor:
     if needs is not None and ((op.changes_dtype and not into._dtype.differentiable) or _all_inference(op, values)):
         needs = None
     check_inplace(into, needs is not None)
+    if op.family.underived and not into._dtype.differentiable:
+        needs = None
     if mode & modes.SAVED_HOOKS:
         saved.about_to_write(into)
     if needs is not None:

@@ -241,7 +241,8 @@ def _settled(op: Op) -> list[str]:
     """Makes the one result `r` an array in PyTorch's layout."""
     lines = ["if type(r) is not ndarray:", f"    if isinstance(r, (tuple, list)): return slow({listed(op)})", "    r = asarray(r)"]
     if op.family.plan == "pointwise":
-        arrays = [f"x{i}" for i, is_list in op.tensors if not is_list]
+        single = [i for i, is_list in op.tensors if not is_list]
+        arrays = [f"x{i}" for i in op.order if i in single]
         unlike = " or ".join(f"({x} is not None and r.strides != {x}.strides)" for x in arrays) or "True"
         numbers = [] if op.family.unary else ["NUMBER" for i in op.promoted if not op.schema.arguments[i].is_tensor]
         lines.append(f"if r.ndim and (r.ndim == 4 or {unlike}): r = laid_out(r, ({', '.join(arrays + numbers)},))")

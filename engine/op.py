@@ -167,7 +167,9 @@ class Op(Declaration):
             raise
         finally:
             loud(token)
-        return dtype, [laid_out(settled, operands) if self.family.plan == "pointwise" and settled.ndim else settled]
+        if self.family.plan != "pointwise" or not settled.ndim:
+            return dtype, [settled]
+        return dtype, [laid_out(settled, [operands[i] for i in self.order])]
 
     def iterated(self, arrays: list[Any]) -> list[Any]:
         """The operands whose layout decides that of the result: the arrays, and numbers as PyTorch sees them, without dimensions."""
@@ -224,7 +226,7 @@ class Op(Declaration):
     def record(self, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...], early: dict[int, Any] | None = None) -> None:
         live = [(i, t) for i, t in enumerate(outs) if t._dtype.differentiable and i not in self.constant_results]
         if not live:
-            if outs and not self.changes_dtype:
+            if outs and not self.changes_dtype and not self.family.underived:
                 check_differentiable(outs[0])
             return
         if not self.family.complex_gradient and outs[0]._dtype.is_complex:

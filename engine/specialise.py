@@ -79,7 +79,7 @@ COMPUTE = """
         if type(r) is not ndarray:
             r = asarray(r)
         elif {unlike} or r.ndim == 4:  # PyTorch lays four dimensions out as channels last where they can be
-            r = laid_out(r, ({arrays},))
+            r = laid_out(r, ({in_turn},))
     t = Tensor()
     t._array = r
     t._dtype = out
@@ -136,6 +136,7 @@ def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:
         "outdated_a": outdated_text("a"),
         "outdated_b": outdated_text("b"),
         "arrays": ", ".join(arrays),
+        "in_turn": ", ".join(arrays[i] for i in op.order if i < count),
         "unlike": "r.strides != x.strides" + (" or (r.strides != y.strides and not number)" if count == 2 else ""),
     }
     text = HEAD + (SECOND if count == 2 else FIRST) + COMPUTE

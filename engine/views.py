@@ -14,7 +14,7 @@ from .graph import FREED, FREED_TWICE, Listed, Node, edge_of, extras, fit_array,
 from .layout import dense
 from .registry import OPS, F
 from .strided import span
-from .tensor import LEAF, Apart, Tensor, View, counter_of, wrap
+from .tensor import LEAF, Apart, Tensor, View, counter_of, rare, wrap
 
 BLOCK = (
     " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the "
@@ -253,7 +253,10 @@ def rebase(t: Tensor, node: Node, first_edge: int = 0) -> None:
         return
     base = view.base
     start = t.storage_offset() if view.replay is None else 0
+    of_leaf = base._rare.hooks if base._node is None and base._rare is not None else None
     renew(base, CopySlices(base, t, node, start - base.storage_offset()), 0)
+    if of_leaf is not None:
+        rare(base).hooks = of_leaf  # PyTorch's convention: they, and those of later, stay with the leaf that it was
     if view.passing:
         sequence()  # of the node that nobody will ask for
         return

@@ -123,19 +123,19 @@ class Moved(Draw):
     def rounded(self, result: Any, others: Sequence[Any], ulp: int = 4) -> Any:
         """The result as another library may round it, where nobody shares its memory."""
         apart = result._base is None and all(one.data_ptr() != result.data_ptr() for one in others)
-        return result * self._factor(ulp) if self.unit and apart and _has_digits(result) else result
+        return result * self._factor(result, ulp) if self.unit and apart and _has_digits(result) else result
 
     def written(self, tensor: Any, ulp: int = 4) -> None:
         """Moves what was written as another library may round it, seen by neither history nor version."""
         if self.unit and _has_digits(tensor):
             with self.B.inference_mode(tensor.is_inference()):
-                tensor.data.mul_(self._factor(ulp))
+                tensor.data.mul_(self._factor(tensor, ulp))
 
     def copied(self, result: Any, label: str) -> Any:
         """A copy where PyTorch's line made a tensor: a cast to double precision of what has it already makes none."""
         return result.clone() if isinstance(self.truth.get(label), list) else result
 
-    def _factor(self, ulp: int) -> float:
+    def _factor(self, tensor: Any, ulp: int) -> float:
         return 1 + ulp / 4 * self.unit * self.random.choice((-1, 1))
 
 
@@ -144,6 +144,19 @@ class Beside(Moved):
 
     def named(self, dtype: str) -> str:
         return dtype
+
+
+class Rounded(Beside):
+    """The very case, with results moved by a unit in the last place: one that is cut off, or compared, may show it."""
+
+    def __init__(self, B: Any, source: Source, seed: int):
+        super().__init__(B, source, 1.0, seed)
+
+    def used(self, value: Any) -> Any:
+        return value
+
+    def _factor(self, tensor: Any, ulp: int) -> float:
+        return 1 + ulp / 4 * float(self.B.finfo(tensor.dtype).eps) * self.random.choice((-1, 1))
 
 
 def _has_digits(tensor: Any) -> bool:

@@ -21,7 +21,7 @@ from ..source import ROOM, NpSource, Source
 from ..source import shrink as minimise
 from ..sweep import CellResult, Failure
 from .declare import LENGTH, PROGRAMS, Body, Program
-from .draw import Beside, Draw, Moved
+from .draw import Beside, Draw, Moved, Rounded
 from .script import script_of
 from .see import ENDED, ORDER, STOPPED, See, texts
 
@@ -96,7 +96,7 @@ class Again(outcome.Reference):
     narrowest: str
     single: bool
     truth: dict[str, Any] = field(default_factory=dict)  # what PyTorch saw of the case itself
-    runs: dict[float, Iterator[dict[str, Any]]] = field(default_factory=dict)
+    runs: dict[float | str, Iterator[dict[str, Any]]] = field(default_factory=dict)
 
     def exact(self) -> dict[str, Any]:
         return self._double if self.faithful else self.truth
@@ -112,10 +112,17 @@ class Again(outcome.Reference):
         return next(shapes) == next(shapes)
 
     def moved(self, unit: float) -> Iterator[dict[str, Any]]:
+        return self._runs(unit, partial(self._moved, unit))
+
+    def rounded(self) -> Iterator[dict[str, Any]]:
+        torch = backends.truth.m
+        return self._runs("rounded", lambda seed: observe(torch, self.body, Rounded(torch, NpSource(self.data), seed)))
+
+    def _runs(self, name: float | str, made: Callable[[int], dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """One run after the other, each made when it is asked for."""
-        if unit not in self.runs:
-            self.runs[unit] = map(partial(self._moved, unit), range(outcome.TRIALS))
-        self.runs[unit], asked = tee(self.runs[unit])
+        if name not in self.runs:
+            self.runs[name] = map(made, range(outcome.TRIALS))
+        self.runs[name], asked = tee(self.runs[name])
         return asked
 
     def beside(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:

@@ -316,7 +316,53 @@ def integers_that_got_a_history(B: Any, draw: Any, see: Any) -> None:
     t[B.tensor([False, True])] = B.tensor([2.0], requires_grad=True)
     name, *arguments = draw.choice([
         ("abs_",), ("sgn_",), ("neg_",), ("pow_", 2), ("clamp_", 0), ("relu_",), ("mul_", t), ("mul_", 2), ("cumprod_", 0), ("zero_",),
-        ("t_",), ("unsqueeze_", 0), ("transpose_", 0, 0), ("view", 2), ("float",), ("clone",),
+        ("floor_divide_", 2), ("floor_divide", 2), ("t_",), ("unsqueeze_", 0), ("transpose_", 0, 0), ("view", 2), ("float",), ("clone",),
     ])  # fmt: skip
     see.raises(name, lambda: getattr(t, name)(*arguments).grad_fn.name())
     see("afterwards", [t, t._version, t.grad_fn.name()])
+
+
+@program
+def hooks_of_a_leaf_that_was(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=True)
+    seen = []
+
+    def hook(name):
+        return lambda g: (seen.append([name, g]), -g)[1]
+
+    if draw.flag():
+        x.register_hook(hook("first"))
+    y = x * 3
+    draw.choice([x.detach_, lambda: x.requires_grad_(False)])()
+    (x.view(2, 1)[:, 0] if draw.flag() else x).add_(B.ones(2, requires_grad=True))
+    see("its hooks are there", x._backward_hooks is not None)
+    if draw.flag():
+        x.register_hook(hook("second"))
+    see.raises("backward", lambda: (x * 1).sum().backward())
+    see.raises("backward to the leaf", lambda: y.sum().backward())
+    see("seen", seen)
+
+
+@program
+def zeros_that_a_write_sends_back(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 3), requires_grad=True)
+    y = x.t().clone() if draw.flag() else x * 1
+    z = draw.choice([lambda: y.eq_(x.detach()[0, 0]), lambda: y.lt_(1), lambda: y.copy_(x.detach()[0, 0]), lambda: y.zero_()])()
+    g = draw.floats(z.shape)
+    [found] = B.autograd.grad(z, x, g.t().clone().t() if draw.flag() else g)
+    see("gradient", [found, found.stride()])
+
+
+@program
+def a_reflected_difference_is_laid_out_by_its_second_operand(B: Any, draw: Any, see: Any) -> None:
+    x, y = draw.floats((2, 2), requires_grad=True), draw.floats((2, 2)).t()
+    z = draw.choice([lambda: B.rsub(x, y), lambda: B.rsub(y, x), lambda: B.rsub(x, y, alpha=2), lambda: B.rsub(x.double(), y)])()
+    see("difference", [z, z.stride()])
+
+
+@program
+def data_beside_what_reads_otherwise(B: Any, draw: Any, see: Any) -> None:
+    x = draw.complexes((2,))
+    beside = draw.choice([lambda: x.conj(), lambda: x.conj().imag, lambda: x.conj().conj(), lambda: x.conj().resolve_conj()])()
+    see.raises("new_tensor", lambda: beside.new_tensor(draw.choice([[1, 2], [1.5], "text"])))
+    see.raises("new_zeros", lambda: beside.new_zeros(2))

@@ -32,6 +32,7 @@ PARTLY = frozenset({
 # Along an expanded dimension they read elsewhere: upstream/median_of_expanded.py; and of two zeros any: upstream/median_of_zeros.py
 MIDDLE = frozenset({"median", "nanmedian"})
 GAMMA = frozenset({"igamma", "igamma_", "igammac", "igammac_"})  # of two large numbers nine digits are right: upstream/incomplete_gamma.py
+INFINITE = frozenset({"nn.functional.gelu"})  # upstream/gelu_of_infinity.py
 MAKES_COMPLEX = frozenset({"complex", "polar", "view_as_complex"})
 SHAPES = ((2,), (), (2, 2), (1, 2), (2, 1), (1,), (3,), (2, 3), (0,), (2, 0), (2, 1, 2))
 LAYOUTS = (
@@ -148,6 +149,8 @@ class Words:
             text = text.replace("{b}", "({b} if {a}.is_floating_point() or {a}.is_complex() else {b}.detach())")
         if callee.path in GAMMA:
             text = text.replace("{b}", "small({b})")
+        if callee.path in INFINITE:
+            text = text.replace("{a}", "finite({a})")
         if writes:
             shared = "refused=False" if callee.path in READING_BACK else ""
             text = text.replace("{a}", f"once({{a}}{', ' * bool(shared)}{shared})", 1)
@@ -287,6 +290,13 @@ def small(t):
     return t.clamp(max=13) if t.is_floating_point() else t
 
 
+def finite(t):
+    """The same. Raises Ended where an element is infinite."""
+    if t.isinf().any():
+        raise Ended("what infinity comes to in a loop over vectors")
+    return t
+
+
 def undone(t, call):
     """What `call` returns; where it raises, `t` holds again what it held before."""
     before = t.detach().clone()
@@ -300,7 +310,7 @@ def undone(t, call):
 
 def cotangent(t):
     """Distinct numbers of both signs in the shape and dtype of `t`: one that goes to the wrong place shows."""
-    return t.detach().new_tensor([(i + 2) * (-1) ** i for i in range(t.numel())]).reshape(t.shape)
+    return t.detach().resolve_conj().resolve_neg().new_tensor([(i + 2) * (-1) ** i for i in range(t.numel())]).reshape(t.shape)
 
 
 def steps(draw: Draw) -> Iterator[Step]:

@@ -90,6 +90,31 @@ def test_a_planted_error_of_a_few_roundings_is_found_in_place_too(name, error, m
     assert compared(ROUNDED_TWICE, monkeypatch)
 
 
+CUT_OFF = (  # PyTorch's result is 1, the engine's the float before it
+    ("first", "t0 = torch.tensor([4.0, 1.0], dtype=torch.float32)"),
+    ("call in place", "t1 = t0.erf_()"),
+    ("cast", "t2 = t1.to(torch.int64)"),
+    ("call", "t3 = torch.eq(t1, 1)"),
+    ("call", "t4 = torch.argmax(t2 * 0)"),
+)
+
+
+def test_what_is_cut_off_or_compared_after_a_rounding_is_judged_by_runs_that_round_otherwise(monkeypatch):
+    assert compared(CUT_OFF, monkeypatch) == []
+
+
+def test_an_integer_that_no_rounding_makes_is_found(monkeypatch):
+    plain = engine.Tensor.to
+    monkeypatch.setattr(engine.Tensor, "to", lambda t, dtype: plain(t, dtype) - 1)
+    assert compared(CUT_OFF, monkeypatch)[0] == "step cast: tensor values"
+
+
+def test_another_one_of_equal_elements_is_found_though_runs_round_otherwise(monkeypatch):
+    plain = engine.argmax
+    monkeypatch.setattr(engine, "argmax", lambda t: plain(t) + 1)
+    assert compared(CUT_OFF, monkeypatch)[0] == "step call: tensor values"
+
+
 BITS = (
     ("first", "t0 = torch.tensor([2.5, -1.0], dtype=torch.float32)"),
     ("view", "t1 = t0.view(torch.int64)"),
@@ -120,6 +145,16 @@ def test_what_pytorch_leaves_open_ends_a_program_and_is_counted(monkeypatch):
     made, seen, counted = seen_of(monkeypatch, "torch.ones(3)", "t0.as_strided((2, 2), (1, 1))", "once(t1).neg_()", "t0 + 1")
     assert not made.differences and "at the end: tensor 1" in seen and not any("tensor 3" in label for label in seen)
     assert {"programs: ended early", "ends: a write to elements that share memory"} <= counted
+
+
+OF_INFINITY = ("torch.tensor([1.0, torch.inf])", "t0.clone()", "torch.nn.functional.gelu(finite(t1))", "t0 + 1")
+
+
+def test_infinity_where_pytorch_has_two_answers_ends_a_program_and_a_difference_before_it_is_found(monkeypatch):
+    made, _, counted = seen_of(monkeypatch, *OF_INFINITY)
+    assert not made.differences and "ends: what infinity comes to in a loop over vectors" in counted
+    monkeypatch.setattr(engine.Tensor, "clone", lambda self: self.detach())
+    assert seen_of(monkeypatch, *OF_INFINITY)[0].differences[0].kind == "step line: tensor place"
 
 
 def test_a_write_that_pytorch_refuses_ends_nothing(monkeypatch):

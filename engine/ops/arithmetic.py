@@ -197,8 +197,8 @@ op("subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
           inplace=check_kept),
    self=lambda g: g)  # fmt: skip
 op("rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
-   binary(lambda self, other, alpha: less_scaled(other, self, alpha), subtracting, operator="rsub", first=check_reflected,
-          method=False, inplace=False, out=False),
+   binary(lambda self, other, alpha: less_scaled(other, self, alpha), subtracting, promotes=("other", "self"), operator="rsub",
+          first=check_reflected, method=False, inplace=False, out=False),
    self=lambda g, alpha: through_factor(-g, alpha),
    other=lambda g: g)  # fmt: skip
 op("rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",

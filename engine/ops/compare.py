@@ -100,7 +100,7 @@ def ordered(name: str, ufunc: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def flat(g: Any) -> Any:
-    return F.zeros_like(g)
+    return F.new_zeros(g, tuple(g.shape))  # not in the layout of `g`: PyTorch makes them of a shape alone
 
 
 def warn_of_parts(target: Any, operands: Sequence[Any]) -> None:

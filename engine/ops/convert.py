@@ -336,7 +336,7 @@ def full_of(self: np.ndarray, value: np.ndarray) -> np.ndarray:
 
 COPY = op("copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)",
    write(copied_from, node="torch::autograd::CopyBackwards", function=False, changes_dtype=True),
-   self=lambda g: F.zeros_like(g), src=lambda g: g)  # fmt: skip
+   self=lambda g: F.new_zeros(g, tuple(g.shape)), src=lambda g: g)  # fmt: skip
 _COPY = _python_form("copy_", "Tensor other, bool non_blocking=False")
 
 

@@ -12,6 +12,7 @@ from .. import conversions, dtypes, forward, once, printing
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, PROMOTED, dtype, of_array
 from ..geometry import strides_of
+from ..lazy import Lazy
 from ..number import converted as as_element
 from ..once import warn_once
 from ..op import F
@@ -221,9 +222,12 @@ _SIGNATURE = f"new_tensor(Tensor self, Any data, *, {_OPTIONS}, bool requires_gr
 _NEW_TENSOR = Parser("new_tensor", [parse(_SIGNATURE)], form="method")
 
 
-def copied_data(data: Any, d: dtype | None, requires_grad: bool, name: str) -> Tensor:
+def copied_data(data: Any, d: dtype | None, requires_grad: bool, name: str, beside: Tensor | None = None) -> Tensor:
     if isinstance(data, Tensor):
         warnings.warn(COPY_TENSOR.format(name), UserWarning, stacklevel=4)
+    if type(beside) is Lazy:  # PyTorch takes how it reads for the device of what is made
+        raise RuntimeError(f"DispatchKey {'Negative' if 'neg' in beside._flips else 'Conjugate'} doesn't correspond to a device")
+    if isinstance(data, Tensor):
         made = F.clone(alias(data)) if d is None or d is data._dtype else converted(alias(data), d, True, None)
         return requiring(settled(wrap(made.numpy(force=True), made._dtype)), requires_grad)
     array = made_from(data, d)
@@ -251,7 +255,7 @@ def as_tensor(*args: Any, **kwargs: Any) -> Tensor:
 def new_tensor(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """A new tensor with a copy of `data`, in this tensor's dtype unless another is given."""
     _, [_, data, dtype, _, requires_grad], _ = _NEW_TENSOR((self, *args), kwargs)
-    return copied_data(data, dtype or self._dtype, requires_grad, "tensor.new_tensor")
+    return copied_data(data, dtype or self._dtype, requires_grad, "tensor.new_tensor", self)
 
 
 def is_tensor(obj: Any) -> bool:

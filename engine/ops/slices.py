@@ -154,7 +154,7 @@ def _check_index_copy(self: np.ndarray, dim: int, index: np.ndarray, source: np.
 
 
 def index_fill_kernel(self: np.ndarray, dim: int, index: np.ndarray, value: Any) -> np.ndarray:
-    made = kept(self)
+    made = kept(np.asarray(self))  # a rule may have computed a number
     fill_into(made, dim, index, value)
     return made
 
