@@ -22,8 +22,7 @@ from .arithmetic import quotient
 from .convert import cast
 
 MANY = 2**14  # elements from which speed counts
-NEAR = 40.0  # exponentials of numbers up to this keep their digits and do not overflow, nor do sums of them
-LARGE = math.exp(NEAR)
+LARGE = math.exp(40)  # sums of exponentials up to this, and from its reciprocal on, keep their digits
 
 
 # -- dimensions --------------------------------------------------------------------------------------------------------
@@ -377,7 +376,7 @@ def logsumexp_kernel(self: np.ndarray, dim: Any, keepdim: bool, to: dtype | None
     if self.size >= MANY and to.wide == wide.dtype and wide.dtype.kind == "f":
         total = np.empty(left(self.shape, dims, True), wide.dtype)
         in_pieces(partial(sum_of_exponentials, dims), [wide], total, whole=0 in dims, piece=2 * PIECE)
-        if not overflows(total):
+        if reliable(total, 1 / LARGE):
             return compact(np.log(total, out=total), left(self.shape, dims, keepdim)).astype(to.np, copy=False)
     top = np.maximum.reduce(wide.real, dims, keepdims=True)
     top = np.where(np.isinf(top), 0, top).astype(wide.real.dtype)
@@ -385,21 +384,16 @@ def logsumexp_kernel(self: np.ndarray, dim: Any, keepdim: bool, to: dtype | None
     return (np.log(total) + top.reshape(total.shape).astype(to.to_real().wide)).astype(to.np, copy=False)
 
 
-def vanishes(array: np.ndarray) -> bool:
-    """Whether an exponential may be so small that it loses digits: then the largest element must be subtracted first."""
-    return not np.minimum.reduce(array, None) > -NEAR
+def reliable(total: np.ndarray, least: float) -> bool:
+    """Whether sums of exponentials are at least `least`, and no larger than what keeps all digits: else subtract the largest element first.
 
-
-def overflows(total: np.ndarray) -> bool:
-    """Whether a sum of exponentials is, or comes near to what is, too large: then, too. This costs less than to look at each."""
-    return not np.maximum.reduce(total, None) < LARGE
+    This costs less than to look at each element.
+    """
+    return bool(least < np.minimum.reduce(total, None) and np.maximum.reduce(total, None) < LARGE)
 
 
 def sum_of_exponentials(dims: tuple[int, ...], self: np.ndarray, out: np.ndarray) -> None:
-    """NaN where the sum would not be good enough."""
-    if vanishes(self):
-        out[...] = math.nan
-    elif len(dims) == 1:
+    if len(dims) == 1:
         out[...] = sums_along(np.exp(self), dims[0])
     else:
         np.add.reduce(np.exp(self), dims, out=out, keepdims=True)

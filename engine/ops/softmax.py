@@ -20,10 +20,11 @@ from ..pieces import PIECE, in_pieces
 from ..rows import sums_along
 from ..tensor import Tensor
 from .arithmetic import not_implemented
-from .reduce import MANY, logsumexp_tangent, overflows, vanishes
+from .reduce import MANY, logsumexp_tangent, reliable
 
 HALF_TO_FLOAT = "softmax with half to float conversion is not supported on CPU"
 DOUBLE = np.dtype(np.float64)
+LEAST = 0.5  # a sum of exponentials from which what loses digits in one of them would lose them as a share, too
 LANES = 32  # elements of 16 bits in a step of PyTorch's vector loops
 
 
@@ -134,11 +135,9 @@ def log_softmax_backward(grad_output: np.ndarray, output: np.ndarray, dim: int, 
 # -- many elements ---------------------------------------------------------------------------------------------------------------
 def exponentials(dim: int, self: np.ndarray, out: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Write exponentials to `out`; their sums along the dimension, and what had to be subtracted from the elements, if anything."""
-    if not vanishes(self):
-        np.exp(self, out=out)
-        total = sums_along(out, dim)
-        if not overflows(total):
-            return total, None
+    total = sums_along(np.exp(self, out=out), dim)
+    if reliable(total, LEAST):
+        return total, None
     top = np.maximum.reduce(self, dim, keepdims=True)
     np.exp(np.subtract(self, top, out=out), out=out)
     return sums_along(out, dim), top
