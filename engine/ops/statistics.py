@@ -28,7 +28,8 @@ NO_FREEDOM = (
     "(input numel divided by output numel)."
 )
 
-STACK = 16  # rows
+STACK = 16  # rows, of which sums are rounded in the precision they have
+SEGMENT = 256  # elements of a row, likewise
 
 
 # -- variance ------------------------------------------------------------------------------------------------------------
@@ -110,19 +111,23 @@ def sums_apart_by_row(rows: np.ndarray) -> Sums:
     def work(x: np.ndarray, squares: np.ndarray, rest: np.ndarray) -> None:
         apart = x - sums_along(x, 1) / x.dtype.type(x.shape[1])
         rest[...] = sums_along(apart, 1)
-        squares[:, 0] = np.vecdot(apart, apart)
+        whole = apart.shape[1] // SEGMENT * SEGMENT
+        segments, last = apart[:, :whole].reshape(len(apart), -1, SEGMENT), apart[:, whole:]
+        np.add.reduce(np.vecdot(segments, segments), 1, np.float64, squares[:, 0])
+        squares[:, 0] += np.vecdot(last, last)
 
     in_pieces(work, [rows, squares], rest, piece=2 * PIECE)
     return squares, rest
 
 
 def sums_apart_by_column(rows: np.ndarray) -> Sums:
-    """Of STACK rows at a time in the precision they have."""
+    """Of a STACK at a time in the precision they have; where there are few of them that would show."""
     near = np.ones(len(rows), rows.dtype) @ rows / rows.dtype.type(len(rows))
     squares, rest = np.zeros((2, rows.shape[1]))
-    ones, step = np.ones(STACK, rows.dtype), max(1, 2 * PIECE // (rows.shape[1] * STACK)) * STACK
+    dtype = rows.dtype if len(rows) >= STACK * STACK else np.dtype(np.float64)
+    ones, step = np.ones(STACK, dtype), max(1, 2 * PIECE // (rows.shape[1] * STACK)) * STACK
     for start in range(0, len(rows), step):
-        apart = rows[start : start + step] - near
+        apart = (rows[start : start + step] - near).astype(dtype, copy=False)
         whole = len(apart) // STACK * STACK
         for part in (apart[:whole].reshape(-1, STACK, apart.shape[1]), apart[None, whole:]):
             for total, terms in ((rest, part), (squares, np.multiply(part, part))):
