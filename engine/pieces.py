@@ -85,8 +85,8 @@ def elementwise(work: Callable[..., None], *arrays: np.ndarray, scratch: int = 0
         rows = rows and a.flags.c_contiguous
     else:
         out = empty(first.shape, first.dtype) if first.flags.c_contiguous else np.empty_like(first)
-        if rows and out.size <= PIECE and not scratch:
-            work(*[a.reshape(-1) for a in arrays], out.reshape(-1))
+        if rows and out.size <= PIECE and not scratch and out.ndim:
+            work(*arrays, out)
             return out
         if all(a.strides == out.strides for a in arrays):
             piece = piece or 4 * PIECE >> min(scratch, 2)

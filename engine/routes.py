@@ -54,7 +54,7 @@ class Table(dict):
         return row
 
 
-NAMES = ["_a", "_b", "_c", "_d"]
+NAMES = ["_a", "_b", "_c", "_d", "_e", "_f"]
 FRONT = """
 def call({given}, /, *_more, **_words):
 {first}    if not _words and not _more:
@@ -118,7 +118,7 @@ def _empty_front() -> CodeType:
 
 def _code_of(names: list[str], first: str, title: str) -> CodeType:
     """The code of a front whose parameters have these names."""
-    one, other, third, last = names
+    one, other, third, last, *_ = names
     given = ", ".join(f"{name}=_MISSING" for name in names)
     some = [f"({', '.join(names[:count])},) if {names[count - 1]} is not _MISSING else " for count in range(len(names) - 1, 0, -1)]
     everything = f"({', '.join(names)}, *_more) if {names[-1]} is not _MISSING else {''.join(some)}()"

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from scipy.sparse import _sparsetools
 
 _FEW = 64  # elements below which setting up costs more than it saves
 ROW = 1024  # elements of which each row is summed
 SHORT = 4096  # elements of a row up to which the order of additions does not show in the sum
+
+
+@lru_cache(16)
+def of_ones(size: int, dtype: np.dtype) -> np.ndarray:
+    """So many ones, which nobody writes to."""
+    return np.ones(size, dtype)
 
 
 def sums_along(array: np.ndarray, dim: int) -> np.ndarray:
@@ -24,14 +32,14 @@ def sums_along(array: np.ndarray, dim: int) -> np.ndarray:
         or not array.flags.c_contiguous
     ):
         return np.asarray(np.add.reduce(array, dim, keepdims=True))
-    return (array.reshape(-1, size) @ np.ones(size, array.dtype)).reshape(*array.shape[:-1], 1)
+    return (array.reshape(-1, size) @ of_ones(size, array.dtype)).reshape(*array.shape[:-1], 1)
 
 
 def sum_of_all(array: np.ndarray) -> np.ndarray:
     """The sum of floating numbers in row-major order: rows of them by BLAS, which reads memory faster than NumPy's sums."""
-    flat, ones = array.reshape(-1), np.ones(ROW, array.dtype)
+    flat = array.reshape(-1)
     whole = flat.size // ROW * ROW
-    made: np.ndarray = np.add.reduce(flat[:whole].reshape(-1, ROW).dot(ones)) + np.add.reduce(flat[whole:])
+    made: np.ndarray = np.add.reduce(flat[:whole].reshape(-1, ROW).dot(of_ones(ROW, array.dtype))) + np.add.reduce(flat[whole:])
     return np.asarray(made)
 
 

@@ -10,6 +10,7 @@ from .memory import empty
 from .pieces import FEW, in_pieces
 
 BITS: dict[int, Any] = {4: np.dtype(np.int32), 8: np.dtype(np.int64)}
+ONE = np.array(1, np.int8)
 
 
 def where(condition: np.ndarray, a: Any, b: Any) -> np.ndarray:
@@ -49,7 +50,7 @@ def zero_where(condition: np.ndarray, values: np.ndarray, out: np.ndarray) -> No
     """`out` gets `values`, which are of 32 or 64 bits, and zeros where the condition holds."""
     bits = BITS[values.itemsize]
     kept, made = condition.view(np.int8), out.view(bits)
-    kept -= 1
+    np.subtract(kept, ONE, kept)
     made[...] = kept
     made &= values.view(bits)
 
