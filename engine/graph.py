@@ -245,6 +245,7 @@ class AccumulateGrad:
     """
 
     __slots__ = ("variable", "pre", "post", "metadata", "shape", "dtype", "__weakref__")
+    outgrown: ClassVar[bool] = False  # whether a leaf ever got another shape
 
     def __init__(self, variable: Tensor) -> None:
         self.variable, self.pre, self.post, self.metadata = variable, Hooks(), Hooks(), {}  # type: ignore[var-annotated]  # anything a user likes
@@ -305,6 +306,7 @@ def keep_ends(t: Tensor, another: bool = False) -> None:
         t._node.keep_shape(t)
     elif (t._node is LEAF and not (t._view is not None and t._view.borrowed)) or (t._rare is not None and t._rare.left):
         end = accumulator(t)
+        AccumulateGrad.outgrown = True
         for node in _nodes_before(t):
             node.edges = tuple(end if edge is t else edge for edge in node.edges)
         if another:
@@ -312,7 +314,12 @@ def keep_ends(t: Tensor, another: bool = False) -> None:
 
 
 def _nodes_before(leaf: Tensor) -> list[Node]:
-    """The nodes with an edge to a leaf. It does not know them, so that it keeps none alive."""
+    """The nodes with an edge to a leaf. It does not know them, so that it keeps none alive.
+
+    They are asked of the garbage collector, which does not look at what was frozen: that is thawed.
+    """
+    if gc.get_freeze_count():
+        gc.unfreeze()
     lists = [one for one in gc.get_referrers(leaf) if type(one) is tuple]
     found = [one for one in gc.get_referrers(*lists) if isinstance(one, Node)] if lists else []
     return found + [one for one in gc.get_referrers(leaf) if isinstance(one, Node)]

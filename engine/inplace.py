@@ -169,7 +169,7 @@ def _become(op: Op, into: Tensor, result: np.ndarray, values: list[Any], needs: 
     bump(into)
     if node is not None:
         check_differentiable(into)  # PyTorch, too, has changed its shape by now
-        restrided(into, node, op, values)
+        restrided(into, node)
     return into
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -90,6 +91,13 @@ def check_broadcast(shapes: Sequence[tuple[int, ...]]) -> None:
                     f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension {rank - dim}"
                 )
         seen = np.broadcast_shapes(seen, shape)
+
+
+def check_misfit(error: ValueError) -> None:
+    """Raises RuntimeError in place of NumPy's error for shapes that do not broadcast; does nothing for others."""
+    told = re.fullmatch(r"operands could not be broadcast together with shapes ((\([\d,]*\) ?)+)", str(error))
+    if told is not None:
+        check_broadcast([tuple(map(int, re.findall(r"\d+", shape))) for shape in told[1].split()])
 
 
 def as_it_is(a: Any, g: Any, promoted: bool) -> Any:

@@ -95,6 +95,8 @@ def refresh(t: Tensor, view: View, start: int | None = None) -> None:
                 fresh._node = OPS["as_strided"].make_node([base, t.shape, t.stride(), t.storage_offset()], [t], (True,))
         finally:
             modes.switch(before)
+        if fresh._array.shape != t._array.shape and isinstance(fresh._node, Node):
+            fresh._node.keep_shape(fresh)
         renew(t, fresh._node, fresh._nr)
     view.version, view.borrowed = t._counter[0], False  # type: ignore[index]  # an inference tensor is no view
 
@@ -264,17 +266,16 @@ def rebase(t: Tensor, node: Node, first_edge: int = 0) -> None:
     refresh(t, view, start)
 
 
-def restrided(t: Tensor, node: Node, op: Any, values: list[Any]) -> None:
+def restrided(t: Tensor, node: Node) -> None:
     """Give a tensor whose geometry `op` just changed its new history; as a view it stays one, up to date.
 
-    PyTorch's convention: its hooks, those of later, too, and a retained gradient are of the value as it was.
+    PyTorch's convention: its hooks, those of later, too, and a retained gradient are of the value as it was. A view that strides alone
+    do not remake, as that of a complex tensor's parts, is remade in its old geometry.
     """
     t._node, t._nr = node, 0
     view = t._view
     if view is not None:
         view.version = t._counter[0]  # type: ignore[index]  # an inference tensor is no view
-        if view.replay is not None:
-            view.replay = (*view.replay, (op, [None, *values[1:]]))
 
 
 def move_retained(t: Tensor, node: Node, nr: int) -> None:

@@ -18,6 +18,7 @@ from .graph import FREED, AccumulateGrad, Hooks, Node, check_compatible, end_of,
 from .graph import looked_at as accumulator_of
 from .layout import dense
 from .memory import ALONE, owned
+from .operands import check_misfit
 from .ready import LEAVES, Ready
 from .silence import loud, quiet
 from .tensor import LEAF, Tensor, wrap
@@ -103,6 +104,10 @@ class Walk:
                 self._drain(None)
             for callback in self.callbacks:  # which may ask for more
                 callback()
+        except ValueError as error:
+            if Node.reshaped or AccumulateGrad.outgrown:  # what a tensor that got another shape keeps for backward fits no longer
+                check_misfit(error)
+            raise
         finally:
             walks.pop()
             loud(token)

@@ -304,11 +304,19 @@ def transposed_complex_views(B: Any, draw: Any, see: Any) -> None:
     a = x * 1
     real = B.view_as_real(a)
     change = draw.choice(
-        [lambda: real.mul_(2), lambda: real[..., 0].mul_(2), lambda: real.reshape(8)[:3].exp_(), lambda: real.unbind(-1)[0].mul_(2)]
+        [
+            lambda: real.mul_(2),
+            lambda: real[..., 0].mul_(2),
+            lambda: real.reshape(8)[:3].exp_(),
+            lambda: real.unbind(-1)[0].mul_(2),
+            lambda: real.transpose_(0, 1).mul_(2),
+            lambda: real.transpose_(0, 1)[0].mul_(2),
+            lambda: real.transpose_(0, -1).add_(1),
+        ]
     )
     see.raises("written", lambda: (change(), None)[1])
     see("a", a)
     see.graph("graph", a)
-    loss = (a * a.conj()).real.sum()
-    loss.backward()
+    see.raises("real", lambda: real)
+    a.backward(draw.complexes((2, 2)))
     see("x.grad", x.grad)

@@ -466,3 +466,33 @@ def hooks_that_hold_nodes_survive_collecting(B: Any, draw: Any, see: Any) -> Non
     finally:
         gc.enable()
         gc.unfreeze()
+
+
+@program
+def a_leaf_that_gets_another_shape(B: Any, draw: Any, see: Any) -> None:
+    import gc
+
+    shape, dtype = draw.shape(1, 2), draw.dtype()
+    x = draw.floats(shape, dtype, requires_grad=True)
+    made = [draw.choice([lambda: x * 2, lambda: x * x, lambda: x.exp(), lambda: B.stack([x, x])])() for _ in range(draw.integer(1, 2))]
+    other = draw.floats(draw.shape(1, 2), draw.dtype("float32", "float64"))
+    change = draw.choice([lambda: x.set_(other.to(dtype)), lambda: setattr(x, "data", other), lambda: x.t_(), lambda: x.unsqueeze_(0)])
+    if draw.flag():
+        made.pop()
+    seeds = [draw.floats(y.shape, dtype) for y in made]
+    frozen = draw.flag()
+    if frozen:
+        gc.freeze()  # what was recorded is found all the same
+    try:
+        with B.no_grad():
+            see.raises("changed", lambda: (change(), None)[1])
+        see("x", [tuple(x.shape), x.dtype, x.is_leaf])
+        for y, seed in zip(made, seeds, strict=True):
+            see.raises("backward", lambda y=y, seed=seed: y.backward(seed))
+            see("x.grad", x.grad)
+        x.grad = None
+        z = x * 3
+        see.raises("backward of what was recorded since", lambda: z.backward(draw.floats(z.shape, z.dtype)))
+        see("x.grad since", x.grad)
+    finally:
+        gc.unfreeze()

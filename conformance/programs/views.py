@@ -259,3 +259,55 @@ def complex_views(B: Any, draw: Any, see: Any) -> None:
     see("real", y.real)
     y.backward(draw.complexes((2,)))
     see("x.grad", x.grad)
+
+
+@program
+def views_of_any_kind_written(B: Any, draw: Any, see: Any) -> None:
+    shape, dtype = draw.shape(1, 3), draw.dtype("float32", "float64", "complex64")
+    x = draw.floats(shape).to(dtype).requires_grad_(draw.flag())
+    other = draw.floats(()).to(dtype).requires_grad_(draw.flag())
+    base = x * 1 if draw.flag() else x.transpose(0, -1) * 1
+    made = [base]
+    for _ in range(draw.integer(1, 4)):
+        of = draw.choice(made)
+        kinds = [
+            lambda t: t[-1:],
+            lambda t: t.view_as(t),
+            lambda t: t.transpose(0, -1),
+            lambda t: t.unsqueeze(0),
+            lambda t: t.squeeze(),
+            lambda t: t.diagonal() if t.dim() > 1 else t[:1],
+            lambda t: t[0] if t.dim() else t.view(1),
+            lambda t: t.reshape(-1),
+            lambda t: t.unfold(0, 1, 1) if t.dim() else t.view(1, 1),
+            lambda t: t.unbind()[-1] if t.dim() else t.t(),
+            lambda t: t.narrow(0, 0, 1) if t.dim() else t[None],
+            lambda t: t.real,
+            lambda t: t.detach(),
+        ]
+        made.append(draw.choice(kinds)(of))
+    for _ in range(draw.integer(1, 2)):
+        target = draw.choice(made)
+        write = draw.choice(
+            [
+                lambda t: t.mul_(2),
+                lambda t: t.mul_(other.real if t.dtype != other.dtype else other),
+                lambda t: t.exp_(),
+                lambda t: t.zero_(),
+            ]
+        )
+        with draw.choice([B.enable_grad, B.enable_grad, B.no_grad])():
+            see.raises("written", lambda target=target, write=write: (write(target), None)[1])
+    with B.set_grad_enabled(not draw.flag()):
+        for i, one in enumerate(made):
+            see.raises(f"node of {i}", lambda one=one: [one.grad_fn, one.requires_grad, one.is_leaf, one._is_view(), one._version])
+    leaves = [one for one in (x, other) if one.requires_grad]
+    for i, one in enumerate(made):
+        see.values(f"values of {i}", one)
+        if one.requires_grad and leaves:
+            see.graph(f"graph of {i}", one)
+            seed = draw.floats(one.shape).to(one.dtype)
+            see.raises(
+                f"gradients through {i}",
+                lambda one=one, seed=seed: B.autograd.grad(one, leaves, seed, retain_graph=True, allow_unused=True),
+            )
