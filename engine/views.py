@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import modes
-from .dtypes import OF_NUMPY, dtype
+from .dtypes import CPP_NAMES, OF_NUMPY, dtype
 from .geometry import address, strides_of
 from .graph import FREED, FREED_TWICE, Listed, Node, edge_of, extras, fit_array, sequence, short_name
 from .layout import dense
@@ -245,6 +245,13 @@ def check_cast(result: dtype, target: dtype) -> None:
     """Raises RuntimeError where a result of one dtype cannot be stored in one of a lower category."""
     if result.category > target.category:
         raise RuntimeError(f"result type {result.scalar_name} can't be cast to the desired output type {target.scalar_name}")
+
+
+def keeps_dtype(target: Tensor, result: dtype) -> None:
+    """Raises RuntimeError where what is written in place is of any other dtype."""
+    if result is not target._dtype:
+        names = CPP_NAMES[target._dtype.scalar_name], CPP_NAMES[result.scalar_name]
+        raise RuntimeError(f"Bad in-place call: input tensor dtype {names[0]} and output tensor dtype {names[1]} should match")
 
 
 def rebase(t: Tensor, node: Node, first_edge: int = 0) -> None:

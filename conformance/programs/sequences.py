@@ -14,10 +14,8 @@ from typing import Any
 from ..outcome import Raised
 from .declare import program
 from .see import OPEN, STOPPED, attempt, graph_lines, texts, values
-from .steps import IN_PLACE, LENGTH, Ended, Step, apart, copied, cotangent, finite, numbers, once, small, steps, undone, unsigned
+from .steps import HELPERS, IN_PLACE, LENGTH, Ended, Step, steps
 
-# What lines may call, beside the backend.
-HELPERS: tuple[Any, ...] = (Ended, once, copied, apart, numbers, small, finite, unsigned, undone, cotangent)
 # Where PyTorch says itself that it contradicts itself (`please report a bug to PyTorch`), or cannot read what it made.
 ASSERTED = re.compile("INTERNAL ASSERT FAILED|tensor with unallocated storage|ZeroTensors are immutable")
 SCRIPT = """\

@@ -32,6 +32,7 @@ PARTLY = frozenset({
 # Along an expanded dimension they read elsewhere: upstream/median_of_expanded.py; and of two zeros any: upstream/median_of_zeros.py
 MIDDLE = frozenset({"median", "nanmedian"})
 GAMMA = frozenset({"igamma", "igamma_", "igammac", "igammac_"})  # of two large numbers nine digits are right: upstream/incomplete_gamma.py
+WITHOUT_MEMORY = frozenset({"sgn", "sgn_"})  # real gradients are, so that 0 * -1 is no -0: upstream/gradient_without_memory.py
 INFINITE = frozenset({"nn.functional.gelu"})  # upstream/gelu_of_infinity.py
 MAKES_COMPLEX = frozenset({"complex", "polar", "view_as_complex"})
 SHAPES = ((2,), (), (2, 2), (1, 2), (2, 1), (1,), (3,), (2, 3), (0,), (2, 0), (2, 1, 2))
@@ -149,6 +150,8 @@ class Words:
             text = text.replace("{b}", "({b} if {a}.is_floating_point() or {a}.is_complex() else {b}.detach())")
         if callee.path in GAMMA:
             text = text.replace("{b}", "small({b})")
+        if callee.path in WITHOUT_MEMORY:
+            text = text.replace("{a}", "unrecorded({a})")
         if callee.path in INFINITE:
             text = text.replace("{a}", "finite({a})")
         if writes:
@@ -290,6 +293,11 @@ def small(t):
     return t.clamp(max=13) if t.is_floating_point() else t
 
 
+def unrecorded(t):
+    """The same, without a history where it is real."""
+    return t if t.is_complex() else t.detach()
+
+
 def finite(t):
     """The same. Raises Ended where an element is infinite."""
     if t.isinf().any():
@@ -311,6 +319,10 @@ def undone(t, call):
 def cotangent(t):
     """Distinct numbers of both signs in the shape and dtype of `t`: one that goes to the wrong place shows."""
     return t.detach().resolve_conj().resolve_neg().new_tensor([(i + 2) * (-1) ** i for i in range(t.numel())]).reshape(t.shape)
+
+
+# What lines may call, beside the backend.
+HELPERS = (Ended, once, copied, apart, numbers, small, finite, unrecorded, unsigned, undone, cotangent)
 
 
 def steps(draw: Draw) -> Iterator[Step]:

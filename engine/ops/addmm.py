@@ -17,7 +17,7 @@ from ..operands import expands, requires
 from ..promotion import common
 from ..strided import flat_root, laid_out, over, over_enough, row_major
 from ..tensor import Tensor, exchange, wrap
-from ..views import check_no_overlap
+from ..views import PARTIAL_OVERLAP, check_no_overlap, keeps_dtype
 from .arithmetic import cast_number
 from .convert import cast
 from .matmul import (
@@ -191,6 +191,8 @@ def into_the_sum(self: Tensor, batch1: Tensor, batch2: Tensor, beta: Any, alpha:
     keep_ends(self)
     before = self._array
     exchange(self, over_enough(before, shape, row_major(shape)))
+    if shape == (1, 1) and not before.ndim and beta:  # for PyTorch the two lie on each other in another way
+        raise RuntimeError(PARTIAL_OVERLAP)
     start = address(self._array) - address(flat_root(self._array)) if self._array.size else 0
     read = np.broadcast_to(over(flat_root(self._array), before.shape, before.strides, start, before.dtype), shape)
     for row, taken in zip(self._array, read, strict=True):
@@ -217,9 +219,10 @@ def into_a_vector(self: Any, mat: Any, vec: Any, beta: Any, alpha: Any) -> None:
 
 def into_batches(self: Any, batch1: Any, batch2: Any, beta: Any, alpha: Any) -> None:
     """The same for `baddbmm_`."""
-    if batch1.ndim == batch2.ndim == 3 and batch1.shape[2] == batch2.shape[1]:
+    if batch1.ndim == batch2.ndim == 3 and batch1.shape[::2] == batch2.shape[:2]:
         shape = [*batch1.shape[:2], batch2.shape[2]]
-        if expands(self.shape, tuple(shape)) and batch1.dtype is batch2.dtype is self.dtype:
+        if expands(self.shape, tuple(shape)) and batch1.dtype is self.dtype:
+            keeps_dtype(self, batch2.dtype)
             keeps_shape(self, shape)
 
 

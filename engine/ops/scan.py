@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import CPP_NAMES, OF_NUMPY, PROMOTED, dtype, int64
+from ..dtypes import OF_NUMPY, PROMOTED, dtype, int64
 from ..geometry import in_range
 from ..modes import is_grad_enabled
 from ..op import F, Op, op, reduction
 from ..pieces import PIECE, in_pieces
 from ..tensor import Tensor
-from ..views import check_cast, check_no_overlap
+from ..views import check_cast, check_no_overlap, keeps_dtype
 from .convert import cast
 from .exponential import log_of_one_plus
 from .extremes import orderly
@@ -77,9 +77,8 @@ def sums_of_two_rows(part: np.ndarray, made: np.ndarray) -> None:
 def same_dtype(self: Tensor, dim: int, dtype: dtype | None) -> None:
     """What the in-place forms ask first. Raises RuntimeError where the result would have another dtype."""
     in_range(dim, self.ndim)
-    if dtype is not None and dtype is not self._dtype:
-        names = CPP_NAMES[self._dtype.scalar_name], CPP_NAMES[dtype.scalar_name]
-        raise RuntimeError(f"Bad in-place call: input tensor dtype {names[0]} and output tensor dtype {names[1]} should match")
+    if dtype is not None:
+        keeps_dtype(self, dtype)
 
 
 def scanned_into(kernel: Callable[..., np.ndarray]) -> Callable[..., None]:
