@@ -117,6 +117,7 @@ class Node:
     op: ClassVar[Any] = None
     enters: ClassVar[bool] = False  # what a transform starts from: to its function a leaf
     reshaped: ClassVar[bool] = False  # whether a result ever got another shape with no record of it
+    renumbered: ClassVar[bool] = False  # whether a node ever got another number than that of its turn
     outputs: ClassVar[Any] = None  # a node of several results has a slot of this name, with the (shape, dtype) of each
 
     edges: Any
@@ -148,6 +149,7 @@ class Node:
 
     def _set_sequence_nr(self, number: int) -> None:
         self.seq = number
+        Node.renumbered = True
 
     def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """`hook(grad_inputs, grad_outputs)` after the node has run; a returned tuple replaces the gradients."""

@@ -21,6 +21,7 @@ from .memory import ALONE, owned
 from .operands import check_misfit
 from .ready import LEAVES, Ready
 from .silence import loud, quiet
+from .straight import send
 from .tensor import LEAF, Tensor, wrap
 from .views import node_of
 
@@ -63,6 +64,8 @@ class Walk:
         self.captured: dict[int, Any] = {}
         self.id = self._ids()
         self.several: set[Any] = set()  # the nodes of several outputs
+        self.leaves: set[Any] = set()
+        self.straight = False  # nobody asked anything of the nodes or the leaves, so that nobody sees more than the sums
         self.replaced = False  # a hook of a tensor returned another gradient
         self.sums: dict[Any, int] = {}  # how often what arrived at a leaf was added to in place
         self.own: set[Any] = set()  # where what arrived is a sum nobody else holds, of real numbers
@@ -94,8 +97,10 @@ class Walk:
             if self.targets is not None:
                 self._find_needed(order)
             for node, nr, g in roots:
-                self._arrive(node, nr, g, roots)
-            if len(starts) == 1:
+                self.arrive(node, nr, g, roots)
+            if self.straight and self.targets is None and not (self.recording or self.generic or self.looked_at or before & modes.ANOMALY):
+                send(self, order)
+            elif len(starts) == 1:
                 self._drain(starts[0])
             else:
                 for node in starts:
@@ -125,32 +130,41 @@ class Walk:
 
     def _count(self, starts: list[Any]) -> list[Any]:
         """Count what each reachable node waits for; returns the nodes, `starts` first."""
-        waiting, several = self.waiting, self.several
+        waiting, several, leaves = self.waiting, self.several, self.leaves
         order = [node for node in starts if isinstance(node, Node)]
+        straight = len(order) == len(starts) and not Node.renumbered
         for node in starts:
             waiting[node] = 0
         for node in order:  # grows while it is read
-            if node.plan.paired:
+            plan = node.plan
+            if plan.fast is None or node.extras is not None:
+                straight = False
+            if plan.paired:
                 edges: Any = (node.first, node.second)  # type: ignore[attr-defined]  # a Pair
             else:
                 edges = node.edges
                 if node.outputs is not None:
                     several.add(node)
             for e in edges:
-                if e is None:
-                    continue
-                kind = type(e)
-                if kind is tuple:
-                    e = e[0]
-                elif kind is AccumulateGrad:
-                    e = e.end
-                    self.looked_at = True
                 if e in waiting:
                     waiting[e] += 1
-                else:
+                elif e is not None:
+                    if not isinstance(e, Node):
+                        kind = type(e)
+                        if kind is tuple or kind is AccumulateGrad:
+                            straight = False
+                            self.looked_at |= kind is AccumulateGrad
+                            e = end_of(e)
+                            if e in waiting:
+                                waiting[e] += 1
+                                continue
+                        if not isinstance(e, Node):
+                            waiting[e] = 1
+                            leaves.add(e)
+                            continue
                     waiting[e] = 1
-                    if isinstance(e, Node):
-                        order.append(e)
+                    order.append(e)
+        self.straight = straight and all(type(e) is not AccumulateGrad and e._rare is None and e._view is None for e in leaves)
         return order
 
     def _find_needed(self, order: list[Any]) -> None:
@@ -196,7 +210,7 @@ class Walk:
                 node = self.ready.pop()
             while node is not None:
                 if not isinstance(node, Node):
-                    self._leaf(node)
+                    self.leaf(node)
                     node = None
                     break
                 g = take(node, None)
@@ -210,7 +224,7 @@ class Walk:
                         else:
                             node.saved = FREED
                 else:
-                    results = self._watched(node, g) if watched else self._step(node, g)
+                    results = self._watched(node, g) if watched else self.step(node, g)
                     if results is None:
                         node = None
                         break
@@ -234,9 +248,9 @@ class Walk:
                                 arrived[e] = arrived[e] + r
                             else:
                                 old = None
-                                self._arrive(e, nr, r, results)
+                                self.arrive(e, nr, r, results)
                         elif several and e in several:
-                            self._arrive(e, nr, r, results)
+                            self.arrive(e, nr, r, results)
                         else:
                             arrived[e] = r
                     left = waiting[e] - 1
@@ -258,7 +272,7 @@ class Walk:
                     follow = self._first(follow, then)
                 if follow is not None and heap:
                     if not isinstance(follow, Node):
-                        self._leaf(follow)
+                        self.leaf(follow)
                         follow = None
                     elif follow.seq <= -heap[0]:
                         self._push(follow)
@@ -278,10 +292,10 @@ class Walk:
     def _first(self, one: Any, other: Any) -> Any:
         """Of two that are ready, in the order in which they became so: a leaf is run at once, what is left to run is returned or queued."""
         if not isinstance(one, Node):
-            self._leaf(one)
+            self.leaf(one)
             return other
         if not isinstance(other, Node):
-            self._leaf(other)
+            self.leaf(other)
             return one
         if other.seq > one.seq:
             self._push(one)
@@ -292,7 +306,7 @@ class Walk:
         self._push(other)
         return one
 
-    def _arrive(self, node: Any, nr: int, g: Any, held: Sequence[Any]) -> None:
+    def arrive(self, node: Any, nr: int, g: Any, held: Sequence[Any]) -> None:
         """Add a gradient to what output `nr` of `node` (or a leaf) has received; `held` may hold that, too."""
         arrived = self.arrived
         if node not in self.several:
@@ -328,7 +342,7 @@ class Walk:
             self.own.add(node)
         return made
 
-    def _step(self, node: Node, g: Any) -> Sequence[Any] | None:
+    def step(self, node: Node, g: Any) -> Sequence[Any] | None:
         """Run one node with everything that may be asked of it; None where nothing behind it is wanted."""
         if self.targets is not None and node not in self.wanted and node is not self.only_start:
             return None
@@ -345,7 +359,7 @@ class Walk:
     def _watched(self, node: Node, g: Any) -> Sequence[Any] | None:
         """The same in anomaly mode: an error is told, and NaN is one."""
         with anomaly.watching(node) as watch:
-            results = self._step(node, g)
+            results = self.step(node, g)
             watch.check(results)
         return results
 
@@ -437,7 +451,7 @@ class Walk:
                 self.captured[place] = gs[nr]
 
     # -- leaves -----------------------------------------------------------------------------------------------------
-    def _leaf(self, end: Any) -> None:
+    def leaf(self, end: Any) -> None:
         """Hand what has arrived to a leaf, or to one of its accumulate nodes that it has no longer."""
         g = self.arrived.pop(end, None)
         leaf: Tensor = end.variable if type(end) is AccumulateGrad else end

@@ -1,0 +1,64 @@
+"""The walk through a graph of which nobody asks more than gradients of leaves: the latest node first, without a queue.
+
+`Walk._drain` is the meaning. A node is recorded after all that it leads to, so the numbers of nodes say in which order a queue would
+hand them out, where no hook can tell in which order leaves follow that are ready together.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .graph import FREED
+
+if TYPE_CHECKING:
+    from .walk import Walk
+
+number = attrgetter("seq")
+
+
+def send(walk: Walk, order: list[Any]) -> None:
+    """Run the nodes, each of which has a short way, and hand to every leaf what has arrived as soon as that is all."""
+    arrived, waiting, leaves, own, sums = walk.arrived, walk.waiting, walk.leaves, walk.own, walk.sums
+    take, add, free = arrived.pop, np.add, not walk.keep
+    order.sort(key=number, reverse=True)
+    for node in order:
+        g = take(node, None)
+        plan = node.plan
+        if g is None:
+            results = walk.step(node, g)
+        else:
+            results = plan.fast(node, g)
+            if free and plan.keeps_tensors:
+                if plan.compact:
+                    node.one, node.other = FREED, None
+                else:
+                    node.saved = FREED
+        complete = None
+        for e, r in zip((node.first, node.second) if plan.paired else node.edges, results):  # noqa: B905  # as in Walk._drain
+            if r is not None and e is not None:
+                if e in arrived:
+                    if e in own:
+                        old = arrived[e]
+                        add(old, r, old)
+                    else:
+                        old = None
+                        walk.arrive(e, 0, r, results)
+                        if e in own:  # what is still to come is added in place, too
+                            sums[e] += waiting[e] - 1
+                else:
+                    arrived[e] = r
+            elif e in own:
+                sums[e] -= 1
+            if e in leaves:
+                left = waiting[e] - 1
+                if left:
+                    waiting[e] = left
+                else:
+                    complete = [e] if complete is None else [*complete, e]
+        results = r = g = old = None  # nobody but the walk holds what arrived
+        if complete:
+            for e in complete:
+                walk.leaf(e)
