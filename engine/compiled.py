@@ -28,16 +28,20 @@ if TYPE_CHECKING:
     from .op import Op
 
 Mask = tuple[bool, ...]
+SMALL = ("small", "few")
 SPACE: dict[str, Any] = {
     "FREED": FREED, "FREED_TWICE": FREED_TWICE, "check": check_version, "Tensor": Tensor, "constant": constant, "ndarray": np.ndarray,
     "in_order": in_order, "np": np, "OF_NUMPY": dtypes.OF_NUMPY, "fit_array": fit_array, "PLAIN": PLAIN, "LEAF": LEAF,
     "WIDE": frozenset(d.np for d in dtypes.ALL if d.differentiable and not d.low),
 }  # fmt: skip
-ODD = "1 in g.shape and not in_order(g)"  # a side of 1 whose step says that it lies elsewhere than its place tells
 
 
 def fast_plan(op: Op, mask: Mask, variant: str) -> Plan:
-    """The plan of `op` for `mask` whose rules are compiled; of the variants "number" is "alike" with a number as second operand."""
+    """The plan of `op` for `mask` whose rules are compiled.
+
+    Of the variants "number" is "alike" with a number as second operand; "small" and "few" are the same for nodes of which is known,
+    beside, that the arrays are small and that what a CompactPair holds has the version 0.
+    """
     plan = op.fast_plans.get((mask, variant))
     if plan is None:
         plan = op.fast_plans[mask, variant] = Plan(op, mask)
@@ -76,7 +80,7 @@ def compiled(op: Op, mask: Mask, plan: Plan, variant: str) -> Callable[..., Any]
     else:
         space["careful"] = lambda node, g: fast_plan(op, mask, "general").fast(node, g)  # type: ignore[misc]  # a compiled plan
         lines = alike_lines(op, mask, plan, variant, space)
-    return function_of(("node", "g"), unpacked(plan) + lines, f"{op.node_name} of {op.key}", space)
+    return function_of(("node", "g"), unpacked(plan, variant not in SMALL) + lines, f"{op.node_name} of {op.key}", space)
 
 
 def alike_lines(op: Op, mask: Mask, plan: Plan, variant: str, space: dict[str, Any]) -> list[str]:
@@ -84,20 +88,23 @@ def alike_lines(op: Op, mask: Mask, plan: Plan, variant: str, space: dict[str, A
 
     The kernels of the ops that the rules call go into `space`.
     """
-    lines, arrays = [], []
+    small, number = variant in SMALL, variant in ("number", "few")
+    lines, arrays, side = [], [], "1 in g.shape"
     for i, (kind, at, _) in enumerate(plan.save):
+        version = "0" if small else f"v{i}"
         if kind == OUTPUT:
-            lines.append(f"if s{i}.counter[0] != v{i}: check(s{i}, v{i}, node)")
+            lines.append(f"if s{i}.counter[0] != {version}: check(s{i}, {version}, node)")
             arrays.append(f"x{i} = s{i}.array")
-        elif kind == TENSOR and (variant, at) == ("number", 1):
+        elif kind == TENSOR and number and at == 1:
             arrays.append(f"x{i} = constant(s{i}, OF_NUMPY[g.dtype])")
         elif kind == TENSOR:
-            lines.append(f"if {stale_text(op, mask, i, kind, at)}: check(s{i}, v{i}, node)")
-            lines.append(f"if s{i}._rows is False: return careful(node, g)")
+            lines.append(f"if {stale_text(op, mask, i, kind, at, version)}: check(s{i}, {version}, node)")
+            lines.append(f"if not (rows := s{i}._rows): return careful(node, g)")
             arrays.append(f"x{i} = s{i}._array")
+            side = "1 in rows"  # which is the shape of all
     if arrays:
-        # one element everywhere is laid out as any
-        lines.append(f"if (not g.flags.c_contiguous and any(g.strides)) or ({ODD}): return careful(node, g)")
+        # one element everywhere is laid out as any; a side of 1 may have a step that says that it lies elsewhere than its place tells
+        lines.append(f"if (not g.flags.c_contiguous and any(g.strides)) or ({side} and not in_order(g)): return careful(node, g)")
     results, readable = ["None"] * len(mask), True
     for k, (rule, sources, positions) in enumerate(plan.rules):
         texts = traced.read(rule, [_symbol(op, plan, s) for s in sources], len(positions), space)
@@ -110,7 +117,7 @@ def alike_lines(op: Op, mask: Mask, plan: Plan, variant: str, space: dict[str, A
         for p, text in zip(positions, texts, strict=True):
             results[p] = text if mask[p] else "None"
     names = [line.partition(" ")[0] for line in arrays]
-    large = on_large_gradients(results, names, space) if readable else None
+    large = on_large_gradients(results, names, space) if readable and not small else None
     if large is not None:
         space |= {"large": large, "LARGE": LARGE, "ALONE": ALONE, "getrefcount": getrefcount}
         arrays.append(f"if g.size >= LARGE: return large({', '.join(['getrefcount(g) == ALONE', 'g', *names])})")

@@ -86,31 +86,32 @@ def check_attached(t: Tensor, node: OpNode) -> None:
                 raise RuntimeError(DETACHED)
 
 
-def unpacked(plan: Plan) -> list[str]:
-    """Sets `s<i>` to what is kept, and `v<i>` to its version."""
+def unpacked(plan: Plan, versions: bool = True) -> list[str]:
+    """Sets `s<i>` to what is kept, and `v<i>` to its version; without `versions` what a CompactPair holds has the version 0."""
     if plan.compact:
-        return _unpacked_slots(plan)
+        return _unpacked_slots(plan, versions)
     names = "".join(f"s{i}, v{i}, " for i in range(len(plan.save)))
     return ["saved = node.saved", "if saved is FREED: raise RuntimeError(FREED_TWICE)"] + ([f"{names}= saved"] if names else [])
 
 
-def _unpacked_slots(plan: Plan) -> list[str]:
+def _unpacked_slots(plan: Plan, versions: bool) -> list[str]:
     lines = ["if node.one is FREED: raise RuntimeError(FREED_TWICE)"] if plan.keeps_tensors else []
     for i, (slot, (kind, _, _)) in enumerate(zip(("one", "other"), plan.save, strict=False)):
         lines.append(f"s{i} = node.{slot}")
-        if kind in (TENSOR, OUTPUT):
+        if versions and kind in (TENSOR, OUTPUT):
             lines += [f"v{i} = 0", f"if type(s{i}) is tuple: s{i}, v{i} = s{i}"]
     return lines
 
 
-def stale_text(op: Op, mask: tuple[bool, ...], i: int, kind: int, at: int) -> str:
+def stale_text(op: Op, mask: tuple[bool, ...], i: int, kind: int, at: int, version: str = "") -> str:
     """The text of when the tensor `s{i}`, argument (or result) `at`, was written to or detached since it was kept."""
+    written = f"s{i}._counter[0]" if version == "0" else f"s{i}._counter[0] != v{i}"
     if kind == OUTPUT or at not in op.diff or not mask[op.diff.index(at)]:
-        return f"s{i}._counter[0] != v{i}"
+        return written
     position = op.diff.index(at)
     edge = ("node.first", "node.second")[position] if op.paired else f"node.edges[{position}]"
     detached = f" or s{i}._node is None or (s{i}._node is LEAF and {edge} is not s{i})"
-    return f"s{i}._counter[0] != v{i}{detached}"
+    return f"{written}{detached}"
 
 
 def as_made_by(node: OpNode, t: Tensor, nr: int) -> Tensor:

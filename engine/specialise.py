@@ -7,6 +7,7 @@ and hands everything else to it. Each op's source is written from the templates 
 from __future__ import annotations
 
 from collections.abc import Callable
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def call({parameters}):
     if type(a) not in PLAIN:
         return slow({names})
     dtype = a._dtype
-    out, kernel, large, readable = RESULT.get(dtype, NEITHER)
+    out, kernel, large, readable, limit = RESULT[dtype]
     version = a._counter
     mode = current()
     if out is None or mode > 1 or version is None or {outdated_a}:
@@ -57,28 +58,30 @@ SECOND = """
             return slow(a, b)
         nb = b._node
         y = b._array
-        alike = b._rows
-        if alike is None:
-            alike = rows(b)
+        other = b._rows
+        if other is None:
+            other = rows(b)
         number = False
-        alike = alike and (shape is alike or shape == alike) and shape
+        alike = shape if other is shape else other and shape == other and shape
     elif NUMBERS and (type(b) is float or (type(b) is int and -0x8000000000000000 <= b < 0x8000000000000000)):
         nb = None
         y = constant(b, dtype)
-        alike = shape
+        alike = other = shape
+        other_version = FRESH
         number = True
     else:
         return slow(a, b)
 """
 COMPUTE = """
+    small = x.size < limit
     try:
-        r = silent(kernel if x.size < LARGE else large, {arrays})
+        r = silent(kernel if small else large, {arrays})
     except Exception:
         return slow({names})
     if not alike:
         if type(r) is not ndarray:
             r = asarray(r)
-        elif {unlike} or r.ndim == 4:  # PyTorch lays four dimensions out as channels last where they can be
+        elif r.ndim == 4 or {unlike}:  # PyTorch lays four dimensions out as channels last where they can be
             r = laid_out(r, ({in_turn},))
     t = Tensor()
     t._array = r
@@ -88,17 +91,25 @@ COMPUTE = """
     t._nr = 0
     t._counter = FRESH
 """
+# of operands in row-major order the result is, too
+UNLIKE = "(not (shape and other) and (r.strides != x.strides or r.strides != y.strides))"
 RECORD = """
     if mode and ({some}):
         node = Node()
         {edges}
         node.extras = None
+        node.seq = sequence()
+        t._node = node
+{usual}
         alike = alike and readable
         node.fits = None if alike or (out is dtype{same}) else ({fits},)
 {result}{saves}
-        node.seq = sequence()
-        t._node = node
     return t
+"""
+USUAL = """
+        if alike and small:
+            node.fits = None
+{result}{saves}
 """
 
 
@@ -137,7 +148,7 @@ def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:
         "outdated_b": outdated_text("b"),
         "arrays": ", ".join(arrays),
         "in_turn": ", ".join(arrays[i] for i in op.order if i < count),
-        "unlike": "r.strides != x.strides" + (" or (r.strides != y.strides and not number)" if count == 2 else ""),
+        "unlike": "r.strides != x.strides" if count == 1 else UNLIKE,
     }
     text = HEAD + (SECOND if count == 2 else FIRST) + COMPUTE
     if not op.diff:
@@ -149,7 +160,10 @@ def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:
     fill["same"] = "".join(f" and {x}.shape == r.shape" for x in arrays) if count > 1 else ""
     fill["fits"] = ", ".join(f"({'x' if n == 'a' else 'y'}.shape, dtype)" for n in live)
     fill["result"] = KEPT if any(kind == OUTPUT for kind, _, _ in fast_plan(op, (True,) * len(live), "general").save) else ""
-    fill["saves"] = "".join(_save_text(op, live, mask, numbers and count == 2) for mask in _masks(len(live)))
+    masks = _masks(len(live))
+    fill["saves"] = "".join(_save_text(op, live, mask, numbers and count == 2) for mask in masks)
+    usual = "".join(_usual_text(op, live, mask, numbers and count == 2) for mask in masks) if op.compact else ""
+    fill["usual"] = usual and USUAL.format(result=indent(fill["result"], "    "), saves=usual)
     return (text + RECORD).format(**fill)
 
 
@@ -163,26 +177,45 @@ def _plan_name(mask: tuple[bool, ...], variant: str) -> str:
 
 def _save_text(op: Op, live: list[str], mask: tuple[bool, ...], numbers: bool) -> str:
     """Where these operands need a gradient: the plan for how they agree, and what it keeps."""
-    saved = []  # with the versions
-    for kind, i, _ in fast_plan(op, mask, "general").save:
-        if kind == OUTPUT:
-            saved.append(("kept", "0"))
-        elif kind == TENSOR:
-            saved.append(("a", "version[0]") if i == 0 else ("b", "(0 if number else other_version[0])" if numbers else "other_version[0]"))
-        else:
-            saved.append((f"d{i}", "0"))
-    only = " and ".join(f"n{n} is {'not ' if m else ''}None" for n, m in zip(live, mask, strict=True)) if len(mask) > 1 else "True"
-    plan = f"{_plan_name(mask, 'alike')} if alike else {_plan_name(mask, 'general')}"
-    if numbers and mask[-1:] != (True,):
-        plan = f"{_plan_name(mask, 'number')} if alike and number else {plan}"
+    saved = _saved(op, mask)
+    lines = [f"node.plan = {_plan_for(mask, 'alike', 'number', numbers)} if alike else {_plan_name(mask, 'general')}"]
     if op.compact:
-        lines = [f"node.one, node.other = {slots(saved)}"]
+        lines.append(f"node.one, node.other = {slots(saved)}")
     elif _reads_operands(op, mask):
-        lines = [f"node.saved = ({', '.join(f'{value}, {version}' for value, version in saved)},)"]
+        lines.append(f"node.saved = ({', '.join(f'{value}, {version}' for value, version in saved)},)")
     else:
-        lines = [f"node.saved = {_plan_name(mask, 'constants')}"]
-    kept = "".join(f"            {line}\n" for line in [f"node.plan = {plan}", *lines])
-    return f"        {'if' if all(mask) else 'elif'} {only}:\n{kept}"
+        lines.append(f"node.saved = {_plan_name(mask, 'constants')}")
+    return _where(live, mask, lines, "        ")
+
+
+def _usual_text(op: Op, live: list[str], mask: tuple[bool, ...], numbers: bool) -> str:
+    """The same for small operands that are alike, where nothing that a CompactPair holds was ever written to."""
+    saved = _saved(op, mask)
+    versions = " or ".join(version for _, version in saved if version != "0")
+    first, second = [*(value for value, _ in saved), "None", "None"][:2]
+    kept = f"node.plan = {_plan_for(mask, 'small', 'few', numbers)}; node.one = {first}; node.other = {second}; return t"
+    return _where(live, mask, [f"if not ({versions}): {kept}" if versions else kept], "            ")
+
+
+def _saved(op: Op, mask: tuple[bool, ...]) -> list[tuple[str, str]]:
+    """What is kept, with the versions."""
+    of_argument = [("a", "version[0]"), ("b", "other_version[0]")]
+    return [
+        ("kept", "0") if kind == OUTPUT else of_argument[i] if kind == TENSOR else (f"d{i}", "0")
+        for kind, i, _ in fast_plan(op, mask, "general").save
+    ]
+
+
+def _where(live: list[str], mask: tuple[bool, ...], lines: list[str], space: str) -> str:
+    """The text of what is done where exactly these operands need a gradient."""
+    only = " and ".join(f"n{n} is {'not ' if m else ''}None" for n, m in zip(live, mask, strict=True)) if len(mask) > 1 else "True"
+    return f"{space}{'if' if all(mask) else 'elif'} {only}:\n" + "".join(f"{space}    {line}\n" for line in lines)
+
+
+def _plan_for(mask: tuple[bool, ...], usual: str, beside: str, numbers: bool) -> str:
+    """The text of the plan of operands that are alike, where the second may be a number: if it requires no grad."""
+    name = _plan_name(mask, usual)
+    return f"({_plan_name(mask, beside)} if number else {name})" if numbers and not mask[-1] else name
 
 
 def slots(saved: list[tuple[str, str]]) -> str:
@@ -211,6 +244,16 @@ def specialise(op: Op, slow: Callable[..., Any], numbers: bool, operator: bool) 
     return written_when_called(write)
 
 
+class Computed(dict[Any, tuple[Any, ...]]):
+    """By the dtype of the operands: that of the result, the kernel, that for large arrays, whether rules are read as arithmetic there.
+
+    Last, how many elements are few for that.
+    """
+
+    def __missing__(self, dtype: Any) -> tuple[Any, ...]:
+        return None, None, None, False, 0
+
+
 def kernels_of(op: Op, count: int) -> tuple[Callable[..., Any], Callable[..., Any], Program | None]:
     """What computes on `count` real arrays, and on complex ones: the kernel with its other arguments, or the ufunc it comes to.
 
@@ -228,20 +271,21 @@ def space_of(op: Op, numbers: bool) -> dict[str, Any]:
     count = specialisable(op)
     result = result_dtypes(op, count)
     real, general, large = kernels_of(op, count)
-    computed: dict[Any, tuple[Any, ...]] = {}
+    computed = Computed()
     for d, made in result.items():
         kernel = general if d.is_complex else real
         with_large = kernel if large is None or made is not d or d.is_complex else on_large(large, kernel, d.np)
-        computed[d] = made, kernel, with_large, made is d and d.is_floating_point
+        readable = made is d and d.is_floating_point
+        computed[d] = made, kernel, with_large, readable, LARGE if readable else 0
     space: dict[str, Any] = {f"d{i}": a.default for i, a in enumerate(op.schema.arguments) if i >= count}
     for mask in _masks(len(op.diff)) if op.diff else ():
-        plans = {v: fast_plan(op, mask, v) for v in ("general", "alike", "number")}
+        plans = {v: fast_plan(op, mask, v) for v in ("general", "alike", "number", "small", "few")}
         space |= {_plan_name(mask, v): plan for v, plan in plans.items()}
         if not _reads_operands(op, mask):
             defaults = [op.schema.arguments[i].default for _, i, _ in plans["general"].save]
             space[_plan_name(mask, "constants")] = tuple(x for default in defaults for x in (default, 0))
     return space | {
-        "Tensor": Tensor, "PLAIN": PLAIN, "RESULT": computed, "NEITHER": (None, None, None, False), "LARGE": LARGE, "NUMBERS": numbers,
+        "Tensor": Tensor, "PLAIN": PLAIN, "RESULT": computed, "NUMBERS": numbers,
         "current": modes.current,
         "MISSING": MISSING, "given": given, "silent": silent, "rows": rows, "constant": constant,
         "asarray": np.asarray, "laid_out": laid_out,

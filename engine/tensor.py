@@ -391,12 +391,17 @@ def exchange(t: Tensor, array: np.ndarray) -> None:
     t._array = array
 
 
+_known_shapes: dict[tuple[int, ...], tuple[int, ...]] = {}  # so that equal ones are mostly one object
+
+
 def rows(t: Tensor) -> Any:
     """The shape of `t` where its elements lie in row-major order, False where they do not, or a side of 1 has another step; remembered."""
     if t._rows is None:
         array = t._array
         usual = array.size and array.flags.c_contiguous and (1 not in array.shape or _steps_usual(array))
-        t._rows = array.shape if usual else False
+        t._rows = _known_shapes.setdefault(array.shape, array.shape) if usual else False
+        if len(_known_shapes) > 4096:
+            _known_shapes.clear()
     return t._rows
 
 
