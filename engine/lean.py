@@ -45,10 +45,13 @@ def lean(op: Op) -> Callable[..., Any]:
     return function_of(names_of(op), lines, op.key, space)
 
 
-def straight(op: Op) -> tuple[list[str], dict[str, Any]]:
-    """What is done once the arguments are in place, and the names this uses; of a composite, what it usually comes to is in it."""
+def straight(op: Op, certain: Collection[int] = ()) -> tuple[list[str], dict[str, Any]]:
+    """What is done once the arguments are in place, and the names this uses; of a composite, what it usually comes to is in it.
+
+    The arguments `certain` are plain Tensors.
+    """
     if op.body is None:
-        return lines_of(op) or [f"return slow({listed(op)})"], space_of(op)
+        return lines_of(op, certain) or [f"return slow({listed(op)})"], space_of(op)
     otherwise = f"return body({', '.join(names_of(op))})"
     if op.usually is None:
         return [otherwise], {"body": op.body}
@@ -57,7 +60,7 @@ def straight(op: Op) -> tuple[list[str], dict[str, Any]]:
     places = {name: f"a{i}" for i, name in enumerate(op.schema.names)}
     condition = re.sub(r"\w+", lambda word: places.get(word[0], word[0]), where)
     others = {f"default{i}": a.default for i, a in enumerate(target.schema.arguments) if i >= len(places)}
-    lines = [*(f"a{name.removeprefix('default')} = {name}" for name in others), *(lines_of(target) or [])]
+    lines = [*(f"a{name.removeprefix('default')} = {name}" for name in others), *(lines_of(target, certain) or [])]
     return [f"if {condition}:", *(f"    {line}" for line in lines), otherwise], {**space_of(target), **others, "body": op.body}
 
 
@@ -67,12 +70,12 @@ def plain_node(op: Op) -> Callable[..., Any]:
     return function_of([*names_of(op), "t"], lines, f"node of {op.key}", space_of(op))
 
 
-def lines_of(op: Op) -> list[str] | None:
+def lines_of(op: Op, certain: Collection[int] = ()) -> list[str] | None:
     """What is done once the arguments are in place; None where the generic call does it: nothing is to gain, or a failure draws twice."""
     random = any(a.type.startswith("Generator") for a in op.schema.arguments)
     if op.family.plan in LEFT_OUT or op.family.flips or op.family.underived or random or not op.tensors:
         return None
-    return _lines(op)
+    return _lines(op, certain)
 
 
 def names_of(op: Op) -> list[str]:
@@ -124,9 +127,9 @@ def space_of(op: Op) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _lines(op: Op) -> list[str]:
+def _lines(op: Op, certain: Collection[int]) -> list[str]:
     slow = f"return slow({listed(op)})"
-    lines = ["mode = current()", f"if mode > 1: {slow}", *operands(op)]
+    lines = ["mode = current()", f"if mode > 1: {slow}", *operands(op, certain)]
     for name in op.family.constants:
         lines.append(f"if mode and n{op.schema.names.index(name)} is not None: {slow}")
     looks = [f"first({', '.join(names_of(op))})"] if op.family.first is not None else []
@@ -137,7 +140,10 @@ def _lines(op: Op) -> list[str]:
 
 
 def _remembered(op: Op, otherwise: list[str]) -> list[str]:
-    """Sets `r` in the way known of such tensors, or does what it has to `otherwise`; sets `order` to what `rows` says of `r`."""
+    """Sets `r` in the way known of such tensors, or does what it has to `otherwise`; sets `order` to what `rows` says of `r`.
+
+    Of what is no view `made` is the dtype, where it is known: `r` is an array then.
+    """
     arguments, view = op.schema.arguments, op.family.plan == "view"
     tensors = [i for i, _ in op.tensors]
     others = [i for i in range(len(arguments)) if i not in tensors]
@@ -150,7 +156,7 @@ def _remembered(op: Op, otherwise: list[str]) -> list[str]:
     else:
         given = ", ".join(f"x{i}" for i in tensors)
         failed = f"except Exception: return again(slow, {listed(op)})"
-        take = ["way, order, fits = way", f"try: r = silent(way, {given})", failed]
+        take = ["way, order, fits, made = way", f"try: r = silent(way, {given})", failed]
         learn = f"silent(ways.learn, key, op, ({', '.join(f'x{i}' if i in tensors else f'a{i}' for i in range(len(arguments)))},))"
     return [
         *lines,
@@ -161,7 +167,7 @@ def _remembered(op: Op, otherwise: list[str]) -> list[str]:
         "else:",
         *(f"    {line}" for line in otherwise),
         f"    if alike: {learn}",
-        "    order = fits = None",
+        "    order = fits = None" if view else "    order = fits = made = None",
     ]
 
 
@@ -169,16 +175,19 @@ def _has_several(op: Op) -> bool:
     return len(op.schema.outputs) > 1 or op.schema.returns_list
 
 
-def operands(op: Op) -> list[str]:
-    return [line for i, _ in op.tensors for line in operand(op, i, op.schema.arguments[i])]
+def operands(op: Op, certain: Collection[int]) -> list[str]:
+    return [line for i, _ in op.tensors for line in operand(op, i, op.schema.arguments[i], i in certain)]
 
 
-def _unready(t: str) -> str:
-    return f"type({t}) not in PLAIN or {t}._counter is None or {outdated_text(t)}"
+def _unready(t: str, certain: bool = False) -> str:
+    return f"{'' if certain else f'type({t}) not in PLAIN or '}{t}._counter is None or {outdated_text(t)}"
 
 
-def operand(op: Op, i: int, a: Argument) -> list[str]:
-    """Sets `x<i>` to the array and `n<i>` to the node of a Tensor argument; for a list to a list, and to the last node there is."""
+def operand(op: Op, i: int, a: Argument, certain: bool = False) -> list[str]:
+    """Sets `x<i>` to the array and `n<i>` to the node of a Tensor argument; for a list to a list, and to the last node there is.
+
+    One that is `certain` is known to be a plain Tensor.
+    """
     if "[" in a.type:
         return [
             f"if a{i} is None: return slow({listed(op)})",
@@ -189,8 +198,8 @@ def operand(op: Op, i: int, a: Argument) -> list[str]:
             f"    x{i}.append(t._array)",
             f"    if t._node is not None: n{i} = t._node",
         ]
-    lines = [f"if {_unready(f'a{i}')}: return slow({listed(op)})", f"x{i} = a{i}._array; n{i} = a{i}._node"]
-    if a.optional:
+    lines = [f"if {_unready(f'a{i}', certain)}: return slow({listed(op)})", f"x{i} = a{i}._array; n{i} = a{i}._node"]
+    if a.optional and not certain:
         lines = [f"if a{i} is None: x{i} = n{i} = None", "else:", *(f"    {line}" for line in lines)]
     return lines
 
@@ -251,11 +260,13 @@ def _settled(op: Op) -> list[str]:
 
 def _single(op: Op) -> list[str]:
     """Wraps and records the one result `r`."""
-    lines = [*_settled(op), *_wrapped("r", "order" if remembers(op) else "None")]
+    known = remembers(op) and op.family.plan != "view"
+    lines = _settled(op) if not known else ["if made is None:", *(f"    {line}" for line in _settled(op)), "    made = OF_NUMPY[r.dtype]"]
+    lines += _wrapped("r", "order" if remembers(op) else "None")
     if op.schema.is_view and not op.changes_dtype:
         lines += ["t._dtype = a0._dtype", *_viewed(op)]
     else:
-        lines += ["t._dtype = OF_NUMPY[r.dtype]", "t._view = None", "t._counter = FRESH"]
+        lines += [f"t._dtype = {'made' if known else 'OF_NUMPY[r.dtype]'}", "t._view = None", "t._counter = FRESH"]
         if op.schema.is_view:
             lines.append(f"make_view(t, a0, op, {listed(op)}, creation)")
         elif op.family.plan == "view":

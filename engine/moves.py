@@ -32,10 +32,10 @@ def remembers(op: Declaration) -> bool:
     return usual and tensors == [0] and not any(a.type in PLACES for a in arguments)
 
 
-class Ways(dict[Any, tuple[Callable[..., Any], Any, Fits]]):
+class Ways(dict[Any, tuple[Callable[..., Any], Any, Fits, dtype | None]]):
     """By shapes, dtypes and other arguments: a function of the arrays that gives what the kernel does, `rows` of the result, and `fits`.
 
-    `fits` are those of the node of such a call: the shape and dtype of each gradient.
+    `fits` are those of the node of such a call: the shape and dtype of each gradient. Last the dtype of the result, if that is an array.
     """
 
     def learn(self, key: Any, op: Declaration, values: tuple[Any, ...]) -> None:
@@ -44,13 +44,14 @@ class Ways(dict[Any, tuple[Callable[..., Any], Any, Fits]]):
             return
         arrays, others = values[: len(op.tensors)], values[len(op.tensors) :]
         way = op.family.in_rows(*values)  # type: ignore[misc]  # asked where the family has one
-        order = None
+        order = kind = None
         if way is None:
             way = op.kernel if not others else lambda *arrays: op.kernel(*arrays, *others)
         else:
             made = way(*arrays)
+            kind = OF_NUMPY[made.dtype] if type(made) is np.ndarray else None
             order = rows(wrap(made, OF_NUMPY[made.dtype])) or None
-        self[key] = way, order, _fits(op, arrays)
+        self[key] = way, order, _fits(op, arrays), kind
 
 
 def _fits(op: Declaration, arrays: tuple[Any, ...]) -> Fits:

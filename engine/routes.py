@@ -166,7 +166,7 @@ def _text_of(form: Form, op: Op, text: _Arguments) -> tuple[list[str], dict[str,
     if form.inplace or op.writes:
         lines, space = _straight_in_place(op, text.numbers)
     else:
-        lines, space = straight(op)
+        lines, space = straight(op, text.certain)
     return text.lines + lines, {**space, **text.space, "odd": form, "Unfit": Unfit, "unfit": unfit}
 
 
@@ -200,7 +200,7 @@ class _Arguments:
     """The text that puts a call's arguments in place: `parameters` of the route, the `lines` that convert, the names they use.
 
     `given` are the names of positional arguments, `absent` the lines for those that are not given, `numbers` the Tensor arguments
-    for which a number is.
+    for which a number is, `certain` those for which a plain Tensor is.
     """
 
     def __init__(self, op: Op, plan: Plan, key: tuple[Any, ...], count: int, words: list[str]) -> None:
@@ -214,6 +214,8 @@ class _Arguments:
         loose = {place for place, source in self.sources if type(source) is slice and set(key[source]) == {int}}  # ints given one by one
         binders = [(place, binder) for place, binder in plan.binders if binder is not exact_ints or place not in loose]
         placed, converted = dict(self.sources), dict(binders)
+        plain = {place for place, cls in self.classes if cls in PLAIN and place not in converted}
+        self.certain = plain & {i for i, is_list in op.tensors if not is_list}
         tail = [None] * count + list(plan.tail) if ordered else list(plan.tail)
         absent = [i for i in range(len(self.places)) if i not in placed]
         self.space: dict[str, Any] = {f"d{i}": tail[i] for i in absent}

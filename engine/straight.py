@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .accumulate import accumulate
 from .graph import FREED
+from .tensor import LEAF
 
 if TYPE_CHECKING:
     from .walk import Walk
@@ -24,6 +26,7 @@ def send(walk: Walk, order: list[Any]) -> None:
     arrived, waiting, leaves, own, sums = walk.arrived, walk.waiting, walk.leaves, walk.own, walk.sums
     take, add, free = arrived.pop, np.add, not walk.keep
     order.sort(key=number, reverse=True)
+    results: Any
     for node in order:
         g = take(node, None)
         plan = node.plan
@@ -64,4 +67,7 @@ def send(walk: Walk, order: list[Any]) -> None:
         results = r = g = old = None  # nobody but the walk holds what arrived
         if complete:
             for e in complete:
-                walk.leaf(e)
+                if e._node is LEAF and e in arrived:
+                    accumulate(e, take(e), False, walk)
+                else:
+                    walk.leaf(e)
