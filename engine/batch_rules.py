@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from . import dtypes
 from .batch_refusals import ARITHMETIC, INTO_CAPTURED, PROMOTING, UNCHECKED, numbers, refuse, refuse_captured, refuse_no_first
-from .batching import Batched, apart, batched, sample, spread, whole, whole_or_spread
+from .batching import Batched, apart, batched, innermost, sample, spread, whole, whole_or_spread
 from .registry import OPS, F
 from .strided import new, span, strided
 from .tensor import Tensor, wrap
@@ -60,11 +61,24 @@ class NoRule(Exception):
     """The rule of an op's family does not cover these arguments."""
 
 
+def batches_of(tensors: Sequence[Tensor | None]) -> tuple[Level, list[Tensor | None]]:
+    """The innermost level and the batches at it, None for what is the same for all samples.
+
+    Raises NoRule for a tensor that is the same for all samples and has a gradient of each.
+    """
+    level: Any = innermost(tensors)
+    found = [None if t is None else whole(t, level) for t in tensors]
+    if any(t is not None and batch is None and apart(t, level) for t, batch in zip(tensors, found, strict=True)):
+        raise NoRule
+    return level, found
+
+
 def run(op: Any, values: list[Any], level: Level) -> Any:
     """Call `op`, some of whose arguments are samples of `level`, on whole batches."""
     refuse(op, values, level)
     if op.key in TAKEN_APART:
-        return TAKEN_APART[op.key](*values)
+        with suppress(NoRule):
+            return TAKEN_APART[op.key](*values)
     try:
         result = rule_of(op)(op, values, level)
     except Exception:  # no rule, or one that refuses: what a sample does decides

@@ -24,4 +24,5 @@ def fused(a: Any, b: Any, c: Any) -> np.ndarray:
     made = product + c
     added = made - product
     better = made + (rest + ((product - (made - added)) + (c - added)))
+    made = np.where(np.isinf(c) & np.isfinite(a) & np.isfinite(b), c, made)  # though the product alone would be too large
     return np.where(np.isfinite(better) & (better != 0), better, made)

@@ -26,6 +26,21 @@ def channels_last(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(steps)
 
 
+def suggested(array: np.ndarray) -> tuple[int, ...]:
+    """Strides of new memory like that of `array` to what knows two formats: channels-last where it lies so, row-major otherwise.
+
+    Source: `is_channels_last_strides_2d` in PyTorch's MemoryFormat.h, whose word on sides of 1 this is.
+    """
+    shape, steps, least = array.shape, array.strides, 0
+    if array.ndim not in (4, 5) or not steps[1] or 0 in shape:
+        return row_major(shape)
+    for d in (1, *range(array.ndim - 1, 1, -1), 0):
+        if steps[d] < least or (d == 0 and least == steps[1]):
+            return row_major(shape)
+        least = steps[d] * shape[d]
+    return channels_last(shape)
+
+
 def is_dense(shape: Sequence[int], steps: Sequence[int], unit: int = 1) -> bool:
     """True where the elements fill their memory without gap or overlap, in some order of dimensions; one takes `unit` steps."""
     if 0 in shape:

@@ -16,7 +16,7 @@ import torch
 
 from ..backends import Backend, Torch
 from ..case import DIFFERENTIABLE, Case, TensorValue, row_major
-from ..spec import Declaration
+from ..spec import Declaration, spec_of
 from .register import attempt, differentiable, has_tensors, not_a_write, prop
 from .writes import write, writes
 
@@ -39,7 +39,7 @@ class Batches:
         self.case = case
         self.found = case.tensors()
         self.names = [n for n, v in self.found.items() if not v.same_as]
-        inner = SIZES[case.choice(6, 8)]
+        inner = max(SIZES[case.choice(6, 8)], spec_of(case.op).samples)
         self.sizes = (inner,) if case.choice(7, 4) < 3 else (2, inner)
         self.dims = [self._dims(level) for level in range(len(self.sizes))]
         self.batched = case._map(self._batch_of)

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..batch_rules import batches_of, taken_apart
+from ..batching import batched
 from ..dtypes import OF_NUMPY, dtype, float32
 from ..forward import Composition
 from ..fused import fused
@@ -18,7 +20,7 @@ from ..pieces import PIECE, in_pieces
 from ..rows import sums_along
 from ..tensor import Tensor
 from .arithmetic import not_implemented, plus
-from .loss import native
+from .loss import native, zeros_for
 from .reduce import MANY
 from .statistics import updated_mean
 
@@ -31,7 +33,7 @@ PARTS = "input", "weight", "bias"  # what has a gradient
 
 
 # -- what goes together --------------------------------------------------------------------------------------------------------
-def check_sizes(input: np.ndarray, sides: Sequence[int], **parameters: np.ndarray | None) -> None:
+def check_sizes(input: Any, sides: Sequence[int], **parameters: Any) -> None:
     """Raises RuntimeError where the sizes do not go together."""
     shape = list(sides)
     if not shape:
@@ -65,10 +67,11 @@ def parameter_dtype(input: np.ndarray, parameters: Sequence[np.ndarray | None]) 
 
 
 def check_agreement(input: np.ndarray, *parameters: np.ndarray | None) -> None:
-    """Raises RuntimeError where the first of two parameters has the dtype of the input and the other has not."""
+    """Raises RuntimeError where the first of the parameters has the dtype of the input and another has not."""
     found = [t.dtype for t in parameters if t is not None]
-    if len(found) > 1 and found[0] == input.dtype != found[1]:
-        raise RuntimeError(f"expected scalar type {OF_NUMPY[input.dtype].scalar_name} but found {OF_NUMPY[found[1]].scalar_name}")
+    other = next((d for d in found if d != input.dtype), None)
+    if other is not None and found[0] == input.dtype:
+        raise RuntimeError(f"expected scalar type {OF_NUMPY[input.dtype].scalar_name} but found {OF_NUMPY[other].scalar_name}")
 
 
 # -- forward ---------------------------------------------------------------------------------------------------------------------
@@ -338,7 +341,7 @@ def constant_of(name: str) -> Callable[[Any], Any]:
     """The rule of a statistic, in which PyTorch has no derivative."""
 
     def refuse(g: Any) -> Any:
-        raise NotImplementedError(f"the derivative for 'native_layer_norm_backward {name}' is not implemented.")
+        raise NotImplementedError(f"the derivative for '{name}' is not implemented.")
 
     return refuse
 
@@ -350,15 +353,32 @@ def layer_norm_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) 
     dims = list(range(-len(sides), 0))
     apart = input - F.mean(input, dims, True)
     rstd = F.rsqrt(F.mean(apart * apart, dims, True) + eps)
-    along = F.zeros_like(input) if along_input is None else along_input  # what is NaN in the input shows
+    made = tangent_of_normalised(zeros_for(along_input, input), apart, rstd, dims)
+    return [scaled_tangent(made, apart * rstd, weight, along_weight, along_bias), None, None]
+
+
+def written_in_place(tangents: Sequence[Any], weight: Any) -> bool:
+    """True where PyTorch writes the tangent of a result into that of the input, so that it keeps its dtype."""
+    return tangents[0] is not None and (weight is None or tangents[1] is not None)
+
+
+def tangent_of_normalised(along: Any, apart: Any, rstd: Any, dims: list[int]) -> Any:
+    """The tangent of `apart * rstd`, of which the first is the distance from the mean along `dims`."""
+    return (along - F.mean(along, dims, True)) * rstd + apart * tangent_of_rstd(along, apart, rstd, dims)
+
+
+def tangent_of_rstd(along: Any, apart: Any, rstd: Any, dims: list[int]) -> Any:
+    """The tangent of the reciprocal of the deviation, multiplied with its cube before it is added up, as PyTorch does."""
     level = along - F.mean(along, dims, True)
-    made = level * rstd - apart * F.mean(level * apart, dims, True) * F.pow(rstd, 3)
-    made = made if weight is None else made * weight
+    return F.sum(level * apart * -F.pow(rstd, 3), dims, True) / math.prod(along.shape[d] for d in dims)
+
+
+def scaled_tangent(along: Any, even: Any, weight: Any, along_weight: Any, along_bias: Any) -> Any:
+    """The tangent of `even * weight + bias`, `along` being that of `even`."""
+    made = along if weight is None else along * weight
     if along_weight is not None:
-        made = made + apart * rstd * along_weight
-    if along_bias is not None:
-        made = made + along_bias
-    return [made, None, None]
+        made = made + even * along_weight
+    return made if along_bias is None else made + along_bias
 
 
 op("native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)",
@@ -366,12 +386,33 @@ op("native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, T
    {"input, weight, bias": layer_norm_rule})  # fmt: skip
 
 
+@taken_apart("native_layer_norm")
+def layer_norm_of_samples(
+    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None, bias: Tensor | None, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A batch is no other than more rows; parameters that differ by sample come after it, as PyTorch has it."""
+    level, (rows, *own) = batches_of([input, weight, bias])
+    shared = own == [None, None]
+    check_sizes(input, normalized_shape, weight=weight, bias=bias)
+    parameters = (weight, bias) if shared else (None, None)
+    made = F.native_layer_norm(input if rows is None else rows, normalized_shape, *parameters, eps)
+    result, *statistics = made if rows is None else [batched(t, level) for t in made]
+    if not shared:
+        result = result if weight is None else result * weight
+        result = result if bias is None else result + bias
+    return result, *statistics
+
+
 # What makes second derivatives; it is no op of its own here, for PyTorch's is called with all that belongs together only.
 BACKWARD = Op(
     "native_layer_norm_backward(Tensor grad_out, Tensor input, SymInt[] normalized_shape, Tensor mean, Tensor rstd, Tensor? weight, "
     "Tensor? bias, bool[] output_mask) -> (Tensor, Tensor, Tensor)",
     plain(layer_norm_backward, node="NativeLayerNormBackwardBackward0", jvp=Composition(layer_norm_backward_steps)),
-    {"grad_out, input, weight, bias": layer_norm_twice, "mean": constant_of("mean"), "rstd": constant_of("rstd")},
+    {
+        "grad_out, input, weight, bias": layer_norm_twice,
+        "mean": constant_of("native_layer_norm_backward mean"),
+        "rstd": constant_of("native_layer_norm_backward rstd"),
+    },
 )
 
 
