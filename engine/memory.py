@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from .geometry import address
+
 LARGE = 2**16  # elements from which it pays to look where a result lies
 LINE = 64  # bytes
 RETURNED = 2**17  # bytes from which `malloc` gives memory back to the system
@@ -39,7 +41,7 @@ class Blocks(threading.local):
         for i in range(len(alike)):
             if _free(alike, i):
                 return alike[i]
-        made = np.empty(size, np.uint8)
+        made = on_a_line(size)
         if len(alike) < ALIKE and (self.kept + size <= KEPT or self._room_for(size)):
             alike.append(made)
             self.kept += size
@@ -66,11 +68,17 @@ def empty(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
     return aligned(shape, dtype) if math.prod(shape) * dtype.itemsize >= RETURNED else np.empty(shape, dtype)
 
 
+def on_a_line(size: int) -> np.ndarray:
+    """That many bytes, of which the first begins a line of the cache."""
+    block = np.empty(size + LINE, np.uint8)
+    start = -address(block) % LINE
+    return block[start : start + size]
+
+
 def aligned(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
     size = math.prod(shape) * dtype.itemsize
-    block = np.empty(size + LINE, np.uint8) if size < RETURNED else _blocks.take(size + LINE)
-    start = -block.__array_interface__["data"][0] % LINE
-    within: Any = (ctypes.c_char * size).from_buffer(block, start)  # type: ignore[arg-type]  # an array is a buffer
+    block = on_a_line(size) if size < RETURNED else _blocks.take(size)
+    within: Any = (ctypes.c_char * size).from_buffer(block)  # type: ignore[arg-type]  # an array is a buffer
     return np.ndarray(shape, dtype, within)
 
 

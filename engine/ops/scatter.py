@@ -97,7 +97,7 @@ def taken(source: np.ndarray, dim: int, index: np.ndarray) -> np.ndarray:
     """The elements `index` names. Raises RuntimeError where one is out of bounds."""
     flat, made = source.reshape(-1), np.empty(index.shape, source.dtype)
     for part, near, where in in_blocks(index, dim, source.shape):
-        flat[near].take(where, out=made[part], mode="clip")
+        flat[near].take(where, out=made[part], mode="wrap")
     return made
 
 
