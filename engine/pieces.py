@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .memory import aligned, empty
+from .memory import RETURNED, aligned, empty
 from .threads import lanes, share
 
 PIECE = 2**15  # elements
@@ -84,7 +84,7 @@ def elementwise(work: Callable[..., None], *arrays: np.ndarray, scratch: int = 0
             break
         rows = rows and a.flags.c_contiguous
     else:
-        out = empty(first.shape, first.dtype) if first.flags.c_contiguous else np.empty_like(first)
+        out = empty(first.shape, first.dtype) if first.flags.c_contiguous and first.nbytes >= RETURNED else np.empty_like(first)
         if rows and out.size <= PIECE and not scratch and out.ndim:
             work(*arrays, out)
             return out
