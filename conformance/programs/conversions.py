@@ -231,3 +231,35 @@ def numbers_that_do_not_fit(B: Any, draw: Any, see: Any) -> None:
     for bits, dtype in ((64, B.int64), (32, B.int32), (16, B.int16), (8, B.int8)):
         least = B.tensor(-(2 ** (bits - 1)), dtype=dtype)
         see("least", [int(least), bool(least), float(least)])
+
+
+@program
+def casts_there_and_back(B: Any, draw: Any, see: Any) -> None:
+    names = ("float32", "float64", "float16", "bfloat16", "complex64", "complex128")
+    x = draw.floats(draw.shape(empty=True)).to(draw.dtype(*names)).requires_grad_()
+    casts = {
+        "to": lambda t, d: t.to(d),
+        "copied": lambda t, d: t.to(d, copy=True),
+        "type": lambda t, d: t.type(d),
+        "type_as": lambda t, d: t.type_as(B.zeros(2, dtype=d)),
+        "like": lambda t, d: t.to(B.zeros((), dtype=d)),
+        "laid out": lambda t, d: t.to(d, memory_format=B.contiguous_format),
+        "new_tensor": lambda t, d: t.new_zeros(t.shape, dtype=d).copy_(t),
+        "double": lambda t, d: t.double(),
+        "half": lambda t, d: t.half(),
+        "sum": lambda t, d: t.sum(dtype=d).expand(t.shape),
+        "set": lambda t, d: B.zeros(t.shape, dtype=d).add_(t.real),
+    }
+    made = [x]
+    for _ in range(draw.integer(1, 3)):
+        name, dtype = draw.choice(list(casts)), draw.dtype(*names, "int64", "bool")
+        see.raises(name, lambda name=name, dtype=dtype: see.warns("warnings", lambda: made.append(casts[name](made[-1], dtype))))
+        see(f"after {name}", made[-1])
+        see.same("the same", made[-1], made[0])
+    y = made[-1]
+    see.graph("graph", y)
+    if y.requires_grad:
+        seed = draw.floats(y.shape).to(y.dtype)
+        see.warns("warnings of the gradient", lambda: y.backward(seed))
+        see("x.grad", x.grad)
+        see("types", [x.grad.type(), x.grad.dtype == x.dtype])

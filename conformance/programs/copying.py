@@ -208,3 +208,56 @@ def saved_twice_in_one_stream(B: Any, draw: Any, see: Any) -> None:
     B.save(draw.floats((2,)), buffer)
     see("position moved", buffer.tell() > 0)
     see.raises("from its end", lambda: B.load(io.BytesIO(b"")))
+
+
+@program
+def copies_of_anything(B: Any, draw: Any, see: Any) -> None:
+    import copy
+    import io
+    import pickle
+
+    shape, dtype = draw.shape(1, 3, empty=True), draw.dtype("float32", "float64", "float16", "complex64", "int64", "bool")
+    x = draw.floats(shape).to(dtype)
+    able = dtype.is_floating_point or dtype.is_complex
+    x.requires_grad_(able and draw.flag())
+    if x.requires_grad:
+        (x * 2).backward(draw.floats(shape).to(dtype))
+        x.register_hook(lambda g: g) if draw.flag() else None
+    kinds = {
+        "itself": lambda: x,
+        "transposed": lambda: x.detach().transpose(0, -1),
+        "expanded": lambda: x.detach()[:1].expand(3, *shape[1:]),
+        "part": lambda: x.detach()[..., 1:],
+        "parameter": lambda: B.nn.Parameter(x.detach(), requires_grad=x.requires_grad),
+        "inference": lambda: B.inference_mode()(lambda: x.detach().clone())(),
+        "conjugate": lambda: x.detach().conj(),
+        "result": lambda: x * 1,
+        "written": lambda: x.detach().clone().fill_(1),
+        "tree": lambda: {"a": [x, x.detach()], "b": (x.detach(), None, 1.5)},
+    }
+    name = draw.choice(list(kinds))
+
+    def reloaded(one):
+        buffer = io.BytesIO()
+        B.save(one, buffer)
+        buffer.seek(0)
+        return B.load(buffer, weights_only=draw_safe)
+
+    draw_safe = draw.flag()
+    ways = {"deepcopy": copy.deepcopy, "copy": copy.copy, "pickle": lambda one: pickle.loads(pickle.dumps(one)), "save": reloaded}
+    way = draw.choice(list(ways))
+
+    def copied():
+        one = kinds[name]()
+        made = ways[way](one)
+        if isinstance(made, dict):
+            made["a"][0].data.fill_(2)
+            return [made["a"], made["b"][0]]
+        see("layout", [made.stride(), made.storage_offset(), made.is_contiguous(), made._is_view(), made.is_inference(), made.is_conj()])
+        see("type", [type(made).__name__, not made._backward_hooks, made.grad is None])
+        see("memory", made.data_ptr() == one.data_ptr())
+        see("gradient", made.grad)
+        return made
+
+    see.raises(f"{way} of {name}", lambda: see.warns("warnings", copied))
+    see("x", x)

@@ -64,3 +64,29 @@ def a_training_log(B: Any, draw: Any, see: Any) -> None:
         see(f"line {epoch}", f"epoch {epoch}: loss {loss.item():.4f}, w {w.tolist()}, grad {w.grad}")
         with B.no_grad():
             w -= 0.25 * w.grad
+
+
+@program
+def with_options_of_any_kind(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats(draw.shape(0, 3, empty=True), draw.dtype("float32", "float64"), requires_grad=draw.flag())
+    x = draw.choice([lambda: x, lambda: x * 1e6, lambda: x / 3, lambda: x.long(), lambda: x > 1, lambda: x / 0, lambda: x * 1j])()
+    words = draw.choice(
+        [
+            {},
+            {"precision": 2},
+            {"sci_mode": True},
+            {"sci_mode": False},
+            {"threshold": 2, "edgeitems": 1},
+            {"linewidth": 20},
+            {"profile": "short"},
+        ]
+    )
+    try:
+        B.set_printoptions(**words)
+        see("printed", repr(x))
+        see("in a list", str([x, x.shape]))
+        see("nested", f"{x.detach()!s:>5}")
+        see.raises("formatted", lambda: f"{x:.3f}")
+    finally:
+        B.set_printoptions(profile="default")
+    see("as usual", repr(x))

@@ -359,3 +359,52 @@ def promotion(B: Any, draw: Any, see: Any) -> None:
     see.raises("batch of the first", lambda: B.vmap(f, (0, None))(a, b[0]))
     see.raises("batch of the second", lambda: B.vmap(f, (None, 0))(a[0], b))
     see.raises("batch with a number", lambda: B.vmap(lambda a: a * 2.5 + 1)(a))
+
+
+@program
+def transforms_in_any_order(B: Any, draw: Any, see: Any) -> None:
+    n = draw.integer(1, 3)
+    dtype, flag = draw.dtype(), draw.flag()
+    x = draw.floats((2, 3, n), dtype, flag)
+    weight = draw.integers((n,), 1, 5).to(dtype).requires_grad_(draw.flag())
+    vector = draw.choice(
+        [
+            lambda a: a * a * weight,
+            lambda a: (a * weight).sin(),
+            lambda a: a.cumsum(0) * a,
+            lambda a: a * a.sum(),
+            lambda a: a.clone().mul_(a),
+            lambda a: B.outer(a, weight) @ a,
+            lambda a: B.where(a > 0, a * a, a),
+            lambda a: a.flip(0) ** 3,
+        ]
+    )
+
+    def jvp(f):
+        return lambda a: B.func.jvp(f, (a,), (a * 2 + 1,))[1]
+
+    def vjp(f):
+        return lambda a: B.func.vjp(f, a)[1](a + 2)[0]
+
+    inside = {
+        "grad": lambda f: B.func.grad(lambda a: (f(a) * weight).sum()),
+        "jvp": jvp,
+        "vjp": vjp,
+        "jacrev": lambda f: lambda a: B.func.jacrev(f)(a).sum(draw_dim),
+        "jacfwd": lambda f: lambda a: B.func.jacfwd(f)(a).sum(draw_dim),
+        "hessian": lambda f: lambda a: B.func.hessian(lambda b: (f(b) * weight).sum())(a).sum(draw_dim),
+        "plain": lambda f: f,
+    }
+    draw_dim = draw.integer(0, 1)
+    names = [draw.choice(list(inside)) for _ in range(draw.integer(1, 2))]
+    f = vector
+    for name in names:
+        f = inside[name](f)
+    rows = B.vmap(f, draw.choice([0, -2]), draw.choice([0, -1]))
+    both = B.vmap(rows, randomness="same") if draw.flag() else lambda a: rows(a[0])
+    result = both(x)
+    see("gradient, in batches", result)
+    see("gradient, of one", f(x[0, 0]))
+    if result.requires_grad:
+        leaves = [one for one in (x, weight) if one.requires_grad]
+        see("gradient, outside", B.autograd.grad(result, leaves, draw.floats(result.shape, dtype), allow_unused=True))

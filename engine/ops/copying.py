@@ -15,7 +15,7 @@ import numpy as np
 from .. import dtypes
 from ..calls import FUNCTIONS
 from ..dtypes import dtype
-from ..geometry import address, strides_of
+from ..geometry import address, start_of, strides_of
 from ..strided import flat_root, over
 from ..tensor import LEAF, Tensor, method, settled, wrap
 
@@ -34,6 +34,8 @@ def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
     if id(self) in memo:
         return memo[id(self)]
     made = _remade(_copied_buffer(self._array, memo), self._dtype, self._node is LEAF)
+    if self.is_conj() or self.is_neg():  # PyTorch's is the result of an op
+        made._counter = [0]
     memo[id(self)] = made
     if self._gradient is not None:
         made.grad = self._gradient.__deepcopy__(memo)
@@ -48,7 +50,7 @@ def _copied_buffer(array: np.ndarray, memo: dict[int, Any]) -> np.ndarray:
     key = address(root)
     if ("buffer", key) not in memo:
         memo["buffer", key] = root.copy("K")  # type: ignore[index]  # deepcopy's memo takes any key
-    start = address(array) - key if array.size else 0
+    start = start_of(array)
     return over(memo["buffer", key], array.shape, array.strides, start, array.dtype)  # type: ignore[index]  # the same
 
 
@@ -67,7 +69,7 @@ def __reduce_ex__(self: Tensor, protocol: Any) -> Any:
         if not hasattr(hook, "__torch_unserializable__"):
             warnings.warn(HOOKED.format(hook), UserWarning, stacklevel=2)
     root = flat_root(self._array)
-    start = address(self._array) - address(root) if self._array.size else 0
+    start = start_of(self._array)
     place = self._array.shape, strides_of(self._array), start, self._dtype.name
     return _rebuilt, (root.view(), *place, self.requires_grad), self.__dict__ or None
 
@@ -111,7 +113,9 @@ HOOKED = (
     "@torch.utils.hooks.unserializable_hook to suppress this warning"
 )
 SAFE_PACKAGES = (__name__.partition(".")[0], "numpy", "ml_dtypes")
-SAFE = {("collections", "OrderedDict"), ("collections", "defaultdict"), ("builtins", "set"), ("builtins", "complex"), ("_codecs", "encode")}
+PLAIN = ("set", "complex", "bytes", "bytearray")  # in protocol 2 they are __builtin__
+SAFE = {("collections", "OrderedDict"), ("collections", "defaultdict"), ("_codecs", "encode")}
+SAFE |= {(module, name) for module in ("builtins", "__builtin__") for name in PLAIN}
 UNSAFE = (
     "Weights only load failed. Unsupported global: GLOBAL {} was not an allowed global by default. Pass `weights_only=False` to `load` "
     "only if you trust the source of the file: it can then run any code."
