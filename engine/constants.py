@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
+from .silence import quietly
 
 _constants: dict[tuple[Any, Any, type], np.ndarray] = {}
 
@@ -20,7 +21,7 @@ def constant(value: bool | int | float, dtype: dtypes.dtype) -> np.ndarray:
     try:
         return _constants[key]
     except KeyError:
-        array = np.asarray(value, dtype.to_real().np if dtype.is_complex else dtype.np)
+        array: np.ndarray = quietly(np.asarray, value, dtype.to_real().np if dtype.is_complex else dtype.np)
         array.flags.writeable = False
         if value and len(_constants) < 1024:  # 0.0 and -0.0 are one key
             _constants[key] = array

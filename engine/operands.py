@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .dtypes import OF_NUMPY, dtype
+from .silence import quietly
 from .strided import recast
 from .tensor import Tensor, wrap
 
@@ -42,7 +43,8 @@ def number_of(value: Any, wide: np.dtype) -> np.ndarray:
         return np.asarray(value).astype(wide)
     if isinstance(value, complex) and wide.kind != "c":
         value = value.real
-    return np.asarray(value, wide)
+    made: np.ndarray = quietly(np.asarray, value, wide)  # one too large for the dtype is infinite
+    return made
 
 
 def settle(result: Any, low: dtype | None) -> np.ndarray:

@@ -47,3 +47,12 @@ except ImportError:  # another NumPy: the public way
     def silent(function: Callable[..., Any], *arguments: Any) -> Any:  # type: ignore[misc]  # what a context's `run` is
         with np.errstate(all="ignore"):
             return function(*arguments)
+
+
+def quietly(function: Callable[..., Any], *arguments: Any) -> Any:
+    """One call with the warnings off, of any thread and within others."""
+    before = quiet()
+    try:
+        return function(*arguments)
+    finally:
+        loud(before)

@@ -13,7 +13,7 @@ from .device import CPU, strided
 from .device import device as Device
 from .device import layout as Layout
 from .geometry import address, existing, start_of, strides_of
-from .silence import loud, quiet
+from .silence import quietly
 from .size import Size
 from .transforms import refuse_inside
 
@@ -445,11 +445,7 @@ def alias(t: Tensor) -> Tensor:
 
 def store(t: Tensor, values: np.ndarray) -> None:
     """Write values into the tensor's memory. The version is the caller's to raise."""
-    before = quiet()  # numbers too large for its dtype become infinite
-    try:
-        t._write(values)
-    finally:
-        loud(before)
+    quietly(t._write, values)  # numbers too large for its dtype become infinite
 
 
 def rare(t: Tensor) -> Rare:

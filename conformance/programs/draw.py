@@ -129,7 +129,7 @@ class Moved(Draw):
         """Moves what was written as another library may round it, seen by neither history nor version."""
         if self.unit and _has_digits(tensor):
             with self.B.inference_mode(tensor.is_inference()):
-                tensor.data.mul_(self._factor(tensor, ulp))
+                _once(tensor.data).mul_(self._factor(tensor, ulp))
 
     def copied(self, result: Any, label: str) -> Any:
         """A copy where PyTorch's line made a tensor: a cast to double precision of what has it already makes none."""
@@ -161,6 +161,13 @@ class Rounded(Beside):
 
 def _has_digits(tensor: Any) -> bool:
     return bool(tensor.is_floating_point() or tensor.is_complex())
+
+
+def _once(tensor: Any) -> Any:
+    """The tensor without its repetitions along dimensions that do not step in memory."""
+    for at, step in enumerate(tensor.stride()):
+        tensor = tensor if step or not tensor.shape[at] else tensor.narrow(at, 0, 1)
+    return tensor
 
 
 def _count(shape: Sequence[int]) -> int:

@@ -383,3 +383,17 @@ def gradients_with_strides_into_pieces(B: Any, draw: Any, see: Any) -> None:
     )()
     y.backward(seed)
     see("x.grad", [x.grad, x.grad.stride()])
+
+
+@program
+def scattering_what_is_written_to(B: Any, draw: Any, see: Any) -> None:
+    """`masked_scatter_` of elements in the memory it writes to: read while it is written, or before, where they do not lie in a row."""
+    memory = draw.floats((2, 8))
+    target = draw.choice(
+        [lambda: memory[0], lambda: memory[:, 2:4], lambda: memory[0, ::2], lambda: memory.t()[:2], lambda: memory[0, 2:6]]
+    )()
+    source = draw.choice(
+        [lambda: target, lambda: memory, lambda: memory[1], lambda: memory[:, ::2], lambda: memory.t(), lambda: target.clone()]
+    )()
+    see.raises("written", lambda: target.masked_scatter_(draw.bools(target.shape), source))
+    see("memory", memory)

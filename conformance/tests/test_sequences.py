@@ -115,6 +115,18 @@ def test_another_one_of_equal_elements_is_found_though_runs_round_otherwise(monk
     assert compared(CUT_OFF, monkeypatch)[0] == "step call: tensor values"
 
 
+REPEATED = (*ROUNDED_TWICE, ("create", "t5 = torch.ones(1).expand(2).detach()"), ("write in place", "t6 = t5.zero_()"))
+
+
+def test_what_was_rounded_is_judged_after_a_write_to_repeated_elements_too(monkeypatch):
+    assert compared(REPEATED, monkeypatch) == []
+
+
+def test_a_write_to_repeated_elements_that_is_lost_is_found(monkeypatch):
+    monkeypatch.setattr(engine.Tensor, "zero_", lambda t: t)
+    assert compared(REPEATED, monkeypatch) == ["step write in place: tensor values"]
+
+
 BITS = (
     ("first", "t0 = torch.tensor([2.5, -1.0], dtype=torch.float32)"),
     ("view", "t1 = t0.view(torch.int64)"),

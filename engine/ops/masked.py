@@ -101,7 +101,14 @@ def scatter_into(made: np.ndarray, mask: np.ndarray, source: np.ndarray) -> None
     count = int(np.count_nonzero(mask))
     if source.size < count:
         raise RuntimeError("Number of elements of source < number of ones in mask")
-    made[mask] = source.reshape(-1)[:count]
+    taken = source.reshape(-1)[:count]
+    if not np.may_share_memory(made, source):
+        made[mask] = taken
+    elif source.flags.c_contiguous:  # read as PyTorch does, while it is written to
+        for at, place in enumerate(zip(*np.nonzero(mask), strict=True)):
+            made[place] = taken[at]
+    else:
+        made[mask] = taken.copy()
 
 
 def masked_source(grad_output: np.ndarray, mask: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:

@@ -16,6 +16,7 @@ from ..op import OPS, F, Op, alias, composite, op, pointwise
 from ..operands import array_of
 from ..out import CHECKS
 from ..promotion import common
+from ..silence import quietly
 from ..tensor import Tensor, wrap
 from ..transforms import running
 from .arithmetic import along, as_it_is, by, cast_number, conjugate, minus, not_implemented, number_less, number_over, over, plus, times
@@ -55,7 +56,8 @@ def choose_numbers(condition: Any, self: Any, other: Any) -> Any:
     """`where` of a tensor and a number, both cast to their common dtype first. Raises RuntimeError where that cannot hold the number."""
     d = common([self, other])
     made = [
-        v.to(d) if isinstance(v, Tensor) else wrap(np.asarray(v).astype(d.np) if d.low else cast_number(v, d.np), d) for v in (self, other)
+        v.to(d) if isinstance(v, Tensor) else wrap(quietly(np.asarray(v).astype, d.np) if d.low else cast_number(v, d.np), d)
+        for v in (self, other)
     ]
     return OPS["where.self"].run([condition, *made])
 
