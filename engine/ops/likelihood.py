@@ -40,7 +40,7 @@ def check_likelihood(self: np.ndarray, target: np.ndarray, weight: np.ndarray | 
     d = OF_NUMPY[self.dtype]
     if d.category != 2:
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{d.scalar_name}'")
-    if spatial and found == "Byte":
+    if spatial and found == "Byte" and target.size:
         raise RuntimeError("expected scalar type Long but found Byte")
     if weight is not None and weight.dtype != self.dtype:
         raise RuntimeError(f"expected scalar type {d.scalar_name} but found {OF_NUMPY[weight.dtype].scalar_name}")
@@ -59,9 +59,11 @@ def _check_flat(self: np.ndarray, target: np.ndarray, weight: np.ndarray | None)
         raise RuntimeError("input tensor should be 1D or 2D")
     if target.ndim > 1:
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
-    if self.ndim == 2 and (target.ndim != 1 or self.shape[0] != target.size):
+    if self.ndim == 2 and self.shape[0] != (target.size if target.ndim else 0):
         raise RuntimeError(f"size mismatch (got input: {list(self.shape)}, target: {list(target.shape)})")
     _check_classes(target)
+    if self.ndim == 2 and not target.ndim:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     if self.ndim == 1 and target.ndim == 1 and target.size != 1:
         raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {target.size}")
     classes = self.shape[-1]
@@ -77,10 +79,9 @@ def _check_spatial(self: np.ndarray, target: np.ndarray, weight: np.ndarray | No
         raise RuntimeError(f"only batches of spatial targets supported (3D tensors) but got targets of dimension: {target.ndim}")
     if self.ndim != 4:
         raise RuntimeError(f"only batches of spatial inputs supported (4D tensors), but got input of dimension: {self.ndim}")
+    _check_classes(target)
     if weight is not None and weight.size != self.shape[1]:
         raise RuntimeError("weight tensor should be defined either for all or no classes")
-    if not self.size:
-        _check_classes(target)
     if (self.shape[0], *self.shape[2:]) != target.shape:
         raise RuntimeError(f"size mismatch (got input: {list(self.shape)} , target: {list(target.shape)}")
 
