@@ -224,3 +224,14 @@ def clipping_gradients(B: Any, draw: Any, see: Any) -> None:
     see("w.grad", w.grad)
     see("utility", B.nn.utils.clip_grad_norm_([w], 0.5))
     see("w.grad after", w.grad)
+
+
+@program
+def targets_that_are_no_classes(B: Any, draw: Any, see: Any) -> None:
+    """What `nll_loss` refuses first: another shape, another dtype, or a weight of another size; with empty batches, too."""
+    scores = draw.choice([(2, 3), (0, 3), (3,), (1, 3), (2, 3, 2), (0, 3, 2), (2, 3, 0, 2)])
+    target = draw.choice([(2,), (), (0,), (1,), (2, 2), (0, 2), (2, 0, 2)])
+    dtype = draw.dtype("int64", "float32", "uint8", "int32", "bool")
+    weight = draw.choice([lambda: None, lambda: B.ones(3), lambda: B.ones(2), lambda: B.ones(())])()
+    x, y = draw.floats(scores, requires_grad=True), draw.integers(target, 0, 2).to(dtype)
+    see.raises("loss", lambda: B.nn.functional.nll_loss(x, y, weight))
