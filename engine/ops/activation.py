@@ -50,8 +50,10 @@ def zeros(of: np.dtype) -> np.ndarray:
 
 
 def relu_piece(self: np.ndarray, out: np.ndarray) -> None:
-    few = self.size <= PIECE and self.flags.c_contiguous
-    np.maximum(zeros(self.dtype)[: self.size].reshape(self.shape) if few else 0, self, out=out)
+    least: Any = zeros(self.dtype)[: self.size] if self.size <= PIECE else 0
+    if self.ndim != 1 and self.size <= PIECE:
+        least = least.reshape(self.shape)
+    np.maximum(least, self, out=out)
 
 
 def passed(grad_output: np.ndarray, self: np.ndarray, threshold: Any) -> np.ndarray:
