@@ -84,6 +84,8 @@ def laid_out(result: np.ndarray, operands: Sequence[Any]) -> np.ndarray:
         return result
     steps = tuple([s * result.itemsize for s in expected])
     if result.base is None and all(n == 1 or a == b for n, a, b in zip(result.shape, steps, result.strides, strict=True)):
+        if result.flags.forc:  # as one buffer, which `memory.owned` sees through
+            return np.ndarray(result.shape, result.dtype, result, 0, steps)
         return np.lib.stride_tricks.as_strided(result, strides=steps)
     made = new(result.shape, expected, result.dtype)
     made[...] = result

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..calls import FUNCTIONS
-from ..dtypes import OF_NUMPY
+from ..dtypes import OF_NUMPY, int64
 from ..geometry import in_range, strides_of
 from ..layout import dense_strides, laid_out, pointwise_strides, walk_order
 from ..number import converted
@@ -159,6 +159,12 @@ def index_fill_kernel(self: np.ndarray, dim: int, index: np.ndarray, value: Any)
     return made
 
 
+def apart_from_index(self: Tensor, dim: int, index: Tensor, value: Any) -> None:
+    """What `index_fill_` looks at first. Raises RuntimeError where it would write to its own index."""
+    if index._dtype is int64 and (self is index or overlaps(self._array, index._array)):
+        raise RuntimeError(PARTIAL_OVERLAP)
+
+
 def fill_into(self: np.ndarray, dim: int, index: np.ndarray, value: Any) -> None:
     """Fill the slices named. Raises IndexError or RuntimeError before anything is written."""
     if isinstance(value, np.ndarray) and value.ndim:
@@ -237,11 +243,11 @@ op("index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor",
    self=lambda g, dim, index: F.index_fill(g, dim, index, 0),
    source=lambda g, dim, index, source: selected(g, dim, index, source.shape))  # fmt: skip
 op("index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
-   plain(index_fill_kernel, inplace=True, inplace_function=False, into=fill_into,
+   plain(index_fill_kernel, inplace=apart_from_index, inplace_function=False, into=fill_into,
          jvp=lambda values, tangents, outs: F.index_fill(tangents[0], values[1], values[2], 0)),
    self=lambda g, dim, index: F.index_fill(g, dim, index, 0))  # fmt: skip
 op("index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor",
-   plain(index_fill_kernel, inplace=True, inplace_function=False, into=fill_into, jvp="linear"),
+   plain(index_fill_kernel, inplace=apart_from_index, inplace_function=False, into=fill_into, jvp="linear"),
    self=lambda g, dim, index: F.index_fill(g, dim, index, 0),
    value=lambda g, dim, index, value_dtype: real_stays_real(F.sum(F.index_select(g, dim, once(index))), value_dtype))  # fmt: skip
 
