@@ -82,18 +82,20 @@ class Extras:
 class Saved:
     """An output kept for backward: its array, not the tensor, so that node and tensor are no cycle."""
 
-    __slots__ = ("array", "dtype", "nr", "counter", "tangents")
+    __slots__ = ("array", "dtype", "nr", "counter", "tangents", "through")
 
     array: np.ndarray
     dtype: dtypes.dtype
     nr: int
     counter: Any
     tangents: dict[Any, Tensor] | None
+    through: tuple[weakref.ref[Tensor], int] | None  # the view that it was written through, and the number of the node the view then got
 
     @classmethod
     def of(cls, t: Tensor, nr: int = 0) -> Saved:
         made = cls()
         made.array, made.dtype, made.nr, made.counter, made.tangents = t._array, t._dtype, nr, counter_of(t), None
+        made.through = None
         return made
 
 

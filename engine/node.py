@@ -18,7 +18,7 @@ from .operands import array_of, as_it_is, cast_like, widened
 from .saved import Packed
 from .strided import in_order
 from .tensor import Tensor, wrap, wrap_number
-from .views import NO_PLAN
+from .views import NO_PLAN, source_of
 
 if TYPE_CHECKING:
     from .op import Op
@@ -199,7 +199,7 @@ class OpNode(Node):
         t = wrap(value.array, value.dtype)
         t._counter = value.counter
         if value.dtype.differentiable:
-            t._node, t._nr = self, value.nr
+            t._node, t._nr = source_of(value, self), value.nr
         if value.tangents:
             forward.carry(t, value.tangents)
         return t

@@ -118,7 +118,7 @@ KEPT = """
         kept.array = r
         kept.dtype = out
         kept.nr = 0
-        kept.tangents = None
+        kept.tangents = kept.through = None
         kept.counter = t._counter = [0]
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from . import modes
 from .dtypes import CPP_NAMES, OF_NUMPY, dtype
 from .geometry import address, strides_of
-from .graph import FREED, FREED_TWICE, Listed, Node, edge_of, extras, fit_array, sequence, short_name
+from .graph import FREED, FREED_TWICE, Listed, Node, Saved, edge_of, extras, fit_array, sequence, short_name
 from .layout import dense
 from .registry import OPS, F
 from .strided import span
@@ -271,6 +272,20 @@ def rebase(t: Tensor, node: Node, first_edge: int = 0) -> None:
         return
     view.version = -1  # remade from the base below
     refresh(t, view, start)
+    for kept in node.saved[::2]:
+        if type(kept) is Saved and isinstance(t._node, Node):
+            kept.through = weakref.ref(t), t._node.seq
+
+
+def source_of(kept: Saved, node: Node) -> Node:
+    """The node that a result kept by `node` is from: where it was written through a view that of the view, while it lasts."""
+    view, number = kept.through or (None, 0)
+    t = view() if view is not None else None
+    one: Any = None if t is None else t._node
+    while isinstance(one, Node) and one.seq != number and one.edges:  # the view may have been written through again
+        write = one.edges[0]
+        one = write.inner.edges[0] if type(write) is CopySlices else None
+    return one if isinstance(one, Node) and one.seq == number else node
 
 
 def restrided(t: Tensor, node: Node) -> None:

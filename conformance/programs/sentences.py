@@ -366,3 +366,30 @@ def data_beside_what_reads_otherwise(B: Any, draw: Any, see: Any) -> None:
     beside = draw.choice([lambda: x.conj(), lambda: x.conj().imag, lambda: x.conj().conj(), lambda: x.conj().resolve_conj()])()
     see.raises("new_tensor", lambda: beside.new_tensor(draw.choice([[1, 2], [1.5], "text"])))
     see.raises("new_zeros", lambda: beside.new_zeros(2))
+
+
+@program
+def a_result_kept_by_a_write_through_a_view(B: Any, draw: Any, see: Any) -> None:
+    x = draw.integers((3,), 1, 3).float().requires_grad_()
+    y = x * x
+    view = draw.choice([lambda: y[:2], lambda: y.view(3, 1), lambda: y[0], lambda: y.unsqueeze(0)])()
+    draw.choice([view.exp_, view.sqrt_, view.sigmoid_, view.tanh_])()
+    if draw.flag():
+        see("node of the view", view.grad_fn.name())
+    [found] = B.autograd.grad(y, x, B.ones(3), retain_graph=True, create_graph=True)
+    see.graph("gradient", found)
+    see("second gradient", B.autograd.grad(found.sum(), x, retain_graph=True)[0])
+    del found  # whose graph would keep the node of the view
+    draw.choice([lambda: view.mul_(2), lambda: view.detach().mul_(2), lambda: y.mul_(2), lambda: (view.mul_(2), view.exp_())])()
+    if draw.flag():
+        see("node of the view afterwards", view.grad_fn.name())
+    see.raises("gradient of a result written to", lambda: B.autograd.grad(y, x, B.ones(3), retain_graph=True))
+
+
+@program
+def a_write_to_its_own_index(B: Any, draw: Any, see: Any) -> None:
+    index = draw.integers((2,), 0, 1)
+    into = draw.choice([lambda: index, lambda: index[:], lambda: index[:1], lambda: index.clone(), lambda: index.view(2, 1)])()
+    value = draw.choice([1, 0, 1j, B.tensor(1)])
+    see.raises("index_fill_", lambda: into.index_fill_(draw.integer(0, 1), index, value))
+    see("index", index)
