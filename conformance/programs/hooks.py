@@ -371,7 +371,7 @@ def hooks_of_what_modules_return(B: Any, draw: Any, see: Any) -> None:
     for p in layer.parameters():
         p.data = draw.floats(p.shape)
     x = draw.floats((2, n), requires_grad=draw.flag())
-    y = draw.choice([layer, lambda t: B.nn.Tanh()(layer(t)), lambda t: layer(t).relu()])(x)
+    y = draw.choice([layer, lambda t: B.nn.ReLU()(layer(t)), lambda t: layer(t) * 3])(x)
     factor = draw.number()
     y.register_hook(lambda g: g * factor)
     layer.weight.register_hook(lambda g: see("grad of the weight", g) if draw_none else g + 1)

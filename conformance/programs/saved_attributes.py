@@ -9,8 +9,10 @@ from .declare import program
 
 @program
 def of_arithmetic(B: Any, draw: Any, see: Any) -> None:
+    dtype = draw.dtype()
+
     def t(*shape: int) -> Any:
-        return draw.floats(shape, requires_grad=True)
+        return draw.floats(shape, dtype, requires_grad=True)
 
     made = [
         (lambda: t(2) * t(2), "other self", "other self"),
@@ -42,8 +44,10 @@ def of_arithmetic(B: Any, draw: Any, see: Any) -> None:
 
 @program
 def of_functions(B: Any, draw: Any, see: Any) -> None:
+    dtype = draw.dtype()
+
     def t(*shape: int) -> Any:
-        return draw.floats(shape, requires_grad=True)
+        return draw.floats(shape, dtype, requires_grad=True)
 
     made = [
         (lambda: t(2).tanh(), "result", "result"),
@@ -67,8 +71,10 @@ def of_functions(B: Any, draw: Any, see: Any) -> None:
 def of_reductions(B: Any, draw: Any, see: Any) -> None:
     F = B.nn.functional
 
+    dtype = draw.dtype()
+
     def t(*shape: int) -> Any:
-        return draw.floats(shape, requires_grad=True)
+        return draw.floats(shape, dtype, requires_grad=True)
 
     made = [
         (lambda: t(3, 2).mean(), "self_sym_numel self_sym_sizes", ""),
@@ -101,8 +107,10 @@ def of_reductions(B: Any, draw: Any, see: Any) -> None:
 def of_products(B: Any, draw: Any, see: Any) -> None:
     F = B.nn.functional
 
+    dtype = draw.dtype()
+
     def t(*shape: int) -> Any:
-        return draw.floats(shape, requires_grad=True)
+        return draw.floats(shape, dtype, requires_grad=True)
 
     made = [
         (
@@ -132,8 +140,10 @@ def of_products(B: Any, draw: Any, see: Any) -> None:
 
 @program
 def of_indexing(B: Any, draw: Any, see: Any) -> None:
+    dtype = draw.dtype()
+
     def t(*shape: int) -> Any:
-        return draw.floats(shape, requires_grad=True)
+        return draw.floats(shape, dtype, requires_grad=True)
 
     made = [
         (lambda: t(3, 2)[B.tensor([0, 1])], "indices self_sym_sizes", "indices"),
@@ -155,8 +165,10 @@ def of_indexing(B: Any, draw: Any, see: Any) -> None:
 
 @program
 def of_views(B: Any, draw: Any, see: Any) -> None:
+    dtype = draw.dtype()
+
     def t(*shape: int) -> Any:
-        return draw.floats(shape, requires_grad=True)
+        return draw.floats(shape, dtype, requires_grad=True)
 
     made = [
         (lambda: B.stack([t(2), t(2)], 1), "dim", ""),
@@ -189,19 +201,21 @@ def of_views(B: Any, draw: Any, see: Any) -> None:
 def of_losses(B: Any, draw: Any, see: Any) -> None:
     F = B.nn.functional
 
+    dtype = draw.dtype()
+
     def t(*shape: int) -> Any:
-        return draw.floats(shape, requires_grad=True)
+        return draw.floats(shape, dtype, requires_grad=True)
 
     made = [
         (lambda: F.nll_loss(t(2, 2), B.tensor([0, 1])), "ignore_index reduction self target weight", "self target weight"),
         (
-            lambda: F.nll_loss(t(2, 2), B.tensor([0, 1]), weight=B.ones(2)),
+            lambda: F.nll_loss(t(2, 2), B.tensor([0, 1]), weight=B.ones(2, dtype=dtype)),
             "ignore_index reduction self target weight",
             "self target weight",
         ),
         (lambda: F.mse_loss(t(2), t(2)), "reduction self target", "self target"),
         (
-            lambda: F.binary_cross_entropy_with_logits(t(2), B.ones(2)),
+            lambda: F.binary_cross_entropy_with_logits(t(2), B.ones(2, dtype=dtype)),
             "pos_weight reduction self target weight",
             "pos_weight self target weight",
         ),
