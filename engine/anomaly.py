@@ -7,7 +7,8 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,11 @@ import numpy as np
 from . import modes
 from .graph import Node, extras
 from .registry import OPS
-from .tensor import Tensor
+from .tensor import Tensor, rare
 
 HERE = os.path.dirname(__file__) + os.sep
 UNKNOWN = "No forward pass information available. Enable detect anomaly during forward pass for more information."
+CAUSE = "Traceback of forward call that caused the error:\n"
 _running = threading.local()
 
 
@@ -49,7 +51,11 @@ def is_anomaly_check_nan_enabled() -> bool:
 
 
 def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
-    """Turn anomaly mode on or off."""
+    """Turn anomaly mode on or off. Raises TypeError for what is no bool."""
+    for position, (name, value) in enumerate((("enabled", mode), ("check_nan", check_nan)), 1):
+        if not isinstance(value, bool):
+            kind = type(value).__name__
+            raise TypeError(f"set_anomaly_enabled(): argument '{name}' (position {position}) must be bool, not {kind}")
     modes.set_bit(modes.ANOMALY, mode)
     _Switch.check_nan = check_nan
 
@@ -60,13 +66,26 @@ def _stack() -> list[Any]:
 
 
 def note(node: Node) -> None:
-    """Remember where `node` was recorded, and in the backward of which node."""
+    """Remember where `node` was recorded, and in the backward of which node; and where a leaf was used first."""
     frames = [frame for frame in traceback.extract_stack() if not frame.filename.startswith(HERE) and frame.filename not in OURS]
     metadata = extras(node).metadata
     metadata["traceback_"] = traceback.format_list(frames)
     running = _stack()
     if running:
         metadata["parent_"] = running[-1]
+    for edge in node.edges:
+        if isinstance(edge, Tensor) and rare(edge).used_first is None:
+            rare(edge).used_first = metadata["traceback_"]
+
+
+@contextmanager
+def watching_leaf(leaf: Tensor) -> Iterator[None]:
+    """While a gradient is accumulated: an error inside, of a hook, is told with where the leaf was used first, and goes on."""
+    try:
+        yield
+    except Exception:
+        _warn("Error detected in torch::autograd::AccumulateGrad. ", CAUSE, rare(leaf).used_first)
+        raise
 
 
 class watching:
@@ -96,16 +115,16 @@ class watching:
 
 def _tell(node: Any) -> None:
     """Warn where `node` was recorded, then where each node was in whose backward it was."""
-    _warn(f"Error detected in {type(node).name(node)}. ", "Traceback of forward call that caused the error:\n", node)
+    _warn(f"Error detected in {type(node).name(node)}. ", CAUSE, extras(node).metadata.get("traceback_"))
     node = extras(node).metadata.get("parent_")
     while node is not None:
         induced = f"\n\nPrevious calculation was induced by {type(node).name(node)}. "
-        _warn(induced, "Traceback of forward call that induced the previous calculation:\n", node)
+        heading = "Traceback of forward call that induced the previous calculation:\n"
+        _warn(induced, heading, extras(node).metadata.get("traceback_"))
         node = extras(node).metadata.get("parent_")
 
 
-def _warn(start: str, heading: str, node: Any) -> None:
-    trace = extras(node).metadata.get("traceback_")
+def _warn(start: str, heading: str, trace: list[str] | None) -> None:
     text = start + (UNKNOWN if trace is None else heading + "".join(trace))
     try:
         warnings.warn(text, UserWarning, stacklevel=2)

@@ -215,6 +215,8 @@ class Error(Listed):
     def __init__(self, text: str, tensors: Sequence[Tensor | None]) -> None:
         self.text, self.saved, self.extras, self.fits, self.seq = text, (), None, None, sequence()
         self.edges = tuple(None if t is None else edge_of(t) for t in tensors)
+        if modes.current() & modes.ANOMALY:
+            anomaly.note(self)
 
     def name(self) -> str:
         return "torch::autograd::Error"

@@ -82,7 +82,7 @@ class Apart(View):
 class Rare:
     """What few tensors have: hooks, a retained gradient, a materialised accumulate node, a tangent."""
 
-    __slots__ = ("hooks", "retains", "accumulate", "left", "post_hooks", "tangents")
+    __slots__ = ("hooks", "retains", "accumulate", "left", "post_hooks", "tangents", "used_first")
 
     def __init__(self) -> None:
         self.hooks: dict[int, Callable[..., Any]] | None = None
@@ -91,6 +91,7 @@ class Rare:
         self.left = False  # a leaf that stopped to require grad, to which nodes may still lead
         self.post_hooks: dict[int, Callable[..., Any]] | None = None
         self.tangents: dict[Any, Tensor] | None = None  # by level of forward mode
+        self.used_first: list[str] | None = None  # where, in anomaly mode
 
 
 def readonly(read: Callable[[Any], Any], name: str = "") -> Any:

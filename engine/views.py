@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import modes
+from . import anomaly, modes
 from .dtypes import CPP_NAMES, OF_NUMPY, dtype
 from .geometry import address, strides_of
 from .graph import FREED, FREED_TWICE, Listed, Node, Saved, edge_of, extras, fit_array, sequence, short_name
@@ -264,7 +264,10 @@ def rebase(t: Tensor, node: Node, first_edge: int = 0) -> None:
     base = view.base
     start = t.storage_offset() if view.replay is None else 0
     of_leaf = base._rare.hooks if base._node is None and base._rare is not None else None
-    renew(base, CopySlices(base, t, node, start - base.storage_offset()), 0)
+    written = CopySlices(base, t, node, start - base.storage_offset())
+    if modes.current() & modes.ANOMALY:
+        anomaly.note(written)
+    renew(base, written, 0)
     if of_leaf is not None:
         rare(base).hooks = of_leaf  # PyTorch's convention: they, and those of later, stay with the leaf that it was
     if view.passing:

@@ -453,6 +453,13 @@ class Walk:
     # -- leaves -----------------------------------------------------------------------------------------------------
     def leaf(self, end: Any) -> None:
         """Hand what has arrived to a leaf, or to one of its accumulate nodes that it has no longer."""
+        if modes.current() & modes.ANOMALY:
+            with anomaly.watching_leaf(end.variable if type(end) is AccumulateGrad else end):
+                self._accumulated(end)
+        else:
+            self._accumulated(end)
+
+    def _accumulated(self, end: Any) -> None:
         g = self.arrived.pop(end, None)
         leaf: Tensor = end.variable if type(end) is AccumulateGrad else end
         plain = leaf._rare is None and leaf._view is None and leaf._node is LEAF and self.targets is None and not self.recording

@@ -177,3 +177,183 @@ def nan_of_custom_functions(B: Any, draw: Any, see: Any) -> None:
             see.raises("not checked", lambda: Bad.apply(*leaves).sum().backward())
     see("warnings", [str(w.message).split("\n")[0].partition(" (Trig")[0] for w in caught])
     see("gradients", [leaf.grad for leaf in leaves])
+
+
+def told(see: Any, caught: list[Any], line: str) -> None:
+    """What each warning begins with, and whether it shows the line of the program."""
+    see("warnings", [str(w.message).strip().split("\n")[0].partition(" (Trig")[0] for w in caught])
+    see("told the line", [line in str(w.message) for w in caught])
+
+
+def caught_in_anomaly_mode(B: Any, see: Any, call: Any, line: str) -> None:
+    """Records what `call` raises and warns of in anomaly mode."""
+    import warnings
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with B.autograd.detect_anomaly():
+            see.raises("backward", call)
+    told(see, caught, line)
+
+
+def failing(B: Any) -> Any:
+    """A Function whose backward fails, one whose backward calls it, and one whose backward calls that."""
+
+    class Fails(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            raise ValueError("in backward")
+
+    class Calls(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return Fails.apply(g) * 1
+
+    class CallsThat(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return Calls.apply(g)
+
+    return Fails, Calls, CallsThat
+
+
+@program
+def three_backwards_deep(B: Any, draw: Any, see: Any) -> None:
+    depth, shape = draw.integer(0, 2), draw.shape()
+    function = failing(B)[depth]
+    x = draw.floats(shape, draw.dtype(), requires_grad=True)
+    seeds = [draw.floats(shape, x.dtype, requires_grad=True) for _ in range(depth + 1)]
+
+    def nested():
+        y, by = function.apply(x), x
+        for seed in seeds[:depth]:
+            (y,), by = B.autograd.grad(y, by, seed, create_graph=True), seed
+        y.backward(seeds[-1])
+
+    caught_in_anomaly_mode(B, see, nested, "y, by = function.apply(x), x")
+
+
+@program
+def nan_that_hooks_bring(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats(draw.shape(), draw.dtype("float32", "float64", "complex64", "float16"), requires_grad=True)
+
+    def spoiled(gs):
+        return tuple(None if g is None else g * B.nan for g in gs)
+
+    def backward():
+        y = x * 2
+        z = y.exp() + y
+        node = y.grad_fn
+        {
+            "a tensor": lambda: y.register_hook(lambda g: g * B.nan),
+            "a leaf": lambda: x.register_hook(lambda g: g * B.nan),
+            "before a node": lambda: node.register_prehook(spoiled),
+            "after a node": lambda: node.register_hook(lambda ins, outs: spoiled(ins)),
+            "before a leaf": lambda: node.next_functions[0][0].register_prehook(spoiled),
+            "the cotangent": lambda: seed.mul_(B.nan),
+        }[where]()
+        z.backward(seed)
+
+    where = draw.choice(["a tensor", "a leaf", "before a node", "after a node", "before a leaf", "the cotangent"])
+    seed = B.ones_like(x).detach() * draw.number()
+    caught_in_anomaly_mode(B, see, backward, "y = x * 2")
+    see("x.grad", None if x.grad is None else x.grad.isnan())
+
+
+@program
+def errors_of_every_node(B: Any, draw: Any, see: Any) -> None:
+    Fails, _, _ = failing(B)
+
+    def fails(*_):
+        raise KeyError("in a hook")
+
+    def writes():
+        y = x * 1
+        y[0].mul_(2)
+        Fails.apply(y[0]) if how == "a piece" else y[0].sqrt_().mul_(2)
+        (y + Fails.apply(y)).backward(seed) if how == "a piece" else y.backward(seed)
+
+    def leaf():
+        y = x * 1
+        {"a leaf": x.register_hook, "a node": y.grad_fn.register_hook, "grad": x.register_post_accumulate_grad_hook}[how](fails)
+        y.backward(seed)
+
+    def once():
+        function = type(
+            "Once",
+            (B.autograd.Function,),
+            {
+                "forward": staticmethod(lambda ctx, a: a * 1),
+                "backward": staticmethod(B.autograd.function.once_differentiable(lambda ctx, g: g * 2)),
+            },
+        )
+        start = seed.clone().requires_grad_()
+        (g,) = B.autograd.grad(function.apply(x), x, start, create_graph=True)
+        g.backward(seed)
+
+    how = draw.choice(["a piece", "a write", "a leaf", "a node", "grad", "once"])
+    x = draw.floats(draw.shape(1, 2), requires_grad=True)
+    seed = draw.floats(x.shape)
+    caught_in_anomaly_mode(B, see, {"a piece": writes, "a write": writes, "once": once}.get(how, leaf), "y = x * 1")
+
+
+@program
+def every_warning_an_error(B: Any, draw: Any, see: Any) -> None:
+    import contextlib
+    import io
+    import warnings
+
+    x = draw.floats((2,), requires_grad=True)
+    Fails, Calls, _ = failing(B)
+    printed, inside = io.StringIO(), draw.flag()
+
+    def backward():
+        with B.autograd.set_detect_anomaly(True):
+            if inside:
+                start = B.ones(2, requires_grad=True)
+                (y,) = B.autograd.grad(Calls.apply(x), x, start, create_graph=True)
+            else:
+                y = outside
+            y.backward(draw.floats((2,)))
+
+    outside = Fails.apply(x)
+    with warnings.catch_warnings(), contextlib.redirect_stderr(printed):
+        warnings.simplefilter("error")
+        see.raises("backward", backward)
+    see(
+        "printed",
+        [line in printed.getvalue() for line in ("FailsBackward", "CallsBackward", "No forward pass", "Calls.apply(x), x, start")],
+    )
+    see("state", [B.is_anomaly_enabled(), B.is_anomaly_check_nan_enabled()])
+
+
+@program
+def switched_by_what_is_no_flag(B: Any, draw: Any, see: Any) -> None:
+    A = B.autograd
+    bad = draw.choice([1, None, "yes", 0.0, [], True])
+
+    def enter():
+        with A.detect_anomaly(check_nan=bad):
+            see("inside", [B.is_anomaly_enabled(), B.is_anomaly_check_nan_enabled()])
+
+    see.raises("mode", lambda: (A.set_detect_anomaly(bad), 1)[1])
+    see.raises("check", lambda: (A.set_detect_anomaly(draw.flag(), bad), 1)[1])
+    see("state", [B.is_anomaly_enabled(), B.is_anomaly_check_nan_enabled()])
+    A.set_detect_anomaly(False)
+    see.warns("entering", lambda: see.raises("entered", enter))
+    see.raises("a decorator", lambda: A.set_detect_anomaly(False)(lambda: 3))
+    see.raises("no mode", lambda: A.set_detect_anomaly())
+    see("at last", [B.is_anomaly_enabled(), B.is_anomaly_check_nan_enabled()])
+    A.set_detect_anomaly(False)
