@@ -34,6 +34,7 @@ TOPICS = (
     "contexts",
     "context_attributes",
     "returned",
+    "own_functions",
     "functional",
     "anomaly",
     "gradchecks",

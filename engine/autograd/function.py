@@ -182,8 +182,10 @@ class BackwardCFunction(Named, Listed, FunctionCtx):
         """There is only one way to run it."""
 
     def free(self) -> None:
-        if self.saved:
-            put_saved(self, FREED)
+        put_saved(self, FREED)
+
+    def __repr__(self) -> str:
+        return f"<torch.autograd.function.{type(self).__name__} object at {id(self):#x}>"
 
     def _keep(self) -> None:
         """Keep what `save_for_backward` was given, outputs without the tensor, so that there is no cycle."""
@@ -477,8 +479,8 @@ def _written(ctx: Any, o: Tensor, nr: int, count: int, is_input: bool) -> Tensor
         raise RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")
     if not is_input:
         warnings.warn(
-            "Only input Tensors should be given to ctx.mark_dirty(). If a Tensor is not an input, there is no need to pass it to "
-            "mark_dirty().",
+            "ctx.mark_dirty() received a tensor that was not an input. Only input Tensors that have been mutated should be passed to "
+            "ctx.mark_dirty().",
             UserWarning,
             stacklevel=4,
         )
