@@ -300,7 +300,7 @@ def _recorded(op: Any, values: list[Any], outs: list[Tensor], total: Tensor | No
     if total is None or not modes.is_grad_enabled() or not any(_requires(values[i]) for i in op.diff):
         return total
     missing = [position for position, i in enumerate(op.diff) if tangent_of(values[i]) is None]
-    node: Any = op.make_node(values, outs, tuple(True for _ in op.diff)) if missing else None
+    node = _unrecorded(op, values, outs, tuple(True for _ in op.diff)) if missing else None
     for position in missing:
         node.saved = [outs[v.nr] if type(v) is Saved else v for v in node.saved]
         total = with_missing(total, node.apply_rule(_zeros_like(outs[0]), position))
@@ -387,9 +387,19 @@ def _same_layout(a: Tensor, b: Tensor) -> bool:
 
 def _node(op: Any, values: list[Any], outs: list[Tensor]) -> Any:
     flags = tuple(any_tangent(values[i]) for i in op.diff)
-    node = op.make_node(values, outs, flags)
+    node = _unrecorded(op, values, outs, flags)
     node.saved = [outs[v.nr] if type(v) is Saved else v for v in node.saved]  # what was returned, and not of this node's making
     return node
+
+
+def _unrecorded(op: Any, values: list[Any], outs: list[Tensor], flags: tuple[bool, ...]) -> Any:
+    """A node for its rules alone: what they read is packed by no hook."""
+    before = modes.current()
+    modes.switch(before & ~modes.SAVED_HOOKS)
+    try:
+        return op.make_node(values, outs, flags)
+    finally:
+        modes.switch(before)
 
 
 def _transpose(op: Any, values: list[Any], outs: list[Tensor]) -> list[Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,24 @@ class Generator:
             source.state = state
 
         return rewind
+
+    def here(self) -> tuple[np.random.Generator, Any, int]:
+        """What `going_on_from` takes to draw the same as from now on once more."""
+        return self.numbers, self.numbers.bit_generator.state, self._seed
+
+    @contextmanager
+    def going_on_from(self, place: tuple[np.random.Generator, Any, int]) -> Iterator[None]:
+        """Inside, what is drawn goes on from `place`; afterwards from where it was."""
+        left = self.here()
+        self._go(*place)
+        try:
+            yield
+        finally:
+            self._go(*left)
+
+    def _go(self, source: np.random.Generator, state: Any, seed: int) -> None:
+        self.numbers, self._seed = source, seed
+        source.bit_generator.state = state
 
 
 register("Generator", Generator)

@@ -41,6 +41,7 @@ TOPICS = (
     "gradcheck_keywords",
     "checkpointing",
     "recomputation",
+    "checkpoint_runs",
     "mutation",
     "reentrant",
     "control_flow",

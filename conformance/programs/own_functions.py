@@ -6,8 +6,6 @@ from typing import Any
 
 from .declare import program
 
-DTYPES = ("float32", "float64", "complex64", "float16", "bfloat16")
-
 
 def made(B: Any, **methods: Any) -> Any:
     """A Function of these methods."""
@@ -16,7 +14,7 @@ def made(B: Any, **methods: Any) -> Any:
 
 def any_leaf(B: Any, draw: Any, least: int = 0) -> tuple[Any, Any]:
     """A leaf of any shape and dtype, and a cotangent for it."""
-    shape, dtype = draw.shape(least, 3), draw.dtype(*DTYPES)
+    shape, dtype = draw.shape(least, 3), draw.dtype("float32", "float64", "complex64", "float16", "bfloat16")
     numbers = draw.complexes if dtype.is_complex else draw.floats
     return numbers(shape, dtype, requires_grad=True), numbers(shape, dtype)
 

@@ -8,6 +8,7 @@ import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 from .. import kept, modes
@@ -15,6 +16,7 @@ from ..autograd.backward import backward
 from ..autograd.function import Function
 from ..autograd.graph import saved_tensors_hooks
 from ..journal import Journal
+from ..randomness import default_generator
 from ..tensor import Tensor
 from ..walk import active
 
@@ -143,6 +145,11 @@ def set_checkpoint_debug_enabled(enabled: bool | None) -> Iterator[None]:
 def noop_context_fn() -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
     """Nothing around the first run, and nothing around the second."""
     return nullcontext(), nullcontext()
+
+
+def _drawing_again(preserve: bool) -> Callable[[], AbstractContextManager[None]]:
+    """What lets a second run draw the random numbers that are drawn from now on, if it shall."""
+    return partial(default_generator.going_on_from, default_generator.here()) if preserve else nullcontext
 
 
 # -- computed again inside the same backward ----------------------------------------------------------------------------------
@@ -291,7 +298,7 @@ class CheckpointFunction(Function):
     def forward(ctx: Any, run_function: Callable[..., Any], preserve_rng_state: bool, *args: Any) -> Any:
         if not any(a.requires_grad for a in args if isinstance(a, Tensor)):
             warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", stacklevel=2)
-        ctx.run_function = run_function
+        ctx.run_function, ctx.drawing = run_function, _drawing_again(preserve_rng_state)
         ctx.inputs = [None if isinstance(a, Tensor) else a for a in args]
         ctx.tensor_indices = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
         ctx.save_for_backward(*(args[i] for i in ctx.tensor_indices))
@@ -307,7 +314,7 @@ class CheckpointFunction(Function):
         for i, t in zip(ctx.tensor_indices, ctx.saved_tensors, strict=True):
             inputs[i] = t.detach()
             inputs[i].requires_grad = t.requires_grad
-        with modes.enable_grad():
+        with modes.enable_grad(), ctx.drawing():
             outputs = ctx.run_function(*inputs)
         outputs = (outputs,) if isinstance(outputs, Tensor) else outputs
         live = [(o, g) for o, g in zip(outputs, args, strict=False) if isinstance(o, Tensor) and o.requires_grad]
@@ -338,7 +345,7 @@ def checkpoint(
         use_reentrant = True
     preserve = kwargs.pop("preserve_rng_state", True)
     if not use_reentrant:
-        return _recomputed(function, args, kwargs, context_fn, determinism_check, debug, early_stop)
+        return _recomputed(function, args, kwargs, context_fn, determinism_check, debug, early_stop, preserve)
     if kwargs:
         raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
     if context_fn is not noop_context_fn or debug is not False:
@@ -347,7 +354,14 @@ def checkpoint(
 
 
 def _recomputed(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], context_fn: Contexts, check: str, debug: bool, early: bool
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    context_fn: Contexts,
+    check: str,
+    debug: bool,
+    early: bool,
+    preserve: bool,
 ) -> Any:
     journals: tuple[Journal, ...] = ()
     if _Settings.debug if _Settings.debug is not None else debug:
@@ -357,9 +371,10 @@ def _recomputed(
     if check not in CHECKS:
         raise ValueError(f"determinism_check should be one of {list(CHECKS)}, but got {check}")
     first, second = journals or context_fn()
+    drawing = _drawing_again(preserve)
 
     def again(*given: Any) -> None:
-        with second:
+        with drawing(), second:
             function(*given, **kwargs)
 
     if not modes.is_grad_enabled():
@@ -381,12 +396,12 @@ def checkpoint_sequential(functions: Any, segments: int, input: Any, use_reentra
     if kwargs:
         raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
     functions = list(functions.children()) if hasattr(functions, "children") else functions
-    size, start = len(functions) // segments, 0
-    for _ in range(segments - 1):
+    size = len(functions) // segments
+    last = size * (segments - 1)
+    for start in range(0, last, size):
         part = _in_turn(functions[start : start + size])
         input = checkpoint(part, input, use_reentrant=use_reentrant, preserve_rng_state=preserve)
-        start += size
-    return _in_turn(functions[start:])(input)
+    return _in_turn(functions[last:])(input)
 
 
 def _in_turn(functions: Any) -> Callable[[Any], Any]:
@@ -398,4 +413,12 @@ def _in_turn(functions: Any) -> Callable[[Any], Any]:
     return run
 
 
-__all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "set_checkpoint_debug_enabled", "set_checkpoint_early_stop"]
+__all__ = [
+    "CheckpointError",
+    "CheckpointFunction",
+    "checkpoint",
+    "checkpoint_sequential",
+    "noop_context_fn",
+    "set_checkpoint_debug_enabled",
+    "set_checkpoint_early_stop",
+]
