@@ -179,21 +179,16 @@ def nan_of_custom_functions(B: Any, draw: Any, see: Any) -> None:
     see("gradients", [leaf.grad for leaf in leaves])
 
 
-def told(see: Any, caught: list[Any], line: str) -> None:
-    """What each warning begins with, and whether it shows the line of the program."""
-    see("warnings", [str(w.message).strip().split("\n")[0].partition(" (Trig")[0] for w in caught])
-    see("told the line", [line in str(w.message) for w in caught])
-
-
 def caught_in_anomaly_mode(B: Any, see: Any, call: Any, line: str) -> None:
-    """Records what `call` raises and warns of in anomaly mode."""
+    """Records what `call` raises in anomaly mode, what each warning begins with, and whether it shows that line of the program."""
     import warnings
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with B.autograd.detect_anomaly():
             see.raises("backward", call)
-    told(see, caught, line)
+    see("warnings", [str(w.message).strip().split("\n")[0].partition(" (Trig")[0] for w in caught])
+    see("told the line", [line in str(w.message) for w in caught])
 
 
 def failing(B: Any) -> Any:
