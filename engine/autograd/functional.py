@@ -281,8 +281,11 @@ def _by_columns(func: Callable[..., Any], inputs: Any, create_graph: bool, stric
         for j in range(t.numel()):
             several_out, column = _column(func, inputs, k, j)
             columns.append(column)
+    made: list[Any] = []
+    if not columns:  # no input has elements
+        several_out, plain = _tuple(func(*inputs), "outputs", "None")
+        made = [_unpacked([one.new_zeros((*one.size(), *t.size())) for t in inputs], several) for one in plain]
     shapes = [one.size() for one in columns[0]] if columns else []
-    made = []
     for i, shape in enumerate(shapes):
         parts, start = [], 0
         for t in inputs:
@@ -299,7 +302,7 @@ def _column(func: Callable[..., Any], inputs: Tensors, k: int, j: int) -> tuple[
         tangents = [F.zeros_like(t) for t in inputs]
         with modes.no_grad():
             tangents[k].view(-1)[j] = 1
-        several, outputs = _tuple(func(*(forward_ad.make_dual(t, v) for t, v in zip(inputs, tangents, strict=True))), "outputs", "jacobian")
+        several, outputs = _tuple(func(*(forward_ad.make_dual(t, v) for t, v in zip(inputs, tangents, strict=True))), "outputs", "None")
         found = [forward_ad.unpack_dual(out) for out in outputs]
         return several, [F.zeros_like(one.primal) if one.tangent is None else one.tangent for one in found]
 

@@ -105,10 +105,10 @@ def by_differences(check: Check, part: Callable[[Any], Any]) -> list[list[Tensor
         array = t._array
         rows = []
         for at in np.ndindex(array.shape):
-            row: list[Any] = [d / (2 * check.eps) for d in _differences(check, array, at, check.eps, part)]
+            row: list[Any] = _quotients(check, array, at, check.eps, part)
             if t.is_complex():
-                turned = _differences(check, array, at, check.eps * 1j, part)
-                row = [a + 1j * b / (2 * check.eps) for a, b in zip(row, turned, strict=True)]
+                turned = _quotients(check, array, at, check.eps * 1j, part)
+                row = [a + 1j * b for a, b in zip(row, turned, strict=True)]
             rows.append(row)
         columns.append((t, rows))
     counts = [len(row) for _, rows in columns for row in rows] or [len(check.called())]
@@ -121,8 +121,8 @@ def _matrix(rows: list[np.ndarray], t: Tensor) -> Tensor:
     return wrap(made, dtypes.OF_NUMPY[made.dtype])
 
 
-def _differences(check: Check, array: np.ndarray, at: tuple[int, ...], step: Any, part: Callable[[Any], Any]) -> list[np.ndarray]:
-    """Each output's change along one element of an input, which is put back."""
+def _quotients(check: Check, array: np.ndarray, at: tuple[int, ...], step: Any, part: Callable[[Any], Any]) -> list[np.ndarray]:
+    """Each output's change along one element of an input, which is put back, over twice the size of the step."""
     before = array[at]
     sides = []
     with modes.no_grad():
@@ -132,7 +132,8 @@ def _differences(check: Check, array: np.ndarray, at: tuple[int, ...], step: Any
     array[at] = before
     for a, b in zip(*sides, strict=False):
         check_alike(a, b, at, check.eps)
-    return [_elements(b, part) - _elements(a, part) for a, b in zip(*sides, strict=False)]
+    with np.errstate(all="ignore"):
+        return [(_elements(b, part) - _elements(a, part)) / (2 * check.eps) for a, b in zip(*sides, strict=False)]
 
 
 def _elements(o: Tensor, part: Callable[[Any], Any]) -> np.ndarray:
@@ -386,6 +387,9 @@ def gradgradcheck(
     """The same for the gradients of `func` as a function of its inputs and cotangents, random ones unless given."""
     if not (check_fwd_over_rev or check_rev_over_rev):
         raise AssertionError("Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True")
+    for name, usual in (("check_undefined_grad", True), ("check_batched_grad", False)):
+        if words.get(name, usual) and not check_rev_over_rev:
+            raise AssertionError(f"Setting {name}=True requires check_rev_over_rev to be True")
     inputs = as_tuple(inputs)
     seeds = _random_seeds(differentiable(func(*inputs))) if grad_outputs is None else as_tuple(grad_outputs)
     wanted = [i for i, t in enumerate(inputs) if isinstance(t, Tensor) and t.requires_grad]
