@@ -188,3 +188,11 @@ def mean_of_a_square(B: Any, draw: Any, see: Any) -> None:
     out.backward()
     see("x.grad", x.grad)
     see.graph("graph of out", out)
+
+
+@program
+def products_of_zeros(B: Any, draw: Any, see: Any) -> None:
+    """The sign of a sum of zeros: one of a single negative zero begins at 0, too."""
+    n, dtype = draw.integer(0, 3), draw.dtype("float32", "float64", "complex64", "bfloat16", "int64")
+    x, y = B.zeros(n, dtype=dtype), -B.ones(n, dtype=dtype)
+    see("products", [B.dot(x, y), B.matmul(x, y), B.vdot(x, y), B.mv(x[None], y), B.mm(x[None], y[:, None])])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 from .calls import Callee, callees
 from .draw import VALUES, Draw
@@ -322,7 +323,7 @@ def cotangent(t):
 
 
 # What lines may call, beside the backend.
-HELPERS = (Ended, once, copied, apart, numbers, small, finite, unrecorded, unsigned, undone, cotangent)
+HELPERS: tuple[Any, ...] = (Ended, once, copied, apart, numbers, small, finite, unrecorded, unsigned, undone, cotangent)
 
 
 def steps(draw: Draw) -> Iterator[Step]:

@@ -212,7 +212,7 @@ def mv_kernel(self: np.ndarray, vec: np.ndarray) -> np.ndarray:
 def dot_kernel(self: np.ndarray, tensor: np.ndarray) -> np.ndarray:
     if self.dtype.kind == "b":
         raise not_implemented("dot", self)
-    return np.dot(self, tensor)
+    return np.dot(self, tensor) + 0  # a sum begins at 0: one of a single -0 is 0
 
 
 def vdot_kernel(self: np.ndarray, other: np.ndarray) -> np.ndarray:
