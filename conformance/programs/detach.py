@@ -134,3 +134,38 @@ def truncated_recurrence(B: Any, draw: Any, see: Any) -> None:
     if h.requires_grad:
         h.backward(draw.floats((2,)))
     see("w.grad", w.grad)
+
+
+@program
+def detached_of_any_kind(B: Any, draw: Any, see: Any) -> None:
+    shape = draw.shape(1, 3)
+    x, z = draw.floats(shape, draw.dtype("float64", "float16", "float32"), requires_grad=True), draw.complexes(shape, requires_grad=True)
+    source = draw.choice(
+        [
+            lambda: x * 2,
+            lambda: x,
+            lambda: (x * 2)[:1],
+            lambda: z.conj(),
+            lambda: (z * 1).conj().imag,
+            lambda: x > 0,
+            lambda: (x * 2).expand(2, *shape),
+            lambda: (x * 1).transpose(0, -1),
+            lambda: draw.integers(shape),
+        ]
+    )()
+    how = draw.choice(
+        [lambda t: t.detach(), lambda t: t.data, lambda t: B.detach(t), lambda t: t.clone().detach(), lambda t: t.detach().detach()]
+    )
+    made = how(source)
+    see("detached", made)
+    see(
+        "layout",
+        [made.stride(), made.storage_offset(), made.is_conj(), made.is_neg(), made._is_view(), made.data_ptr() == source.data_ptr()],
+    )
+    see.raises("a write", lambda: (made.mul_(2) if made.dtype != B.bool else made.logical_not_())._version)
+    see("source", source)
+    if source.requires_grad:
+        source.backward(B.ones_like(made) * 3)
+        see("gradients", [x.grad, z.grad])
+    made = made.detach().clone()
+    see.raises("required again", lambda: made.requires_grad_().is_leaf)

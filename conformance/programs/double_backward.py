@@ -154,3 +154,34 @@ def second_gradients_accumulate(B: Any, draw: Any, see: Any) -> None:
     see("sum of both gradients", x.grad)
     see.same("the same object", x.grad, kept)
     x.grad = None
+
+
+@program
+def of_branches_that_broadcast(B: Any, draw: Any, see: Any) -> None:
+    n, m = draw.integer(1, 3), draw.integer(1, 3)
+    a, b = draw.floats((n, m), B.float64, requires_grad=True), draw.floats((m,), B.float64, requires_grad=draw.flag())
+    where = draw.bools(draw.choice([(n, m), (m,), (n, 1), ()]))
+    other = draw.floats((2,), B.float64, requires_grad=True)  # which does not matter
+    function = draw.choice(
+        [
+            lambda a, b, o: B.where(where, a * a, b),
+            lambda a, b, o: B.where(where, b * a, 2.0) ** 2,
+            lambda a, b, o: B.where(where, 0.5, a.sin()) * b,
+            lambda a, b, o: (a.select(-1, 0) ** 3).sum() + b.sum() * o.detach().sum(),
+            lambda a, b, o: a @ b.expand(2, m).t() * a.sum(0).sum(),
+            lambda a, b, o: (a.sum(0) * b).exp(),
+        ]
+    )
+    out = function(a, b, other)
+    wanted = [t for t in (a, b, other) if t.requires_grad]
+    seeds = draw.floats(out.shape, B.float64, requires_grad=True)
+    first = B.autograd.grad(out, wanted, seeds, create_graph=True, allow_unused=True)
+    see("first gradients", first)
+    live = [g for g in first if g is not None and g.requires_grad]
+    for one in live:
+        see(
+            "second gradients",
+            B.autograd.grad(one, [*wanted, seeds], draw.floats(one.shape, B.float64), retain_graph=True, allow_unused=True),
+        )
+    see.raises("gradcheck", lambda: B.autograd.gradcheck(function, (a, b, other)))
+    see.raises("gradgradcheck", lambda: B.autograd.gradgradcheck(function, (a, b, other), seeds.detach().requires_grad_()))

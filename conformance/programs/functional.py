@@ -238,3 +238,51 @@ def several_of_mixed_kinds(B: Any, draw: Any, see: Any) -> None:
     scalar = draw.choice([lambda a, b: (a.sum() * b * b).sum(), lambda a, b: (a * a).sum().view(1, 1, 1), lambda a, b: b.exp()])
     see.raises("gradient, hessian", lambda: see.warns("warnings 2", lambda: F.hessian(scalar, (x, y), vectorize=vectorize)))
     see.raises("gradient, hvp", lambda: F.hvp(scalar, (x, y), (B.ones_like(x), B.ones_like(y))))
+
+
+@program
+def of_any_shape_and_dtype(B: Any, draw: Any, see: Any) -> None:
+    F = B.autograd.functional
+    dtype = draw.dtype("float32", "float64", "complex64")
+    numbers = draw.complexes if dtype.is_complex else draw.floats
+    shapes = [draw.shape(0, 2) for _ in range(2)]
+    x, y = (numbers(shape, dtype) for shape in shapes)
+    v, w = (numbers(shape, dtype) for shape in shapes)
+    function = draw.choice(
+        [
+            lambda a, b: a * a * b.sum(),
+            lambda a, b: (a.sin(), b * 2),
+            lambda a, b: a.sum() * b,
+            lambda a, b: a.reshape(-1)[:1] * 3,
+            lambda a, b: a,
+        ]
+    )
+    words = draw.choice([{}, {"vectorize": True}, {"vectorize": True, "strategy": "forward-mode"}, {"create_graph": True}])
+
+    def values(result):
+        nested = result if isinstance(result, (tuple, list)) else [result]
+        return [values(one) if isinstance(one, (tuple, list)) else [one.detach(), one.requires_grad] for one in nested]
+
+    see.raises("gradient, jacobian", lambda: values(F.jacobian(function, (x, y), **words)))
+    see.raises("gradient, jacobian of one", lambda: values(F.jacobian(lambda a: function(a, y), x, **words)))
+    see.raises("gradient, jvp", lambda: values(F.jvp(function, (x, y), (v, w))))
+    see.raises("gradient, vjp", lambda: values(F.vjp(lambda a, b: (a.abs() * 2, b), (x, y), (v.abs(), w))))
+    scalar = lambda a, b: (a * a.conj()).real.sum() + (b * b.conj()).real.sum()
+    for name in ("hvp", "vhp"):
+        see.raises("gradient, " + name, lambda name=name: values(getattr(F, name)(scalar, (x, y), (v, w))))
+
+
+@program
+def they_agree_on_anything(B: Any, draw: Any, see: Any) -> None:
+    F = B.autograd.functional
+    n = draw.integer(1, 3)
+    x, v, w = (draw.floats((n,), B.float64) for _ in range(3))
+    function = draw.choice([lambda a: a**2 * a.sum(), lambda a: a.sin() * a[0], lambda a: (a * 2).flip(0) * a])
+    jacobian = F.jacobian(function, x, vectorize=draw.flag())
+    see("gradients along a vector", [jacobian @ v, F.jvp(function, x, v)[1]])
+    see("gradients of a vector", [w @ jacobian, F.vjp(function, x, w)[1]])
+    hessian = F.hessian(lambda a: (function(a) * w).sum(), x, vectorize=draw.flag())
+    see(
+        "second gradients",
+        [hessian @ v, v @ hessian, *(getattr(F, one)(lambda a: (function(a) * w).sum(), x, v)[1] for one in ("hvp", "vhp"))],
+    )

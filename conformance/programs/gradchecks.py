@@ -98,3 +98,44 @@ def a_backward_that_ignores_its_gradient(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((1,), B.float64, requires_grad=True)
     kind = draw.choice([Constant, Strict])
     see.raises("gradcheck", lambda: see.warns("warnings", lambda: B.autograd.gradcheck(kind.apply, x)))
+
+
+@program
+def of_one_wrong_entry(B: Any, draw: Any, see: Any) -> None:
+    at, by, off = draw.integer(0, 1), draw.integer(0, 1), draw.choice([1.5, 1.0, 0.0, -1.0])
+
+    class Two(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b):
+            ctx.save_for_backward(a, b)
+            return a * 2 + b * 3, a * b
+
+        @staticmethod
+        def backward(ctx, g, h):
+            a, b = ctx.saved_tensors
+            slopes = [[2, 3], [b, a]]
+            slopes[at][by] = slopes[at][by] * off
+            return g * slopes[0][0] + h * slopes[1][0], g * slopes[0][1] + h * slopes[1][1]
+
+    shape = draw.shape(0, 2)
+    x, y = (draw.floats(shape, B.float64, requires_grad=True) for _ in range(2))
+    see.raises("gradcheck", lambda: B.autograd.gradcheck(Two.apply, (x, y)))
+    see.raises("quietly", lambda: B.autograd.gradcheck(Two.apply, (x, y), raise_exception=False, fast_mode=draw.flag()))
+    see.raises("in no_grad", lambda: B.no_grad()(B.autograd.gradcheck)(lambda a: a * 2, x))
+    see.raises("of no elements", lambda: B.autograd.gradcheck(lambda a: a * 2, B.zeros(0, dtype=B.float64, requires_grad=True)))
+    see.raises("of infinities", lambda: B.autograd.gradcheck(lambda a: a / 0, x))
+    see.raises("by no step", lambda: B.autograd.gradcheck(lambda a: a * 2, x, eps=0))
+    see.raises("of one twice", lambda: B.autograd.gradcheck(lambda a, b: a * b, (x, x)))
+
+
+@program
+def keywords_of_second_gradients(B: Any, draw: Any, see: Any) -> None:
+    words = {name: draw.flag() for name in ("check_fwd_over_rev", "check_undefined_grad", "check_batched_grad")}
+    x, y = (draw.floats((2,), B.float64, requires_grad=True) for _ in range(2))
+    for backward in (True, False):
+        see.raises("checked", lambda b=backward: B.autograd.gradgradcheck(lambda a, b: a * b, (x, y), check_rev_over_rev=b, **words))
+    words = {"gen_non_contig_grad_outputs": draw.flag(), "raise_exception": draw.flag()}
+    see.raises("random cotangents", lambda: B.autograd.gradgradcheck(lambda a: a**3, x, **words))
+    see.raises("of a linear one", lambda: B.autograd.gradgradcheck(lambda a: a * 2, x, **words))
+    see.raises("of one without gradient", lambda: B.autograd.gradgradcheck(lambda a: a.detach(), x, **words))
+    see.raises("a cotangent of another shape", lambda: B.autograd.gradgradcheck(lambda a: a**3, x, x.detach()[:1].requires_grad_()))

@@ -167,3 +167,35 @@ def a_result_kept_twice(B: Any, draw: Any, see: Any) -> None:
         y.pow(2).sum().backward()
         see("gradient", x.grad)
         see("left", [len(known.tid_to_weakhandle), len(known.cloned)])
+
+
+@program
+def any_write_to_anything_that_is_kept(B: Any, draw: Any, see: Any) -> None:
+    dtype = draw.dtype("float32", "float64", "complex64", "bfloat16")
+    numbers = draw.complexes if dtype.is_complex else draw.floats
+    shape = (draw.integer(2, 3), *draw.shape(0, 2))
+    x, factor = numbers(shape, dtype, requires_grad=True), numbers((), dtype)
+    with B.autograd.graph.allow_mutation_on_saved_tensors() as known:
+
+        def count():
+            return [len(list(known.cloned.items())), len(list(known.tid_to_weakhandle.items()))]
+
+        a = x.clone()
+        base = a.detach() if draw.flag() else a
+        part, flat = a[:1], a.reshape(-1)
+        kept = draw.choice([lambda: a * a, lambda: part * a, lambda: flat * flat.conj(), lambda: a.sin() * part, lambda: a.exp() * a])()
+        seed = numbers(kept.shape, dtype)
+        writes = [
+            lambda: a.mul_(factor),
+            lambda: part.add_(factor),
+            lambda: flat[:1].zero_(),
+            lambda: base.copy_(base * 2),
+            lambda: a.__setitem__(0, factor),
+            lambda: B.mul(base.detach(), 3, out=base.detach()),
+            lambda: a.detach().fill_(factor),
+        ]
+        for _ in range(draw.integer(1, 3)):
+            see.raises("written", lambda: (draw.choice(writes)(), count())[1])
+        see.raises("gradient", lambda: B.autograd.grad(kept, x, seed, create_graph=True)[0])
+        kept = None
+        see("known at last", count())

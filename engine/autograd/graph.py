@@ -104,7 +104,8 @@ class _Mutable:
 
     def pack(self, t: Tensor) -> _Place:
         sid = t.data_ptr(), t._version
-        tid = *sid, t.shape, t.stride(), id(t) if not t.numel() else None  # a result is given by another object to its own node
+        reads_as = t.shape, t.stride(), t.dtype, t.is_conj(), t.is_neg(), t._is_view()
+        tid = *sid, *reads_as, id(t) if not t.numel() else None  # a result is given by another object to its own node
         self.sid_to_tid.setdefault(sid, set()).add(tid)
         place = self.tid_to_weakhandle.get(tid)
         if place is None:
