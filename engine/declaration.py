@@ -15,7 +15,7 @@ from .alike import specialisable
 from .dtypes import ALL, dtype
 from .family import Family
 from .graph import Node
-from .promotion import BY_DTYPE
+from .promotion import BY_DTYPE, BY_SHAPE
 from .registry import OPS
 from .tensor import wrap
 
@@ -122,6 +122,14 @@ class Declaration:
         return {
             kind: frozenset(d for d in ALL if d.is_floating_point and not d.low and self._computes_in(d, kind)) for kind in (int, float)
         }
+
+    @cached_property
+    def unpromoted_lists(self) -> frozenset[dtype]:
+        """The dtypes in which a list of tensors of one dtype is computed as it is, where nothing else is promoted."""
+        promote = self.family.promote
+        if promote not in BY_DTYPE | BY_SHAPE or self.promoted or len(self.promotes_list) != 1:
+            return frozenset()
+        return frozenset(d for d in ALL if not d.low and promote([wrap(np.zeros(1, d.np), d)] * 2) is d)  # type: ignore[misc]  # it is one
 
     def _computes_in(self, d: dtype, number: type = float) -> bool:
         """True where tensors of this dtype, and numbers of that type, are computed in this dtype."""

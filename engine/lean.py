@@ -73,7 +73,7 @@ def plain_node(op: Op) -> Callable[..., Any]:
 def lines_of(op: Op, certain: Collection[int] = ()) -> list[str] | None:
     """What is done once the arguments are in place; None where the generic call does it: nothing is to gain, or a failure draws twice."""
     random = any(a.type.startswith("Generator") for a in op.schema.arguments)
-    if op.family.plan in LEFT_OUT or op.family.flips or op.family.underived or random or not op.tensors:
+    if op.family.plan in LEFT_OUT or op.family.flips or (op.family.underived and op.tensors) or random:
         return None
     return _lines(op, certain)
 
@@ -122,7 +122,7 @@ def space_of(op: Op) -> dict[str, Any]:
         "View": View, "creation": view_creation(op), "record": op.record, "Node": op.Node, "NodeOfSeveral": op.NodeOfSeveral,
         "kept_for": op.kept_for, "named": op.result_type if op.schema.returns.startswith("(") else None, "LEAF": LEAF, "edge_of": edge_of,
         "sequence": sequence, "rows": rows, "ways": Moves() if op.family.plan == "view" else Ways(),
-        "SAME": op.unpromoted, "BESIDE": op.unpromoted_beside, "constant": constant,
+        "SAME": op.unpromoted, "BESIDE": op.unpromoted_beside, "LISTS": op.unpromoted_lists, "constant": constant,
         "kept": Kept(op), **_plans(op), "only_plan": lean_plan(op, (True,)) if len(op.diff) == 1 else None, "known": set(),
     }  # fmt: skip
 
@@ -186,15 +186,16 @@ def _unready(t: str, certain: bool = False) -> str:
 def operand(op: Op, i: int, a: Argument, certain: bool = False) -> list[str]:
     """Sets `x<i>` to the array and `n<i>` to the node of a Tensor argument; for a list to a list, and to the last node there is.
 
-    One that is `certain` is known to be a plain Tensor.
+    `like<i>` is the dtype that all of a list have, False where they have several. One that is `certain` is known to be a plain Tensor.
     """
     if "[" in a.type:
         return [
             f"if a{i} is None: return slow({listed(op)})",
-            f"x{i} = []; n{i} = None",
+            f"x{i} = []; n{i} = like{i} = None",
             f"for t in a{i}:",
             f"    if t is None: x{i}.append(None); continue",
             f"    if {_unready('t')}: return slow({listed(op)})",
+            f"    if t._dtype is not like{i}: like{i} = t._dtype if like{i} is None else False",
             f"    x{i}.append(t._array)",
             f"    if t._node is not None: n{i} = t._node",
         ]
@@ -233,6 +234,8 @@ def computed(op: Op, dtype: str, kernel: str, looks: list[str]) -> tuple[list[st
             given = [f"x{i}" if i in op.promoted else name for i, name in enumerate(given)]
             if op.unpromoted_beside:
                 call = _beside_numbers(op, dtype, numbers, call)
+            if op.unpromoted_lists:
+                call = [f"if like{op.promotes_list[0]} not in LISTS:", *(f"    {line}" for line in call)]
     call += [*looks, f"r = {kernel}{', '.join(given)})"]
     return before, [f"    {line}" for line in call]
 

@@ -11,7 +11,7 @@ from ..dtypes import OF_NUMPY, dtype
 from ..geometry import in_range, strides_of
 from ..layout import channels_last
 from ..op import F, composite, op, plain
-from ..promotion import common
+from ..promotion import by_dtype, common
 from ..strided import copied, dense_strides, new
 from ..tensor import Tensor
 from ..views import check_no_overlap
@@ -20,6 +20,7 @@ Shape = tuple[int, ...]
 
 
 # -- cat and stack --------------------------------------------------------------------------------------------------------
+@by_dtype
 def joined(operands: Sequence[Any]) -> dtype:
     """The common dtype. Raises ValueError where there is nothing to join."""
     if not operands:
@@ -94,9 +95,11 @@ def stack_kernel(tensors: list[np.ndarray], dim: int) -> np.ndarray:
             )
     shape = tensors[0].shape
     made = np.empty((*shape[:dim], len(tensors), *shape[dim:]), tensors[0].dtype)
-    return np.stack(tensors, dim, out=made)
+    wider = (*shape[:dim], 1, *shape[dim:])
+    return np.concatenate([t.reshape(wider) for t in tensors], dim, made)  # what `numpy.stack` does, but for its own checks
 
 
+@by_dtype
 def stacked(operands: Sequence[Any]) -> dtype:
     """The common dtype. Raises RuntimeError where there is nothing to stack."""
     _some(operands, "stack")

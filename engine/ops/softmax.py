@@ -70,6 +70,19 @@ def forward(kernel: Callable[..., np.ndarray], name: str, fast: Callable[..., No
     return normalise
 
 
+def in_rows(kernel: Callable[..., np.ndarray]) -> Callable[..., Any]:
+    """What is left to do with few elements in row-major order of a dtype in which nothing is to be converted."""
+
+    def way(self: np.ndarray, dim: int, half_to_float: bool) -> Callable[..., Any] | None:
+        d = self.dtype
+        if half_to_float or not self.ndim or self.size >= MANY or d.kind != "f" or d.itemsize <= 2:
+            return None
+        place = in_range(dim, self.ndim)
+        return lambda self: kernel(self, place, d)
+
+    return way
+
+
 def backward(kernel: Callable[..., np.ndarray], name: str, fast: Callable[..., None]) -> Callable[..., np.ndarray]:
     """The kernel of `_softmax_backward_data` or `_log_softmax_backward_data`."""
     compute = along(kernel, f"{name}_backward", fast)
@@ -84,10 +97,11 @@ def accurate(function: np.ufunc, x: np.ndarray) -> np.ndarray:
 
 
 def softmax_kernel(self: np.ndarray, dim: int, of: np.dtype) -> np.ndarray:
-    parts = accurate(np.exp, self - np.maximum.reduce(self, dim, keepdims=True))
-    total = np.add.reduce(parts, dim, keepdims=True)
+    parts = accurate(np.exp, self - np.maximum.reduce(self, dim, None, None, True))
+    total = np.add.reduce(parts, dim, None, None, True)
     if dim == self.ndim - 1:
-        return parts * (1 / total)
+        np.divide(1, total, total)
+        return np.multiply(parts, total, parts)
     return (parts if of.itemsize > 2 else stored(parts, dim, of)) / total
 
 
@@ -100,8 +114,8 @@ def stored(parts: np.ndarray, dim: int, of: np.dtype) -> np.ndarray:
 
 
 def log_softmax_kernel(self: np.ndarray, dim: int, of: np.dtype) -> np.ndarray:
-    low = self - np.maximum.reduce(self, dim, keepdims=True)
-    total = np.add.reduce(accurate(np.exp, low), dim, keepdims=True)
+    low = self - np.maximum.reduce(self, dim, None, None, True)
+    total = np.add.reduce(accurate(np.exp, low), dim, None, None, True)
     if dim == self.ndim - 1 and of.itemsize == 2:  # kept in 16 bits for all rows before the first is written
         return low - np.log(total.astype(of).astype(self.dtype)).astype(of).astype(self.dtype)
     return low - accurate(np.log, total)
@@ -196,10 +210,12 @@ def softmax_twice_backward(g: Any, grad_output: Any, output: Any, dim: int) -> A
 WORDS: dict[str, Any] = {"function": False, "method": False, "complex_gradient": False}
 
 op("_softmax(Tensor self, int dim, bool half_to_float) -> Tensor",
-   plain(forward(softmax_kernel, "softmax", many_softmax), node="SoftmaxBackward0", jvp=softmax_tangent, **WORDS),
+   plain(forward(softmax_kernel, "softmax", many_softmax), node="SoftmaxBackward0", jvp=softmax_tangent,
+         in_rows=in_rows(softmax_kernel), **WORDS),
    self=lambda g, result, dim, self_dtype: F._softmax_backward_data(g, result, dim, self_dtype))  # fmt: skip
 op("_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor",
-   plain(forward(log_softmax_kernel, "log_softmax", many_log_softmax), node="LogSoftmaxBackward0", jvp=log_softmax_tangent, **WORDS),
+   plain(forward(log_softmax_kernel, "log_softmax", many_log_softmax), node="LogSoftmaxBackward0", jvp=log_softmax_tangent,
+         in_rows=in_rows(log_softmax_kernel), **WORDS),
    self=lambda g, result, dim, self_dtype: F._log_softmax_backward_data(g, result, dim, self_dtype))  # fmt: skip
 # A formula of a backward keeps all that any of them mentions, hence the arguments that are not used.
 op("_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",
