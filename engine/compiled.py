@@ -191,14 +191,17 @@ def lean_lines(op: Op, mask: Mask, plan: Plan) -> list[str]:
             lines.append(f"if s{i}.dtype.low: return careful(node, g)")
         elif kind in (TENSOR, OUTPUT):
             other = f"x{i}.dtype is not g.dtype" if promoted else f"s{i}._dtype.low"
-            lines += [
-                f"if s{i} is None: x{i} = None",
-                f"elif type(s{i}) not in PLAIN: return careful(node, g)",
-                "else:",
-                f"    if {stale_text(op, mask, i, kind, at)}: check(s{i}, v{i}, node)",
-                f"    x{i} = s{i}._array",
-                f"    if {other}: return careful(node, g)",
+            certain = kind == TENSOR and not op.schema.arguments[at].optional
+            there = [
+                f"if {stale_text(op, mask, i, kind, at)}: check(s{i}, v{i}, node)",
+                f"x{i} = s{i}._array",
+                f"if {other}: return careful(node, g)",
             ]
+            if certain:
+                lines += [f"if type(s{i}) not in PLAIN: return careful(node, g)", *there]
+            else:
+                lines += [f"if s{i} is None: x{i} = None", f"elif type(s{i}) not in PLAIN: return careful(node, g)", "else:"]
+                lines += [f"    {line}" for line in there]
         if kind in (OUTPUT, TENSOR):
             read.append(f"x{i}")
     if read and op.broadcasts:

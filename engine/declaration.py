@@ -129,7 +129,7 @@ class Declaration:
         promote = self.family.promote
         if promote not in BY_DTYPE | BY_SHAPE or self.promoted or len(self.promotes_list) != 1:
             return frozenset()
-        return frozenset(d for d in ALL if not d.low and promote([wrap(np.zeros(1, d.np), d)] * 2) is d)  # type: ignore[misc]  # it is one
+        return frozenset(d for d in ALL if not d.low and promote([wrap(np.zeros(1, d.np), d)] * 2) is d)
 
     def _computes_in(self, d: dtype, number: type = float) -> bool:
         """True where tensors of this dtype, and numbers of that type, are computed in this dtype."""

@@ -51,6 +51,8 @@ class Walk:
     idle: Mapping[Any, Callable[..., Any]] = MappingProxyType({})  # nodes behind which nothing is wanted: what looks at what they keep
     starts: Set[Any] = frozenset()
     only_start: Any = None  # PyTorch's convention: the hooks of a single root run even where nothing behind it is wanted
+    straight = False  # nobody asked anything of the nodes or the leaves, so that nobody sees more than the sums
+    replaced = False  # a hook of a tensor returned another gradient
     looked_at = False  # some edges lead to leaves by what a user was shown, or to what has another shape by now
 
     def __init__(self, keep: bool, create_graph: bool, targets: dict[tuple[Any, int], int] | None, accumulate: bool) -> None:
@@ -65,11 +67,8 @@ class Walk:
         self.id = self._ids()
         self.several: set[Any] = set()  # the nodes of several outputs
         self.leaves: set[Any] = set()
-        self.straight = False  # nobody asked anything of the nodes or the leaves, so that nobody sees more than the sums
-        self.replaced = False  # a hook of a tensor returned another gradient
         self.sums: dict[Any, int] = {}  # how often what arrived at a leaf was added to in place
         self.own: set[Any] = set()  # where what arrived is a sum nobody else holds, of real numbers
-        self.ready = Ready()
         self.callbacks: list[Callable[[], Any]] = []
         self.counters: dict[int, tuple[list[int] | None, np.ndarray]] = {}  # of memory that several gradients may share
 
@@ -100,13 +99,15 @@ class Walk:
                 self.arrive(node, nr, g, roots)
             if self.straight and self.targets is None and not (self.recording or self.generic or self.looked_at or before & modes.ANOMALY):
                 send(self, order)
-            elif len(starts) == 1:
-                self._drain(starts[0])
             else:
-                for node in starts:
-                    if not self.waiting.get(node):
-                        self._push(node)
-                self._drain(None)
+                self.ready = Ready()
+                if len(starts) == 1:
+                    self._drain(starts[0])
+                else:
+                    for node in starts:
+                        if not self.waiting.get(node):
+                            self._push(node)
+                    self._drain(None)
             for callback in self.callbacks:  # which may ask for more
                 callback()
         except ValueError as error:
@@ -161,10 +162,12 @@ class Walk:
                         if not isinstance(e, Node):
                             waiting[e] = 1
                             leaves.add(e)
+                            if kind is AccumulateGrad or e._rare is not None or e._view is not None:
+                                straight = False
                             continue
                     waiting[e] = 1
                     order.append(e)
-        self.straight = straight and all(type(e) is not AccumulateGrad and e._rare is None and e._view is None for e in leaves)
+        self.straight = straight
         return order
 
     def _find_needed(self, order: list[Any]) -> None:

@@ -97,8 +97,8 @@ def accurate(function: np.ufunc, x: np.ndarray) -> np.ndarray:
 
 
 def softmax_kernel(self: np.ndarray, dim: int, of: np.dtype) -> np.ndarray:
-    parts = accurate(np.exp, self - np.maximum.reduce(self, dim, None, None, True))
-    total = np.add.reduce(parts, dim, None, None, True)
+    parts = accurate(np.exp, self - np.maximum.reduce(self, dim, keepdims=True))
+    total = np.add.reduce(parts, dim, keepdims=True)
     if dim == self.ndim - 1:
         np.divide(1, total, total)
         return np.multiply(parts, total, parts)
@@ -114,8 +114,8 @@ def stored(parts: np.ndarray, dim: int, of: np.dtype) -> np.ndarray:
 
 
 def log_softmax_kernel(self: np.ndarray, dim: int, of: np.dtype) -> np.ndarray:
-    low = self - np.maximum.reduce(self, dim, None, None, True)
-    total = np.add.reduce(accurate(np.exp, low), dim, None, None, True)
+    low = self - np.maximum.reduce(self, dim, keepdims=True)
+    total = np.add.reduce(accurate(np.exp, low), dim, keepdims=True)
     if dim == self.ndim - 1 and of.itemsize == 2:  # kept in 16 bits for all rows before the first is written
         return low - np.log(total.astype(of).astype(self.dtype)).astype(of).astype(self.dtype)
     return low - accurate(np.log, total)
