@@ -300,7 +300,7 @@ def _recorded(op: Any, values: list[Any], outs: list[Tensor], total: Tensor | No
     if total is None or not modes.is_grad_enabled() or not any(_requires(values[i]) for i in op.diff):
         return total
     missing = [position for position, i in enumerate(op.diff) if tangent_of(values[i]) is None]
-    node = _unrecorded(op, values, outs, tuple(True for _ in op.diff)) if missing else None
+    node: Any = _unrecorded(op, values, outs, tuple(True for _ in op.diff)) if missing else None
     for position in missing:
         node.saved = [outs[v.nr] if type(v) is Saved else v for v in node.saved]
         total = with_missing(total, node.apply_rule(_zeros_like(outs[0]), position))

@@ -286,7 +286,7 @@ def errors_of_every_node(B: Any, draw: Any, see: Any) -> None:
         y.backward(seed)
 
     def once():
-        function = type(
+        function: Any = type(
             "Once",
             (B.autograd.Function,),
             {
