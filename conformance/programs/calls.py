@@ -12,7 +12,11 @@ from engine.schema import REQUIRED
 from ..backends import truth
 from ..spec import Declaration, declarations
 
-NOT_CALLED = {"index": "PyTorch's method of this name wants named dimensions"}
+_UNSAFE = "PyTorch reads beyond the end of parameters that do not fit or are not dense, and divides by sizes of 0: it crashes"
+NOT_CALLED = {
+    "index": "PyTorch's method of this name wants named dimensions",
+    **dict.fromkeys(("batch_norm", "instance_norm", "native_batch_norm", "native_group_norm"), _UNSAFE),
+}
 TENSORS = ("{a}", "{b}", "{c}")  # what stands where a call has its first, second and third tensor
 _NUMBERS = ("2", "3.0", "-1", "0.5", "0", "1")
 _PLACES = ("0", "1", "-1", "2")

@@ -113,7 +113,7 @@ def sums_apart_by_row(rows: np.ndarray) -> Sums:
         rest[...] = sums_along(apart, 1)
         whole = apart.shape[1] // SEGMENT * SEGMENT
         segments, last = apart[:, :whole].reshape(len(apart), -1, SEGMENT), apart[:, whole:]
-        np.add.reduce(np.vecdot(segments, segments), 1, np.float64, squares[:, 0])
+        np.add.reduce(np.vecdot(segments, segments), 1, np.float64, out=squares[:, 0])
         squares[:, 0] += np.vecdot(last, last)
 
     in_pieces(work, [rows, squares], rest, piece=2 * PIECE)
