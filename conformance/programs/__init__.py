@@ -49,6 +49,7 @@ TOPICS = (
     "conversions",
     "copying",
     "training",
+    "normalization",
     "random_numbers",
     "complex_numbers",
     "forward_mode",

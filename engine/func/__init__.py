@@ -3,7 +3,7 @@
 from .forwards import jvp, linearize
 from .functional import functionalize
 from .jacobians import hessian, jacfwd, jacrev
-from .modules import functional_call, stack_module_state
+from .modules import functional_call, replace_all_batch_norm_modules_, stack_module_state
 from .rearrange import rearrange
 from .reverse import grad, grad_and_value, vjp
 from .unwrap import debug_unwrap
@@ -21,6 +21,7 @@ __all__ = [
     "jvp",
     "linearize",
     "rearrange",
+    "replace_all_batch_norm_modules_",
     "stack_module_state",
     "vjp",
     "vmap",

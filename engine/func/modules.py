@@ -143,3 +143,14 @@ def _stacked(tensors: list[Tensor], name: str) -> Tensor:
         raise RuntimeError(f"Expected {name} from each model to have the same .requires_grad")
     made = F.stack(tensors)
     return made.detach().requires_grad_() if True in flags else made
+
+
+def replace_all_batch_norm_modules_(root: Module) -> Module:
+    """Have every batch norm in `root` normalise by the batch alone, in evaluation, too; returns `root`."""
+    from ..nn.normalization import _BatchNorm
+
+    for module in root.modules():
+        if isinstance(module, _BatchNorm) and module.track_running_stats:
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root
