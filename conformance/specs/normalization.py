@@ -21,3 +21,5 @@ def sides(src: Source, draft: Draft) -> tuple[int, ...]:
 FEATURES = tensor(sides, dtype=first_dtype)
 for _key in ("native_layer_norm", "layer_norm", "nn.functional.layer_norm"):
     spec(_key, normalized_shape=last_dimensions, weight=FEATURES, bias=FEATURES, eps=one_of(1e-5, 0.1))
+for _key in ("rms_norm", "nn.functional.rms_norm"):
+    spec(_key, normalized_shape=last_dimensions, weight=FEATURES, eps=one_of(1e-5, 0.1))

@@ -19,7 +19,7 @@ from ..op import F, Op, composite, op, plain
 from ..pieces import PIECE, in_pieces
 from ..rows import sums_along
 from ..tensor import Tensor
-from .arithmetic import not_implemented, plus
+from .arithmetic import more, not_implemented, plus
 from .loss import native, zeros_for
 from .reduce import MANY
 from .statistics import updated_mean
@@ -33,8 +33,8 @@ PARTS = "input", "weight", "bias"  # what has a gradient
 
 
 # -- what goes together --------------------------------------------------------------------------------------------------------
-def check_sizes(input: Any, sides: Sequence[int], **parameters: Any) -> None:
-    """Raises RuntimeError where the sizes do not go together."""
+def check_parameters(sides: Sequence[int], **parameters: Any) -> list[int]:
+    """The sides as a list. Raises RuntimeError where there are none, and for a parameter of others."""
     shape = list(sides)
     if not shape:
         raise RuntimeError(
@@ -46,6 +46,12 @@ def check_sizes(input: Any, sides: Sequence[int], **parameters: Any) -> None:
                 f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape {list(t.shape)} and "
                 f"normalized_shape = {shape}"
             )
+    return shape
+
+
+def check_sizes(input: Any, sides: Sequence[int], **parameters: Any) -> None:
+    """Raises RuntimeError where the sizes do not go together."""
+    shape = check_parameters(sides, **parameters)
     if list(input.shape[-len(shape) :]) != shape:
         text = ", ".join(["*", *map(str, shape)])
         raise RuntimeError(f"Given normalized_shape={shape}, expected input with shape [{text}], but got input of size{list(input.shape)}")
@@ -431,3 +437,35 @@ def layer_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | 
 )
 def layer_norm_of(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
     return native("layer_norm", input, normalized_shape, weight, bias, eps)
+
+
+# -- root mean square ------------------------------------------------------------------------------------------------------------
+
+
+@composite(
+    "rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor",
+    method=False,
+)
+def rms_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None, eps: float | None) -> Tensor:
+    """By the root of the mean square alone, in at least single precision. Source: `rms_norm_composite` in PyTorch's layer_norm.cpp."""
+    shape, d = check_parameters(normalized_shape, weight=weight), input._dtype
+    if input.ndim < len(shape):
+        raise ValueError(f"Input tensor must have at least {len(shape)} dimensions, but got {input.ndim}")
+    if list(input.shape[-len(shape) :]) != shape:
+        text = ", ".join(map(str, shape))
+        raise RuntimeError(f"Given normalized_shape={shape}, expected input with shape [*{text}], but got input of size{list(input.shape)}")
+    if d.category < 2:
+        raise NotImplementedError(f"\"rms_norm\" not implemented for '{d.scalar_name}'")
+    wide = F.to(input, float32) if d.low else input
+    limits = np.finfo(wide._array.dtype)
+    smallest = float(limits.eps) if eps is None else float(limits.dtype.type(eps).real)
+    dims = [input.ndim - 1 - k for k in range(len(normalized_shape))]
+    mean = F.mean(F.pow(wide, 2), dims, True)
+    made = wide * F.rsqrt(more(mean, smallest))
+    made = made if weight is None else made * weight
+    return F.contiguous(made if made._dtype is d else F.to(made, d))
+
+
+@composite("nn.functional.rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor")
+def rms_norm_of(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None, eps: float | None) -> Tensor:
+    return native("rms_norm", input, normalized_shape, weight, eps)
