@@ -35,4 +35,5 @@ _SQUARES = shaped("b", "n", "n", **ONE)
 spec("baddbmm.dtype", self=_SQUARES, batch1=_SQUARES, batch2=_SQUARES)
 _ADDR = "PyTorch's compiler adds `beta * self` in one rounding, in which it cannot overflow; the gradients are products of a BLAS"
 spec("addr", self=shaped("n", "m"), vec1=shaped("n"), vec2=shaped("m"), sums=True, why=_ADDR)
+spec("addr[number]", self=shaped(), vec1=shaped("n"), vec2=shaped("m"), sums=True, why=_ADDR)
 spec("addr[row]", self=shaped("m"), vec1=shaped("n"), vec2=shaped("m"), sums=True, why=_ADDR)

@@ -267,7 +267,7 @@ def addr_kernel(self: np.ndarray, vec1: np.ndarray, vec2: np.ndarray, beta: Any,
     """`beta * self + alpha * outer(vec1, vec2)`; with `beta` 0 NaN and infinities of `self` do not count."""
     check_vectors(vec1, vec2)
     check_expands(self, (vec1.size, vec2.size))
-    d = common([self, vec1, vec2])
+    d = common([np.atleast_1d(self), vec1, vec2])  # PyTorch expands a number before it looks at dtypes
     for name, value in (("beta", beta), ("alpha", alpha)):
         check_factor(value, name, d.np)
     b, a = (cast_number(value, d.np).astype(d.wide) for value in (beta, alpha))
