@@ -316,7 +316,7 @@ def a_view_of_inference_mode_after_a_rebase(B: Any, draw: Any, see: Any) -> None
         see.raises("written", lambda: (write(), None)[1])
     for name, one in (("base", base), ("view", view), ("inner", inner)):
         see.raises(f"node of {name}", lambda one=one: one.grad_fn)
-        see(name, [one.requires_grad, one.is_leaf, one._is_view(), one._version])
+        see.raises(name, lambda one=one: [one.requires_grad, one.is_leaf, one._is_view(), one._version])
         see.raises(f"use of {name}", lambda one=one: one * 2)
         see.raises(f"view of {name}", lambda one=one: one.view(-1).requires_grad)
         see.raises(f"printed {name}", lambda one=one: repr(one))

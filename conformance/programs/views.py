@@ -305,7 +305,7 @@ def views_of_any_kind_written(B: Any, draw: Any, see: Any) -> None:
     for i, one in enumerate(made):
         see.values(f"values of {i}", one)
         if one.requires_grad and leaves:
-            see.graph(f"graph of {i}", one)
+            see.raises("read", lambda i=i, one=one: see.graph(f"graph of {i}", one))
             seed = draw.floats(one.shape).to(one.dtype)
             see.raises(
                 f"gradients through {i}",
