@@ -32,23 +32,7 @@ def nan_in_backward(B: Any, draw: Any, see: Any) -> None:
 def an_error_in_backward(B: Any, draw: Any, see: Any) -> None:
     import warnings
 
-    class Fails(B.autograd.Function):
-        @staticmethod
-        def forward(ctx, a):
-            return a * 2
-
-        @staticmethod
-        def backward(ctx, g):
-            raise ValueError("in backward")
-
-    class Calls(B.autograd.Function):
-        @staticmethod
-        def forward(ctx, a):
-            return a * 2
-
-        @staticmethod
-        def backward(ctx, g):
-            return Fails.apply(g)
+    Fails, Calls, _ = failing(B)
 
     def hook(g):
         raise KeyError("in the hook")

@@ -175,7 +175,7 @@ def writes_through_views_in_a_batch(B: Any, draw: Any, see: Any) -> None:
     base.mul_(x)
     views = [lambda: base.unsqueeze(0), lambda: base.view(base.shape), lambda: base.transpose(0, -1), base.detach, lambda: base]
     draw.choice(views)().mul_(draw.number())
-    seed = B.stack([B.ones_like(base)] * draw.integer(1, 2))
+    seed = draw.floats((draw.integer(1, 2), *base.shape))
 
     def gradient(graph):
         return B.autograd.grad(base, x, seed, create_graph=graph, retain_graph=True, is_grads_batched=True)

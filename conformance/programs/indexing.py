@@ -270,7 +270,7 @@ def parts(B: Any, draw: Any, shape: Any) -> tuple[Any, ...]:
     for size in shape:
         if draw.integer(0, 9) == 9:
             return (*made, ...)
-        kinds = {
+        kinds: dict[str, Any] = {
             "slice": lambda size=size: [slice(draw.integer(-2, size), draw.choice([None, size, -1, 1]))],
             "number": lambda size=size: [draw.integer(-size, size - 1)],
             "all": lambda: [slice(None)],

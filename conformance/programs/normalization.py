@@ -7,6 +7,16 @@ from typing import Any
 from .declare import program
 
 
+def there_and_back(draw: Any, see: Any, layer: Any, x: Any) -> None:
+    """What a layer makes of `x`, and what a backward through it leaves."""
+    y = layer(x)
+    see("output", y)
+    see.graph("graph", y)
+    y.backward(draw.floats(tuple(y.shape), x.dtype))
+    see("gradients", [x.grad, *(p.grad for p in layer.parameters())])
+    see("buffers", [(name, t, t._version) for name, t in layer.named_buffers()])
+
+
 @program
 def batch_norm_over_steps(B: Any, draw: Any, see: Any) -> None:
     rank = draw.integer(0, 3)
@@ -20,16 +30,11 @@ def batch_norm_over_steps(B: Any, draw: Any, see: Any) -> None:
     for parameter in layer.parameters():
         with B.no_grad():
             parameter.copy_(draw.floats((channels,), dtype))
-    for step in range(3):
+    for _ in range(3):
         if draw.flag():
             layer.train(not layer.training)
         x = draw.floats((draw.integer(2, 3), channels, *(2, 1, 2)[:rank]), dtype, requires_grad=True)
-        y = layer(x)
-        see(f"output {step}", y)
-        see.graph(f"graph {step}", y)
-        y.backward(draw.floats(tuple(y.shape), dtype))
-        see(f"gradients {step}", [x.grad, *(p.grad for p in layer.parameters())])
-        see(f"buffers {step}", [(name, t, t._version) for name, t in layer.named_buffers()])
+        there_and_back(draw, see, layer, x)
     state = layer.state_dict()
     see("state", dict(state))
     fresh = kind(channels, momentum=momentum, affine=layer.affine, track_running_stats=layer.track_running_stats, dtype=dtype)
@@ -49,17 +54,12 @@ def instance_norm_over_steps(B: Any, draw: Any, see: Any) -> None:
     channels, dtype = draw.integer(1, 3), draw.dtype()
     layer = kind(channels, momentum=draw.choice([0.1, 0.5, None]), affine=draw.flag(), track_running_stats=draw.flag(), dtype=dtype)
     see("printed", str(layer))
-    for step in range(2):
+    for _ in range(2):
         if draw.flag():
             layer.train(not layer.training)
         lead = () if draw.flag() else (draw.integer(1, 3),)
         x = draw.floats((*lead, channels, *(3, 1, 2)[:rank]), dtype, requires_grad=True)
-        y = layer(x)
-        see(f"output {step}", y)
-        see.graph(f"graph {step}", y)
-        y.backward(draw.floats(tuple(y.shape), dtype))
-        see(f"gradients {step}", [x.grad, *(p.grad for p in layer.parameters())])
-        see(f"buffers {step}", [(name, t, t._version) for name, t in layer.named_buffers()])
+        there_and_back(draw, see, layer, x)
     wide = draw.floats((2, channels + 1, *(3, 1, 2)[:rank]), dtype)
     see.raises("of other sizes", lambda: see.warns("warnings", lambda: layer(wide)))
     see.raises("of other ranks", lambda: layer(draw.floats((2,), dtype)))
@@ -98,14 +98,14 @@ def a_model_with_batch_norm_in_training(B: Any, draw: Any, see: Any) -> None:
         for parameter in model.parameters():
             parameter.copy_(draw.floats(tuple(parameter.shape)))
     optimizer = B.optim.SGD(model.parameters(), lr=0.0625)
-    for step in range(2):
+    for _ in range(2):
         optimizer.zero_grad()
         prediction = model(draw.floats((count, 2)))
-        see(f"prediction {step}", prediction)
+        see("prediction", prediction)
         prediction.backward(draw.floats((count, 1)))
-        see(f"gradients {step}", [p.grad for p in model.parameters()])
+        see("gradients", [p.grad for p in model.parameters()])
         optimizer.step()
-        see(f"buffers {step}", [(name, t, t._version) for name, t in model.named_buffers()])
+        see("buffers", [(name, t, t._version) for name, t in model.named_buffers()])
     model.eval()
     see("evaluated", model(draw.floats((2, 2))))
     see("parameters", list(model.parameters()))

@@ -383,6 +383,7 @@ def switched_off_by_function_and_context(B: Any, draw: Any, see: Any) -> None:
 def several_hooks_of_drawn_tensors_in_threads(B: Any, draw: Any, see: Any) -> None:
     shape, count, mode = draw.shape(), draw.integer(2, 5), draw.choice(["all", "any"])
     leaves = [draw.integers(shape, 1, 4).double().requires_grad_() for _ in range(draw.integer(1, 3))]
+    seed = draw.integers(shape, 1, 4).double()
     fails = [draw.flag() for _ in range(count)]
     calls: list[Any] = []
     said: list[Any] = []
@@ -406,7 +407,7 @@ def several_hooks_of_drawn_tensors_in_threads(B: Any, draw: Any, see: Any) -> No
 
     def work(k):
         try:
-            sum(Fails.apply(one, k) * (k + 1) for one in leaves).sum().backward()
+            sum(Fails.apply(one, k) * (k + 1) for one in leaves).backward(seed)
         except ValueError as error:
             said.append(str(error))
 

@@ -32,5 +32,5 @@ for name, norm in norms.items():
     bias = torch.ones(2).requires_grad_()
     tried(f"{name}: gradient of the bias", lambda norm=norm, bias=bias: torch.autograd.grad(norm(x, bias), bias, cotangent))
     tried(f"{name}: second gradients", lambda norm=norm: twice(norm))
-for norm in F.batch_norm, F.instance_norm:
-    tried(f"{norm.__name__}: float16", lambda norm=norm: norm(x.half(), torch.zeros(2), torch.ones(2), None, torch.ones(2)))
+for call in F.batch_norm, F.instance_norm:
+    tried(f"{call.__name__}: float16", lambda call=call: call(x.half(), torch.zeros(2), torch.ones(2), None, torch.ones(2)))
