@@ -389,7 +389,14 @@ def scattering_what_is_written_to(B: Any, draw: Any, see: Any) -> None:
     """`masked_scatter_` of elements in the memory it writes to: read while it is written, or before, where they do not lie in a row."""
     memory = draw.floats((2, 8))
     target = draw.choice(
-        [lambda: memory[0], lambda: memory[:, 2:4], lambda: memory[0, ::2], lambda: memory.t()[:2], lambda: memory[0, 2:6]]
+        [
+            lambda: memory[0],
+            lambda: memory[:, 2:4],
+            lambda: memory[0, ::2],
+            lambda: memory.t()[:2],
+            lambda: memory[0, 2:6],
+            lambda: memory[0, 0],
+        ]
     )()
     source = draw.choice(
         [lambda: target, lambda: memory, lambda: memory[1], lambda: memory[:, ::2], lambda: memory.t(), lambda: target.clone()]

@@ -53,8 +53,11 @@ for name in sys.argv[1:] or ("torch", "{subject}"):
             names[target] = names["t0"]
         for shown in [n for n in names if n[0] == "t" and n[1:].isdigit()]:
             t = names[shown]
-            version, grad = None if t.is_inference() else t._version, t.grad if t.is_leaf or t.retains_grad else None
-            print(f"    {{shown}} = {{t}} version={{version}} grad={{grad}}")
+            try:
+                version, grad = None if t.is_inference() else t._version, t.grad if t.is_leaf or t.retains_grad else None
+                print(f"    {{shown}} = {{t}} version={{version}} grad={{grad}}")
+            except RuntimeError as error:  # of a view that may not be written to any more, of which even reading the graph is refused
+                print(f"    {{shown}} cannot be read: {{error}}")
 """
 
 

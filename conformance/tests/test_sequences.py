@@ -57,6 +57,14 @@ def test_a_planted_error_is_found_made_small_and_told_as_a_script(monkeypatch, t
     assert done.stdout.count(small[-1]) == 2 and "---- torch" in done.stdout and "---- engine" in done.stdout
 
 
+def test_a_script_goes_on_behind_a_view_that_cannot_be_read(tmp_path):
+    log = [("t0 = torch.ones(2, requires_grad=True) * 2", "t0"), ("t1 = t0.unbind()[0]", "t1"), ("t2 = t0.add_(1)", "t2")]
+    told = tmp_path / "script.py"
+    told.write_text(sequences.script("planted", log, "engine"))
+    done = subprocess.run([sys.executable, told], capture_output=True, text=True, timeout=120, env={**os.environ, "PYTHONPATH": ROOT})
+    assert done.returncode == 0 and done.stdout.count("t1 cannot be read: ") == 2 and done.stdout.count("t2 = ") == 4
+
+
 @pytest.mark.parametrize("name", ["watched", "unwatched"])
 def test_torch_agrees_with_itself(name):
     result = run.run_cell(f"program:sequences.{name}", examples=60, subject="torch")

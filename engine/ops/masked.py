@@ -105,8 +105,8 @@ def scatter_into(made: np.ndarray, mask: np.ndarray, source: np.ndarray) -> None
     if not np.may_share_memory(made, source):
         made[mask] = taken
     elif source.flags.c_contiguous:  # read as PyTorch does, while it is written to
-        for at, place in enumerate(zip(*np.nonzero(mask), strict=True)):
-            made[place] = taken[at]
+        for at, place in enumerate(np.argwhere(mask)):
+            made[tuple(place)] = taken[at]
     else:
         made[mask] = taken.copy()
 
