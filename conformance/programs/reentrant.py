@@ -131,15 +131,22 @@ def old_names(B: Any, draw: Any, see: Any) -> None:
         see("set", B.is_grad_enabled())
 
 
+def one_less(B: Any) -> Any:
+    """The forward of a Function that keeps the graph of what it computes, for a backward inside of its own."""
+
+    def forward(ctx, a):
+        with B.enable_grad():
+            ctx.a = a.detach().requires_grad_()
+            ctx.less = ctx.a - 1
+        return ctx.less.detach()
+
+    return forward
+
+
 @program
 def two_thousand_deep(B: Any, draw: Any, see: Any) -> None:
     class Deep(B.autograd.Function):
-        @staticmethod
-        def forward(ctx, a):
-            with B.enable_grad():
-                ctx.a = a.detach().requires_grad_()
-                ctx.less = ctx.a - 1
-            return ctx.less.detach()
+        forward = staticmethod(one_less(B))
 
         @staticmethod
         def backward(ctx, g):
@@ -321,12 +328,7 @@ def children_before_the_rest_at_every_depth(B: Any, draw: Any, see: Any) -> None
             return g
 
     class Reentrant(B.autograd.Function):
-        @staticmethod
-        def forward(ctx, a):
-            with B.enable_grad():
-                ctx.a = a.detach().requires_grad_()
-                ctx.less = ctx.a - 1
-            return ctx.less.detach()
+        forward = staticmethod(one_less(B))
 
         @staticmethod
         def backward(ctx, g):

@@ -63,10 +63,9 @@ class _Tracked(_Scaled):
 
     def reset_running_stats(self) -> None:
         """As if nothing had been seen."""
-        if self.track_running_stats:
-            self.running_mean.zero_()  # type: ignore[union-attr]  # there where they are tracked
-            self.running_var.fill_(1)  # type: ignore[union-attr]
-            self.num_batches_tracked.zero_()  # type: ignore[union-attr]
+        for t, value in ((self.running_mean, 0), (self.running_var, 1), (self.num_batches_tracked, 0)):
+            if self.track_running_stats and t is not None:
+                t.fill_(value)
 
     def reset_parameters(self) -> None:
         self.reset_running_stats()
@@ -198,7 +197,7 @@ class LayerNorm(_Scaled):
         device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        shape = (normalized_shape,) if isinstance(normalized_shape, numbers.Integral) else tuple(normalized_shape)  # type: ignore[arg-type]
+        shape = (normalized_shape,) if isinstance(normalized_shape, numbers.Integral) else tuple(normalized_shape)  # type: ignore[arg-type]  # no number
         self.normalized_shape, self.eps, self.elementwise_affine = shape, eps, elementwise_affine
         self._parameters_of(shape, elementwise_affine, bias, {"device": device, "dtype": dtype})
         self.reset_parameters()

@@ -104,7 +104,7 @@ def group_norm_rule(
         None if t is None else wrapped(t) for t in (g_result0, g_result1, g_result2, input, result1, result2, weight)
     )
     steps = group_norm_steps(g, g_mean, g_rstd, x, mean, rstd, scale, N, C, HxW, group, mask)
-    return steps if isinstance(input, Tensor) else tuple(None if t is None else unwrapped(t) for t in steps)  # type: ignore[return-value]
+    return steps if isinstance(input, Tensor) else tuple(None if t is None else unwrapped(t) for t in steps)  # type: ignore[return-value]  # three
 
 
 def group_norm_backward(
