@@ -145,8 +145,10 @@ def one_less(B: Any) -> Any:
 
 @program
 def two_thousand_deep(B: Any, draw: Any, see: Any) -> None:
+    less = one_less(B)
+
     class Deep(B.autograd.Function):
-        forward = staticmethod(one_less(B))
+        forward = staticmethod(less)
 
         @staticmethod
         def backward(ctx, g):
@@ -316,6 +318,7 @@ def hooks_that_add_a_penalty(B: Any, draw: Any, see: Any) -> None:
 def children_before_the_rest_at_every_depth(B: Any, draw: Any, see: Any) -> None:
     order = []
     depth = draw.integer(1, 9)
+    less = one_less(B)
 
     class Plain(B.autograd.Function):
         @staticmethod
@@ -328,7 +331,7 @@ def children_before_the_rest_at_every_depth(B: Any, draw: Any, see: Any) -> None
             return g
 
     class Reentrant(B.autograd.Function):
-        forward = staticmethod(one_less(B))
+        forward = staticmethod(less)
 
         @staticmethod
         def backward(ctx, g):
