@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -288,14 +289,17 @@ FUNCTIONS["split"] = split_function
 
 @composite("chunk(Tensor(a) self, int chunks, int dim=0) -> Tensor(a)[]")
 def chunk(self: Tensor, chunks: int, dim: int) -> tuple[Tensor, ...]:
+    return in_chunks(self, chunks, dim, F.split, F.split_with_sizes)
+
+
+def in_chunks(self: Tensor, chunks: int, dim: int, split: Callable[..., Any], split_with_sizes: Callable[..., Any]) -> tuple[Tensor, ...]:
+    """At most `chunks` parts of one size, the last one smaller; `chunks` empty ones of an empty side."""
     if not self.ndim:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     n = self._array.shape[dimension(dim, self)]
-    if not n:
-        return F.split_with_sizes(self, (0,) * chunks, dim)
-    return F.split(self, (n + chunks - 1) // chunks, dim)
+    return split(self, (n + chunks - 1) // chunks, dim) if n else split_with_sizes(self, (0,) * chunks, dim)
 
 
 def _check_split_at(self: Tensor) -> None:

@@ -11,7 +11,7 @@ from ..calls import FUNCTIONS
 from ..op import F, Op, composite, op, plain, view
 from ..strided import copied, row_major
 from ..tensor import Tensor, exchange
-from .part import even_pieces, on_diagonal, sized_pieces, sliced
+from .part import even_pieces, in_chunks, on_diagonal, sized_pieces, sliced
 from .shape import Shape, dimension
 
 # -- a copy of a part ------------------------------------------------------------------------------------------------------
@@ -69,14 +69,7 @@ op("unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Ten
 
 @composite("unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]")
 def unsafe_chunk(self: Tensor, chunks: int, dim: int) -> tuple[Tensor, ...]:
-    if not self.ndim:
-        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
-    if chunks <= 0:
-        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    n = self._array.shape[dimension(dim, self)]
-    if not n:
-        return F.unsafe_split_with_sizes(self, (0,) * chunks, dim)
-    return F.unsafe_split(self, (n + chunks - 1) // chunks, dim)
+    return in_chunks(self, chunks, dim, F.unsafe_split, F.unsafe_split_with_sizes)
 
 
 # -- diagonals ---------------------------------------------------------------------------------------------------------------
