@@ -35,7 +35,9 @@ class Family:
     # Writes.
     into: Callable[..., Any] | None = None  # the kernel for the in-place form, which writes to the array it gets first
     overlaps: bool = False  # a write may go to a tensor whose elements share memory
-    apart: bool = False  # what is written to, in place or by `out=`, may share no memory with another argument
+    # What is written to, in place or by `out=`, may share no memory with another argument, and with the first only all of it; "partly":
+    # with any argument only all of it; "itself": with the first, which is copied to the first target; in a composite: as its form, or False
+    apart: bool | str | None = None
     # Recording and differentiating.
     node: str = ""  # the node's name, where it does not follow from that of the op
     constants: tuple[str, ...] = ()  # arguments that may not require grad
@@ -49,7 +51,7 @@ class Family:
 
 def pointwise(kernel: Callable[..., Any], promote: Promote | None = common, **words: Any) -> Family:
     """Elementwise with broadcasting; has in-place and `out=` forms."""
-    return Family("pointwise", kernel, promote, **{"out": True, "inplace": True, "jvp": "pointwise", **words})
+    return Family("pointwise", kernel, promote, **{"out": True, "inplace": True, "apart": "partly", "jvp": "pointwise", **words})
 
 
 def reduction(kernel: Callable[..., Any], promote: Promote | None = None, **words: Any) -> Family:

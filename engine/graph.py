@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import math
 import weakref
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -362,6 +363,7 @@ def fit_array(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> np.ndarray
     if g.dtype.kind == "c" and not dtype.is_complex:
         g = g.real
     if g.shape != shape:
+        given = g
         dims, left = _summed(g.shape, shape)
         if dims:
             wide = g if g.itemsize > 2 else g.astype(np.float32)  # 16 bits would be rounded after every term
@@ -371,8 +373,15 @@ def fit_array(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> np.ndarray
             usual = summed.shape == left and summed.flags.c_contiguous and 1 not in left
             g = summed if usual else summed.reshape(-1).reshape(left)  # row-major, with PyTorch's strides for sides of 1, too
         if g.shape != shape:
+            if not spreads(g.shape, shape):
+                return given
             g = np.broadcast_to(g, shape)
     return g if g.dtype == dtype.np else recast(g, dtype.np)
+
+
+def spreads(narrow: tuple[int, ...], wide: tuple[int, ...]) -> bool:
+    """True where broadcasting makes one shape the other. A gradient of which it does not is for a walk to refuse."""
+    return len(narrow) <= len(wide) and all(n in (1, m) for n, m in zip(reversed(narrow), reversed(wide), strict=False))
 
 
 @lru_cache(4096)
@@ -386,14 +395,17 @@ def _fit_tensor(g: Tensor, shape: tuple[int, ...], dtype: dtypes.dtype) -> Tenso
     if g._dtype.is_complex and not dtype.is_complex:
         g = F.real(g)
     if g._array.shape != shape:
+        given = g
         lead, dims = broadcast_dims(g._array.shape, shape)
         if not shape:
             g = F.sum(g)
         elif dims:
             g = F.sum(g, dims, True)
-        if lead and shape:
+        if lead and shape and g.numel() == math.prod(shape):
             g = F.view(g, shape)
         if g._array.shape != shape:
+            if not spreads(g._array.shape, shape):
+                return given
             g = F.expand(g, shape)
     return g if g._dtype is dtype else F.to(g, dtype)
 

@@ -19,13 +19,12 @@ from .registry import OPS, F
 from .silence import loud, quiet
 from .tensor import Tensor, exchange, store, wrap
 from .views import (
-    PARTIAL_OVERLAP,
     bump,
+    check_apart,
     check_cast,
     check_inplace,
     check_no_overlap,
     check_no_partial_overlap,
-    overlaps,
     rebase,
     restrided,
     same_elements,
@@ -99,29 +98,22 @@ def write_into(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] 
     try:
         _, [result] = op.compute(values)
     except (RuntimeError, IndexError) as error:  # PyTorch looks at the target before it looks for a kernel
-        if op.family.apart and OUT_OF_BOUNDS.search(str(error)):  # and at its memory before it looks at positions
-            _check_apart(op, into, values)
+        if op.family.apart is True and OUT_OF_BOUNDS.search(str(error)):  # and at its memory before it looks at positions
+            check_apart(into, values[1:])
         check_target(op, into, values, isinstance(error, NotImplementedError) or str(error) == "ZeroDivisionError")
         raise
     if op.family.plan == "restride":
         return _become(op, into, result, values, needs)
     if not sources and (not op.family.overlaps or type(into) is Lazy):
         check_no_overlap(into._array)
-    if op.family.apart:
-        _check_apart(op, into, values)
+    if op.family.apart is True:
+        check_apart(into, values[1:])
     if result.shape != into._array.shape:
         if op.family.plan != "write" or not expands(result.shape, into._array.shape):
             raise RuntimeError(MISFIT.format(list(into._array.shape), list(result.shape)))
     check_cast(OF_NUMPY[result.dtype], into._dtype)
     store(into, result)
     return _after_write(op, into, recorded, needs, early)
-
-
-def _check_apart(op: Op, into: Tensor, values: list[Any]) -> None:
-    """Raises RuntimeError where what is written to shares memory with itself or with another argument."""
-    check_no_overlap(into._array)
-    if any(isinstance(v, Tensor) and (v is into or overlaps(into._array, v._array)) for v in values[1:]):
-        raise RuntimeError(PARTIAL_OVERLAP)
 
 
 def _written(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] | None, early: dict[int, Any] | None) -> Tensor:

@@ -58,7 +58,7 @@ def lines_in_place(op: Op, numbers: Collection[int] = ()) -> list[str] | None:
     """What is done once the arguments are in place; None where the generic call does it."""
     family, arguments = op.family, op.schema.arguments
     warns = family.promote is not None and family.promote not in BY_DTYPE | BY_SHAPE  # or may: it looks at more than it has to
-    odd = warns or family.underived or family.into is not None or family.apart or op.takes_lists or len(op.schema.outputs) > 1
+    odd = warns or family.underived or family.into is not None or family.apart is True or op.takes_lists or len(op.schema.outputs) > 1
     if odd or family.plan == "restride" or any(a.type.startswith("Generator") or "Tensor[" in a.type for a in arguments):
         return None
     slow = f"return slow({listed(op)})"

@@ -15,7 +15,7 @@ from .graph import edge_of
 from .registry import OPS
 from .strided import over_enough
 from .tensor import Tensor, exchange, store
-from .views import PARTIAL_OVERLAP, bump, check_cast, check_no_overlap, check_no_partial_overlap, node_of, overlaps, rebase
+from .views import bump, check_apart, check_cast, check_no_overlap, check_no_partial_overlap, node_of, rebase
 
 if TYPE_CHECKING:
     from .op import Op
@@ -79,7 +79,7 @@ def run_out(op: Op, values: list[Any], out: Any) -> Any:
     computes = callable(form.family.out)
     if form.family.plan == "pointwise" and (form.family.out is True or form.family.out in CHECKS):  # before any shape or dtype
         for t in outs:
-            check_memory(form, values, t)
+            check_memory(op, form, values, t)
     if computes:
         results = form.family.out(form, values, outs)
         if results is None:
@@ -91,7 +91,9 @@ def run_out(op: Op, values: list[Any], out: Any) -> Any:
             check_dtype(form, dtypes.OF_NUMPY[result.dtype], t._dtype)
         fit(t, result)
     for result, t in zip(results, outs, strict=True):
-        put(form, values, result, t)
+        fit(t, result)
+        check_memory(op, form, values, t, t is outs[0])
+        put(result, t)
     if op.family.underived and modes.is_grad_enabled():
         record_underived(op, values, outs)
     return out
@@ -114,26 +116,33 @@ def native(op: Op) -> str:
     return op.schema.name if space in ("", "nn.functional") else f"{space}_{op.schema.name}"
 
 
-def put(op: Op, values: list[Any], result: np.ndarray, t: Tensor) -> None:
+def put(result: np.ndarray, t: Tensor) -> None:
     """Write one result into the tensor given for it."""
-    fit(t, result)
-    check_memory(op, values, t)
     if modes.current() & modes.SAVED_HOOKS:
         saved.about_to_write(t)
     store(t, result)
     bump(t)
 
 
-def check_memory(op: Op, values: list[Any], t: Tensor) -> None:
-    """Raises RuntimeError where what is written to shares memory with itself, or with an argument where the op does not allow that."""
+def check_memory(op: Op, form: Op, values: list[Any], t: Tensor, first: bool = True) -> None:
+    """Raises RuntimeError where what is written to shares memory with itself, or with an argument where the op of its form forbids it."""
     check_no_overlap(t._array)
-    if op.family.plan == "pointwise":
-        check_no_partial_overlap(t, values)
-    if op.family.apart:
-        own = op.family.inplace is not False  # what would be written to in place may be the target
-        parts = (v if isinstance(v, list | tuple) else (v,) for v in values[own:])
-        if any(isinstance(v, Tensor) and (v is t or overlaps(t._array, v._array)) for part in parts for v in part):
-            raise RuntimeError(PARTIAL_OVERLAP)
+    apart = form.family.apart if op.family.apart is None else op.family.apart
+    if apart == "partly":
+        check_no_partial_overlap(t, values, exact=form.family.plan == "pointwise")
+    elif apart == "itself":
+        check_no_partial_overlap(t, _copied(form, values, t) if first else (), exact=False)
+    elif apart:
+        own = form.family.inplace is not False  # what would be written to in place may be the target
+        check_no_partial_overlap(t, values[:own])
+        check_apart(t, [x for v in values[own:] for x in (v if isinstance(v, list | tuple) else (v,))])
+
+
+def _copied(op: Op, values: list[Any], t: Tensor) -> list[Any]:
+    """What PyTorch copies to a target before it computes there: the first argument, unless its factor is 0 or it is expanded."""
+    names = op.schema.names
+    factor = values[names.index("beta")] if "beta" in names else 1
+    return [v for v in values[:1] if factor != 0 and v._array.size == t._array.size]
 
 
 def fit(t: Tensor, result: np.ndarray) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from . import anomaly, modes
 from .dtypes import CPP_NAMES, OF_NUMPY, dtype
 from .geometry import address, strides_of
-from .graph import FREED, FREED_TWICE, Listed, Node, Saved, edge_of, extras, fit_array, sequence, short_name
+from .graph import FREED, FREED_TWICE, Listed, Node, Saved, check_compatible, edge_of, extras, fit_array, sequence, short_name
 from .layout import dense
 from .registry import OPS, F
 from .strided import span
@@ -207,8 +207,18 @@ def check_no_overlap(array: np.ndarray) -> None:
         raise RuntimeError(OVERLAP)
 
 
-def check_no_partial_overlap(written: Tensor, values: list[Any]) -> None:
-    """Raises RuntimeError where an operand shares part of the written tensor's memory: all of it, or none, is fine."""
+def check_apart(written: Tensor, others: Iterable[Any]) -> None:
+    """Raises RuntimeError where what is written to shares memory with itself, or with a tensor among the others."""
+    check_no_overlap(written._array)
+    if any(isinstance(v, Tensor) and (v is written or overlaps(written._array, v._array)) for v in others):
+        raise RuntimeError(PARTIAL_OVERLAP)
+
+
+def check_no_partial_overlap(written: Tensor, values: Sequence[Any], exact: bool = True) -> None:
+    """Raises RuntimeError where an operand shares part of the written tensor's memory: all of it, or none, is fine.
+
+    Unless `exact` sides of 1 do not count, by which the shapes may differ.
+    """
     out = written._array
     others = [v for v in values if isinstance(v, Tensor) and v is not written and v._array.size and out.size]
     start = address(out) if others else 0
@@ -219,8 +229,14 @@ def check_no_partial_overlap(written: Tensor, values: list[Any]) -> None:
             continue
         begin = address(a)
         if begin < end and start < begin + a.nbytes and dense(a) and dense(out):
-            if begin != start or a.nbytes != out.nbytes or strides_of(a) != strides_of(out):
+            if begin != start or a.nbytes != out.nbytes or _steps(a, exact) != _steps(out, exact):
                 raise RuntimeError(PARTIAL_OVERLAP)
+
+
+def _steps(array: np.ndarray, exact: bool) -> tuple[int, ...]:
+    """The strides in elements; unless `exact` those that matter."""
+    steps = strides_of(array)
+    return steps if exact else tuple(s for s, n in zip(steps, array.shape, strict=True) if n != 1)
 
 
 def same_elements(a: Any, b: Tensor) -> bool:
@@ -381,6 +397,8 @@ class CopySlices(Listed):
         part, inner = self._part(whole), self.inner
         fast = None if mode & modes.GENERIC or inner.extras is not None else inner.plan.fast
         first, *rest = inner.apply([part.copy()], False) if fast is None else fast(inner, part.copy())
+        if part.shape != self.part.shape:
+            self._check(rest)
         part[...] = 0 if first is None else first
         shape, dtype = self.base_fit
         if whole.shape != shape or whole.dtype is not dtype.np:
@@ -414,11 +432,20 @@ class CopySlices(Listed):
         else:
             part = _again(whole, self.replay)
         first, *rest = self.inner.apply([F.clone(part)], True)
+        if part._array.shape != self.part.shape:
+            self._check(rest)
         if first is None:
             F.zero_(part)
         else:
             F.copy_(part, first)
         return [whole if self.edges[0] is not None else None, *rest]
+
+    def _check(self, rest: Sequence[Any]) -> None:
+        """Raises RuntimeError where a gradient does not fit an operand: the view got another shape before it was written through."""
+        fits = self.inner.fits or [(self.part.shape, None)] * len(self.edges)
+        for i, g in enumerate(rest, 1):
+            if g is not None:
+                check_compatible(g, fits[i][0], f"Function {self.name()} returned an invalid gradient at index {i}")
 
     def name(self) -> str:
         return "torch::autograd::CopySlices"

@@ -153,3 +153,26 @@ def chains_of_real_views(B: Any, draw: Any, see: Any) -> None:
     see("z", z)
     z.abs().sum().backward()
     see("y.grad", y.grad)
+
+
+@program
+def parts_of_another_shape_written(B: Any, draw: Any, see: Any) -> None:
+    x = draw.complexes((3,), requires_grad=True)
+    operand = draw.floats(draw.choice([(2, 3), (2, 1), (3,)]), requires_grad=draw.flag())
+    base = x * 1
+    parts = B.view_as_real(base).transpose_(0, 1)
+    draw.choice(
+        [
+            lambda: parts.mul_(draw.number()),
+            lambda: parts.mul_(operand),
+            lambda: parts.add_(operand),
+            lambda: parts.copy_(operand),
+            lambda: parts.zero_(),
+            lambda: parts[0].mul_(2),
+            lambda: parts.unsqueeze_(0).mul_(2),
+        ]
+    )()
+    see("parts", parts)
+    of = draw.choice([lambda: B.view_as_real(base), lambda: base.real, lambda: parts])()
+    see.raises("backward", lambda: of.backward(draw.floats(tuple(of.shape)), create_graph=draw.flag()))
+    see("x.grad", x.grad)

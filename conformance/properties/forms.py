@@ -78,3 +78,22 @@ def out(B: Backend, op: Declaration, case: Case) -> See:
         yield f"version[{i}]", given._version
         yield f"strides[{i}]", strides(given)
         yield f"requires_grad[{i}]", given.requires_grad
+    yield from _overlapping(B, op, case, plain)
+
+
+def _overlapping(B: Backend, op: Declaration, case: Case, plain: list[Any]) -> See:
+    """Whether a target may be the memory of an argument but for one element, as far as dtypes allow."""
+    args = B.inputs(case, False)
+    flat = {n: t for n, t in args.items() if B.is_tensor(t) and t.numel() and not getattr(case.args[n], "same_as", "")}
+    if not flat or not plain:
+        return
+    name, which = list(flat)[case.choice(8, len(flat))], case.choice(9, len(plain))
+    given, made = args[name], plain[which]
+    if given.dtype != made.dtype or not made.numel():
+        return
+    memory = B.m.zeros(max(given.numel(), made.numel()) + 1, dtype=made.dtype)
+    args[name] = memory[: given.numel()].view(tuple(given.shape)).copy_(given)
+    targets = [B.m.zeros_like(t) for t in plain]
+    targets[which] = memory[1 : 1 + made.numel()].view(tuple(made.shape))
+    result = attempt(lambda: B.function(op, args, out=targets[0] if len(targets) == 1 else tuple(targets)))
+    yield f"over all but one element of {name}", result if isinstance(result, Exception) else "computes"

@@ -14,10 +14,11 @@ from ..geometry import address
 from ..graph import keep_ends
 from ..op import F, Op, op, plain
 from ..operands import expands, requires
+from ..out import fit
 from ..promotion import common
 from ..strided import flat_root, laid_out, over, over_enough, row_major
 from ..tensor import Tensor, exchange, wrap
-from ..views import PARTIAL_OVERLAP, check_no_overlap, keeps_dtype
+from ..views import PARTIAL_OVERLAP, check_cast, check_no_overlap, check_no_partial_overlap, keeps_dtype
 from .arithmetic import cast_number
 from .convert import cast
 from .matmul import (
@@ -233,13 +234,13 @@ def keeps_shape(self: Any, shape: list[int]) -> None:
 
 op("addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
    multiplying(addmm_kernel, checked(*ADDMM_DTYPES, check_addmm), inplace=into_its_own_shape, inplace_function=False,
-           jvp=of_sum(lambda a, b: F.mm(a, b))),
+           apart="itself", jvp=of_sum(lambda a, b: F.mm(a, b))),
    self=lambda g, beta: scaled(g, beta),
    mat1=lambda g, mat2, mat1_geometry, alpha: scaled(of_left(g, mat2, mat1_geometry), alpha),
    mat2=lambda g, mat1, mat2_geometry, alpha: scaled(of_right(g, mat1, mat2_geometry), alpha))  # fmt: skip
 op("addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
    multiplying(addmv_kernel, checked(check_addmv, same("addmv input tensors must have the same dtype, but got {0}, {1}, and {2}")),
-           inplace=into_a_vector, jvp=of_sum(lambda a, b: F.mv(a, b))),
+           inplace=into_a_vector, apart="itself", jvp=of_sum(lambda a, b: F.mv(a, b))),
    self=lambda g, beta: scaled(g, beta),
    mat=lambda g, vec, alpha: scaled(outer_of(g, vec.conj()), alpha),
    vec=lambda g, mat, alpha: scaled(adjoint(mat) @ g, alpha))  # fmt: skip
@@ -247,13 +248,13 @@ op("baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar 
    multiplying(baddbmm_kernel,
            checked(check_baddbmm, same("Input dtypes must be the same, got: input {0}, batch1: {1}, batch2: {2}", 0, 1, names=CPP_NAMES),
                    check_batches, check_batch_dtypes),
-           inplace=into_batches, inplace_function=False, jvp=of_sum(lambda a, b: F.bmm(a, b))),
+           inplace=into_batches, inplace_function=False, apart="itself", jvp=of_sum(lambda a, b: F.bmm(a, b))),
    self=lambda g, beta: scaled(g, beta),
    batch1=lambda g, batch2, alpha: scaled(F.bmm(g, adjoint(batch2)), alpha),
    batch2=lambda g, batch1, alpha: scaled(F.bmm(adjoint(batch1), g), alpha))  # fmt: skip
 op("addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
    multiplying(addbmm_kernel, adding_batches, first=count_batches, inplace=into_the_sum, inplace_function=False,
-           jvp=of_sum(lambda a, b: F.sum(F.bmm(a, b), 0)), out=addbmm_into),
+           jvp=of_sum(lambda a, b: F.sum(F.bmm(a, b), 0)), apart="itself", out=addbmm_into),
    self=lambda g, beta: scaled(g, beta),
    batch1=lambda g, batch2, alpha: scaled(F.bmm(for_each(g, batch2), adjoint(batch2)), alpha),
    batch2=lambda g, batch1, alpha: scaled(F.bmm(adjoint(batch1), for_each(g, batch1)), alpha))  # fmt: skip
@@ -273,6 +274,15 @@ def addr_kernel(self: np.ndarray, vec1: np.ndarray, vec2: np.ndarray, beta: Any,
     b, a = (cast_number(value, d.np).astype(d.wide) for value in (beta, alpha))
     operands = [t.astype(d.np, copy=False).astype(d.wide, copy=False) for t in (self, vec1[:, None], vec2)]
     return laid_out(added(b, operands[0], a, *operands[1:]).astype(d.np, copy=False), operands)
+
+
+def addr_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """The sum, for a target that holds no part of an operand. PyTorch expands `self` before it looks at memory."""
+    [result] = op.compute(values)[1]
+    check_cast(OF_NUMPY[result.dtype], outs[0].dtype)
+    fit(outs[0], result)
+    check_no_partial_overlap(outs[0], values if values[0]._array.size == result.size else values[1:], exact=False)
+    return [result]
 
 
 def check_vectors(vec1: Any, vec2: Any) -> None:
@@ -309,7 +319,7 @@ def check_factor(value: Any, name: str, d: np.dtype) -> None:
 
 
 op("addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-   plain(addr_kernel, out="cast", inplace=exactly, jvp=of_present(
+   plain(addr_kernel, out=addr_into, inplace=exactly, jvp=of_present(
        lambda t, self, vec1, vec2, beta, alpha: scaled(F.expand(t, (*vec1.shape, *vec2.shape)), beta),
        lambda t, self, vec1, vec2, beta, alpha: scaled(F.outer(t, vec2), alpha),
        lambda t, self, vec1, vec2, beta, alpha: scaled(F.outer(vec1, t), alpha))),

@@ -16,7 +16,7 @@ from ..operands import array_of
 from ..out import exactly
 from ..strided import copied, laid_out, strided
 from ..tensor import Tensor, method
-from ..views import check_no_overlap
+from ..views import check_no_overlap, check_no_partial_overlap
 from .arithmetic import times
 
 PAIRS: dict[np.dtype, np.dtype] = {np.dtype(np.float32): np.dtype(np.complex64), np.dtype(np.float64): np.dtype(np.complex128)}
@@ -139,6 +139,7 @@ def conjugated_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[n
     """The conjugates for `out=`, laid out as elementwise results are."""
     exactly(values[0].dtype, outs[0].dtype)
     array = array_of(values[0])
+    check_no_partial_overlap(outs[0], values)
     return [laid_out(np.conjugate(array), [array])]
 
 

@@ -15,6 +15,7 @@ from ..out import fit, matching
 from ..pieces import PIECE, alike_in_rows, in_pieces
 from ..rows import sums_along
 from ..tensor import Tensor
+from ..views import check_no_partial_overlap
 from .arithmetic import plus
 from .reduce import MANY, agreeing, axes, compact, counting, counts, folded, kept, left, nonempty, raised, refuse
 
@@ -195,10 +196,10 @@ def even_rule(g: Any, self: Any, self_dtype: Any, result: Any) -> Any:
 
 
 op("max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
-   reduction(along("max", np.argmax), out="matching", apart=True), self=dim_rule)  # fmt: skip
+   reduction(along("max", np.argmax), out="matching", apart="partly"), self=dim_rule)  # fmt: skip
 op("max(Tensor self) -> Tensor", extreme(whole("max", np.maximum), np.maximum, out=whole_into, jvp=even_tangent), self=even_rule)
 op("min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
-   reduction(along("min", np.argmin), out="matching", apart=True), self=dim_rule)  # fmt: skip
+   reduction(along("min", np.argmin), out="matching", apart="partly"), self=dim_rule)  # fmt: skip
 op("min(Tensor self) -> Tensor", extreme(whole("min", np.minimum), np.minimum, out=whole_into, jvp=even_tangent), self=even_rule)
 
 
@@ -254,6 +255,8 @@ def aminmax_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.n
     for t, result in zip(outs, results, strict=True):
         matching(values[0]._dtype, t._dtype)
         fit(t, result)
+        if values[1] is not None:
+            check_no_partial_overlap(t, values[:1], exact=False)
     return results
 
 

@@ -16,6 +16,7 @@ from ..pieces import elementwise
 from ..promotion import only
 from ..registry import OVERLOADS
 from ..tensor import Tensor
+from ..views import check_no_partial_overlap
 from .activation import INTERNAL
 from .arithmetic import along, number_less, number_over, plus, times
 from .special import bent_piece, terms
@@ -160,6 +161,7 @@ def gelu_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndar
     """The values for `out=`, which must be of their dtype."""
     dtype, [result] = OPS["gelu"].compute(values)
     CHECKS["exact"](dtype, outs[0].dtype)
+    check_no_partial_overlap(outs[0], values[:1])
     return [result]
 
 

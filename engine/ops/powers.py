@@ -13,7 +13,7 @@ from ..op import F, Op, composite, op, plain
 from ..pieces import FEW, alike_in_rows, elementwise
 from ..promotion import common
 from ..tensor import Tensor
-from ..views import check_cast
+from ..views import check_cast, check_no_partial_overlap
 from .arithmetic import along, binary, cast_number, is_complex, less, not_implemented, of_kind, times
 
 
@@ -150,6 +150,7 @@ def power_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.nda
     if values[0] == 1:
         return [np.ones(result.shape, outs[0].dtype.np)]
     check_cast(dtypes.OF_NUMPY[result.dtype], outs[0].dtype)
+    check_no_partial_overlap(outs[0], values)
     return [result]
 
 

@@ -175,10 +175,11 @@ def cumprod_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> 
 
 SUMMED, MULTIPLIED = scanned("cumsum", np.add), scanned("cumprod", np.multiply)
 op("cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
-   reduction(SUMMED, out=into, inplace=same_dtype, into=scanned_into(SUMMED), jvp="linear"),
+   reduction(SUMMED, out=into, apart="itself", inplace=same_dtype, into=scanned_into(SUMMED), jvp="linear"),
    self=lambda g, self_dtype, dim, dtype: backwards_sum(in_operand_dtype(g, self_dtype, dtype), dim))  # fmt: skip
 op("cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
-   reduction(MULTIPLIED, out=into, inplace=same_dtype, into=scanned_into(MULTIPLIED), jvp=cumprod_tangent), self=cumprod_rule)  # fmt: skip
+   reduction(MULTIPLIED, out=into, apart="itself", inplace=same_dtype, into=scanned_into(MULTIPLIED), jvp=cumprod_tangent),
+   self=cumprod_rule)  # fmt: skip
 
 
 # -- extremes --------------------------------------------------------------------------------------------------------------
@@ -276,5 +277,5 @@ def logcumsumexp_tangent(values: list[Any], tangents: list[Any], outs: list[Any]
 
 
 op("logcumsumexp(Tensor self, int dim) -> Tensor",
-   reduction(logcumsumexp_kernel, out=agreeing("expected scalar_type {self} but found {out}"), jvp=logcumsumexp_tangent),
+   reduction(logcumsumexp_kernel, out=agreeing("expected scalar_type {self} but found {out}"), apart="itself", jvp=logcumsumexp_tangent),
    self=logcumsumexp_rule)  # fmt: skip

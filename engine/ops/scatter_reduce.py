@@ -14,7 +14,7 @@ from ..once import warn_once
 from ..op import F, Op, op, plain
 from ..out import fit, matching
 from ..tensor import Tensor
-from ..views import PARTIAL_OVERLAP, check_no_overlap, overlaps
+from ..views import check_apart
 from .index import along, within, word, zeros
 from .scatter import Shape, check_scatter, places, whole_source
 from .slices import check_slices, fill_nothing, first_slice
@@ -99,9 +99,7 @@ def index_reduced_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> lis
 def reduces_apart(self: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, include_self: bool) -> None:
     """What the in-place form asks before it warns. Raises RuntimeError where the target shares memory."""
     check_index_reduce(self._array, dim, index._array, source._array, reduce)
-    check_no_overlap(self._array)
-    if any(t is self or overlaps(self._array, t._array) for t in (index, source)):
-        raise RuntimeError(PARTIAL_OVERLAP)
+    check_apart(self, (index, source))
 
 
 def index_reduce_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray, reduce: str, include_self: bool) -> np.ndarray:

@@ -15,7 +15,7 @@ from ..number import converted
 from ..op import F, Op, op, plain
 from ..strided import new
 from ..tensor import Tensor, method, wrap
-from ..views import PARTIAL_OVERLAP, check_no_overlap, overlaps
+from ..views import PARTIAL_OVERLAP, check_apart, overlaps
 from .arithmetic import times
 from .index import add_at, along, expanded, kept, laid_as, real_stays_real, within, word, zeros
 
@@ -120,9 +120,7 @@ def index_copy_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: np.
 def copies_apart(self: Tensor, dim: int, index: Tensor, source: Tensor) -> None:
     """What the in-place form asks before all but the dimension. Raises RuntimeError where the target shares memory."""
     in_range(dim, self.ndim)
-    check_no_overlap(self._array)
-    if any(t is self or overlaps(self._array, t._array) for t in (index, source)):
-        raise RuntimeError(PARTIAL_OVERLAP)
+    check_apart(self, (index, source))
 
 
 def _check_index_copy(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray) -> None:
@@ -333,7 +331,7 @@ def nonzero_kernel(self: np.ndarray) -> np.ndarray:
 
 op(
     "nonzero(Tensor self) -> Tensor",
-    plain(nonzero_kernel, out="nonzero: Expected out tensor to have scalar type Long but got scalar type{out}"),
+    plain(nonzero_kernel, out="nonzero: Expected out tensor to have scalar type Long but got scalar type{out}", apart=True),
 )
 
 

@@ -15,6 +15,7 @@ from ..out import fit
 from ..pieces import in_pieces
 from ..strided import dense_strides, new
 from ..tensor import Tensor, exchange
+from ..views import check_apart, check_no_partial_overlap
 from .extremes import even_rule, even_tangent, orderly, picked, selected
 from .reduce import axes, nonempty, refuse
 from .scatter import taken
@@ -86,14 +87,15 @@ def ranked_rule(g_values: Any, self_shape: Any, dim: int, indices: Any) -> Any:
 
 
 op("sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)",
-   reduction(sort_kernel, out="matching"), self=ranked_rule)  # fmt: skip
+   reduction(sort_kernel, out="matching", apart="itself"), self=ranked_rule)  # fmt: skip
 op("sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)",
-   reduction(lambda self, stable, dim, descending: sort_kernel(self, dim, descending), out="matching"), self=ranked_rule)  # fmt: skip
+   reduction(lambda self, stable, dim, descending: sort_kernel(self, dim, descending), out="matching", apart="itself"),
+   self=ranked_rule)  # fmt: skip
 op("argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor",
    reduction(lambda self, dim, descending: sort_kernel(self, dim, descending)[1], out=False))  # fmt: skip
 
 
-@composite("argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor", out="sort.stable")
+@composite("argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor", out="sort.stable", apart=False)
 def argsort_stable(self, stable, dim, descending):
     return F.sort(self, stable=stable, dim=dim, descending=descending)[1]
 
@@ -120,7 +122,7 @@ def topk_kernel(self: np.ndarray, k: int, dim: int, largest: bool, sorted: bool)
 
 
 op("topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)",
-   reduction(topk_kernel, out="matching"), self=ranked_rule)  # fmt: skip
+   reduction(topk_kernel, out="matching", apart="partly"), self=ranked_rule)  # fmt: skip
 
 
 def at_rank(self: np.ndarray, rank: Any, dims: tuple[int, ...], keepdim: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -157,6 +159,7 @@ def kthvalue_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.
             fit_kept(t, result, in_range(values[2], values[0]._array.ndim))
         else:
             fit(t, result)
+    check_apart(outs[0], values[:1])
     return results
 
 
@@ -207,7 +210,13 @@ def median_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.nd
             "Expected tensor for 'values' to have the same type as tensor for argument #2 'self'; "
             f"but type {type_name(first)} does not equal {type_name(mine)} {where}"
         )
-    return op.compute(values)[1]
+    results = op.compute(values)[1]
+    self, dim, _ = values
+    for t, result in zip(outs, results, strict=True):
+        fit(t, result)
+        if self._array.ndim and 1 in (self._array.shape[dim], strides_of(self._array)[dim]):  # otherwise PyTorch works on a copy
+            check_no_partial_overlap(t, [self], exact=False)
+    return results
 
 
 def median_whole(ignore: bool) -> Any:

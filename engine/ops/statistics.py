@@ -13,11 +13,11 @@ from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, dtype
 from ..memory import empty
 from ..op import OPS, F, Op, composite, op, reduction
-from ..out import fit
+from ..out import fit, matching
 from ..pieces import PIECE, alike_in_rows, in_pieces
 from ..rows import ROW, SHORT, sum_of_all, sums_along
 from ..tensor import Tensor, method
-from ..views import check_cast
+from ..views import check_cast, check_no_partial_overlap
 from .arithmetic import modulus, plus, times
 from .convert import cast
 from .masked import zeroed
@@ -450,8 +450,30 @@ def vector_norm_tangent(values: list[Any], tangents: list[Any], outs: list[Any])
     return zeroed(F.sum(made, dim, keepdim) / result ** (p - 1), result == 0)
 
 
+def vector_norm_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """The norms for `out=`."""
+    [result] = op.compute(values)[1]
+    matching(OF_NUMPY[result.dtype], outs[0]._dtype)
+    return in_place_of(values[0], values[2], result, outs[0])
+
+
+def norm_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """The norms for `out=`, by the name that casts."""
+    result = op.body(*values)._array  # type: ignore[misc]  # a composite
+    check_cast(OF_NUMPY[result.dtype], outs[0]._dtype)
+    return in_place_of(values[0], values[2], result, outs[0])
+
+
+def in_place_of(self: Tensor, dim: Sequence[int] | None, result: np.ndarray, out: Tensor) -> list[np.ndarray]:
+    """What is put to a target; where every norm is of a single element PyTorch computes in the target's memory."""
+    fit(out, result)
+    if dim is not None and self._array.size == result.size:
+        check_no_partial_overlap(out, [self], exact=False)
+    return [result]
+
+
 op("linalg.vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-   reduction(vector_norm_kernel, out="matching", node="LinalgVectorNormBackward0", stepwise=True, jvp=vector_norm_tangent),
+   reduction(vector_norm_kernel, out=vector_norm_into, node="LinalgVectorNormBackward0", stepwise=True, jvp=vector_norm_tangent),
    self=vector_norm_rule)  # fmt: skip
 
 
@@ -493,11 +515,11 @@ def norm_method(self: Tensor, p: float | str | None = "fro", dim: Any = None, ke
 
 
 composite("norm.Scalar(Tensor self, Scalar p=2) -> Tensor", out=True)(lambda self, p: norm(self, p))
-composite("norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor", out=True)(norm)
+composite("norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor", out=norm_into)(norm)
 composite("norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor", out=True)(
     lambda self, p, dtype: norm(self, p, dtype=dtype)
 )
-composite("norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor", out=True)(
+composite("norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor", out=norm_into)(
     lambda self, p, dim, keepdim, dtype: norm(self, p, dim, keepdim, dtype=dtype)
 )
 # The public `norm` is a Python function in PyTorch too: it takes names of norms, and chooses no overload.
