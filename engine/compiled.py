@@ -101,7 +101,7 @@ def alike_lines(op: Op, mask: Mask, plan: Plan, variant: str, space: dict[str, A
             lines.append(f"if {stale_text(op, mask, i, kind, at, version)}: check(s{i}, {version}, node)")
             lines.append(f"if not (rows := s{i}._rows): return careful(node, g)")
             arrays.append(f"x{i} = s{i}._array")
-            side = "1 in rows"  # which is the shape of all
+            side = "1 in rows.shape"  # which is that of all
     if arrays:
         # one element everywhere is laid out as any; a side of 1 may have a step that says that it lies elsewhere than its place tells
         lines.append(f"if (not g.flags.c_contiguous and any(g.strides)) or ({side} and not in_order(g)): return careful(node, g)")

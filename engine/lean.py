@@ -147,7 +147,7 @@ def _remembered(op: Op, otherwise: list[str]) -> list[str]:
     arguments, view = op.schema.arguments, op.family.plan == "view"
     tensors = [i for i, _ in op.tensors]
     others = [i for i in range(len(arguments)) if i not in tensors]
-    key = [*(f"order{i}, a{i}._dtype" for i in tensors), *(f"a{i}" for i in others)]
+    key = [f"order{i}" for i in tensors] + [f"a{i}" for i in others]
     lists = [f"type(a{i}) is not list" for i in others if "[" in arguments[i].type]
     lines = [f"order{i} = a{i}._rows" for i in tensors] + [f"if order{i} is None: order{i} = rows(a{i})" for i in tensors]
     if view:
@@ -161,7 +161,7 @@ def _remembered(op: Op, otherwise: list[str]) -> list[str]:
     return [
         *lines,
         f"alike = {' and '.join([*(f'order{i}' for i in tensors), *lists])}",
-        f"way = ways.get(key := ({', '.join(key)},)) if alike else None",
+        f"way = ways.get(key := ({', '.join(key)})) if alike else None",
         "if way is not None:",
         *(f"    {line}" for line in take),
         "else:",
@@ -427,7 +427,6 @@ def fit_text(op: Op, i: int) -> str:
 
 
 Geometry = tuple[tuple[int, ...], tuple[int, ...], int]
-IN_ROWS: dict[Any, Geometry] = {}  # of tensors in row-major order that begin where their memory does, by shape
 _steps: dict[Any, tuple[int, ...]] = {}
 
 
@@ -436,13 +435,8 @@ def geometry(t: Tensor) -> Geometry:
     array = t._array
     base = array.base
     whole = base is None or (type(base) is np.ndarray and base.base is None and base.nbytes == array.nbytes)
-    if whole and rows(t):  # all that its shape says
-        known = IN_ROWS.get(t._rows)
-        if known is None:
-            known = array.shape, strides_of(array), 0
-            if array.size and len(IN_ROWS) < 4096:
-                IN_ROWS[array.shape] = known
-        return known
+    if whole and rows(t):
+        return t._rows.geometry  # type: ignore[no-any-return]  # of Rows
     key = array.shape, array.strides, array.itemsize
     steps = _steps.get(key)
     if steps is None:
@@ -504,8 +498,8 @@ def _kept(a: Argument, kind: int, i: int, wanted: set[str]) -> tuple[str, str]:
     if kind == DTYPE:
         return f"[x._dtype for x in {v}]" if is_list else f"{v}._dtype", "0"
     if kind == GEOMETRY:
-        return f"((IN_ROWS.get({v}._rows) if {v}._array.base is None else None) or geometry({v}))", "0"
+        return f"({v}._rows.geometry if {v}._rows and {v}._array.base is None else geometry({v}))", "0"
     return f"{wanted!r}" if kind == NEEDS else v, "0"
 
 
-KEEPING = {"Saved": Saved, "shape_of": shape_of, "version_of": version_of, "geometry": geometry, "IN_ROWS": IN_ROWS}
+KEEPING = {"Saved": Saved, "shape_of": shape_of, "version_of": version_of, "geometry": geometry}

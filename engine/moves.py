@@ -1,6 +1,7 @@
-"""Short ways to what a kernel gives, remembered by shapes, dtypes and arguments, for tensors whose elements lie in row-major order.
+"""Short ways to what a kernel gives, remembered by `rows` and arguments, for tensors whose elements lie in row-major order.
 
-There these alone decide what the kernel does. A view is one call of NumPy; of other ops a family says, `in_rows`, what is left to do.
+There shapes, dtypes and arguments alone decide what the kernel does. A view is one call of NumPy; of other ops a family says,
+`in_rows`, what is left to do.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def remembers(op: Declaration) -> bool:
 
 
 class Ways(dict[Any, tuple[Callable[..., Any], Any, Fits, dtype | None]]):
-    """By shapes, dtypes and other arguments: a function of the arrays that gives what the kernel does, `rows` of the result, and `fits`.
+    """By `rows` of tensors and other arguments: a function of the arrays that gives what the kernel does, `rows` of the result, `fits`.
 
     `fits` are those of the node of such a call: the shape and dtype of each gradient. Last the dtype of the result, if that is an array.
     """
@@ -59,7 +60,7 @@ def _fits(op: Declaration, arrays: tuple[Any, ...]) -> Fits:
 
 
 class Moves(dict[Any, Move]):
-    """By (shape, dtype, the other arguments): the function that makes the view, what it is given, `rows` of the result, `fits`."""
+    """By `rows` and the other arguments: the function that makes the view, what it is given, `rows` of the result, `fits`."""
 
     def learn(self, key: Any, op: Declaration, array: np.ndarray, made: np.ndarray, like: Tensor) -> None:
         """Remember how `made` came of `array`, where there is a short way and elements to tell by that it is the same."""

@@ -22,7 +22,7 @@ from .memory import LARGE
 from .programs import Program, on_large, program
 from .silence import silent
 from .strided import laid_out
-from .tensor import FRESH, LEAF, PLAIN, Tensor, rows
+from .tensor import FRESH, LEAF, PLAIN, Rows, Tensor, rows
 from .texts import written_when_called
 from .traced import Symbol, as_ufunc, kernel_text
 
@@ -30,69 +30,90 @@ if TYPE_CHECKING:
     from .op import Op
 
 MISSING = object()
+LIMIT = 1024  # shapes of which a call remembers what it did
 
 HEAD = """
 def call({parameters}):
     {odd}
-    if type(a) not in PLAIN:
+    try:
+        known = few(a._rows)
+    except AttributeError:
         return slow({names})
-    dtype = a._dtype
-    out, kernel, large, readable, limit = RESULT[dtype]
-    version = a._counter
     mode = current()
-    if out is None or mode > 1 or version is None or {outdated_a}:
-        return slow({names})
-    na = a._node
-    x = a._array
-    shape = a._rows
-    if shape is None:
-        shape = rows(a)
+"""
+# Operands of which one object says where their elements lie are alike in all that decides what is done, and this was done before.
+AS_BEFORE = """
+    if known is not None and mode <= 1 and {agreeing}{up_to_date}:
+        small = readable = True
+        alike = order = a._rows
+        out = dtype = a._dtype
+        {read}
+        try:
+            r = silent(known, {arrays})
+        except Exception:
+            return slow({names})
+    else:
 """
 FIRST = """
-    alike = shape
+if type(a) not in PLAIN:
+    return slow({names})
+dtype = a._dtype
+out, kernel, large, readable, limit = RESULT[dtype]
+version = a._counter
+if out is None or mode > 1 or version is None or {outdated_a}:
+    return slow({names})
+na = a._node
+x = a._array
+alike = form = rows(a) if a._rows is None else a._rows
 """
 SECOND = """
-    if type(b) in PLAIN:
-        other_version = b._counter
-        if b._dtype is not dtype or other_version is None or {outdated_b}:
-            return slow(a, b)
-        nb = b._node
-        y = b._array
-        other = b._rows
-        if other is None:
-            other = rows(b)
-        number = False
-        alike = shape if other is shape else other and shape == other and shape
-    elif NUMBERS and (type(b) is float or (type(b) is int and -0x8000000000000000 <= b < 0x8000000000000000)):
-        nb = None
-        y = constant(b, dtype)
-        alike = other = shape
-        other_version = FRESH
-        number = True
-    else:
+if type(b) in PLAIN:
+    other_version = b._counter
+    if b._dtype is not dtype or other_version is None or {outdated_b}:
         return slow(a, b)
+    nb = b._node
+    y = b._array
+    other = rows(b) if b._rows is None else b._rows
+    number = False
+    if other is not form:
+        alike = other and form and form.shape == other.shape and form
+elif NUMBERS and (type(b) is float or (type(b) is int and -0x8000000000000000 <= b < 0x8000000000000000)):
+    nb = None
+    y = constant(b, dtype)
+    other = form
+    other_version = FRESH
+    number = True
+else:
+    return slow(a, b)
 """
 COMPUTE = """
-    small = x.size < limit
-    try:
-        r = silent(kernel if small else large, {arrays})
-    except Exception:
-        return slow({names})
-    if not alike:
-        if type(r) is not ndarray:
-            r = asarray(r)
-        elif r.ndim == 4 or {unlike}:  # PyTorch lays four dimensions out as channels last where they can be
-            r = laid_out(r, ({in_turn},))
+small = x.size < limit
+try:
+    r = silent(kernel if small else large, {arrays})
+except Exception:
+    return slow({names})
+if not alike:
+    if type(r) is not ndarray:
+        r = asarray(r)
+    elif r.ndim == 4 or {unlike}:  # PyTorch lays four dimensions out as channels last where they can be
+        r = laid_out(r, ({in_turn},))
+elif known is None and small:
+    learn(form, kernel)
+order = alike if alike and out is dtype else None
+"""
+MADE = """
     t = Tensor()
     t._array = r
     t._dtype = out
-    t._rows = alike or None
+    t._rows = order
     t._gradient = t._view = t._rare = t._node = None
     t._nr = 0
     t._counter = FRESH
 """
+READ = "x = a._array; na = a._node; version = a._counter"
+READ_SECOND = "; y = b._array; nb = b._node; other_version = b._counter; number = False"
 # of operands in row-major order the result is, too
-UNLIKE = "(not (shape and other) and (r.strides != x.strides or r.strides != y.strides))"
+UNLIKE = "(not (form and other) and (r.strides != x.strides or r.strides != y.strides))"
 RECORD = """
     if mode and ({some}):
         node = Node()
@@ -146,11 +167,14 @@ def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:
         "names": ", ".join(names),
         "outdated_a": outdated_text("a"),
         "outdated_b": outdated_text("b"),
+        "agreeing": "True" if count == 1 else "(type(b) is Tensor or type(b) in PLAIN) and b._rows is a._rows",
+        "up_to_date": "".join(f" and not {outdated_text(n)}" for n in names),
+        "read": READ if count == 1 else READ + READ_SECOND,
         "arrays": ", ".join(arrays),
         "in_turn": ", ".join(arrays[i] for i in op.order if i < count),
         "unlike": "r.strides != x.strides" if count == 1 else UNLIKE,
     }
-    text = HEAD + (SECOND if count == 2 else FIRST) + COMPUTE
+    text = HEAD + AS_BEFORE + indent(FIRST + (SECOND if count == 2 else "") + COMPUTE, " " * 8) + MADE
     if not op.diff:
         return (text + "    return t\n").format(**fill)
     live = [("a", "b")[i] for i in op.diff]
@@ -244,6 +268,15 @@ def specialise(op: Op, slow: Callable[..., Any], numbers: bool, operator: bool) 
     return written_when_called(write)
 
 
+class Known(dict[Rows, Callable[..., Any]]):
+    """By what `rows` says of all operands: the kernel that small ones of them were given to."""
+
+    def learn(self, form: Rows, kernel: Callable[..., Any]) -> None:
+        if len(self) >= LIMIT:
+            self.clear()
+        self[form] = kernel
+
+
 class Computed(dict[Any, tuple[Any, ...]]):
     """By the dtype of the operands: that of the result, the kernel, that for large arrays, whether rules are read as arithmetic there.
 
@@ -271,7 +304,7 @@ def space_of(op: Op, numbers: bool) -> dict[str, Any]:
     count = specialisable(op)
     result = result_dtypes(op, count)
     real, general, large = kernels_of(op, count)
-    computed = Computed()
+    computed, known = Computed(), Known()
     for d, made in result.items():
         kernel = general if d.is_complex else real
         with_large = kernel if large is None or made is not d or d.is_complex else on_large(large, kernel, d.np)
@@ -286,7 +319,7 @@ def space_of(op: Op, numbers: bool) -> dict[str, Any]:
             space[_plan_name(mask, "constants")] = tuple(x for default in defaults for x in (default, 0))
     return space | {
         "Tensor": Tensor, "PLAIN": PLAIN, "RESULT": computed, "NUMBERS": numbers,
-        "current": modes.current,
+        "current": modes.current, "few": known.get, "learn": known.learn,
         "MISSING": MISSING, "given": given, "silent": silent, "rows": rows, "constant": constant,
         "asarray": np.asarray, "laid_out": laid_out,
         "ndarray": np.ndarray, "Node": op.Node, "FRESH": FRESH, "Saved": Saved, "LEAF": LEAF, "edge_of": edge_of, "sequence": sequence,

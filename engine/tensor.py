@@ -110,8 +110,7 @@ class Tensor:
     Slots: `_array` the NumPy view, `_dtype` the engine's dtype, `_node` None | LEAF | the node that made it (may be out
     of date in a view, see `engine.views.node_of`), `_nr` which output of that node, `_counter` the version shared by all
     views of one buffer (None in an inference tensor; FRESH until it is shared or raised, see `counter_of`), `_view` None |
-    View, `_rare` None | Rare, `_rows` the shape of elements that lie in row-major order, False where they do not or the
-    array was exchanged, None before anybody looked.
+    View, `_rare` None | Rare, `_rows` None before anybody looked, then `Rows` or False (see `rows`).
     """
 
     __slots__ = ("_array", "_dtype", "_node", "_nr", "_gradient", "_counter", "_view", "_rare", "_rows", "__weakref__", "__dict__")
@@ -392,18 +391,42 @@ def exchange(t: Tensor, array: np.ndarray) -> None:
     t._array = array
 
 
-_known_shapes: dict[tuple[int, ...], tuple[int, ...]] = {}  # so that equal ones are mostly one object
+class Rows:
+    """That elements lie in row-major order: one object for the tensors of one shape and dtype of which that is said.
+
+    Mostly one: two that are the same object say the same, two that are not may.
+    """
+
+    __slots__ = ("shape", "dtype", "geometry")
+
+    def __init__(self, shape: tuple[int, ...], dtype: dtypes.dtype, steps: tuple[int, ...]) -> None:
+        self.shape, self.dtype = shape, dtype
+        self.geometry = shape, steps, 0  # of one that begins where its memory does: shape, steps and offset in elements
+
+
+_known_rows: dict[Any, Rows] = {}
 
 
 def rows(t: Tensor) -> Any:
-    """The shape of `t` where its elements lie in row-major order, False where they do not, or a side of 1 has another step; remembered."""
+    """What holds of `t` where it is plain, no inference tensor, and its elements lie in row-major order; remembered. False where not.
+
+    False, too, of a single number, of no elements, where a side of 1 has an odd step, or where the array was exchanged.
+    """
     if t._rows is None:
         array = t._array
-        usual = array.size and array.flags.c_contiguous and (1 not in array.shape or _steps_usual(array))
-        t._rows = _known_shapes.setdefault(array.shape, array.shape) if usual else False
-        if len(_known_shapes) > 4096:
-            _known_shapes.clear()
+        usual = array.ndim and array.size and array.flags.c_contiguous and (1 not in array.shape or _steps_usual(array))
+        t._rows = _rows_of(array, t._dtype) if usual and t._counter is not None and type(t) in PLAIN else False
     return t._rows
+
+
+def _rows_of(array: np.ndarray, dtype: dtypes.dtype) -> Rows:
+    key = array.shape, dtype
+    known = _known_rows.get(key)
+    if known is None:
+        if len(_known_rows) >= 4096:
+            _known_rows.clear()
+        known = _known_rows[key] = Rows(array.shape, dtype, strides_of(array))
+    return known
 
 
 def settled(made: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Memory is used again only when nobody refers to it, however a result is held; a gradient is overwritten only by the walk that owns it."""
 
 import contextlib
+import gc
 import queue
 import threading
 
@@ -77,6 +78,7 @@ def test_what_is_held_keeps_its_values(way):
 
 
 def test_memory_is_used_again():
+    gc.collect()  # or what others left becomes free on the way
     places = set()
     for _ in range(5):
         y = leaf() * 2
