@@ -101,7 +101,8 @@ def _serve(pipe: Connection, suite_name: str, log: str) -> None:
         while (message := pipe.recv()) is not None:
             if suite is None:
                 suite = load(suite_name)
-                gc.freeze()  # the modules stay: no collection has to look at them again
+            gc.collect()
+            gc.freeze()  # what is left stays: no collection has to look at it again, even if a program thawed all there is
             if isinstance(suite, BadInput):
                 pipe.send(("bad", str(suite), 0))
             else:

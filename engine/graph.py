@@ -321,9 +321,10 @@ def keep_ends(t: Tensor, another: bool = False) -> None:
 def _nodes_before(leaf: Tensor) -> list[Node]:
     """The nodes with an edge to a leaf. It does not know them, so that it keeps none alive.
 
-    They are asked of the garbage collector, which does not look at what was frozen: that is thawed.
+    They are asked of the garbage collector, which does not look at what was frozen: that is thawed where the leaf is a part of it.
+    Else the nodes, which are younger, are none.
     """
-    if gc.get_freeze_count():
+    if not any(one is leaf for one in gc.get_referrers(leaf._array)):
         gc.unfreeze()
     lists = [one for one in gc.get_referrers(leaf) if type(one) is tuple]
     found = [one for one in gc.get_referrers(*lists) if isinstance(one, Node)] if lists else []

@@ -81,6 +81,23 @@ def test_a_graph_of_a_hundred_thousand_nodes_dies_at_once(used_up):
         gc.enable()
 
 
+@pytest.mark.parametrize("frozen", [False, True])
+def test_what_was_recorded_from_a_leaf_is_found_and_no_more_thawed_than_has_to_be(frozen):
+    gc.freeze()
+    try:
+        x = leaf(1.0, 2.0)
+        y = x * 3.0
+        if frozen:
+            gc.freeze()
+        with engine.no_grad():
+            x.set_(x[1:])
+        assert (gc.get_freeze_count() == 0) == frozen
+        y.backward(engine.tensor([1.0, 10.0]))
+        assert x.grad.tolist() == [3.0, 30.0]
+    finally:
+        gc.unfreeze()
+
+
 def test_nobody_can_refer_to_a_node_weakly():
     with pytest.raises(TypeError, match="cannot create weak reference to 'MulBackward0' object"):
         weakref.ref((leaf(1.0) * 2).grad_fn)
