@@ -113,10 +113,15 @@ def deep_copies_of_parameters(B: Any, draw: Any, see: Any) -> None:
 @program
 def shallow_copies(B: Any, draw: Any, see: Any) -> None:
     import copy
+    import pickle
 
     x = draw.floats((2,), requires_grad=draw.flag())
     y = copy.copy(x)
     see("copy", y)
+    makers = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": lambda one: pickle.loads(pickle.dumps(one))}
+    for name, make in makers.items():
+        hooks = [make(one)._backward_hooks for one in (x.detach(), x, B.nn.Parameter(x.detach()))]
+        see(f"{name}: a place for hooks", [None if found is None else len(found) for found in hooks])
     y.data.mul_(draw.number())
     see("x", x)
     see.raises("of a result", lambda: copy.copy(x * 2))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..calls import FUNCTIONS
-from ..tensor import LEAF, PLAIN, Tensor, alias
+from ..graph import Hooks
+from ..tensor import LEAF, PLAIN, Tensor, alias, rare
 
 
 class Parameter(Tensor):
@@ -42,7 +43,9 @@ PLAIN.add(Parameter)
 
 
 def _rebuilt_parameter(cls: type[Parameter], data: Tensor, requires_grad: bool) -> Parameter:
-    return cls(data, requires_grad)
+    made = cls(data, requires_grad)
+    rare(made).hooks = Hooks()  # PyTorch's convention: none, but a place for them
+    return made
 
 
 def typename(value: Any) -> str:

@@ -16,8 +16,9 @@ from .. import dtypes
 from ..calls import FUNCTIONS
 from ..dtypes import dtype
 from ..geometry import address, start_of, strides_of
+from ..graph import Hooks
 from ..strided import flat_root, over
-from ..tensor import LEAF, Tensor, method, settled, wrap
+from ..tensor import LEAF, Tensor, method, rare, settled, wrap
 
 NOT_A_LEAF = (
     "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you were attempting "
@@ -77,7 +78,9 @@ def __reduce_ex__(self: Tensor, protocol: Any) -> Any:
 def _rebuilt(root: np.ndarray, shape: tuple[int, ...], steps: tuple[int, ...], start: int, name: str, requires_grad: bool) -> Tensor:
     """A leaf over the memory `root`."""
     d = dtypes.OF_NAME[name]
-    return _remade(over(root, shape, tuple(n * d.itemsize for n in steps), start, d.np), d, requires_grad)
+    made = _remade(over(root, shape, tuple(n * d.itemsize for n in steps), start, d.np), d, requires_grad)
+    rare(made).hooks = Hooks()  # PyTorch's convention: none, but a place for them
+    return made
 
 
 # -- files ---------------------------------------------------------------------------------------------------------------
