@@ -13,12 +13,14 @@ from .device import device as Device
 from .parameter import register
 from .registry import F
 from .tensor import Tensor, wrap
-from .transforms import Level, Outside, running
+from .transforms import REFUSED, Level, Outside, running
 
-ERROR_MODE = (
-    "vmap: called random operation while in randomness error mode. Please either use the 'same' or 'different' randomness flags on vmap or "
-    "perform the randomness operation out of vmap"
-)
+WORDS = {
+    "error": "vmap: called random operation while in randomness error mode. Please either use the 'same' or 'different' randomness flags "
+    "on vmap or perform the randomness operation out of vmap",
+    REFUSED: "vmap: We do not yet support calling random operations inside of vmap. Please perform random operations outside of vmap as a "
+    "workaround",
+}
 SAME_OF_SAMPLES = "Vmap does not currently support same randomness with a batched tensor input. Please file an issue with functorch"
 INTO_CAPTURED = (
     "vmap: Cannot ask for different inplace randomness on an unbatched tensor. This will appear like same randomness. If this is necessary "
@@ -112,8 +114,8 @@ def run(op: Any, values: list[Any]) -> Any:
 def _innermost() -> Level:
     """The innermost batch that runs. Raises RuntimeError where it allows nothing random."""
     level = next(level for level in reversed(running()) if level.size is not None)
-    if level.randomness == "error":
-        raise RuntimeError(ERROR_MODE)
+    if level.randomness in WORDS:
+        raise RuntimeError(WORDS[level.randomness])
     return level
 
 

@@ -18,6 +18,8 @@ NOT_INSIDE = (
 )
 
 
+REFUSED = "refused"  # the `randomness` of a batch that is no transform: `autograd.functional` has it for columns of a Jacobian
+
 CAPTURED = (
     "During a grad (vjp, jvp, grad, etc) transform, the function provided attempted to call in-place operation (aten::{}) that would "
     "mutate a captured Tensor. This is not supported; please rewrite the function being transformed to explicitly accept the mutated "
@@ -137,5 +139,5 @@ def overload_in_place(op: Any) -> str:
 
 def refuse_inside(name: str, hint: str = "") -> None:
     """Raises RuntimeError inside of a transform."""
-    if running():
+    if any(level.randomness != REFUSED for level in running()):
         raise RuntimeError(NOT_INSIDE.format(name, hint))

@@ -286,3 +286,33 @@ def they_agree_on_anything(B: Any, draw: Any, see: Any) -> None:
         "second gradients",
         [hessian @ v, v @ hessian, *(getattr(F, one)(lambda a: (function(a) * w).sum(), x, v)[1] for one in ("hvp", "vhp"))],
     )
+
+
+@program
+def one_call_for_all_columns(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats(draw.choice([(2,), (2, 2), (2, 0), (1,)]))
+    y = draw.floats((3,))
+    calls: list[Any] = []
+    body = draw.choice(
+        [
+            lambda a, b: (a * 2, b.exp()),
+            lambda a, b: a * b.sum(),
+            lambda a, b: b.cumsum(0) if b.sum() > 0 else a,
+            lambda a, b: a.clone().fill_(1) * b[0].item(),
+            lambda a, b: b * B.rand(3),
+            lambda a, b: b.clone().requires_grad_() * 2,
+        ]
+    )
+
+    def func(a: Any, b: Any) -> Any:
+        calls.append(a.requires_grad)
+        return body(a, b)
+
+    J = B.autograd.functional.jacobian
+    see.raises("jacobian", lambda: J(func, (x, y), vectorize=True, strategy="forward-mode"))
+    see("calls", calls)
+    H = B.autograd.functional.hessian
+    calls.clear()
+    words = {"vectorize": True, "outer_jacobian_strategy": "forward-mode"}
+    see.raises("hessian", lambda: H(lambda a, b: func(a, b)[0].sum() * b.sum(), (x, y), **words))
+    see("calls of the hessian", calls)

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import modes
+from ..batching import batched, whole_or_spread
 from ..registry import F
 from ..tensor import Tensor
+from ..transforms import REFUSED, Running
 from . import forward_ad
 from .backward import grad
 
@@ -233,13 +235,8 @@ def jacobian(
 def _all_rows(outputs: Tensors, inputs: Tensors, create_graph: bool) -> tuple[Tensors, ...]:
     """The Jacobians of all outputs from one batch of cotangents."""
     sizes = [out.numel() for out in outputs]
-    seeds = []
-    for i, out in enumerate(outputs):
-        seed = F.zeros_like(out.detach()).new_zeros((sum(sizes), out.numel()))
-        seed.diagonal(-sum(sizes[:i])).fill_(1)
-        seeds.append(seed)
     flat = tuple(out.reshape(-1) for out in outputs)
-    found = _gradients(flat, inputs, tuple(seeds), create_graph=create_graph, is_grads_batched=True)
+    found = _gradients(flat, inputs, _directions(outputs, sizes), create_graph=create_graph, is_grads_batched=True)
     batches = [F.zeros_like(t).expand((sum(sizes), *t.size())) if g is None else g for g, t in zip(found, inputs, strict=True)]
     split = [
         [part.view(out.size() + t.size()) for part, out in zip(g.split(sizes, 0), outputs, strict=True)]
@@ -265,7 +262,7 @@ def _rows(i: int, out: Tensor, inputs: Tensors, create_graph: bool, strict: bool
 
 
 def _by_columns(func: Callable[..., Any], inputs: Any, create_graph: bool, strict: bool, vectorize: bool) -> Any:
-    """The Jacobian by forward mode, one call of the function an element of the inputs."""
+    """The Jacobian by forward mode, all columns in one call of the function."""
     reverse = 'strategy="reverse-mode"'
     if create_graph:
         raise NotImplementedError(TOGETHER.format("create_graph=True", 'strategy="forward-mode"', " (yet).", "create_graph=False", reverse))
@@ -276,35 +273,36 @@ def _by_columns(func: Callable[..., Any], inputs: Any, create_graph: bool, stric
         raise NotImplementedError(
             "Computing Jacobian using forward-AD or forward-over-reverse Hessian isonly implemented for `vectorize=True`."
         )
-    columns: list[list[Any]] = []  # by element of the inputs: the tangent of every output
-    for k, t in enumerate(inputs):
-        for j in range(t.numel()):
-            several_out, column = _column(func, inputs, k, j)
-            columns.append(column)
-    made: list[Any] = []
-    if not columns:  # no input has elements
-        several_out, plain = _tuple(func(*inputs), "outputs", "None")
-        made = [_unpacked([one.new_zeros((*one.size(), *t.size())) for t in inputs], several) for one in plain]
-    shapes = [one.size() for one in columns[0]] if columns else []
-    for i, shape in enumerate(shapes):
-        parts, start = [], 0
-        for t in inputs:
-            part = F.stack([c[i] for c in columns[start : start + t.numel()]], -1)
-            parts.append(part.reshape((*shape, *t.size())))
-            start += t.numel()
-        made.append(_unpacked(parts, several))
+    sizes = [t.numel() for t in inputs]
+    seen: list[Any] = []
+
+    def push(*along: Tensor) -> tuple[Tensor, ...]:
+        with forward_ad.dual_level():
+            duals = [forward_ad.make_dual(t, v.view_as(t)) for t, v in zip(inputs, along, strict=True)]
+            several_out, outputs = _tuple(func(*duals), "outputs", "None")
+            found = [forward_ad.unpack_dual(out) for out in outputs]
+            seen.extend((several_out, [one.primal.shape for one in found]))
+            return tuple(F.zeros_like(one.primal) if one.tangent is None else one.tangent for one in found)
+
+    with Running(sum(sizes), REFUSED) as level:
+        found = push(*(batched(along, level) for along in _directions(inputs, sizes)))
+        columns = [whole_or_spread(tangents, level) for tangents in found]  # one an element of the inputs
+    several_out, shapes = seen
+    made = []
+    for column, shape in zip(columns, shapes, strict=True):
+        parts = zip(column.split(sizes, 0), inputs, strict=True)
+        made.append(_unpacked([F.movedim(part, 0, -1).reshape((*shape, *t.size())) for part, t in parts], several))
     return _unpacked(made if several else tuple(made), several_out)
 
 
-def _column(func: Callable[..., Any], inputs: Tensors, k: int, j: int) -> tuple[bool, list[Any]]:
-    """The tangents of the outputs where element `j` of input `k` moves."""
-    with forward_ad.dual_level():
-        tangents = [F.zeros_like(t) for t in inputs]
-        with modes.no_grad():
-            tangents[k].view(-1)[j] = 1
-        several, outputs = _tuple(func(*(forward_ad.make_dual(t, v) for t, v in zip(inputs, tangents, strict=True))), "outputs", "None")
-        found = [forward_ad.unpack_dual(out) for out in outputs]
-        return several, [F.zeros_like(one.primal) if one.tangent is None else one.tangent for one in found]
+def _directions(tensors: Tensors, sizes: list[int]) -> Tensors:
+    """For every tensor, flat: a one for each element of its own, among the zeros for the elements of all."""
+    made = []
+    for i, t in enumerate(tensors):
+        seed = F.zeros_like(t.detach()).new_zeros((sum(sizes), t.numel()))
+        seed.diagonal(-sum(sizes[:i])).fill_(1)
+        made.append(seed)
+    return tuple(made)
 
 
 def hessian(
