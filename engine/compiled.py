@@ -19,7 +19,7 @@ from .graph import FREED, FREED_TWICE, fit_array
 from .kept import check_version, stale_text, unpacked
 from .memory import ALONE, LARGE
 from .on_tensors import on_tensors
-from .programs import on_large_gradients
+from .programs import gradients, on_large_gradients
 from .strided import in_order
 from .tensor import LEAF, PLAIN, Tensor
 from .texts import function_of
@@ -54,7 +54,13 @@ def fast_plan(op: Op, mask: Mask, variant: str) -> Plan:
             plan.on_tensors = on_tensors(op, mask, plan, variant != "lean")
             return plan.on_tensors(node, g)
 
+        def first_gather(node: Any, g: np.ndarray) -> Any:
+            plan.gather = gathering(op, mask, plan, variant)
+            return plan.gather and plan.gather(node, g)
+
         plan.fast, plan.on_tensors = first, first_on_tensors
+        if variant in ("alike", "number"):
+            plan.gather = first_gather
     return plan
 
 
@@ -83,10 +89,17 @@ def compiled(op: Op, mask: Mask, plan: Plan, variant: str) -> Callable[..., Any]
     return function_of(("node", "g"), unpacked(plan, variant not in SMALL) + lines, f"{op.node_name} of {op.key}", space)
 
 
-def alike_lines(op: Op, mask: Mask, plan: Plan, variant: str, space: dict[str, Any]) -> list[str]:
+def gathering(op: Op, mask: Mask, plan: Plan, variant: str) -> Callable[..., Any] | None:
+    """The arrays that the rules read, in the order of the program's names; None where the rules are more than arithmetic."""
+    space = SPACE | {"careful": lambda node, g: None}
+    lines = alike_lines(op, mask, plan, variant, space, gathered=True)
+    return function_of(("node", "g"), unpacked(plan) + lines, f"what {op.node_name} of {op.key} reads", space) if plan.texts else None
+
+
+def alike_lines(op: Op, mask: Mask, plan: Plan, variant: str, space: dict[str, Any], *, gathered: bool = False) -> list[str]:
     """Operands and result are alike and in row-major order: no layout, dtype or shape is looked at but the gradient's.
 
-    The kernels of the ops that the rules call go into `space`.
+    The kernels of the ops that the rules call go into `space`. Where `gathered`, what the rules read is returned.
     """
     small, number = variant in SMALL, variant in ("number", "few")
     lines, arrays, side = [], [], "1 in g.shape"
@@ -117,9 +130,12 @@ def alike_lines(op: Op, mask: Mask, plan: Plan, variant: str, space: dict[str, A
         for p, text in zip(positions, texts, strict=True):
             results[p] = text if mask[p] else "None"
     names = [line.partition(" ")[0] for line in arrays]
-    large = on_large_gradients(results, names, space) if readable and not small else None
-    if large is not None:
-        space |= {"large": large, "LARGE": LARGE, "ALONE": ALONE, "getrefcount": getrefcount}
+    if readable and not small and not plan.texts:
+        plan.texts, plan.program = results, gradients(results, names, space)
+    if gathered:
+        return [*lines, *arrays, f"return ({''.join(f'{name}, ' for name in names)})"]
+    if plan.program is not None:
+        space |= {"large": on_large_gradients(plan.program, results), "LARGE": LARGE, "ALONE": ALONE, "getrefcount": getrefcount}
         arrays.append(f"if g.size >= LARGE: return large({', '.join(['getrefcount(g) == ALONE', 'g', *names])})")
     return [*lines, *arrays, f"return {', '.join(results)},"]
 

@@ -17,7 +17,7 @@ from .memory import aligned, empty, owned
 from .pieces import PIECE, SHARED_PIECE, WRITING
 from .threads import lanes, share
 
-WHOLE = 2**18  # elements below which one step needs no memory that is used again, and two steps no pieces
+WHOLE = 2**18  # elements below which one step or two need no pieces
 UFUNCS: dict[type, np.ufunc] = {
     ast.Add: np.add,
     ast.Sub: np.subtract,
@@ -26,6 +26,7 @@ UFUNCS: dict[type, np.ufunc] = {
     ast.USub: np.negative,
 }
 FLOATS = {"f->f", "ff->f"}
+BY_NAME = {np.maximum, np.minimum}  # take `out` by its name alone
 
 
 class Unwritable(Exception):
@@ -83,15 +84,15 @@ class Writer(ast.NodeVisitor):
         for name in operands:
             self._release(name)
         self.space[ufunc.__name__] = ufunc
-        return self._write(ufunc.__name__, operands)
+        return self._write(ufunc.__name__, operands, "out=" if ufunc in BY_NAME else "")
 
-    def _write(self, work: str, operands: Sequence[str]) -> str:
+    def _write(self, work: str, operands: Sequence[str], word: str = "") -> str:
         """Call `work(*operands, out)` with a buffer that is free, which is returned."""
         if not self.free:
             self.free.append(f"t{self.count}")
             self.count += 1
         made = self.free.pop()
-        self.lines.append(f"{work}({', '.join([*operands, made])})")
+        self.lines.append(f"{work}({', '.join([*operands, word + made])})")
         return made
 
     def _release(self, name: str) -> None:
@@ -114,7 +115,7 @@ class Program:
         buffers = sorted(set(re.findall(r"\bt\d+\b", body)))
         exec(f"def run({', '.join([*names, *outs, *buffers])}):\n{body}", writer.space)
         self.run: Callable[..., None] = writer.space["run"]
-        self.buffers, self.steps = len(buffers), len(writer.lines)
+        self.outs, self.buffers, self.steps = len(outs), len(buffers), len(writer.lines)
 
     def __call__(self, arrays: Sequence[np.ndarray], outs: Sequence[np.ndarray]) -> None:
         size, dtype = outs[0].size, outs[0].dtype
@@ -147,24 +148,32 @@ def on_large(made: Program, kernel: Callable[..., Any], dtype: np.dtype) -> Call
 
     def run(*arrays: np.ndarray) -> Any:
         first = arrays[0]
+        shape = first.shape
+        for a in arrays:
+            if not a.flags.c_contiguous or (a.ndim and a.shape != shape):
+                return kernel(*arrays)
+        out = empty(shape, dtype)
         if made.steps == 1 and first.size < WHOLE:
-            return kernel(*arrays)
-        if not all(a.flags.c_contiguous and (not a.ndim or a.shape == first.shape) for a in arrays):
-            return kernel(*arrays)
-        out = empty(first.shape, dtype)
-        made(arrays, [out])
+            made.run(*arrays, out)
+        else:
+            made(arrays, [out])
         return out
 
     return run
 
 
-def on_large_gradients(texts: Sequence[str], names: Sequence[str], space: dict[str, Any]) -> Callable[..., Any] | None:
-    """The gradients of these texts ("None" where there is none) of `g` and `names` as one function of large arrays, if there is one.
+def gradients(texts: Sequence[str], names: Sequence[str], space: dict[str, Any]) -> Program | None:
+    """What computes the gradients of these texts ("None" where there is none, "g" where it is handed on) of `g` and `names`."""
+    computed = [text for text in texts if text not in ("None", "g")]
+    return program(computed, ["g", *names], space) if computed else None
+
+
+def on_large_gradients(made: Program, texts: Sequence[str]) -> Callable[..., Any]:
+    """The gradients of these texts as one function of large arrays.
 
     It is told whether `g` is referred to by its caller alone: then the last gradient takes its memory.
     """
     computed = [text for text in texts if text not in ("None", "g")]
-    made = program(computed, ["g", *names], space) if computed else None
     handed_on = "g" in texts
 
     def run(alone: bool, g: np.ndarray, *arrays: np.ndarray) -> list[np.ndarray | None]:
@@ -173,8 +182,8 @@ def on_large_gradients(texts: Sequence[str], names: Sequence[str], space: dict[s
         outs = [empty(shape, dtype) for _ in computed[own:]]
         if own:
             outs.append(g)
-        made([g if g.flags.c_contiguous else g[(0,) * g.ndim + (...,)], *arrays], outs)  # type: ignore[misc]  # where there is one
+        made([g if g.flags.c_contiguous else g[(0,) * g.ndim + (...,)], *arrays], outs)
         given = iter(outs)
         return [None if text == "None" else g if text == "g" else next(given) for text in texts]
 
-    return made and run
+    return run

@@ -13,7 +13,9 @@ import numpy as np
 
 from .accumulate import accumulate
 from .graph import FREED
+from .memory import LARGE
 from .tensor import LEAF
+from .together import run_together
 
 if TYPE_CHECKING:
     from .walk import Walk
@@ -26,10 +28,25 @@ def send(walk: Walk, order: list[Any]) -> None:
     arrived, waiting, leaves, own, sums = walk.arrived, walk.waiting, walk.leaves, walk.own, walk.sums
     take, add, free = arrived.pop, np.add, not walk.keep
     order.sort(key=number, reverse=True)
+    ran: set[Any] = set()  # together with others
     results: Any
     for node in order:
         g = take(node, None)
         plan = node.plan
+        if plan.gather is not None:
+            if node in ran:
+                continue
+            if g is not None and g.size >= LARGE:
+                arrived[node], g = g, None
+                together = run_together(walk, order[order.index(node) :])
+                if together is not None:
+                    ran |= together.ran
+                    for e in together.complete:
+                        _complete(walk, e)
+                        together.shared.pop(e, None)
+                    together = None
+                    continue
+                g = take(node)
         if g is None:
             results = walk.step(node, g)
         else:
@@ -67,7 +84,11 @@ def send(walk: Walk, order: list[Any]) -> None:
         results = r = g = old = None  # nobody but the walk holds what arrived
         if complete:
             for e in complete:
-                if e._node is LEAF and e in arrived:
-                    accumulate(e, take(e), False, walk)
-                else:
-                    walk.leaf(e)
+                _complete(walk, e)
+
+
+def _complete(walk: Walk, leaf: Any) -> None:
+    if leaf._node is LEAF and leaf in walk.arrived:
+        accumulate(leaf, walk.arrived.pop(leaf), False, walk)
+    else:
+        walk.leaf(leaf)

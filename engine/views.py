@@ -332,7 +332,7 @@ class NoPlan:
     """The plan of nodes that have one way to run, and perhaps a short one, `fast`."""
 
     fast: Any = None
-    on_tensors = None
+    on_tensors = gather = None
     paired = False
     save = ()
 
