@@ -102,7 +102,7 @@ def alike_lines(op: Op, mask: Mask, plan: Plan, variant: str, space: dict[str, A
     The kernels of the ops that the rules call go into `space`. Where `gathered`, what the rules read is returned.
     """
     small, number = variant in SMALL, variant in ("number", "few")
-    lines, arrays, side = [], [], "1 in g.shape"
+    lines, arrays, usual, side = [], [], "", "1 in g.shape"
     for i, (kind, at, _) in enumerate(plan.save):
         version = "0" if small else f"v{i}"
         if kind == OUTPUT:
@@ -114,10 +114,11 @@ def alike_lines(op: Op, mask: Mask, plan: Plan, variant: str, space: dict[str, A
             lines.append(f"if {stale_text(op, mask, i, kind, at, version)}: check(s{i}, {version}, node)")
             lines.append(f"if not (rows := s{i}._rows): return careful(node, g)")
             arrays.append(f"x{i} = s{i}._array")
-            side = "1 in rows.shape"  # which is that of all
+            usual, side = "g.strides != rows.strides and ", "1 in rows.shape"  # which is that of all
     if arrays:
         # one element everywhere is laid out as any; a side of 1 may have a step that says that it lies elsewhere than its place tells
-        lines.append(f"if (not g.flags.c_contiguous and any(g.strides)) or ({side} and not in_order(g)): return careful(node, g)")
+        odd = f"(not g.flags.c_contiguous and any(g.strides)) or ({side} and not in_order(g))"
+        lines.append(f"if {usual}({odd}): return careful(node, g)")
     results, readable = ["None"] * len(mask), True
     for k, (rule, sources, positions) in enumerate(plan.rules):
         texts = traced.read(rule, [_symbol(op, plan, s) for s in sources], len(positions), space)

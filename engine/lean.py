@@ -15,7 +15,7 @@ import numpy as np
 from . import dtypes, modes
 from .compiled import lean_plan
 from .constants import constant
-from .declaration import DTYPE, GEOMETRY, NEEDS, OUTPUT, SHAPE, TENSOR, TENSORS, Plan
+from .declaration import DTYPE, GEOMETRY, NEEDS, OUTPUT, SHAPE, TENSOR, TENSORS, VALUE, Plan
 from .geometry import strides_of
 from .graph import Saved, edge_of, sequence
 from .kept import version_of
@@ -25,7 +25,7 @@ from .operands import settle, shape_of
 from .promotion import BY_SHAPE
 from .registry import OPS
 from .schema import Argument
-from .silence import is_quiet, silent
+from .silence import QUIET, policy, silent
 from .specialise import edge_text, outdated_text, slots
 from .strided import laid_out
 from .tensor import FRESH, LEAF, PLAIN, Tensor, View, rows
@@ -92,7 +92,7 @@ def lean_raw(op: Op) -> Callable[..., Any]:
     drawn = any(a.type.startswith("Generator") or (a.is_tensor and "[" in a.type) for a in op.schema.arguments)
     if op.body is not None or op.family.plan in LEFT_OUT or drawn or not op.tensors:
         return lambda *values: op.generic_raw(values)
-    space = space_of(op) | {"slow": op.generic_raw, "is_quiet": is_quiet, "GENERIC": modes.GENERIC}
+    space = space_of(op) | {"slow": op.generic_raw, "policy": policy, "QUIET": QUIET, "GENERIC": modes.GENERIC}
     space["SAME"] = op.unpromoted and frozenset(d.np for d in op.unpromoted)
     space["BESIDE"] = op.unpromoted_beside and {kind: {d.np for d in taken} for kind, taken in op.unpromoted_beside.items()}
     return function_of(names_of(op), _raw_lines(op), op.key, space)
@@ -101,7 +101,7 @@ def lean_raw(op: Op) -> Callable[..., Any]:
 def _raw_lines(op: Op) -> list[str]:
     """`x<i>` are the arguments themselves."""
     slow = f"return slow({listed(op)})"
-    lines = [f"if not is_quiet() or current() & GENERIC: {slow}"]
+    lines = [f"if policy() is not QUIET or current() & GENERIC: {slow}"]
     for i, _ in op.tensors:
         allowed = f"a{i} is not None and " if op.schema.arguments[i].optional else ""
         lines += [f"if {allowed}type(a{i}) is not ndarray: {slow}", f"x{i} = a{i}"]
@@ -142,7 +142,7 @@ def _lines(op: Op, certain: Collection[int]) -> list[str]:
 def _remembered(op: Op, otherwise: list[str]) -> list[str]:
     """Sets `r` in the way known of such tensors, or does what it has to `otherwise`; sets `order` to what `rows` says of `r`.
 
-    Of what is no view `made` is the dtype, where it is known: `r` is an array then.
+    Of what is no view `made` is the dtype, where it is known: `r` is an array then. `fits` and `held` are those of a node, where known.
     """
     arguments, view = op.schema.arguments, op.family.plan == "view"
     tensors = [i for i, _ in op.tensors]
@@ -151,13 +151,15 @@ def _remembered(op: Op, otherwise: list[str]) -> list[str]:
     lists = [f"type(a{i}) is not list" for i in others if "[" in arguments[i].type]
     lines = [f"order{i} = a{i}._rows" for i in tensors] + [f"if order{i} is None: order{i} = rows(a{i})" for i in tensors]
     if view:
-        take = ["way, given, order, fits = way", "r = way(x0, given)"]
-        learn = "ways.learn(key, op, x0, r, a0)"
+        take = ["way, given, order, fits, held = way", "r = way(x0, given)"]
+        learn = f"ways.learn(key, op, x0, r, a0, {_held(op)})"
+        otherwise = [*otherwise, *_settled(op)]
     else:
         given = ", ".join(f"x{i}" for i in tensors)
         failed = f"except Exception: return again(slow, {listed(op)})"
-        take = ["way, order, fits, made = way", f"try: r = silent(way, {given})", failed]
-        learn = f"silent(ways.learn, key, op, ({', '.join(f'x{i}' if i in tensors else f'a{i}' for i in range(len(arguments)))},))"
+        values = ", ".join(f"x{i}" if i in tensors else f"a{i}" for i in range(len(arguments)))
+        take = ["way, order, fits, held, made = way", f"try: r = silent(way, {given})", failed]
+        learn = f"silent(ways.learn, key, op, ({values},), {_held(op)})"
     return [
         *lines,
         f"alike = {' and '.join([*(f'order{i}' for i in tensors), *lists])}",
@@ -167,8 +169,14 @@ def _remembered(op: Op, otherwise: list[str]) -> list[str]:
         "else:",
         *(f"    {line}" for line in otherwise),
         f"    if alike: {learn}",
-        "    order = fits = None" if view else "    order = fits = made = None",
+        "    order = fits = held = None" if view else "    order = fits = held = made = None",
     ]
+
+
+def _held(op: Op) -> str:
+    """What a node keeps, where all of it follows from the shapes, dtypes and arguments that a way is remembered by; else None."""
+    follows = len(op.diff) == 1 and all(kind in (SHAPE, DTYPE, VALUE) for kind, _, _ in lean_plan(op, (True,)).save)
+    return kept_text(op, (True,)) if follows else "None"
 
 
 def _has_several(op: Op) -> bool:
@@ -264,7 +272,9 @@ def _settled(op: Op) -> list[str]:
 def _single(op: Op) -> list[str]:
     """Wraps and records the one result `r`."""
     known = remembers(op) and op.family.plan != "view"
-    lines = _settled(op) if not known else ["if made is None:", *(f"    {line}" for line in _settled(op)), "    made = OF_NUMPY[r.dtype]"]
+    lines = _settled(op) if not remembers(op) else []  # which a way that is remembered was looked at for
+    if known:
+        lines = ["if made is None:", *(f"    {line}" for line in _settled(op)), "    made = OF_NUMPY[r.dtype]"]
     lines += _wrapped("r", "order" if remembers(op) else "None")
     if op.schema.is_view and not op.changes_dtype:
         lines += ["t._dtype = a0._dtype", *_viewed(op)]
@@ -365,21 +375,26 @@ def _recorded(op: Op) -> list[str]:
     if not op.diff:
         return []
     record = f"record({listed(op)}, [t], ({', '.join(f'n{i} is not None' for i in op.diff)},))"
+    made = [*new_node(op, remembers(op)), "t._node = node"]
+    if op.schema.is_view and not op.changes_dtype and op.family.complex_gradient:  # a dtype that its source has a node in
+        return [f"if mode and ({some(op)}):", *(f"    {line}" for line in made)]
     recordable = "t._dtype.differentiable" + ("" if op.family.complex_gradient else " and not t._dtype.is_complex")
     return [
         f"if mode and ({some(op)}):",
         f"    if {recordable}:",
-        *(f"        {line}" for line in new_node(op, "fits" if remembers(op) else "")),
-        "        t._node = node",
+        *(f"        {line}" for line in made),
         f"    else: {record}",
     ]
 
 
-def new_node(op: Op, known: str = "") -> list[str]:
-    """Makes `node`, that of the result `t`; an argument may be None, or a number where it has no node. `known`: its fits, if not None."""
-    lines = ["node = Node()", f"node.edges, node.extras = {_edges(op)}, None", f"node.fits = {known and f'{known} or '}{_fits(op)}"]
+def new_node(op: Op, known: bool = False) -> list[str]:
+    """Makes `node`, that of the result `t`; an argument may be None, or a number where it has no node.
+
+    With `known` its `fits` are, and what is `held`, or None.
+    """
+    lines = ["node = Node()", f"node.edges = {_edges(op)}", "node.extras = None", f"node.fits = {'fits or ' * known}{_fits(op)}"]
     if len(op.diff) == 1:
-        lines += ["node.plan = only_plan", f"node.saved = {kept_text(op, (True,))}"]
+        lines += ["node.plan = only_plan", f"node.saved = {'held or ' * known}{kept_text(op, (True,))}"]
     elif len(op.diff) == 2:
         first, second = (f"n{i}" for i in op.diff)
         for look, needs in zip((f"if {second} is None", f"elif {first} is None", "else"), NEEDS_OF_TWO, strict=True):
@@ -436,7 +451,7 @@ def geometry(t: Tensor) -> Geometry:
     base = array.base
     whole = base is None or (type(base) is np.ndarray and base.base is None and base.nbytes == array.nbytes)
     if whole and rows(t):
-        return t._rows.geometry  # type: ignore[no-any-return]  # of Rows
+        return t._rows.geometry
     key = array.shape, array.strides, array.itemsize
     steps = _steps.get(key)
     if steps is None:
@@ -447,7 +462,7 @@ def geometry(t: Tensor) -> Geometry:
 
 
 class Kept(dict):
-    """For each set of arguments that need a gradient: the plan, and what makes of a call the list of all that is kept.
+    """For each set of arguments that need a gradient: the plan, and what makes of a call the tuple of all that is kept.
 
     That is a function of the arguments, and of the result or of all results.
     """
@@ -455,14 +470,14 @@ class Kept(dict):
     def __init__(self, op: Op) -> None:
         self.op = op
 
-    def __missing__(self, needs: tuple[bool, ...]) -> tuple[Plan, Callable[..., list[Any]]]:
+    def __missing__(self, needs: tuple[bool, ...]) -> tuple[Plan, Callable[..., tuple[Any, ...]]]:
         text = f"lambda {', '.join(names_of(self.op))}, {'outs' if _has_several(self.op) else 't'}: {kept_text(self.op, needs)}"
         self[needs] = made = lean_plan(self.op, needs), eval(text, KEEPING)
         return made
 
 
 def kept_text(op: Op, needs: tuple[bool, ...], numbers: Collection[int] = ()) -> str:
-    """The list of what is kept of a call whose result is `t`, or results `outs`; for the arguments `numbers` Python numbers are given."""
+    """The tuple of what is kept of a call whose result is `t`, or results `outs`; for the arguments `numbers` Python numbers are given."""
     wanted = {name for name, need in zip(op.differentiable, needs, strict=True) if need}
     pairs = [
         (f"a{i}", "0") if kind == TENSOR and i in numbers
@@ -470,7 +485,7 @@ def kept_text(op: Op, needs: tuple[bool, ...], numbers: Collection[int] = ()) ->
         else _kept(op.schema.arguments[i], kind, i, wanted)
         for kind, i, _ in lean_plan(op, needs).save
     ]  # fmt: skip
-    return f"({slots(pairs)})" if op.compact else f"[{', '.join(f'{value}, {version}' for value, version in pairs)}]"
+    return f"({slots(pairs)})" if op.compact else f"({''.join(f'{value}, {version}, ' for value, version in pairs)})"
 
 
 def held_in(op: Op) -> str:

@@ -182,12 +182,12 @@ def _rebased(op: Op, numbers: Collection[int]) -> list[str]:
 
 
 class KeptBefore(dict):
-    """For each set of arguments that need a gradient: the plan, what lists all that is kept, whether the target is, as it was."""
+    """For each set of arguments that need a gradient: the plan, what makes the tuple of what is kept, whether the target is, as it was."""
 
     def __init__(self, op: Op, numbers: Collection[int]) -> None:
         self.op, self.numbers = op, numbers
 
-    def __missing__(self, needs: tuple[bool, ...]) -> tuple[Plan, Callable[..., list[Any]], bool]:
+    def __missing__(self, needs: tuple[bool, ...]) -> tuple[Plan, Callable[..., tuple[Any, ...]], bool]:
         plan = fast_plan(self.op, needs, "general") if self.numbers else lean_plan(self.op, needs)
         text = f"lambda {', '.join(names_of(self.op))}, t: {kept_text(self.op, needs, self.numbers)}"
         self[needs] = made = plan, eval(text, KEEPING), any(kind == TENSOR and i == 0 for kind, i, _ in plan.save)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from .declaration import Declaration
 
 Fits = tuple[tuple[tuple[int, ...], dtype], ...]
-Move = tuple[Callable[[np.ndarray, Any], np.ndarray], Any, Any, Fits]
+Held = tuple[Any, ...] | None  # what a node keeps, with versions, where it is the same for all such calls
+Move = tuple[Callable[[np.ndarray, Any], np.ndarray], Any, Any, Fits, Held]
 PLACES = ("SymInt", "int?")  # an argument that tells of a place takes too many values for each to be remembered
 LIMIT = 1024
 
@@ -33,13 +34,14 @@ def remembers(op: Declaration) -> bool:
     return usual and tensors == [0] and not any(a.type in PLACES for a in arguments)
 
 
-class Ways(dict[Any, tuple[Callable[..., Any], Any, Fits, dtype | None]]):
+class Ways(dict[Any, tuple[Callable[..., Any], Any, Fits, Held, dtype | None]]):
     """By `rows` of tensors and other arguments: a function of the arrays that gives what the kernel does, `rows` of the result, `fits`.
 
-    `fits` are those of the node of such a call: the shape and dtype of each gradient. Last the dtype of the result, if that is an array.
+    `fits` are those of the node of such a call: the shape and dtype of each gradient. Then what it keeps, and last the dtype of the
+    result, if that is an array.
     """
 
-    def learn(self, key: Any, op: Declaration, values: tuple[Any, ...]) -> None:
+    def learn(self, key: Any, op: Declaration, values: tuple[Any, ...], held: Held) -> None:
         """Remember what is left to do for calls like this one."""
         if len(self) >= LIMIT:
             return
@@ -52,7 +54,7 @@ class Ways(dict[Any, tuple[Callable[..., Any], Any, Fits, dtype | None]]):
             made = way(*arrays)
             kind = OF_NUMPY[made.dtype] if type(made) is np.ndarray else None
             order = rows(wrap(made, OF_NUMPY[made.dtype])) or None
-        self[key] = way, order, _fits(op, arrays), kind
+        self[key] = way, order, _fits(op, arrays), held, kind
 
 
 def _fits(op: Declaration, arrays: tuple[Any, ...]) -> Fits:
@@ -60,15 +62,15 @@ def _fits(op: Declaration, arrays: tuple[Any, ...]) -> Fits:
 
 
 class Moves(dict[Any, Move]):
-    """By `rows` and the other arguments: the function that makes the view, what it is given, `rows` of the result, `fits`."""
+    """By `rows` and the other arguments: the function that makes the view, what it is given, `rows` of the result, `fits`, what is kept."""
 
-    def learn(self, key: Any, op: Declaration, array: np.ndarray, made: np.ndarray, like: Tensor) -> None:
+    def learn(self, key: Any, op: Declaration, array: np.ndarray, made: np.ndarray, like: Tensor, held: Held) -> None:
         """Remember how `made` came of `array`, where there is a short way and elements to tell by that it is the same."""
         if not made.size or len(self) >= LIMIT:
             return
         for function, given in _ways(array, made):
             if _same(function(array, given), made):
-                self[key] = function, given, rows(wrap(made, like._dtype)), _fits(op, (array,))
+                self[key] = function, given, rows(wrap(made, like._dtype)), _fits(op, (array,)), held
                 return
 
 

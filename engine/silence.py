@@ -24,8 +24,8 @@ try:
 
     loud = _policy.reset
 
-    def is_quiet() -> bool:
-        return _policy.get() is _ignore
+    policy: Callable[[], Any] = _policy.get
+    QUIET: Any = _ignore  # what it gives where they are off
 
     _context = Context()
     _context.run(_policy.set, _ignore)
@@ -41,8 +41,10 @@ except ImportError:  # another NumPy: the public way
     def loud(token: Any) -> None:
         np.seterr(**token)
 
-    def is_quiet() -> bool:
-        return False
+    def policy() -> Any:
+        return None
+
+    QUIET = object()
 
     def silent(function: Callable[..., Any], *arguments: Any) -> Any:  # type: ignore[misc]  # what a context's `run` is
         with np.errstate(all="ignore"):

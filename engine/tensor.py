@@ -397,11 +397,11 @@ class Rows:
     Mostly one: two that are the same object say the same, two that are not may.
     """
 
-    __slots__ = ("shape", "dtype", "geometry")
+    __slots__ = ("shape", "strides", "dtype", "geometry")
 
-    def __init__(self, shape: tuple[int, ...], dtype: dtypes.dtype, steps: tuple[int, ...]) -> None:
-        self.shape, self.dtype = shape, dtype
-        self.geometry = shape, steps, 0  # of one that begins where its memory does: shape, steps and offset in elements
+    def __init__(self, array: np.ndarray, dtype: dtypes.dtype) -> None:
+        self.shape, self.strides, self.dtype = array.shape, array.strides, dtype
+        self.geometry = array.shape, strides_of(array), 0  # of one that begins where its memory does: steps and offset in elements
 
 
 _known_rows: dict[Any, Rows] = {}
@@ -425,7 +425,7 @@ def _rows_of(array: np.ndarray, dtype: dtypes.dtype) -> Rows:
     if known is None:
         if len(_known_rows) >= 4096:
             _known_rows.clear()
-        known = _known_rows[key] = Rows(array.shape, dtype, strides_of(array))
+        known = _known_rows[key] = Rows(array, dtype)
     return known
 
 

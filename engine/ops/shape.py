@@ -54,7 +54,7 @@ def reshaped(g: Any, shape: Shape) -> Any:
 
 def expanded(self: np.ndarray, size: Shape) -> np.ndarray:
     """`self` with steps of 0 where `size` is wider. Raises RuntimeError where it is not a broadcast."""
-    if not self.ndim and self.base is None and min(size, default=0) >= 0:
+    if not self.ndim and self.base is None and not (size and min(size) < 0):
         return np.ndarray(tuple(size), self.dtype, self, 0, (0,) * len(size))
     lead = len(size) - self.ndim
     if lead < 0:
