@@ -228,7 +228,8 @@ class Tensor:
         view = self._view
         if self._node is not None and (view is None or not view.borrowed):
             return True
-        return view is not None and view.base._node is not None and self._dtype.differentiable
+        base = None if view is None else view.base
+        return base is not None and base._node is not None and (self._dtype.differentiable or not base._dtype.differentiable)
 
     @requires_grad.setter
     def requires_grad(self, flag: bool) -> None:

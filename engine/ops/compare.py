@@ -184,7 +184,8 @@ def bitwise(name: str, ufunc: Callable[..., Any], kernel: str, operator: str, na
     op(f"{name}.{scalar}(Tensor self, Scalar other) -> Tensor", binary(ufunc, promote, promotes=both, underived=True, jvp=None), self=flat)
     op(
         f"{name}.Scalar_Tensor(Scalar self, Tensor other) -> Tensor",
-        pointwise(ufunc, promote, promotes=both, method=False, inplace=False, out=False),
+        pointwise(ufunc, promote, promotes=both, method=False, inplace=False, out=False, underived=True, jvp=None),
+        other=flat,
     )
 
 

@@ -17,7 +17,7 @@ from ..tensor import Tensor
 from ..views import check_apart
 from .index import along, within, word, zeros
 from .scatter import Shape, check_scatter, places, whole_source
-from .slices import check_slices, fill_nothing, first_slice
+from .slices import check_slices, first_slice, into_nothing, row_by_row
 
 BETA = "index_reduce() is in beta and the API may change at any time."
 TWICE = "{op}(): Double backward is unsupported for {src} when >1 zeros in {src} are scattered to the same position in self"
@@ -103,6 +103,13 @@ def reduces_apart(self: Tensor, dim: int, index: Tensor, source: Tensor, reduce:
 
 
 def index_reduce_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray, reduce: str, include_self: bool) -> np.ndarray:
+    made = row_by_row(self)
+    reduce_into(made, dim, index, source, reduce, include_self)
+    return made
+
+
+def reduce_into(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray, reduce: str, include_self: bool) -> None:
+    """Combine slices with those named. Raises IndexError, NotImplementedError or RuntimeError before anything is written."""
     dim = check_index_reduce(self, dim, index, source, reduce)
     warn_once(BETA)
     if not include_self and self.dtype.kind in "bc":
@@ -110,11 +117,8 @@ def index_reduce_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: n
     if self.ndim > 1 and index.size and include_self:
         first_slice(self, dim)
     size = self.shape[dim] if self.ndim else 1
-    if not include_self:
-        if self.size:
-            within(index.reshape(-1), dim, size, IndexError, negative=True)
-        else:
-            fill_nothing(self, dim, index.size)
+    if not include_self and (self.size or into_nothing(self, dim, index.size)):
+        within(index.reshape(-1), dim, size, IndexError, negative=True)
     if self.ndim <= 1:
         _refuse_slices(self, reduce)
     if index.size and (index.min() < 0 or index.max() >= size):
@@ -122,7 +126,7 @@ def index_reduce_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: n
     if index.size:
         _refuse_slices(self, reduce)
     made = np.array(self, order="C", ndmin=1)
-    return combined(made, along(dim, index.reshape(-1)), np.atleast_1d(source), reduce, include_self).reshape(self.shape)
+    self[...] = combined(made, along(dim, index.reshape(-1)), np.atleast_1d(source), reduce, include_self).reshape(self.shape)
 
 
 def _refuse_slices(self: np.ndarray, reduce: str) -> None:
@@ -258,7 +262,7 @@ op("scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduc
    {"self, src": lambda g, self, dim, index, src, reduce, include_self, result, needs:
         reduced_gradients(Elements(dim, index, "ScatterReduceBackward0"), g, self, src, result, reduce, include_self, needs)})  # fmt: skip
 op("index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor",
-   plain(index_reduce_kernel, inplace=reduces_apart, inplace_function=False, apart=True, out=index_reduced_into,
+   plain(index_reduce_kernel, inplace=reduces_apart, inplace_function=False, into=reduce_into, apart=True, out=index_reduced_into,
          complex_gradient=False, jvp=None),
    {"self, source": lambda g, self, dim, index, source, reduce, include_self, result, needs:
         reduced_gradients(Slices(dim, index, "IndexReduceBackward0"), g, self, source, result, reduce, include_self, needs)})  # fmt: skip

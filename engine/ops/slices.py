@@ -10,7 +10,7 @@ import numpy as np
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, int64
 from ..geometry import in_range, strides_of
-from ..layout import dense_strides, laid_out, pointwise_strides, walk_order
+from ..layout import dense_strides, laid_out, pointwise_strides, row_major, walk_order
 from ..number import converted
 from ..op import F, Op, op, plain
 from ..strided import new
@@ -18,6 +18,7 @@ from ..tensor import Tensor, method, wrap
 from ..views import PARTIAL_OVERLAP, check_apart, overlaps
 from .arithmetic import times
 from .index import add_at, along, expanded, kept, laid_as, real_stays_real, within, word, zeros
+from .part import restrided
 
 # -- whole slices along a dimension ------------------------------------------------------------------------------------
 
@@ -104,17 +105,31 @@ def check_slices(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarr
 
 
 def index_copy_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray) -> np.ndarray:
+    made = row_by_row(self)
+    copy_into(made, dim, index, source)
+    return made
+
+
+def row_by_row(self: np.ndarray) -> np.ndarray:
+    """A copy in memory of its own, in row-major order."""
+    made = new(self.shape, row_major(self.shape), self.dtype)
+    made[...] = self
+    return made
+
+
+def copy_into(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray) -> None:
+    """Copy slices to the places named. Raises IndexError or RuntimeError before anything is written."""
     dim = in_range(dim, self.ndim)
     _check_index_copy(self, dim, index, source)
-    made = np.array(self, order="C", ndmin=1)
-    size = made.shape[dim]
-    if not made.size:
-        return made.reshape(self.shape)
-    if index.size and (index.min() < 0 or index.max() >= size):
-        bad = index[(index < 0) | (index >= size)].flat[0]
-        raise IndexError(f"index_copy_(): index {bad} is out of bounds for dimension {dim} with size {size}")
-    made[along(dim, index.reshape(-1))] = source
-    return made.reshape(self.shape)
+    if not self.size:
+        into_nothing(self, dim, index.size)
+    target = self.reshape(1) if not self.ndim else self
+    size = target.shape[dim]
+    beyond = index[(index < 0) | (index >= size)]
+    if beyond.size and source.size:
+        raise IndexError(f"index_copy_(): index {beyond.flat[0]} is out of bounds for dimension {dim} with size {size}")
+    if self.size:
+        target[along(dim, index.reshape(-1))] = source
 
 
 def copies_apart(self: Tensor, dim: int, index: Tensor, source: Tensor) -> None:
@@ -175,27 +190,19 @@ def fill_into(self: np.ndarray, dim: int, index: np.ndarray, value: Any) -> None
     dim = in_range(dim, self.ndim)
     if index.ndim > 1:
         raise RuntimeError("Index has to be a vector/scalar")
-    if not self.size:
-        fill_nothing(self, dim, index.size)
+    slices = self.size if self.size else into_nothing(self, dim, index.size)
     filled = converted(value, self.dtype)
-    if not self.size:
-        return
     target = self.reshape(1) if not self.ndim else self
-    within(index.reshape(-1), dim, target.shape[dim], IndexError, negative=True)
-    target[along(dim, index.reshape(-1))] = filled
+    if slices:
+        within(index.reshape(-1), dim, target.shape[dim], IndexError, negative=True)
+        target[along(dim, index.reshape(-1))] = filled
 
 
-def fill_nothing(self: np.ndarray, dim: int, count: int) -> None:
-    """Raises RuntimeError where PyTorch's view of the slices to fill would have elements that no memory holds."""
-    sizes = [*self.shape[:dim], count, *self.shape[dim + 1 :]]
-    if 0 in sizes:
-        return
-    steps = [*strides_of(self)[:dim], 0, *strides_of(self)[dim + 1 :]]
-    needed = self.itemsize * (1 + sum((n - 1) * s for n, s in zip(sizes, steps, strict=True)))
-    raise RuntimeError(
-        f"setStorage: sizes {sizes}, strides {steps}, storage offset 0, and itemsize {self.itemsize} "
-        f"requiring a storage size of {needed} are out of bounds for storage of size 0"
-    )
+def into_nothing(self: np.ndarray, dim: int, count: int) -> int:
+    """How many elements PyTorch's view of the slices to write to has. Raises RuntimeError where the memory ends before them."""
+    sizes, steps = list(self.shape), list(strides_of(self))
+    sizes[dim : dim + 1], steps[dim : dim + 1] = [count], [0]
+    return restrided(self, sizes, steps, None).size
 
 
 def selected(g: Any, dim: int, index: Any, shape: tuple[int, ...]) -> Any:
@@ -237,7 +244,7 @@ op("index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha
    source=lambda g, dim, index, source, alpha, source_dtype:
        real_stays_real(scaled(selected(g, dim, index, source.shape), alpha), source_dtype))  # fmt: skip
 op("index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor",
-   plain(index_copy_kernel, inplace=copies_apart, inplace_function=False, apart=True, out=True, jvp="linear"),
+   plain(index_copy_kernel, inplace=copies_apart, inplace_function=False, into=copy_into, apart=True, out=True, jvp="linear"),
    self=lambda g, dim, index: F.index_fill(g, dim, index, 0),
    source=lambda g, dim, index, source: selected(g, dim, index, source.shape))  # fmt: skip
 op("index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
