@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any
@@ -90,16 +91,18 @@ def _empty_as(leaf: np.ndarray, g: np.ndarray) -> np.ndarray:
 
 
 def _laid_out_as(g: np.ndarray, leaf: np.ndarray) -> bool:
-    """PyTorch's layout contract: strides of a dense leaf, row-major otherwise; for a leaf with another shape by now as far as both go.
+    """PyTorch's layout contract: strides of a dense leaf, row-major otherwise.
 
-    Its convention: a side of 1 may have any step but 0, in which what is a view of something smaller would be seen.
+    Its convention: a side of 1 may have any step but 0, in which what is a view of something smaller would be seen; dimensions
+    beyond those of the leaf are compared to the zeros that follow its strides.
     """
     steps = g.strides
     if steps == leaf.strides and 0 not in steps and g.flags.c_contiguous and g.size:
         return True
     if not dense(leaf):
         return g.flags.c_contiguous
-    return all(a != 0 if n == 1 else a == b for n, a, b in zip(g.shape, strides_of(g), strides_of(leaf), strict=False))
+    theirs = itertools.chain(strides_of(leaf), itertools.repeat(0))
+    return all(a != 0 if n == 1 else a == b for n, a, b in zip(g.shape, strides_of(g), theirs, strict=False))
 
 
 def _copied_for(leaf: Tensor, g: np.ndarray) -> Tensor:

@@ -72,8 +72,8 @@ _known: dict[Any, tuple[int, ...] | None] = {}
 
 def laid_out(result: np.ndarray, operands: Sequence[Any]) -> np.ndarray:
     """The result of a pointwise kernel in the layout PyTorch gives it; the same array where NumPy chose that, too."""
-    seen = [(a.shape, a.strides, a.itemsize) for a in operands if type(a) is np.ndarray]
-    key = (result.shape, result.strides, result.itemsize, *seen)
+    seen = [(a.shape, a.strides, a.dtype.num) for a in operands if type(a) is np.ndarray]
+    key = (result.shape, result.strides, result.dtype.num, *seen)
     expected = _known.get(key, MISSING)
     if expected is MISSING:
         expected = _steps_to_take(result, [a for a in operands if type(a) is np.ndarray])
@@ -93,8 +93,14 @@ def laid_out(result: np.ndarray, operands: Sequence[Any]) -> np.ndarray:
 
 
 def _steps_to_take(result: np.ndarray, operands: Sequence[np.ndarray]) -> tuple[int, ...] | None:
-    """The steps PyTorch gives the result of these operands; None where it has them."""
-    expected = pointwise_strides(result.shape, tuple((a.shape, strides_of(a)) for a in operands))
+    """The steps PyTorch gives the result of these operands; None where it has them.
+
+    Its convention: real numbers made of complex ones are written to memory like theirs, in which a side of 1 keeps its step.
+    """
+    if result.dtype.kind == "f" and operands and operands[0].dtype.kind == "c":
+        expected = dense_strides(result.shape, strides_of(operands[0]))
+    else:
+        expected = pointwise_strides(result.shape, tuple((a.shape, strides_of(a)) for a in operands))
     return None if expected == strides_of(result) else expected
 
 

@@ -224,9 +224,9 @@ def infinite(name: str, sign: int) -> Family:
 
 
 def is_infinite(self: np.ndarray) -> np.ndarray:
-    """True for infinities. Of integers PyTorch makes zeros, laid out as a copy is."""
+    """True for infinities. Of integers PyTorch makes zeros, laid out as a copy is; of complex numbers it asks their parts."""
     if self.dtype.kind not in "biu":
-        return laid_out(np.asarray(np.isinf(self)), [self])
+        return laid_out(np.asarray(np.isinf(self)), [self.real])
     made = new(self.shape, dense_strides(self.shape, strides_of(self)), np.dtype(bool))
     made[...] = False
     return made
