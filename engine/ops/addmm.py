@@ -63,6 +63,15 @@ def check_baddbmm(operands: Sequence[Any]) -> None:
 
 def adding_batches(operands: Sequence[Any]) -> dtype:
     """The dtype of `self`, which the batches must have, too, where there are any."""
+    check_sum(operands)
+    if operands[1].shape[0]:
+        for check in ADDMM_DTYPES:
+            check(operands)
+    return dtype_of(operands[0])
+
+
+def check_sum(operands: Sequence[Any]) -> None:
+    """Raises RuntimeError where the shapes of a sum of products do not fit."""
     self, batch1, batch2 = operands
     check_expands(self, (side(batch1, 1), side(batch2, 2)))
     check_ranks(operands)
@@ -71,10 +80,6 @@ def adding_batches(operands: Sequence[Any]) -> dtype:
     (_, n, k), (_, j, m) = batch1.shape, batch2.shape
     if k != j:
         raise RuntimeError(f"Incompatible matrix sizes for bmm ({n}x{k} and {j}x{m})")
-    if batch1.shape[0]:
-        for check in ADDMM_DTYPES:
-            check(operands)
-    return dtype_of(self)
 
 
 # -- kernels -----------------------------------------------------------------------------------------------------------------
@@ -185,14 +190,16 @@ def count_batches(self: Any, batch1: Any, batch2: Any, beta: Any, alpha: Any) ->
 
 def into_the_sum(self: Tensor, batch1: Tensor, batch2: Tensor, beta: Any, alpha: Any) -> None:
     """What `addbmm_` does first: it gives the target the shape of the sum, and copies to it row by row what it writes over."""
-    adding_batches((self, batch1, batch2))
+    check_sum((self, batch1, batch2))
     shape = batch1._array.shape[1], batch2._array.shape[2]
     if self._array.shape == shape:
         return
     keep_ends(self)
     before = self._array
     exchange(self, over_enough(before, shape, row_major(shape)))
-    if shape == (1, 1) and not before.ndim and beta:  # for PyTorch the two lie on each other in another way
+    if not beta:
+        return
+    if shape == (1, 1) and not before.ndim:  # for PyTorch the two lie on each other in another way
         raise RuntimeError(PARTIAL_OVERLAP)
     start = address(self._array) - address(flat_root(self._array)) if self._array.size else 0
     read = np.broadcast_to(over(flat_root(self._array), before.shape, before.strides, start, before.dtype), shape)
