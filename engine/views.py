@@ -301,9 +301,10 @@ def source_of(kept: Saved, node: Node) -> Node:
     view, number = kept.through or (None, 0)
     t = view() if view is not None else None
     one: Any = None if t is None else t._node
-    while isinstance(one, Node) and one.seq != number and one.edges:  # the view may have been written through again
-        write = one.edges[0]
-        one = write.inner.edges[0] if type(write) is CopySlices else None
+    while isinstance(one, Node) and one.seq > number and one.edges:  # the view may have been written through again, or turned
+        one = one.edges[0]
+        if type(one) is CopySlices:
+            one = None if one.freed else one.inner.edges[0]  # freed, it has let go of the rest
     return one if isinstance(one, Node) and one.seq == number else node
 
 

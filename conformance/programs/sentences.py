@@ -384,6 +384,8 @@ def a_result_kept_by_a_write_through_a_view(B: Any, draw: Any, see: Any) -> None
     if draw.flag():
         see("node of the view afterwards", view.grad_fn.name())
     see.raises("gradient of a result written to", lambda: B.autograd.grad(y, x, B.ones(3), retain_graph=True))
+    see.raises("and as what ran is freed", lambda: B.autograd.grad(y, x, B.ones(3)))
+    see.raises("and was freed", lambda: B.autograd.grad(y, x, B.ones(3)))
 
 
 @program
