@@ -17,12 +17,13 @@ from .alike import result_dtypes, specialisable
 from .compiled import fast_plan
 from .constants import constant
 from .declaration import OUTPUT, TENSOR
+from .dtypes import OF_NUMPY
 from .graph import Saved, edge_of, sequence
 from .memory import LARGE
 from .programs import Program, on_large, program
 from .silence import silent
 from .strided import laid_out
-from .tensor import FRESH, LEAF, PLAIN, Rows, Tensor, rows
+from .tensor import FRESH, LEAF, PLAIN, Rows, Tensor, rows, wrap
 from .texts import written_when_called
 from .traced import Symbol, as_ufunc, kernel_text
 
@@ -36,20 +37,43 @@ HEAD = """
 def call({parameters}):
     {odd}
     try:
-        known = few(a._rows)
+        alike = order = a._rows
     except AttributeError:
         return slow({names})
     mode = current()
+    kernel = fits = None
 """
-# Operands of which one object says where their elements lie are alike in all that decides what is done, and this was done before.
+# Of operands of which `rows` says something that alone decides what is done, and it was done before.
+ONE_KNOWN = """
+    kernel = few(alike)
+"""
+TWO_KNOWN = """
+    if type(b) is Tensor or type(b) in PLAIN:
+        if b._rows is alike:
+            kernel = few(alike)
+        elif (way := few((alike, b._rows))) is not None:
+            kernel, order, fits = way
+            alike = False
+        nb = b._node
+        y = b._array
+        other_version = b._counter
+        number = False
+    elif NUMBERS and (type(b) is float or (type(b) is int and -0x8000000000000000 <= b < 0x8000000000000000)):
+        if (kernel := few(alike)) is not None:
+            nb = None
+            y = constant(b, a._dtype)
+            other_version = FRESH
+            number = True
+"""
 AS_BEFORE = """
-    if known is not None and mode <= 1 and {agreeing}{up_to_date}:
+    if kernel is not None and mode <= 1 and {up_to_date}:
         small = readable = True
-        alike = order = a._rows
         out = dtype = a._dtype
-        {read}
+        version = a._counter
+        na = a._node
+        x = a._array
         try:
-            r = silent(known, {arrays})
+            r = silent(kernel, {arrays})
         except Exception:
             return slow({names})
     else:
@@ -96,8 +120,8 @@ if not alike:
     if type(r) is not ndarray:
         r = asarray(r)
     elif r.ndim == 4 or {unlike}:  # PyTorch lays four dimensions out as channels last where they can be
-        r = laid_out(r, ({in_turn},))
-elif known is None and small:
+        r = laid_out(r, ({in_turn},)){several}
+elif small:
     learn(form, kernel)
 order = alike if alike and out is dtype else None
 """
@@ -110,8 +134,9 @@ MADE = """
     t._nr = 0
     t._counter = FRESH
 """
-READ = "x = a._array; na = a._node; version = a._counter"
-READ_SECOND = "; y = b._array; nb = b._node; other_version = b._counter; number = False"
+TOGETHER = """
+            elif small and form and other:
+                learn_together(form, other, kernel, r, dtype)"""
 # of operands in row-major order the result is, too
 UNLIKE = "(not (form and other) and (r.strides != x.strides or r.strides != y.strides))"
 RECORD = """
@@ -123,7 +148,7 @@ RECORD = """
         t._node = node
 {usual}
         alike = alike and readable
-        node.fits = None if alike or (out is dtype{same}) else ({fits},)
+        node.fits = fits or (None if alike or (out is dtype{same}) else ({fits},))
 {result}{saves}
     return t
 """
@@ -167,14 +192,19 @@ def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:
         "names": ", ".join(names),
         "outdated_a": outdated_text("a"),
         "outdated_b": outdated_text("b"),
-        "agreeing": "True" if count == 1 else "(type(b) is Tensor or type(b) in PLAIN) and b._rows is a._rows",
-        "up_to_date": "".join(f" and not {outdated_text(n)}" for n in names),
-        "read": READ if count == 1 else READ + READ_SECOND,
+        "up_to_date": f"not {outdated_text('a')}" + (f" and (number or not {outdated_text('b')})" if count == 2 else ""),
+        "several": TOGETHER if count == 2 else "",
         "arrays": ", ".join(arrays),
         "in_turn": ", ".join(arrays[i] for i in op.order if i < count),
         "unlike": "r.strides != x.strides" if count == 1 else UNLIKE,
     }
-    text = HEAD + AS_BEFORE + indent(FIRST + (SECOND if count == 2 else "") + COMPUTE, " " * 8) + MADE
+    text = (
+        HEAD
+        + (ONE_KNOWN if count == 1 else TWO_KNOWN)
+        + AS_BEFORE
+        + indent(FIRST + (SECOND if count == 2 else "") + COMPUTE, " " * 8)
+        + MADE
+    )
     if not op.diff:
         return (text + "    return t\n").format(**fill)
     live = [("a", "b")[i] for i in op.diff]
@@ -268,13 +298,26 @@ def specialise(op: Op, slow: Callable[..., Any], numbers: bool, operator: bool) 
     return written_when_called(write)
 
 
-class Known(dict[Rows, Callable[..., Any]]):
-    """By what `rows` says of all operands: the kernel that small ones of them were given to."""
+class Known(dict[Any, Any]):
+    """By what `rows` says of all operands: the kernel that small ones of them were given to.
 
-    def learn(self, form: Rows, kernel: Callable[..., Any]) -> None:
+    By the pair of what it says of two that are broadcast: the kernel, what it says of the result, and the `fits` of the node.
+    """
+
+    def __init__(self, op: Op) -> None:
+        self.op = op
+
+    def learn(self, key: Any, way: Any) -> None:
         if len(self) >= LIMIT:
             self.clear()
-        self[form] = kernel
+        self[key] = way
+
+    def learn_together(self, form: Rows, other: Rows, kernel: Callable[..., Any], r: np.ndarray, dtype: Any) -> None:
+        """Remember what became of two operands of one dtype, where the result has it, too, and is one of few elements."""
+        order = rows(wrap(r, OF_NUMPY[r.dtype]))
+        if order and order.dtype is dtype and r.size < LARGE and r.ndim != 4:
+            operands = (form.shape, dtype), (other.shape, dtype)
+            self.learn((form, other), (kernel, order, tuple(operands[i] for i in self.op.diff)))
 
 
 class Computed(dict[Any, tuple[Any, ...]]):
@@ -304,7 +347,7 @@ def space_of(op: Op, numbers: bool) -> dict[str, Any]:
     count = specialisable(op)
     result = result_dtypes(op, count)
     real, general, large = kernels_of(op, count)
-    computed, known = Computed(), Known()
+    computed, known = Computed(), Known(op)
     for d, made in result.items():
         kernel = general if d.is_complex else real
         with_large = kernel if large is None or made is not d or d.is_complex else on_large(large, kernel, d.np)
@@ -319,7 +362,7 @@ def space_of(op: Op, numbers: bool) -> dict[str, Any]:
             space[_plan_name(mask, "constants")] = tuple(x for default in defaults for x in (default, 0))
     return space | {
         "Tensor": Tensor, "PLAIN": PLAIN, "RESULT": computed, "NUMBERS": numbers,
-        "current": modes.current, "few": known.get, "learn": known.learn,
+        "current": modes.current, "few": known.get, "learn": known.learn, "learn_together": known.learn_together,
         "MISSING": MISSING, "given": given, "silent": silent, "rows": rows, "constant": constant,
         "asarray": np.asarray, "laid_out": laid_out,
         "ndarray": np.ndarray, "Node": op.Node, "FRESH": FRESH, "Saved": Saved, "LEAF": LEAF, "edge_of": edge_of, "sequence": sequence,
