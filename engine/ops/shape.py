@@ -11,7 +11,7 @@ from ..dtypes import OF_NUMPY
 from ..geometry import in_range, strides_of
 from ..graph import type_name
 from ..once import warn_once
-from ..op import F, composite, op, view
+from ..op import OPS, F, composite, op, view
 from ..strided import inferred, numel, strided, viewed_strides
 from ..tensor import Tensor, readonly
 
@@ -107,6 +107,9 @@ def reshape(self: Tensor, shape: Shape) -> Tensor:
     return F._unsafe_view(F.clone(self, memory_format="contiguous_format"), shape)
 
 
+RESHAPE = OPS["reshape"]
+
+
 @composite("view_as(Tensor(a) self, Tensor other) -> Tensor(a)", function=False)
 def view_as(self: Tensor, other: Tensor) -> Tensor:
     return F.view(self, other.shape)
@@ -129,15 +132,14 @@ def broadcast_to(self: Tensor, size: Shape) -> Tensor:
 
 @composite("flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)")
 def flatten(self: Tensor, start_dim: int, end_dim: int) -> Tensor:
-    start, end = dimension(start_dim, self), dimension(end_dim, self)
+    shape = self._array.shape
+    start, end = in_range(start_dim, len(shape)), in_range(end_dim, len(shape))
     if start > end:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
-    if not self.ndim:
-        return F.reshape(self, (1,))
-    if start == end:
+    if shape and start == end:
         return self
-    shape = self._array.shape
-    return F.reshape(self, (*shape[:start], numel(shape[start : end + 1]), *shape[end + 1 :]))
+    made: Tensor = RESHAPE.direct(self, (*shape[:start], numel(shape[start : end + 1]), *shape[end + 1 :]))
+    return made
 
 
 @composite("ravel(Tensor(a) self) -> Tensor(a)")
@@ -276,7 +278,7 @@ def flipped(self: np.ndarray, name: str = "t") -> np.ndarray:
 op("transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)",
    view(transposed),
    self=lambda g, dim0, dim1: F.transpose(g, dim0, dim1))  # fmt: skip
-op("permute(Tensor(a) self, int[] dims) -> Tensor(a)", view(ordered), self=lambda g, dims: unpermuted(g, dims))
+PERMUTE = op("permute(Tensor(a) self, int[] dims) -> Tensor(a)", view(ordered), self=lambda g, dims: unpermuted(g, dims))
 op("t(Tensor(a) self) -> Tensor(a)", view(flipped), self=lambda g: F.t(g))
 
 
@@ -340,11 +342,13 @@ REVERSED = (
 
 @composite("numpy_T(Tensor(a) self) -> Tensor(a)", method=False, function=False)
 def numpy_T(self: Tensor) -> Tensor:
-    if self.ndim == 0:
+    count = self._array.ndim
+    if count == 0:
         warn_once("Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases.")
-    elif self.ndim != 2:
+    elif count != 2:
         warn_once(REVERSED)
-    return F.permute(self, tuple(range(self.ndim))[::-1])
+    made: Tensor = PERMUTE.direct(self, tuple(range(count))[::-1])
+    return made
 
 
 def _check_matrix(self: Tensor, name: str) -> None:
