@@ -44,7 +44,7 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
         # Taken as it is only where nobody but the caller holds it.
         if getrefcount(g) <= ALONE and _laid_out_as(g, leaf._array) and g.flags.writeable:
             made = wrap(g, OF_NUMPY[g.dtype])
-            writes = walk.sums.get(leaf, 0)
+            writes = walk.sums.get(leaf, 0) or (walk.count_of(g)[0] if walk.written else 0)
             if writes or g.base is not None:
                 made._counter = [writes] if g.base is None else _shared_count(g, walk, writes)
         else:

@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from sys import getrefcount
 from types import MappingProxyType
 from typing import Any
+from weakref import WeakValueDictionary, ref
 
 import numpy as np
 
 from . import anomaly, dtypes, modes, saved
 from .accumulate import accumulate, added, retain
 from .deep import DEPTH, in_new_thread
+from .geometry import root_of
 from .graph import FREED, AccumulateGrad, Hooks, Node, check_compatible, end_of, fit, recorded_as, type_name
 from .graph import looked_at as accumulator_of
 from .layout import dense
@@ -22,7 +24,7 @@ from .operands import check_misfit
 from .ready import LEAVES, Ready
 from .silence import loud, quiet
 from .straight import send
-from .tensor import LEAF, Tensor, wrap
+from .tensor import FRESH, LEAF, Tensor, counter_of, wrap
 from .views import node_of
 
 NO_LEAF = (
@@ -53,6 +55,9 @@ class Walk:
     only_start: Any = None  # PyTorch's convention: the hooks of a single root run even where nothing behind it is wanted
     straight = False  # nobody asked anything of the nodes or the leaves, so that nobody sees more than the sums
     replaced = False  # a hook of a tensor returned another gradient
+    given: Sequence[Any] = ()  # the cotangents a user gave, some of which may be None
+    written: Mapping[int, tuple[ref, Any]] = MappingProxyType({})  # the version counts of gradients written to, by the `id` of their arrays
+    shown: Any = None  # tensors that users got to see, by the `id` of their arrays, while they last
     looked_at = False  # some edges lead to leaves by what a user was shown, or to what has another shape by now
 
     def __init__(self, keep: bool, create_graph: bool, targets: dict[tuple[Any, int], int] | None, accumulate: bool) -> None:
@@ -371,6 +376,7 @@ class Walk:
         if more is not None and more.pre:
             gs = self._node_pre_hooks(more.pre, gs)
         late = more is None or not more.post  # hooks that come while the node runs are called without what arrived
+        held = None if late or self.recording else [self.show(g) for g in gs]  # so that hooks see what the node writes to them
         if all(g is None for g in gs) and not getattr(node, "runs_on_nothing", False):
             results: Sequence[Any] = (None,) * len(node.edges)
         elif node in self.idle:
@@ -387,6 +393,7 @@ class Walk:
         more = node.extras
         if more is not None and more.post:
             results = self._node_post_hooks(more.post, self._sent(node, results), [] if late else gs)
+        del held
         if not self.keep:
             node.free()
         return results
@@ -403,7 +410,27 @@ class Walk:
 
     # -- hooks see Tensors, whatever flows ------------------------------------------------------------------------
     def show(self, g: Any) -> Any:
-        return g if g is None or isinstance(g, Tensor) else wrap(g, dtypes.OF_NUMPY[g.dtype])
+        """The gradient as a user sees it: the same tensor as long as somebody holds it, so that its version tells of every write."""
+        if g is None or isinstance(g, Tensor):
+            return g
+        if self.shown is None:
+            self.shown = WeakValueDictionary((id(t._array), t) for t in self.given if t is not None)
+        t = self.shown.get(id(g))
+        if t is None or t._array is not g:
+            t = self.shown[id(g)] = wrap(g, dtypes.OF_NUMPY[g.dtype])
+            root = root_of(g)
+            t._counter = next((counter_of(s) for s in self.given if s is not None and root_of(s._array) is root), self.count_of(g))
+        return t
+
+    def remember(self, t: Any) -> None:
+        """Keep the version of a gradient that a user wrote to, for whoever sees it next."""
+        if isinstance(t, Tensor) and t._counter is not None and t._counter[0]:
+            self.written = {**self.written, id(t._array): (ref(t._array), t._counter)}
+
+    def count_of(self, g: np.ndarray) -> Any:
+        """The version count of a gradient."""
+        array, count = self.written.get(id(g), (None, FRESH))
+        return count if array is None or array() is g else FRESH
 
     def take(self, g: Any) -> Any:
         return g if g is None or self.recording else g._array
@@ -412,8 +439,8 @@ class Walk:
         more = node.extras
         for nr, hooks in list(more.tensor_hooks):  # type: ignore[union-attr]  # called where there are extras
             gs[nr] = self._run_hooks(hooks, gs[nr])
-        for nr, ref in more.retains.items():  # type: ignore[union-attr]  # the same
-            t = ref()
+        for nr, kept in more.retains.items():  # type: ignore[union-attr]  # the same
+            t = kept()
             if t is not None and gs[nr] is not None:
                 retain(t, self.show(gs[nr]))
 

@@ -450,3 +450,55 @@ def straight_through(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats(draw.shape(), requires_grad=True)
     (Rounded.apply(x) * x).backward(draw.floats(x.shape))
     see("x.grad", x.grad)
+
+
+@program
+def cotangents_written_to(B: Any, draw: Any, see: Any) -> None:
+    write = draw.choice(
+        [
+            lambda g: g.mul_(2),
+            lambda g: g.add_(1).mul_(3),
+            lambda g: g[:1].zero_(),
+            lambda g: g.detach().mul_(2),
+            lambda g: g.data.mul_(2),
+            lambda g: g.clone().mul_(2),
+        ]
+    )
+
+    class Writing(B.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x * 2
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            see("as it arrives", g._version)
+            write(g)
+            return g
+
+    x = draw.floats((2,), requires_grad=True)
+    inner = x * 1 if draw.flag() else x
+    y = Writing.apply(inner)
+    out = draw.choice([lambda: y, lambda: y * 1, lambda: -y, lambda: y.view(2, 1), lambda: y + inner, lambda: Writing.apply(y)])()
+    held: list[Any] = []
+    draw.choice(
+        [
+            lambda: None,
+            lambda: y.register_hook(lambda g: held.append(g)),
+            lambda: x.register_hook(lambda g: held.append(g)),
+            lambda: y.grad_fn.register_prehook(lambda gs: held.extend(gs)),
+            lambda: y.grad_fn.register_hook(lambda into, outof: held.extend((*into, *outof))),
+            lambda: y.retain_grad(),
+        ]
+    )()
+    seed = draw.floats(tuple(out.shape))
+    if draw.flag():
+        out.backward(seed, create_graph=draw.flag())
+        found = x.grad
+    else:
+        (found,) = B.autograd.grad(out, x, seed)
+    see("found", found)
+    see("seed", seed)
+    see("held", held)
+    see("versions", [t._version for t in (seed, *held)])
+    see("which is which", [[a is b for a in (found, seed, *held)] for b in (found, seed, *held)])

@@ -132,6 +132,7 @@ def backward(
         warnings.warn(CYCLE, UserWarning, stacklevel=3)
     walk = Walk(create_graph if retain_graph is None else retain_graph, create_graph, targets, True)
     walk.counters.update((id(root_of(g._array)), (counter_of(g), root_of(g._array))) for g in seeds if g is not None)
+    walk.given = seeds
     walk.run(starts)
 
 
@@ -182,8 +183,10 @@ def gradients(
     begin = places_of(roots)
     targets, places = captured_at(ends)
     walk = Walk(keep, recording, targets, False)
+    walk.given = seeds
     captured = walk.run(starts_of(begin, seeds, recording))  # and what is captured may be one of these
     given = {id(g._array): g for g in seeds if g is not None}  # a cotangent that arrives as it was given is that very tensor
+    given.update({} if walk.shown is None else {key: t for key, t in walk.shown.items() if id(t._array) == key})
     results = []
     for i, place in enumerate(places):
         g = captured.get(place)
@@ -193,13 +196,14 @@ def gradients(
                 f"the desired behavior."
             )
         g = given.get(id(g), g)
-        results.append(g if g is None or isinstance(g, Tensor) else _arrived(g, [] if walk.replaced else seeds))
+        results.append(g if g is None or isinstance(g, Tensor) else _arrived(g, [] if walk.replaced else seeds, walk.count_of(g)))
     return tuple(results)
 
 
-def _arrived(g: np.ndarray, seeds: list[Tensor | None]) -> Tensor:
+def _arrived(g: np.ndarray, seeds: list[Tensor | None], count: Any) -> Tensor:
     """A gradient as a Tensor: a view of the cotangent in whose memory it is."""
     made = wrap(g, OF_NUMPY[g.dtype])
+    made._counter = count
     source = next((s for s in seeds if s is not None and _share(g, s._array)), None)
     if source is not None:
         before = modes.current()
@@ -404,6 +408,7 @@ def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = No
             walk = Walk(bool(retain_graph), False, None, True)
             root = root_of(g._array)
             walk.counters[id(root)] = counter_of(g), root
+            walk.given = (g,)
             walk.run([(node, self._nr, g._array)])
             return
     backward(self, gradient, retain_graph, create_graph, inputs=inputs)

@@ -234,6 +234,10 @@ class BackwardCFunction(Named, Listed, FunctionCtx):
             results = backward(self, *given)
         finally:
             show_to_engine(self, cls)
+        walk = active()
+        if walk is not None and not recording:
+            for g in given[0] if given and type(given[0]) is list else given:
+                walk.remember(g)
         results = self._checked(results if isinstance(results, tuple) else (results,))
         fitted = [self._fitted(i, r) for i, r in enumerate(results)]
         return [r if r is None or recording else r._array for r in fitted]
@@ -250,7 +254,10 @@ class BackwardCFunction(Named, Listed, FunctionCtx):
         shape = self._shapes[i]
         if g is None and self._materializes and shape is not None and (shape[2] or self._materialize_non_diff_grads):
             return wrap(np.zeros(shape[0], shape[1].np), shape[1])
-        return g if g is None or isinstance(g, Tensor) else wrap(g, OF_NUMPY[g.dtype])
+        if g is None or isinstance(g, Tensor):
+            return g
+        walk = active()
+        return wrap(g, OF_NUMPY[g.dtype]) if walk is None else walk.show(g)
 
     def _checked(self, results: tuple[Any, ...]) -> list[Any]:
         """The results for the arguments that are tensors. Raises RuntimeError for too many or few, or what is no gradient."""
