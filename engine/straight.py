@@ -15,7 +15,7 @@ from .accumulate import accumulate
 from .graph import FREED
 from .memory import LARGE
 from .tensor import LEAF
-from .together import run_together
+from .together import MOST, run_together
 
 if TYPE_CHECKING:
     from .walk import Walk
@@ -29,6 +29,7 @@ def send(walk: Walk, order: list[Any]) -> None:
     take, add, free = arrived.pop, np.add, not walk.keep
     order.sort(key=number, reverse=True)
     ran: set[Any] = set()  # together with others
+    at = 0
     results: Any
     for node in order:
         g = take(node, None)
@@ -38,7 +39,8 @@ def send(walk: Walk, order: list[Any]) -> None:
                 continue
             if g is not None and g.size >= LARGE:
                 arrived[node], g = g, None
-                together = run_together(walk, order[order.index(node) :])
+                at = order.index(node, at)
+                together = run_together(walk, order[at : at + MOST])
                 if together is not None:
                     ran |= together.ran
                     for e in together.complete:

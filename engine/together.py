@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .walk import Walk
 
 PIECE = 2**15  # elements: there are more arrays than in the program of one node
-FEWEST = 2  # nodes
+FEWEST, MOST = 2, 32  # nodes: what they read is there, and all of their gradients, until the last of them has run
 
 
 def run_together(walk: Walk, nodes: Sequence[Any]) -> Together | None:

@@ -8,7 +8,7 @@ import pytest
 import engine
 from engine.memory import LARGE
 from engine.op import generic
-from engine.together import Together
+from engine.together import MOST, Together
 
 SIZE = LARGE + 4097  # not a whole number of pieces
 CHAINS = {
@@ -108,3 +108,14 @@ def test_one_node_alone_runs_by_itself(ran):
     x, w = leaves()
     (x * w).sum().backward()
     assert ran == []
+
+
+def test_long_chains_run_in_parts(ran):
+    factors = [engine.full((SIZE,), 1 + i / 1000, requires_grad=True) for i in range(2 * MOST + 5)]
+    y = engine.ones(SIZE)
+    for factor in factors:
+        y = y * factor
+    y.sum().backward()
+    assert ran == [MOST, MOST, 5]
+    for factor in factors:
+        np.testing.assert_allclose(factor.grad, (y / factor).detach(), rtol=1e-4)
