@@ -19,15 +19,17 @@ from ..tensor import Tensor
 from ..views import check_no_partial_overlap
 from .activation import INTERNAL
 from .arithmetic import along, number_less, number_over, plus, times
-from .special import bent_piece, terms
+from .special import terms
 from .ternary import or_zeros
 
 HALF_ROOT = math.sqrt(0.5)
 PEAK = HALF_ROOT / math.sqrt(math.pi)  # of the density
 SLOPE = math.sqrt(2 / math.pi)  # of the argument of the hyperbolic tangent, at 0
 CUBIC = 0.044715
+LOG2_E = math.log2(math.e)
 
-# As ERF, but fitted to the least absolute error, 6e-8: that is near enough where 1 is added to what it gives.
+# The inverse hyperbolic tangent of erf(x), over x, as a polynomial in x * x; fitted to the least absolute error of erf, 6e-8: that is near
+# enough where 1 is added to it.
 NEAR = (1.589510556e-07, -5.985566137e-06, 8.971198852e-05, -6.257183165e-04, -1.843848432e-04, 1.027654819e-01, 1.128379705)
 
 
@@ -57,11 +59,23 @@ def gelu_backward_kernel(grad_output: np.ndarray, self: np.ndarray, approximate:
     return elementwise(exact_backward_piece, grad_output, self, scratch=3)
 
 
+def bent(series: Sequence[np.ndarray], self: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
+    """The hyperbolic tangent of an odd polynomial, given by its terms from the highest on."""
+    np.multiply(self, self, out=square)
+    np.multiply(square, series[0], out=out)
+    for term in series[1:-1]:
+        np.add(out, term, out=out)
+        np.multiply(out, square, out=out)
+    np.add(out, series[-1], out=out)
+    np.multiply(out, self, out=out)
+    np.tanh(out, out=out)
+
+
 def likely(series: Sequence[np.ndarray], scale: float, self: np.ndarray, scaled: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
     """Twice the probability of less than `self`; on the way `self * scale`, which `series` is one of, and its square."""
     np.multiply(self, scale, out=scaled)
     if out.dtype == np.float32:
-        bent_piece(series, scaled, square, out)
+        bent(series, scaled, square, out)
     else:
         np.multiply(scaled, scaled, out=square)
         np.multiply(self, HALF_ROOT, out=out)
@@ -77,10 +91,10 @@ def exact_piece(self: np.ndarray, half: np.ndarray, square: np.ndarray, twice: n
 def exact_backward_piece(
     grad_output: np.ndarray, self: np.ndarray, scaled: np.ndarray, square: np.ndarray, twice: np.ndarray, out: np.ndarray
 ) -> None:
-    """`g` times probability plus `self` times density."""
+    """`g` times probability plus `self` times density, whose exponent is one of 2: NumPy has that in half the time."""
     likely(SLOPING, SLOPE, self, scaled, square, twice)
-    square *= -math.pi / 4
-    np.exp(square, out=square)
+    square *= -math.pi / 4 * LOG2_E
+    np.exp2(square, out=square)
     square *= scaled
     twice += square
     twice *= 0.5

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..dtypes import OF_NUMPY, PROMOTED, dtype, int64
 from ..geometry import in_range
+from ..memory import empty
 from ..modes import is_grad_enabled
 from ..op import F, Op, op, reduction
 from ..pieces import PIECE, in_pieces
@@ -35,7 +36,7 @@ def scanned(name: str, ufunc: np.ufunc) -> Callable[..., np.ndarray]:
         own = cast(self, to.np)
         if not self.ndim or not self.size:
             return np.array(own, order="C")
-        return scan(ufunc, own, dim, np.empty(own.shape, own.dtype))
+        return scan(ufunc, own, dim, empty(own.shape, own.dtype))
 
     return kernel
 
@@ -97,7 +98,7 @@ def backwards_sum(g: Any, dim: int) -> Any:
     if math.prod(g.shape) <= 1 or g.shape[dim] == 1:
         return g
     if isinstance(g, np.ndarray):
-        made = np.empty(g.shape, g.dtype)
+        made = empty(g.shape, g.dtype)
         scan(np.add, np.flip(g, dim), dim % g.ndim, np.flip(made, dim))
         return made
     return F.flip(F.cumsum(F.flip(g, (dim,)), dim), (dim,))
