@@ -437,7 +437,7 @@ def _is_list(op: Op, i: int) -> bool:
 def fit_text(op: Op, i: int) -> str:
     if _is_list(op, i):
         return f"*[(t._array.shape, t._dtype) for t in a{i}]"
-    fit = f"(x{i}.shape, a{i}._dtype)"
+    fit = f"(a{i}._rows.fit if a{i}._rows else (x{i}.shape, a{i}._dtype))"
     return f"(None if a{i} is None else {fit})" if op.schema.arguments[i].optional else fit
 
 
@@ -509,7 +509,7 @@ def _kept(a: Argument, kind: int, i: int, wanted: set[str]) -> tuple[str, str]:
     if kind == TENSORS:
         return f"list({v})", f"version_of({v})"
     if kind == SHAPE:
-        return f"[shape_of(x) for x in {v}]" if is_list else f"{v}._array.shape" if certain else f"shape_of({v})", "0"
+        return f"[shape_of(x) for x in {v}]" if is_list else f"({v}._rows or {v}._array).shape" if certain else f"shape_of({v})", "0"
     if kind == DTYPE:
         return f"[x._dtype for x in {v}]" if is_list else f"{v}._dtype", "0"
     if kind == GEOMETRY:

@@ -199,9 +199,10 @@ def _select(self: Tensor, dim: int, index: int, place: int) -> Tensor:
 def _slice(self: Tensor, dim: int, part: slice, always: bool) -> Tensor:
     """A slice; the tensor itself for a whole dimension, unless `always`."""
     start, end, step = part.start, part.stop, part.step
-    start = 0 if start is None else start if type(start) is int and -LAST <= start <= LAST else _bound(start)
-    end = LAST if end is None else end if type(end) is int and -LAST <= end <= LAST else _bound(end)
-    step = 1 if step is None else step if type(step) is int and 0 < step <= LAST else _step(step)
+    # numbers of 30 bits are compared in less, where they are written out
+    start = 0 if start is None else start if type(start) is int and -0x40000000 < start < 0x40000000 else _bound(start)
+    end = LAST if end is None else end if type(end) is int and -0x40000000 < end < 0x40000000 else _bound(end)
+    step = 1 if step is None else step if type(step) is int and 0 < step < 0x40000000 else _step(step)
     # The op refuses to slice a tensor without dimensions, after it has looked at the history of a view. After several Ellipsis there may
     # be no such dimension.
     if not always and start == 0 and step == 1 and (shape := self._array.shape) and end >= (shape[dim] if dim < len(shape) else LAST):
