@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes
+from . import batch_cotangents, dtypes
 from .batch_refusals import ARITHMETIC, INTO_CAPTURED, PROMOTING, UNCHECKED, numbers, refuse, refuse_captured, refuse_no_first
 from .batching import Batched, apart, batched, innermost, sample, spread, whole, whole_or_spread
 from .registry import OPS, F
@@ -75,6 +75,8 @@ def batches_of(tensors: Sequence[Tensor | None]) -> tuple[Level, list[Tensor | N
 
 def run(op: Any, values: list[Any], level: Level) -> Any:
     """Call `op`, some of whose arguments are samples of `level`, on whole batches."""
+    if level.cotangents and not batch_cotangents.has_rule(op):
+        return _each(one_by_one(op, values, level), lambda t: batched(t, level))
     refuse(op, values, level)
     if op.key in TAKEN_APART:
         with suppress(NoRule):
@@ -206,6 +208,8 @@ def _aligned(op: Any, values: list[Any], level: Level) -> list[Any]:
         found = whole(t, level)
         if found is None and (apart(t, level) or (i == 0 and len(places) > 1 and op.family.plan != "pointwise")):
             found = spread(t, level)
+        if found is None and level.cotangents:
+            found = F.view(t, (1, *t.shape))  # of sides of 1 with the steps that a view gives them
         if found is not None:
             changed[i] = _padded(found, rank - t.ndim)
     return _promoted(op, values, changed, places) if op.promoted else changed

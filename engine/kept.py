@@ -66,12 +66,12 @@ def check_version(value: Any, then: Any, node: OpNode, reading: bool = False) ->
             by = source_of(value, node) if value.dtype.differentiable else None
             raise modified(value.dtype, value.array.shape, by, value.nr, value.counter[0], then)
     elif isinstance(value, Tensor):
+        if not reading and (value._node is None or value._node is LEAF):
+            check_attached(value, node)
         now = value._counter[0]  # type: ignore[index]  # what inference makes is not kept
         if now != then:
             by = node_of(value)
             raise modified(value._dtype, value._array.shape, None if by is LEAF else by, value._nr, now, then)
-        if not reading and (value._node is None or value._node is LEAF):
-            check_attached(value, node)
     elif isinstance(value, list):
         for t, v in zip(value, then, strict=True):
             check_version(t, v, node, reading)

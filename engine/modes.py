@@ -11,8 +11,8 @@ from contextvars import ContextVar
 from typing import Any
 
 # One integer holds every mode, so that a fast path asks one question: "is it plain recording (GRAD), or nothing (0)?"
-GRAD, INFERENCE, SAVED_HOOKS, ANOMALY, FORWARD, GENERIC, BATCHED, INSIDE, JOURNAL, ROWS = 1, 2, 4, 8, 16, 32, 64, 128, 256, 512
-NO_TANGENTS = 1024  # no level of forward mode is looked at: asked for, or by inference mode, which does so anyway
+GRAD, INFERENCE, SAVED_HOOKS, ANOMALY, FORWARD, GENERIC, BATCHED, INSIDE, JOURNAL = 1, 2, 4, 8, 16, 32, 64, 128, 256
+NO_TANGENTS = 512  # no level of forward mode is looked at: asked for, or by inference mode, which does so anyway
 RECORDING = GRAD | INFERENCE  # inference mode records nothing, whatever enable_grad says inside
 ON_TENSORS = FORWARD | BATCHED  # a backward runs rules on Tensors, which know their tangents and their batches
 
@@ -20,7 +20,6 @@ in_level = False  # whether ops look at a level of forward mode, where tangents 
 
 # INSIDE: a transform that differentiates is running, and must know what is made in it.
 # JOURNAL: every op that runs is written down (engine.journal).
-# ROWS: a batch of cotangents is walked back entry by entry, and refuses what PyTorch cannot do for all of them at once.
 # GENERIC: every call and every rule takes the path that defines it, none the one compiled from its declaration.
 _mode: ContextVar[int] = ContextVar("engine_mode", default=GRAD | GENERIC * bool(os.environ.get("ENGINE_GENERIC")))
 current = _mode.get

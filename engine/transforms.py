@@ -31,14 +31,16 @@ class Level:
     """One running transform: how deep it is nested, whether it still runs, and for `vmap` how many samples there are.
 
     One that differentiates has the addresses of all memory that came to be in it, or was given to it: no other may be written to.
+    One of cotangents batches as `vmap` did before it was one of the transforms (`engine.batch_cotangents`).
     """
 
-    __slots__ = ("depth", "size", "randomness", "running", "own", "leave")
+    __slots__ = ("depth", "size", "randomness", "running", "own", "leave", "cotangents")
 
     def __init__(self, depth: int, size: int | None, randomness: str) -> None:
         self.depth, self.size, self.randomness, self.running = depth, size, randomness, True
         self.own: set[int] = set()
         self.leave: Callable[[Any], Any] | None = None  # a tensor as it is outside, where that is another
+        self.cotangents = False
 
 
 _stack: ContextVar[tuple[Level, ...]] = ContextVar("transforms", default=())

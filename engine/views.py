@@ -375,7 +375,11 @@ class CopySlices(Listed):
             from .batching import Batched, one_by_one
 
             g = gs[0]
-            return one_by_one(g, self._on_tensors) if type(g) is Batched else self._on_tensors(g)
+            if type(g) is not Batched:
+                return self._on_tensors(g)
+            if g._level.cotangents:
+                self._refuse_rows()
+            return one_by_one(g, self._on_tensors)
         if self.replay is None or not any(op.family.flips for op, _ in self.replay):
             return self._on_arrays(gs[0])
         results = self._on_tensors(wrap(gs[0], OF_NUMPY[gs[0].dtype]))  # through a conjugate: tensors know how to read and write it
@@ -388,15 +392,13 @@ class CopySlices(Listed):
             raise RuntimeError(NO_ROWS)
 
     def _on_arrays(self, g: np.ndarray) -> Sequence[Any]:
-        if (mode := modes.current()) & modes.ROWS:
-            self._refuse_rows()
         if self.base_array.flags.c_contiguous:
             whole = g.copy()
         else:
             whole = _same_geometry(self.base_array, g.dtype)
             whole[...] = g
         part, inner = self._part(whole), self.inner
-        fast = None if mode & modes.GENERIC or inner.extras is not None else inner.plan.fast
+        fast = None if modes.current() & modes.GENERIC or inner.extras is not None else inner.plan.fast
         first, *rest = inner.apply([part.copy()], False) if fast is None else fast(inner, part.copy())
         if part.shape != self.part.shape:
             self._check(rest)
@@ -424,8 +426,6 @@ class CopySlices(Listed):
         return tuple(s * itemsize for s in strides_of(self.part))
 
     def _on_tensors(self, g: Tensor) -> Sequence[Any]:
-        if modes.current() & modes.ROWS:
-            self._refuse_rows()
         whole = wrap(_same_geometry(self.base_array, g._array.dtype), g._dtype)
         F.copy_(whole, g)
         if self.replay is None:

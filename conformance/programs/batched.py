@@ -182,3 +182,58 @@ def writes_through_views_in_a_batch(B: Any, draw: Any, see: Any) -> None:
 
     see.raises("gradient", lambda: gradient(False))
     see.raises("gradient with a graph", lambda: gradient(True))
+
+
+@program
+def batches_are_laid_out_as_a_whole(B: Any, draw: Any, see: Any) -> None:
+    """What PyTorch has no rule for runs sample by sample and is stacked; the rest lays a batch out by its strides, sides of 1 too."""
+    start = draw.floats(draw.choice([(2, 1), (1, 2), (3, 2), (2, 1, 2), (1, 1), (2,)]))
+    x = draw.choice([lambda: start, lambda: start.transpose(0, -1), lambda: start.transpose(0, -1).clone(), lambda: start[..., ::2]])()
+    x = x.detach().requires_grad_()
+    function = draw.choice(
+        [
+            lambda a: a * a,
+            lambda a: a * 2,
+            lambda a: a.exp(),
+            lambda a: a.max(),
+            lambda a: a.min(),
+            lambda a: a.norm(),
+            lambda a: a.prod(),
+            lambda a: a.std(0),
+            lambda a: a.std(-1) * 2,
+            lambda a: a.rot90(dims=(0, -1)) if a.ndim > 1 else a.flip(0),
+            lambda a: a.clamp(max=a),
+            lambda a: a.nansum(0, keepdim=True),
+            lambda a: a.amax(0),
+            lambda a: a.softmax(-1),
+            lambda a: a[B.tensor([0, 0])],
+            lambda a: a.cumsum(0).clamp_min(0.5),
+        ]
+    )
+    y = function(x)
+    seed = draw.floats((draw.integer(1, 2), *y.shape))
+    see("gradient", B.autograd.grad(y, x, seed, retain_graph=True, is_grads_batched=True))
+    see("gradient with a graph", B.autograd.grad(y, x, seed, create_graph=True, is_grads_batched=True)[0].stride())
+
+
+@program
+def one_walk_for_a_batch(B: Any, draw: Any, see: Any) -> None:
+    """Hooks and Functions are run once, whatever the batch."""
+    calls: list[str] = []
+    x = draw.floats((2,), requires_grad=True)
+    y = watched(B, calls).apply(x * 2, "function")
+    y.register_hook(lambda g: calls.append(f"hook {tuple(g.shape)}"))
+    y.grad_fn.register_hook(lambda *_: calls.append("node"))
+    see("gradient", B.autograd.grad(y.sum() * 3, x, draw.floats((draw.integer(1, 3),)), is_grads_batched=True))
+    see("calls", calls)
+
+
+@program
+def nothing_is_the_same_for_every_cotangent(B: Any, draw: Any, see: Any) -> None:
+    """What PyTorch makes of no numbers knows no batch, and so is refused nothing."""
+    x = draw.floats(draw.choice([(2, 0), (0,)]), requires_grad=True)
+    base = B.tensor([]).reshape(x.shape)
+    base.copy_(x)
+    seed = B.ones(2, *base.shape)
+    see("gradient of a write", B.autograd.grad(base, x, seed, is_grads_batched=True))
+    see("gradient of the largest so far", B.autograd.grad(B.cummax(x, -1)[0], x, seed, is_grads_batched=True))

@@ -97,6 +97,8 @@ def detach_in_place_on_a_view(B: Any, draw: Any, see: Any) -> None:
 def detaching_a_saved_input(B: Any, draw: Any, see: Any) -> None:
     a = draw.floats((2,), requires_grad=True).clone()
     b = a * a if draw.flag() else a.exp()
+    if draw.flag():  # of a tensor that was written to as well PyTorch tells the detaching first
+        a.mul_(2)
     a.detach_()
     see.raises("backward", lambda: b.backward(draw.floats((2,))))
 

@@ -35,6 +35,26 @@ def integer_and_bool_results(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def views_of_integers_with_a_history(B: Any, draw: Any, see: Any) -> None:
+    """A write that PyTorch records for any dtype: its views require grad before their node is looked at."""
+    value = draw.floats((), requires_grad=True) * 2
+    whole = draw.bools((2,)) if draw.flag() else draw.integers((2,))
+    first, last = whole[:1], whole[1:]
+    every_other = slice(None, None, 2)
+    draw.choice(
+        [
+            lambda: whole.fill_(value),
+            lambda: first.fill_(value),
+            lambda: whole.__setitem__(every_other, value),
+            lambda: whole.eq_(value),
+        ]
+    )()
+    see("require grad", [t.requires_grad for t in (whole, first, last)])
+    see("nodes", [t.grad_fn.name() for t in (whole, first, last)])
+    see("require grad now", [t.requires_grad for t in (whole, first, last)])
+
+
+@program
 def signs_and_membership(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((3,), requires_grad=True)
     see("signbit", B.signbit(x))

@@ -5,6 +5,7 @@ A program is text, so that the very lines that were run are the script of a fail
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
@@ -157,6 +158,8 @@ class Words:
             text = text.replace("{a}", "finite({a})")
         if writes:
             shared = "refused=False" if callee.path in READING_BACK else ""
+            if shared:  # also what they are about to write themselves
+                text = re.sub(r"(apart\({a}, {\w})", r"\1, part=True", text)
             text = text.replace("{a}", f"once({{a}}{', ' * bool(shared)}{shared})", 1)
         if callee.path in MIDDLE | TIED:
             text = text.replace("{a}", "unsigned({a})")

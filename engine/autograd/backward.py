@@ -8,16 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import modes
+from ..batching import Batched, whole_or_spread
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, get_default_dtype
-from ..geometry import root_of, strides_of
+from ..geometry import root_of
 from ..graph import AccumulateGrad, Node, check_compatible, edge_of, end_of, extras, fit, recorded_as
-from ..layout import dense
 from ..registry import OPS, F
 from ..size import Size
-from ..strided import copied, row_major
-from ..tensor import PLAIN, Tensor, counter_of, exchange, settled, wrap
-from ..transforms import running
+from ..tensor import PLAIN, Tensor, counter_of, settled, wrap
+from ..transforms import Running, running
 from ..views import make_view, node_of
 from ..walk import Walk
 from .attributes import retain_grad
@@ -221,7 +220,7 @@ def _share(a: np.ndarray, b: np.ndarray) -> bool:
 def batched(
     roots: tuple[Any, ...], given: tuple[Any, ...], ends: tuple[Any, ...], keep: bool, recording: bool, unused: bool
 ) -> tuple[Any, ...]:
-    """One walk per entry of the cotangents' first dimension; results stacked."""
+    """One walk with cotangents of which the first dimension counts samples, as it does in the results."""
     for i, (t, g) in enumerate(zip(roots, given, strict=False)):
         shape, _ = seen(t)
         if isinstance(g, Tensor) and (first := g[0]).shape != shape:
@@ -234,23 +233,11 @@ def batched(
         raise ValueError(
             f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sizes} for the mapped dimension"
         )
-    before, rows = modes.current(), []
-    for k in range(sizes[0] if sizes else 0):
-        seeds = make_seeds(roots, tuple(None if g is None else F.select(g, 0, k) for g in given))
-        modes.switch(before | modes.ROWS)
-        try:
-            rows.append(gradients(roots, seeds, ends, keep or k < sizes[0] - 1, recording, unused))
-        finally:
-            modes.switch(before)
-    return tuple(None if column[0] is None else _together(list(column)) for column in zip(*rows, strict=True))
-
-
-def _together(rows: list[Tensor]) -> Tensor:
-    """The gradients of all entries, each laid out as it came, where that is dense."""
-    made, first = F.stack(rows), rows[0]._array
-    if dense(first) and strides_of(first) != row_major(first.shape):
-        exchange(made, copied(made._array, (first.size, *strides_of(first))))
-    return made
+    with Running(sizes[0] if sizes else 0) as level:
+        level.cotangents = True
+        seeds = make_seeds(roots, tuple(None if g is None else Batched(g, level) for g in given))
+        found = gradients(roots, seeds, ends, keep, recording, unused)
+        return tuple(None if g is None else whole_or_spread(g, level) for g in found)
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import innermost
 from ..dtypes import OF_NUMPY
 from ..geometry import in_range
 from ..memory import empty
@@ -56,6 +57,9 @@ def selected(g: Any, dim: int, indices: Any, shape: tuple[int, ...], keepdim: bo
 
 def shared_evenly(g: Any, self: Any, result: Any, self_dtype: Any) -> Any:
     """`g` in equal parts to every element that equals `result`, NaN too: PyTorch's convention for a full reduction."""
+    if innermost([g, self, result]) is not None:  # of each sample another result, or cotangent: laid out as PyTorch does
+        mask = (self == result).logical_or_(F.logical_and(self != self, result != result))
+        return F.mul(mask, g / F.sum(mask))
     mask = (self == result) if bool(result == result) else (self != self)
     return F.masked_fill(F.new_zeros(self, tuple(self.shape)), mask, g / F.sum(mask, dtype=counting(self_dtype)))
 

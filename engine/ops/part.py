@@ -14,7 +14,7 @@ from ..dtypes import OF_NUMPY
 from ..geometry import address, in_range, strides_of
 from ..op import F, composite, op, plain, view
 from ..strided import flat_root, over, overlaps, span, strided
-from ..tensor import Tensor, method
+from ..tensor import Tensor, method, wrap
 from .shape import Shape, dimension, of_dim
 
 
@@ -425,7 +425,8 @@ def from_strided(g: Any, geometry: Geometry, size: Shape, stride: Shape, storage
     shape, steps, offset = geometry
     at = offset if storage_offset is None else storage_offset
     if 0 in size or 0 in shape:
-        return F.new_zeros(g, shape) if isinstance(g, Tensor) else np.zeros(shape, g.dtype)
+        zeros = np.zeros(shape, g.dtype if not isinstance(g, Tensor) else g._dtype.np)
+        return wrap(zeros, g._dtype) if isinstance(g, Tensor) else zeros  # of a batch, the same for all samples
     for d in reversed(range(len(size))) if 1 in size or 0 in stride else ():
         if size[d] == 1:
             g = F.squeeze(g, d)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import innermost
 from ..dtypes import OF_NUMPY, PROMOTED, dtype, int64
 from ..geometry import in_range
 from ..memory import empty
@@ -209,7 +210,7 @@ def last_best(self: np.ndarray, dim: int, ufunc: np.ufunc) -> np.ndarray:
 
 
 def cum_extreme_rule(g_values: Any, self: Any, dim: int, indices: Any) -> Any:
-    if not math.prod(self.shape):
+    if not math.prod(self.shape) and innermost([g_values]) is None:
         return self
     return F.scatter_add(F.new_zeros(g_values, tuple(self.shape)), dim, indices, g_values)
 
