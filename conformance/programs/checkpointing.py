@@ -178,3 +178,41 @@ def parameters_used_inside(B: Any, draw: Any, see: Any) -> None:
     see("hook ran", len(counted))
     with B.no_grad():
         see("under no_grad", C.checkpoint(lambda a: a * weight, x, use_reentrant=False))
+
+
+@program
+def several_backwards_in_a_group(B: Any, draw: Any, see: Any) -> None:
+    from importlib import import_module
+
+    C = import_module(B.__name__ + ".utils.checkpoint")
+    x, runs = draw.floats((2,), requires_grad=True), []
+
+    def function(a):
+        runs.append(1)
+        return a.sin(), a.exp() * a
+
+    first, second = C.checkpoint(function, x, use_reentrant=False, early_stop=draw.flag())
+    second = draw.choice([lambda: second, lambda: first])()
+    if draw.flag():
+        with C.GraphExecGroup():
+            see.raises("one", lambda: first.sum().backward(retain_graph=True))
+            see.raises("the other", lambda: second.sum().backward(retain_graph=True))
+    else:
+        see.raises("one", lambda: first.sum().backward(retain_graph=True))
+    see("runs", len(runs))
+    see.raises("outside", lambda: second.sum().backward())
+    see("runs in all", len(runs))
+    see("x.grad", x.grad)
+
+
+@program
+def inputs_of_the_reentrant_one(B: Any, draw: Any, see: Any) -> None:
+    from importlib import import_module
+
+    C = import_module(B.__name__ + ".utils.checkpoint")
+    given = (draw.floats((2,), requires_grad=draw.flag()), draw.integers((2,)), "name", draw.floats((2,), requires_grad=draw.flag()) * 1)
+    for one, own in zip(C.detach_variable(given), given, strict=True):
+        see("detached", one)
+        see.same("the same", one, own)
+    see.raises("of a list", lambda: C.detach_variable(list(given)))
+    see.warns("validity", lambda: C.check_backward_validity(given))

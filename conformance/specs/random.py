@@ -1,8 +1,9 @@
 """What is special about the inputs of random tensors. The numbers themselves are each library's own."""
 
 from ..case import Named
-from ..kinds import any_size, between, integer_values, one_of
+from ..kinds import any_size, between, integer_values, like, one_of
 from ..spec import spec
+from ..values import unit_interval
 
 _DRAWN = {"contents": False, "why": "the numbers a generator draws are its own"}
 _FORMAT = one_of(Named("contiguous_format"), Named("preserve_format"), None)
@@ -23,6 +24,7 @@ for _overload in ("Tensor", "Tensor_generator"):
 _P = one_of(0.5, 0.0, 1.0, 0.25, 1.5, -1.0)
 spec("normal_", std=one_of(1.0, 0.0, 2.5, -1.0), **_DRAWN)
 spec("uniform_", **{"from": one_of(0.0, 1.0, -2.0)}, to=one_of(1.0, 0.5, -2.0, 4.0), **_DRAWN)
+spec("bernoulli_.Tensor", p=like("self", values_in=unit_interval), **_DRAWN)
 spec("bernoulli_.float", p=_P, **_DRAWN)
 spec("bernoulli", **_DRAWN)
 spec("bernoulli.p", p=_P, **_DRAWN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,13 @@ import numpy as np
 from .. import dtypes, modes
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, dtype
-from ..op import F, composite, op, plain, write
+from ..op import F, Op, composite, op, plain, write
+from ..operands import array_of
 from ..randomness import Generator, default_generator, numbers
-from ..tensor import Tensor
+from ..tensor import Tensor, exchange
+from ..views import check_no_overlap
 from .create import OPTIONS, checked, default, factory, like
+from .shape import expanded
 
 Draw = Any  # (generator, shape, dtype) -> array
 BOUND = (
@@ -198,8 +202,22 @@ def _coins_in(self: np.ndarray, p: float, generator: Any) -> np.ndarray:
     if not 0 <= p <= 1:
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
     if OF_NUMPY[self.dtype].is_complex and self.size:
+        check_no_overlap(self)
         raise not_for("bernoulli_scalar_cpu_", OF_NUMPY[self.dtype])
     return coins(generator, p, self.shape, self.dtype)
+
+
+def _coins_by(self: np.ndarray, p: np.ndarray, generator: Any) -> np.ndarray:
+    """Coins in the dtype of `self`, each with the probability that `p` has there."""
+    check_no_overlap(self)
+    p, d = expanded(p, self.shape), OF_NUMPY[p.dtype]
+    if self.size and OF_NUMPY[self.dtype].is_complex:
+        raise not_for("bernoulli_tensor_cpu_self_", OF_NUMPY[self.dtype])
+    if self.size and d.category != 2:
+        raise not_for("bernoulli_tensor_cpu_p_", d)
+    if not ((p.real >= 0) & (p.real <= 1)).all():
+        raise RuntimeError(BOUND)
+    return coins(generator, p.real.astype(d.wide, copy=False), self.shape, self.dtype)
 
 
 def no_gradient(g: Any) -> Any:
@@ -218,26 +236,33 @@ op(f"normal_(Tensor(a!) self, float mean=0., float std=1., *, {GENERATOR}) -> Te
    write(_normal_in, function=False, **DRAWN), self=no_gradient)  # fmt: skip
 op(f"uniform_(Tensor(a!) self, float from=0., float to=1., *, {GENERATOR}) -> Tensor(a!)",
    write(_even_in, function=False, **DRAWN), self=no_gradient)  # fmt: skip
+op(f"bernoulli_.Tensor(Tensor(a!) self, Tensor p, *, {GENERATOR}) -> Tensor(a!)",
+   write(_coins_by, function=False, **DRAWN, node="BernoulliBackward1"),
+   self=no_gradient,
+   p=lambda p: F.zeros_like(p))  # fmt: skip
 op(f"bernoulli_.float(Tensor(a!) self, float p=0.5, *, {GENERATOR}) -> Tensor(a!)",
    write(_coins_in, function=False, **DRAWN, node="BernoulliBackward2"), self=no_gradient)  # fmt: skip
 
 
 # -- coins ------------------------------------------------------------------------------------------------------------------------
 def _coins_of(self: np.ndarray, generator: Any) -> np.ndarray:
-    d = OF_NUMPY[self.dtype]
-    if d.category != 2 and self.size:
-        raise not_for("bernoulli_tensor_cpu_p_" if d.category < 2 else "bernoulli_tensor_cpu_self_", d)
-    if not ((self.real >= 0) & (self.real <= 1)).all():
-        raise RuntimeError(BOUND)
-    return coins(generator, self.real.astype(d.wide, copy=False), self.shape, self.dtype)
+    return _coins_by(np.empty(self.shape, self.dtype), self, generator)
+
+
+def _coins_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """Coins for a target, in its dtype; it takes the shape without a word."""
+    self, [out] = array_of(values[0]), outs
+    if out._array.shape != self.shape:
+        exchange(out, np.empty(self.shape, out._array.dtype))
+    return [_coins_by(out._array, self, values[1])]
 
 
 def _coins_like(self: np.ndarray, p: float, generator: Any) -> np.ndarray:
-    return _coins_in(self, p, generator)
+    return _coins_in(np.empty(self.shape, self.dtype), p, generator)
 
 
 op(f"bernoulli(Tensor self, *, {GENERATOR}) -> Tensor",
-   plain(_coins_of, complex_gradient=False, **DRAWN), self=no_gradient)  # fmt: skip
+   plain(_coins_of, out=_coins_into, apart="partly", complex_gradient=False, **DRAWN), self=no_gradient)  # fmt: skip
 op(f"bernoulli.p(Tensor self, float p, *, {GENERATOR}) -> Tensor",
    plain(_coins_like, random=True, underived=True, jvp=None), self=no_gradient)  # fmt: skip
 

@@ -6,7 +6,7 @@ import itertools
 import warnings
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
@@ -107,8 +107,12 @@ Operations executed during recomputation:
 --------------------------------------------------------------------------------
 """
 UNPACKED_TWICE = (
-    "torch.utils.checkpoint: Unpack is being triggered for a tensor that was already unpacked once. If you are calling ctx.saved_tensors "
+    "torch.utils.checkpoint: Unpack is being triggered for a tensor that was already unpacked once. {}If you are calling ctx.saved_tensors "
     "in backward, make sure to do so only once. Otherwise please open an issue with details on your use case."
+)
+OVERLAPPING = (
+    "Performing two backward calls that overlap (i.e. require the same saved activation in order to compute gradients) is not allowed "
+    "while under the torch.utils.checkpoint.GraphExecGroup context. "
 )
 Contexts = Callable[[], tuple[AbstractContextManager[Any], AbstractContextManager[Any]]]
 
@@ -120,6 +124,20 @@ class CheckpointError(RuntimeError):
 class _Settings:
     early_stop: bool | None = None
     debug: bool | None = None
+    group: GraphExecGroup | None = None
+
+
+class GraphExecGroup:
+    """`with GraphExecGroup():` all backwards inside compute a checkpointed call again once, and each needs other tensors of it."""
+
+    def __enter__(self) -> GraphExecGroup:
+        if _Settings.group is not None:
+            raise RuntimeError(f"GraphExecGroup contexts cannot be nested. Already inside group {_Settings.group}")
+        _Settings.group = self
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        _Settings.group = None
 
 
 @contextmanager
@@ -191,8 +209,8 @@ class _Frame:
         self.args = [(a, kept.version_of(a)) for a in args]
         self.places: list[weakref.ref[_Place]] = []
         self.first: list[Any] = []
-        self.found: dict[int, dict[int, Tensor]] = {}
-        self.counts: dict[int, int] = defaultdict(int)
+        self.found: dict[Any, dict[int, Tensor]] = {}  # by what asks: a walk, or a group of them
+        self.counts: dict[Any, int] = defaultdict(int)
         self.complete = self.ignore = False
 
     def pack(self, t: Tensor) -> _Place:
@@ -210,16 +228,16 @@ class _Frame:
             raise CheckpointError(told(*self.journals)) from error
 
     def _found(self, place: _Place) -> Tensor:
-        walk = active()
-        run = self._ids() if walk is None else walk.id
+        walk, group = active(), _Settings.group
+        run = group if group is not None else self._ids() if walk is None else walk.id
         if run not in self.found:
             self._compute(run)
         found = self.found[run]
         if place.index not in found:
-            raise CheckpointError(UNPACKED_TWICE)
+            raise CheckpointError(UNPACKED_TWICE.format("" if group is None else OVERLAPPING))
         return found.pop(place.index)
 
-    def _compute(self, run: int) -> None:
+    def _compute(self, run: Any) -> None:
         found: dict[int, Tensor] = {}
         for a, version in self.args:
             kept.check_version(a, version, None, reading=True)  # type: ignore[arg-type]  # no node is to be named
@@ -291,13 +309,25 @@ def _places(journal: Journal, label: str) -> str:
 
 
 # -- computed again in a backward of its own ------------------------------------------------------------------------------------
+def check_backward_validity(inputs: Iterable[Any]) -> None:
+    """Warns (UserWarning) where no input requires grad."""
+    if not any(a.requires_grad for a in inputs if isinstance(a, Tensor)):
+        warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", stacklevel=2)
+
+
+def detach_variable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The tensors among the inputs as leaves of their own. Raises RuntimeError for what is no tuple."""
+    if not isinstance(inputs, tuple):
+        raise RuntimeError(f"Only tuple of tensors is supported. Got Unsupported input type: {type(inputs).__name__}")
+    return tuple(a.detach().requires_grad_(a.requires_grad) if isinstance(a, Tensor) else a for a in inputs)
+
+
 class CheckpointFunction(Function):
     """The reentrant variant: one node, whose backward runs the function and its backward."""
 
     @staticmethod
     def forward(ctx: Any, run_function: Callable[..., Any], preserve_rng_state: bool, *args: Any) -> Any:
-        if not any(a.requires_grad for a in args if isinstance(a, Tensor)):
-            warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", stacklevel=2)
+        check_backward_validity(args)
         ctx.run_function, ctx.drawing = run_function, _drawing_again(preserve_rng_state)
         ctx.inputs = [None if isinstance(a, Tensor) else a for a in args]
         ctx.tensor_indices = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
@@ -311,9 +341,8 @@ class CheckpointFunction(Function):
         if walk is not None and walk.targets is not None:
             raise RuntimeError(INCOMPATIBLE)
         inputs = list(ctx.inputs)
-        for i, t in zip(ctx.tensor_indices, ctx.saved_tensors, strict=True):
-            inputs[i] = t.detach()
-            inputs[i].requires_grad = t.requires_grad
+        for i, t in zip(ctx.tensor_indices, detach_variable(ctx.saved_tensors), strict=True):
+            inputs[i] = t
         with modes.enable_grad(), ctx.drawing():
             outputs = ctx.run_function(*inputs)
         outputs = (outputs,) if isinstance(outputs, Tensor) else outputs
@@ -416,8 +445,11 @@ def _in_turn(functions: Any) -> Callable[[Any], Any]:
 __all__ = [
     "CheckpointError",
     "CheckpointFunction",
+    "GraphExecGroup",
+    "check_backward_validity",
     "checkpoint",
     "checkpoint_sequential",
+    "detach_variable",
     "noop_context_fn",
     "set_checkpoint_debug_enabled",
     "set_checkpoint_early_stop",
