@@ -19,7 +19,7 @@ from .graph import FREED, FREED_TWICE, fit_array
 from .kept import check_version, stale_text, unpacked
 from .memory import ALONE, LARGE
 from .on_tensors import on_tensors
-from .programs import gradients, on_large_gradients
+from .programs import gradients, on_large_gradients, twin
 from .strided import in_order
 from .tensor import LEAF, PLAIN, Tensor
 from .texts import function_of
@@ -133,6 +133,7 @@ def alike_lines(op: Op, mask: Mask, plan: Plan, variant: str, space: dict[str, A
     names = [line.partition(" ")[0] for line in arrays]
     if readable and not small and not plan.texts:
         plan.texts, plan.program = results, gradients(results, names, space)
+        plan.twin = twin(results, space) if plan.compact else None
     if gathered:
         return [*lines, *arrays, f"return ({''.join(f'{name}, ' for name in names)})"]
     if plan.program is not None:

@@ -36,7 +36,7 @@ class Rule:
 class Plan:
     """For one set of arguments that need a gradient: what is kept, which rules run, and on which of the kept values."""
 
-    __slots__ = ("save", "rules", "keeps_tensors", "paired", "compact", "fast", "on_tensors", "gather", "texts", "program")
+    __slots__ = ("save", "rules", "keeps_tensors", "paired", "compact", "fast", "on_tensors", "gather", "texts", "program", "twin")
 
     def __init__(self, op: Declaration, needs: tuple[bool, ...]) -> None:
         run = [r for r in op.rules_in_order if any(needs[p] for p in r.positions)]
@@ -58,6 +58,7 @@ class Plan:
         self.gather: Callable[[Node, Any], Any] | None = None
         self.texts: list[str] = []
         self.program: Any = None
+        self.twin: Any = None  # what computes both gradients of two operands that are one, where these are the same
 
 
 class Declaration:

@@ -168,6 +168,12 @@ def gradients(texts: Sequence[str], names: Sequence[str], space: dict[str, Any])
     return program(computed, ["g", *names], space) if computed else None
 
 
+def twin(texts: Sequence[str], space: dict[str, Any]) -> Program | None:
+    """What computes the gradients of these texts of "x0" and "x1" where these are one array, if they are the same then."""
+    of_one = {text.replace("x1", "x0") for text in texts}
+    return program([*of_one], ["g", "x0"], space) if len(of_one) == 1 < len(texts) and not of_one & {"g", "None"} else None
+
+
 def on_large_gradients(made: Program, texts: Sequence[str]) -> Callable[..., Any]:
     """The gradients of these texts as one function of large arrays.
 

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from .walk import Walk
 
 PIECE = 2**15  # elements: there are more arrays than in the program of one node
-FEWEST, MOST = 2, 32  # nodes: what they read is there, and all of their gradients, until the last of them has run
+# nodes, but for one of which two gradients are computed once: what they read is there, and all they give, until the last has run
+FEWEST, MOST = 2, 32
 
 
 def run_together(walk: Walk, nodes: Sequence[Any]) -> Together | None:
     """Run as many of the first `nodes` as possible; what came of it, or None where these are better run one by one."""
     g = walk.arrived[nodes[0]]
-    if len(nodes) < FEWEST or nodes[1].plan.gather is None or 1 in g.shape or g.dtype.char not in "fd":
+    if (not _of_one(nodes[0]) and (len(nodes) < FEWEST or nodes[1].plan.gather is None)) or 1 in g.shape or g.dtype.char not in "fd":
         return None
     made = Together(walk, g)
     for node in nodes:
@@ -56,6 +57,7 @@ class Together:
         self.held: list[int] = []  # by register
         self.arrived: dict[Any, int] = {}  # the register of what has arrived
         self.calls: list[tuple[Callable[..., Any], list[int]]] = []
+        self.twin = -1  # the register of what stands for two gradients, each of which would have one of its own
         self.ran: set[Any] = set()
         self.complete: list[Any] = []  # the leaves at which all has arrived, in order
         self.shared: dict[Any, Any] = {}  # of those, what was not theirs alone then: as long as it is here, none of them takes it as it is
@@ -98,6 +100,9 @@ class Together:
         outs: list[int] = []
         if program is not None:
             read = [self._register(a) for a in arrays]
+            twins = _of_one(node)
+            if twins:
+                program, read = node.plan.twin, read[:1]
             own = self.arrays[g] is None and not held[g] and "g" not in texts
             outs = [self._scratch() for _ in range(program.outs - own)]
             if own:
@@ -105,6 +110,8 @@ class Together:
             buffers = [self._scratch() for _ in range(program.buffers)]
             self.calls.append((program.run, [g, *read, *outs, *buffers]))
             self.free += buffers
+            if twins:
+                self.twin, outs = outs[0], outs * 2
         given = iter(outs)
         results = [None if text == "None" else g if text == "g" else next(given) for text in texts]
         for r in results:
@@ -115,6 +122,7 @@ class Together:
                 self._send(e, r)
         if not held[g]:
             self._release(g, 0)
+        self.twin = -1
         self.ran.add(node)
 
     def _send(self, e: Any, r: int | None) -> None:
@@ -123,7 +131,7 @@ class Together:
         leaf = e in walk.leaves
         if r is not None and (e in self.arrived or e in walk.arrived):
             old = self._taken(e)
-            alone = self.held[old] == 1 and (self.arrays[old] is None or e in own)
+            alone = self.held[old] == 1 + (old == r == self.twin) and (self.arrays[old] is None or e in own)
             made = old if alone else self._scratch()
             self.calls.append((np.add, [old, r, made]))
             if not alone:
@@ -218,3 +226,8 @@ class Together:
 
 def _edges(node: Any) -> tuple[Any, ...]:
     return (node.first, node.second) if node.plan.paired else node.edges
+
+
+def _of_one(node: Any) -> bool:
+    """True for a node of one tensor with itself whose two gradients are the same."""
+    return node.plan.twin is not None and node.first is node.second and node.one is node.other

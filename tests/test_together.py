@@ -19,6 +19,8 @@ CHAINS = {
     "one leaf on both sides": lambda x, w: (x + x) * (w + w) * x,
     "what arrives is added to what is there": lambda x, w: engine.cumsum(x * w * x, 0) * w + x * x,
     "a node that is no arithmetic between": lambda x, w: engine.cumsum(x * w + x, 0) * w - (x / w) * 2,
+    "one tensor times itself": lambda x, w: engine.cumsum(x * x, 0) * w,
+    "a result times itself, and more": lambda x, w: (lambda a: a * a + a * w)(x / w) * (x * x),
     "a leaf that gets its gradient as it is": lambda x, w: -(x * w) * 2 + (-x),
 }
 

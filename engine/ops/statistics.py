@@ -11,11 +11,11 @@ import numpy as np
 
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, dtype
-from ..memory import empty
+from ..memory import aligned, empty
 from ..op import OPS, F, Op, composite, op, reduction
 from ..out import fit, matching
 from ..pieces import PIECE, alike_in_rows, in_pieces
-from ..rows import ROW, SHORT, sum_of_all, sums_along
+from ..rows import ROW, SHORT, of_ones, sum_of_all, sums_along
 from ..tensor import Tensor, method
 from ..views import check_cast, check_no_partial_overlap
 from .arithmetic import modulus, plus, times
@@ -95,14 +95,19 @@ Sums = tuple[np.ndarray, np.ndarray]  # of distances from nearly the mean: of th
 
 def sums_apart_of_all(flat: np.ndarray) -> Sums:
     near = sum_of_all(flat) / flat.dtype.type(flat.size)
-    squares = rest = np.zeros(())
-    for start in range(0, flat.size, PIECE):
-        apart = flat[start : start + PIECE] - near
-        whole = apart.size // ROW * ROW
-        for part in (apart[:whole].reshape(-1, ROW), apart[whole:]):
-            squares = squares + np.add.reduce(np.vecdot(part, part), None, np.float64)
-        rest = rest + sum_of_all(apart)
-    return squares, rest
+    whole = flat.size // ROW * ROW
+    ones, rows = of_ones(ROW, flat.dtype), flat[:whole].reshape(-1, ROW)
+    squares, rest = np.empty((2, len(rows)), flat.dtype)  # of every row
+
+    spare = aligned((PIECE // ROW, ROW), flat.dtype)
+    for start in range(0, len(rows), PIECE // ROW):
+        here = slice(start, start + PIECE // ROW)
+        apart = np.subtract(rows[here], near, spare[: len(rows) - start])
+        np.vecdot(apart, apart, squares[here])
+        np.dot(apart, ones, rest[here])
+    last = flat[whole:] - near
+    sums = [np.add.reduce(a, None, np.float64) + np.add.reduce(b) for a, b in ((squares, last * last), (rest, last))]
+    return np.asarray(sums[0]), np.asarray(sums[1])
 
 
 def sums_apart_by_row(rows: np.ndarray) -> Sums:
