@@ -21,6 +21,7 @@ LARGE = 2**16  # elements from which it pays to look where a result lies
 LINE = 64  # bytes
 RETURNED = 2**17  # bytes from which `malloc` gives memory back to the system
 KEPT = 2**29  # bytes that a thread keeps at most
+LENT = ctypes.c_byte  # the type of the blocks in a list, by which they are told from other memory
 ALIKE = 64  # blocks of one size that it keeps at most: to look through more would take longer than it saves
 
 
@@ -31,33 +32,33 @@ class Blocks(threading.local):
     """
 
     def __init__(self) -> None:
-        self.held: dict[int, list[np.ndarray]] = {}  # by size
+        self.held: dict[int, list[Any]] = {}  # by size
         self.kept = 0  # bytes
 
-    def take(self, size: int) -> np.ndarray:
+    def take(self, size: int) -> Any:
         """A free block of at least `size` bytes; a new one where there is none."""
         size += -size % (1 << max(size.bit_length() - 4, 0))  # at most an eighth more, which nobody touches: so that few sizes differ
-        alike = self.held.setdefault(size, [])
-        for i in range(len(alike)):
-            if _free(alike, i):
-                return alike[i]
-        made = on_a_line(size)
+        alike = self.held.get(size)
+        if alike is None:
+            alike = self.held[size] = []
+        for block in alike:
+            if getrefcount(block) == WITHIN + 1:  # by the list, and here
+                return block
         if len(alike) < ALIKE and (self.kept + size <= KEPT or self._room_for(size)):
+            made = (LENT * size).from_buffer(on_a_line(size))  # type: ignore[arg-type]  # an array is a buffer
             alike.append(made)
             self.kept += size
-        return made
+            return made
+        return (ctypes.c_char * size).from_buffer(on_a_line(size))  # type: ignore[arg-type]  # the same
 
     def _room_for(self, size: int) -> bool:
         """Forget free blocks until there is room for `size` bytes; False where there are too few."""
-        for blocks in self.held.values():
+        for length, blocks in self.held.items():
             for i in reversed(range(len(blocks))):
-                if self.kept + size > KEPT and _free(blocks, i):
-                    self.kept -= blocks.pop(i).size
+                if self.kept + size > KEPT and getrefcount(blocks[i]) == WITHIN:
+                    del blocks[i]
+                    self.kept -= length
         return self.kept + size <= KEPT
-
-
-def _free(held: list[np.ndarray], i: int) -> bool:
-    return getrefcount(held[i]) == WITHIN  # by the list alone
 
 
 _blocks = Blocks()
@@ -77,9 +78,9 @@ def on_a_line(size: int) -> np.ndarray:
 
 def aligned(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
     size = math.prod(shape) * dtype.itemsize
-    block = on_a_line(size) if size < RETURNED else _blocks.take(size)
-    within: Any = (ctypes.c_char * size).from_buffer(block)  # type: ignore[arg-type]  # an array is a buffer
-    return np.ndarray(shape, dtype, within)
+    if size >= RETURNED:
+        return np.ndarray(shape, dtype, _blocks.take(size))
+    return np.ndarray(shape, dtype, (ctypes.c_char * size).from_buffer(on_a_line(size)))  # type: ignore[arg-type]  # the same
 
 
 def _held_by_one() -> tuple[int, int]:
@@ -99,13 +100,12 @@ def recycled(array: np.ndarray) -> bool:
 
 def owned(array: np.ndarray) -> bool:
     """True where no array shares the memory of `array`; who refers to `array` itself is for the caller to count."""
-    if array.base is None:
-        return True
-    if getrefcount(array.base) > WITHIN:
-        return False
-    root: Any = array.base
-    if type(root) is np.ndarray:  # which it is a view of
-        if root.base is not None and getrefcount(root.base) > WITHIN:
+    base: Any = array.base
+    if type(base) is np.ndarray:  # which it is a view of
+        if getrefcount(array.base) > WITHIN + 1:
             return False
-        root = root.base
-    return root is None or isinstance(root, ctypes.Array)
+        array, base = base, base.base
+    if base is None:
+        return True
+    # by `array`, and here; and by the list of those that are lent
+    return isinstance(base, ctypes.Array) and getrefcount(base) <= WITHIN + 1 + (base._type_ is LENT)

@@ -49,7 +49,7 @@ HOLD = {
     "bytes of the array": lambda t: t.detach().numpy().view(np.uint8)[3:],
     "array interface": lambda t: np.asarray(t.detach().numpy()),
     "torch's way": lambda t: engine.from_numpy(t.detach().numpy()),
-    "owner of the memory": lambda t: np.frombuffer(owner(t.detach().numpy()), np.float32),
+    "owner of the memory": lambda t: np.frombuffer(owner(t.detach().numpy()), np.uint8),
 }
 
 
@@ -113,7 +113,7 @@ def test_writes_to_such_memory_are_those_of_the_generic_way(name):
 
 def kept():
     """Bytes that this thread may use again."""
-    return sum(block.size for blocks in memory._blocks.held.values() for block in blocks)
+    return sum(len(block) for blocks in memory._blocks.held.values() for block in blocks)
 
 
 def test_a_thread_keeps_no_more_than_its_share(monkeypatch):
