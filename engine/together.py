@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from .walk import Walk
 
 PIECE = 2**15  # elements: there are more arrays than in the program of one node
-# nodes, but for one of which two gradients are computed once: what they read is there, and all they give, until the last has run
-FEWEST, MOST = 2, 32
+FEWEST, MOST = 2, 32  # nodes: what they read is there, and all of their gradients, until the last of them has run
 
 
 def run_together(walk: Walk, nodes: Sequence[Any]) -> Together | None:
-    """Run as many of the first `nodes` as possible; what came of it, or None where these are better run one by one."""
+    """Run as many of the first `nodes` as possible; what came of it, or None where these are better run one by one.
+
+    One alone is, but where it computes once what it would compute twice.
+    """
     g = walk.arrived[nodes[0]]
     if (not _of_one(nodes[0]) and (len(nodes) < FEWEST or nodes[1].plan.gather is None)) or 1 in g.shape or g.dtype.char not in "fd":
         return None
