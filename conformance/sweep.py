@@ -92,8 +92,16 @@ class Trial:
 
     def run(self, case: Case) -> Comparison:
         """Both outcomes compared."""
-        right = self.seen(backends.truth, case)
-        left = self.seen(self.subject, case)
+        return self.compared(case, self.seen(backends.truth, case), self.seen(self.subject, case))
+
+    def run_all(self, cases: list[Case]) -> Iterator[Comparison]:
+        """Both outcomes of each case compared. One side runs after the other: going to and fro both would lose the processor's caches."""
+        rights = [self.seen(backends.truth, case) for case in cases]
+        lefts = [self.seen(self.subject, case) for case in cases]
+        return map(self.compared, cases, rights, lefts)
+
+    def compared(self, case: Case, right: Observations, left: Observations) -> Comparison:
+        """What the subject came to beside what PyTorch did."""
         made = compare(left, right, Again(self, case), self.op.spec.ulp, self.op.spec.sums)
         judged = self.property.judges_errors and Raised.by_design(right.get("raises"))
         if made.differences and self.property.either is not None and not judged:
@@ -169,6 +177,7 @@ class Again(Reference):
 
 
 PATIENCE = 20  # how many times the asked number of cases a cell may draw while nothing was compared yet
+TOGETHER = 100  # cases at most that each side runs one after the other
 
 
 def run_cell(
@@ -191,25 +200,21 @@ def run_cell(
     worst: dict[str, tuple[bytes, Case, Difference]] = {}
     with quiet():
         cases = stream(trial.build, zlib.crc32(f"{trial.op.key}::{property}".encode()) + seed)
-        for result.examples in range(1, 1 + PATIENCE * examples):
+        while result.examples < examples or (result.examples < PATIENCE * examples and not (result.comparisons or worst)):
             try:
-                case, raw = next(cases)
-                for t in case.tensors().values():
-                    if not t.plain:
-                        t.view()  # raises where a domain made strides that leave the buffer
+                drawn = [_whole(*next(cases)) for _ in range(min(max(examples - result.examples, 1), TOGETHER))]
             except Exception as error:
                 return _undrawn(result, error)
-            made = trial.run(case)
-            result.comparisons += made.observed
-            for verdict, count in made.verdicts.items():
-                verdicts[verdict] += count
-            words += case.census()
-            words += ["PyTorch raised"] * made.raised
-            for found in made.differences:
-                if found.kind not in worst or len(raw) < len(worst[found.kind][0]):
-                    worst[found.kind] = (raw, case, found)
-            if result.examples >= examples and (result.comparisons or worst):
-                break
+            result.examples += len(drawn)
+            for (case, raw), made in zip(drawn, trial.run_all([case for case, _ in drawn]), strict=True):
+                result.comparisons += made.observed
+                for verdict, count in made.verdicts.items():
+                    verdicts[verdict] += count
+                words += case.census()
+                words += ["PyTorch raised"] * made.raised
+                for found in made.differences:
+                    if found.kind not in worst or len(raw) < len(worst[found.kind][0]):
+                        worst[found.kind] = (raw, case, found)
         for kind, (raw, case, found) in worst.items():
             case, found = _shrunk(trial, kind, raw, case, found) if shrink else (case, found)
             result.failures.append(trial.failure(case, found))
@@ -217,6 +222,14 @@ def run_cell(
     result.status = "fail" if worst else "pass" if result.comparisons else "vacuous"
     result.seconds = time.process_time() - started
     return result
+
+
+def _whole(case: Case, raw: bytes) -> tuple[Case, bytes]:
+    """A case that was drawn. Raises ValueError or TypeError where a domain made strides that leave the buffer."""
+    for t in case.tensors().values():
+        if not t.plain:
+            t.view()
+    return case, raw
 
 
 def _undrawn(result: CellResult, error: Exception) -> CellResult:

@@ -6,7 +6,7 @@ import re
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from itertools import tee
@@ -19,7 +19,7 @@ from .. import backends, outcome
 from ..case import NAME, UNIT, least_precise
 from ..source import ROOM, NpSource, Source
 from ..source import shrink as minimise
-from ..sweep import CellResult, Failure
+from ..sweep import TOGETHER, CellResult, Failure
 from .declare import LENGTH, PROGRAMS, Body, Program
 from .draw import Beside, Draw, Moved, Rounded
 from .script import script_of
@@ -142,21 +142,34 @@ class Again(outcome.Reference):
             torch.set_default_dtype(usual)
 
 
-def compared(tested: Any, program: Program, data: bytes) -> tuple[outcome.Comparison, dict[str, Any], list[Any]]:
+Compared = tuple[outcome.Comparison, dict[str, Any], list[Any]]
+
+
+def compared(tested: Any, program: Program, data: bytes) -> Compared:
     """One case on both sides: the comparison, what PyTorch saw, and what was drawn."""
+    return next(compared_all(tested, program, (data,)))
+
+
+def compared_all(tested: Any, program: Program, cases: Sequence[bytes]) -> Iterator[Compared]:
+    """The same of each case, one side after the other, as `sweep.Trial.run_all` says why."""
     truth, body = backends.truth.m, program.body
-    draw = Draw(truth, NpSource(data))
-    theirs = observe(truth, body, draw)
-    mine = observe(tested, body, Draw(tested, NpSource(data)))
+    draws = [Draw(truth, NpSource(data)) for data in cases]
+    theirs = [observe(truth, body, draw) for draw in draws]
+    mine = [observe(tested, body, Draw(tested, NpSource(data))) for data in cases]
+    for data, draw, left, right in zip(cases, draws, mine, theirs, strict=True):
+        yield _comparison(program, data, left, right), right, draw.log
+
+
+def _comparison(program: Program, data: bytes, mine: dict[str, Any], theirs: dict[str, Any]) -> outcome.Comparison:
     if STOPPED in theirs:
         mine = {label: one for label, one in mine.items() if label in theirs} | {STOPPED: theirs[STOPPED]}
     dtypes = {NAME.get(seen.dtype, "") for seen in theirs.values() if isinstance(seen, np.ndarray)}
-    more = Again(body, data, least_precise(dtypes), bool(dtypes & {"float32", "complex64"}), theirs)
+    more = Again(program.body, data, least_precise(dtypes), bool(dtypes & {"float32", "complex64"}), theirs)
     made = outcome.compare(mine, theirs, more)
     made.differences = list(roots(made.differences))
     if program.cascades:  # the first alone, by the name of its step and not by its number
         made.differences = [replace(one, kind=re.sub(r" #?\d+", "", one.kind)) for one in made.differences[:1]]
-    return made, theirs, draw.log
+    return made
 
 
 def roots(differences: list[outcome.Difference]) -> Iterator[outcome.Difference]:
@@ -197,13 +210,15 @@ def run_cell(
     verdicts: Counter[str] = Counter()
     census: Counter[str] = Counter()
     comparisons = 0
-    for data in cases(examples, seed, program.length):
-        made, theirs, log = compared(module_of(subject), program, data)
-        comparisons += made.observed
-        verdicts.update(made.verdicts)
-        census.update(counted(made, theirs, log))
-        for difference in made.differences:
-            found.setdefault(difference.kind, (data, difference))
+    drawn = cases(examples, seed, program.length)
+    for at in range(0, len(drawn), TOGETHER):
+        together = drawn[at : at + TOGETHER]
+        for data, (made, theirs, log) in zip(together, compared_all(module_of(subject), program, together), strict=True):
+            comparisons += made.observed
+            verdicts.update(made.verdicts)
+            census.update(counted(made, theirs, log))
+            for difference in made.differences:
+                found.setdefault(difference.kind, (data, difference))
     failures = [_failure(op, subject, data, difference, shrink) for data, difference in found.values()]
     status = "fail" if failures else "pass" if comparisons else "vacuous"
     return CellResult(op, property, status, examples, comparisons, dict(verdicts), failures, time.process_time() - started, dict(census))

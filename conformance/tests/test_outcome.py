@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from conformance.backends import ElementByElement, truth
+from conformance.backends import ElementByElement, Torch, truth
 from conformance.case import Case, Named, tensor_value
 from conformance.outcome import Raised, Reference, arrays, compare, errors
 from conformance.properties import PROPERTIES
@@ -188,6 +188,21 @@ def test_another_order_of_summation_is_no_error(dtype):
         assert not compare({"value": np.array(total)}, theirs, reference).differences
         wrong += bool(compare({"value": np.array(total * dtype(1.025))}, theirs, reference).differences)
     assert wrong >= 57
+
+
+def test_cases_run_together_come_to_what_each_comes_to_alone():
+    cases = [Case("exp", {"self": tensor_value(np.array([x, -x], np.float32), True)}, bytes([n] * 20)) for n, x in enumerate((0.5, 2, 40))]
+    trial = Trial(EXP, PROPERTIES["gradient"], "engine")
+    assert list(trial.run_all(cases)) == [trial.run(case) for case in cases]
+    trial.subject = Off("torch", torch)
+    assert [made.differences[0].kind for made in trial.run_all(cases)] == ["gradient.self"] * 3
+
+
+class Off(Torch):
+    """PyTorch, but for its gradients."""
+
+    def grad(self, *args, **more):
+        return tuple(g * 1.5 for g in super().grad(*args, **more))
 
 
 def test_an_answer_pytorch_gives_in_another_layout_is_no_error():
