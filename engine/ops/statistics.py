@@ -130,13 +130,18 @@ def sums_apart_by_column(rows: np.ndarray) -> Sums:
     near = np.ones(len(rows), rows.dtype) @ rows / rows.dtype.type(len(rows))
     squares, rest = np.zeros((2, rows.shape[1]))
     dtype = rows.dtype if len(rows) >= STACK * STACK else np.dtype(np.float64)
-    ones, step = np.ones(STACK, dtype), max(1, 2 * PIECE // (rows.shape[1] * STACK)) * STACK
+    ones, step = np.ones(STACK, dtype), max(1, PIECE // (rows.shape[1] * STACK)) * STACK
+    spare = aligned((2, step, rows.shape[1]), dtype)
     for start in range(0, len(rows), step):
-        apart = (rows[start : start + step] - near).astype(dtype, copy=False)
-        whole = len(apart) // STACK * STACK
-        for part in (apart[:whole].reshape(-1, STACK, apart.shape[1]), apart[None, whole:]):
-            for total, terms in ((rest, part), (squares, np.multiply(part, part))):
-                total += np.add.reduce(ones[: part.shape[1]] @ terms, 0, np.float64)
+        here = rows[start : start + step]
+        apart, square = spare[:, : len(here)]
+        np.subtract(here, near, apart)
+        np.multiply(apart, apart, square)
+        whole = len(here) // STACK * STACK
+        for total, terms in ((rest, apart), (squares, square)):
+            total += np.add.reduce(ones @ terms[:whole].reshape(-1, STACK, terms.shape[1]), 0, np.float64)
+            if whole < len(here):
+                total += ones[: len(here) - whole] @ terms[whole:]
     return squares, rest
 
 
