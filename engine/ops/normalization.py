@@ -17,7 +17,7 @@ from ..fused import fused
 from ..memory import empty
 from ..op import F, Op, composite, op, plain
 from ..pieces import PIECE, in_pieces
-from ..rows import sums_along
+from ..rows import of_ones, sums_along
 from ..tensor import Tensor
 from .arithmetic import more, not_implemented, plus
 from .loss import native, zeros_for
@@ -286,11 +286,7 @@ def layer_norm_gradients(
     if rows.size < MANY:
         shares(scale, sums, needs, grads, rows, means, factors, made)
     else:
-        found: dict[int, Sums] = {}
-        in_pieces(
-            partial(shares_of_many, scale, found, needs), [np.arange(count), grads, rows, means, factors], made, piece=2 * PIECE, scratch=1
-        )
-        sums = [np.add.reduce(parts, 0) for parts in zip(*(found[start] for start in sorted(found)), strict=True)]
+        sums = shares_of_many(scale, needs, [grads, rows, means, factors], made)
     return (
         made.reshape(input.shape) if "input" in needs else None,
         sums[0].reshape(sides) if "weight" in needs else None,
@@ -313,33 +309,40 @@ def shares(
         np.add(fused(slope, x, rstd * g * scale), fused(-slope, mean, -(total * rstd * share)), out=out)
 
 
-def shares_of_many(
-    scale: np.ndarray,
-    found: dict[int, Sums],
-    needs: set[str],
-    places: np.ndarray,
-    g: np.ndarray,
-    x: np.ndarray,
-    mean: np.ndarray,
-    rstd: np.ndarray,
-    products: np.ndarray,
-    out: np.ndarray,
-) -> None:
-    """The same where speed counts: every sum is a product with a vector. Shares of weight and bias are `found` by the first sample."""
-    share = x.dtype.type(1) / x.dtype.type(x.shape[1])
+def shares_of_many(scale: np.ndarray, needs: set[str], arrays: Sequence[np.ndarray], made: np.ndarray) -> Sums:
+    """The same where speed counts, for all samples: every sum is a product with a vector. Returns those for weight and bias."""
+    level = arrays[2] * arrays[3]
+    found: dict[int, Sums] = {}
+    work = partial(shares_of_piece, scale, found, needs)
+    in_pieces(work, [np.arange(len(made)), *arrays, level], made, piece=2 * PIECE, scratch=1)
+    return [np.add.reduce(parts, 0) for parts in zip(*(found[start] for start in sorted(found)), strict=True)]
+
+
+def shares_of_piece(
+    scale: np.ndarray, found: dict[int, Sums], needs: set[str], places: np.ndarray, g: np.ndarray, x: np.ndarray, mean: np.ndarray,
+    rstd: np.ndarray, level: np.ndarray, products: np.ndarray, out: np.ndarray,
+) -> None:  # fmt: skip
+    """Write the gradient of some samples to `out`; shares of weight and bias are `found` by the first of them. `level` is `rstd * mean`."""
     nothing = np.zeros_like(scale)
     np.multiply(g, x, out=products)
     found[int(places[0])] = [
-        rstd[:, 0] @ products - (rstd * mean)[:, 0] @ g if "weight" in needs else nothing,
-        np.ones(len(g), g.dtype) @ g if "bias" in needs else nothing,
+        rstd[:, 0] @ products - level[:, 0] @ g if "weight" in needs else nothing,
+        of_ones(len(g), g.dtype) @ g if "bias" in needs else nothing,
     ]
     if "input" in needs:
-        along, total = (products @ scale)[:, None], (g @ scale)[:, None]
-        slope = (total * mean - along) * rstd * rstd * rstd * share
+        share = x.dtype.type(1) / x.dtype.type(x.shape[1])
+        slope, total = (products @ scale)[:, None], (g @ scale)[:, None]
+        np.subtract(total * mean, slope, out=slope)
+        for factor in (rstd, rstd, rstd, share):
+            slope *= factor
         np.multiply(x, slope, out=products)
-        products += -slope * mean - total * rstd * share
-        np.multiply(g, scale, out=out)
-        out *= rstd
+        slope *= mean
+        total *= rstd
+        total *= share
+        slope += total
+        products -= slope
+        np.multiply(g, rstd, out=out)
+        out *= scale
         out += products
 
 
