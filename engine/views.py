@@ -169,10 +169,10 @@ def check_inplace(t: Tensor, recording: bool) -> None:
     if view is not None:
         if view.creation is not None:
             raise RuntimeError(refusal(t, view.creation, "is being"))
-        if t.requires_grad and _starts(view.base._node):
+        if _starts(view.base._node) and t.requires_grad:
             raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
     # PyTorch's convention: nor a view whose history nobody has asked for since
-    if t.requires_grad and _starts(t._node):
+    if _starts(t._node) and t.requires_grad:
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
 
 
