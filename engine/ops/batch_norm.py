@@ -403,6 +403,13 @@ def check_batch_size(size: Sequence[int]) -> None:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {size}")
 
 
+def needed(t: Tensor | None) -> Tensor:
+    """A tensor that has to be there. Raises RuntimeError where it is not."""
+    if t is None:
+        raise RuntimeError("Expected a proper Tensor but got None (or an undefined Tensor in C++) for argument #0 'self'")
+    return t
+
+
 # -- instance norm -----------------------------------------------------------------------------------------------------------------
 @composite(
     "instance_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool use_input_stats, "
@@ -417,7 +424,10 @@ def instance_norm(
     if not use_input_stats and (running_mean is None or running_var is None):
         raise RuntimeError("Expected running_mean and running_var to be defined when use_input_stats is false")
     count, channels = input.size(0), input.size(1)
-    repeated = [None if t is None else F.repeat(t, (count,)) for t in (weight, bias, running_mean, running_var)]
+    statistics, d = [running_mean, running_var], (input if weight is None else weight).dtype
+    if running_mean is not None and running_mean.dtype != d:  # PyTorch's convention: it decides for both
+        statistics = [F.to(needed(t), d) for t in statistics]
+    repeated = [None if t is None else F.repeat(t, (count,)) for t in (weight, bias, *statistics)]
     one = F.view(F.contiguous(input), (1, count * channels, *input.shape[2:]))
     made = F.batch_norm(one, *repeated, use_input_stats, momentum, eps, cudnn_enabled)
     differentiates = differentiating()
