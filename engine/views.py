@@ -125,11 +125,11 @@ def _again(base: Any, replay: tuple[Any, ...]) -> Any:
 
 def make_view(t: Tensor, source: Tensor, op: Any, values: list[Any], creation: str | None) -> None:
     """Mark `t`, just made by the view op `op`, as a view of `source`: shared version count, base, way to remake it."""
-    t._counter = counter_of(source)
-    if source._counter is None:  # a view of an inference tensor is one too, and no view
-        return
     outer = source._view
     base = source if outer is None else outer.base
+    t._counter = counter_of(source if source._counter is None else base)
+    if source._counter is None:  # a view of an inference tensor is one too, and no view
+        return
     mode = modes.current()
     recorded = mode & modes.RECORDING == modes.GRAD
     if not recorded:

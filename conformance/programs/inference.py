@@ -320,3 +320,16 @@ def a_view_of_inference_mode_after_a_rebase(B: Any, draw: Any, see: Any) -> None
         see.raises(f"use of {name}", lambda one=one: one * 2)
         see.raises(f"view of {name}", lambda one=one: one.view(-1).requires_grad)
         see.raises(f"printed {name}", lambda one=one: repr(one))
+
+
+@program
+def views_of_a_piece_count_with_its_base(B: Any, draw: Any, see: Any) -> None:
+    """A piece that is no view to PyTorch's signature is one in inference mode, and counts its own writes; its views those of the base."""
+    base = draw.floats((2, 4), requires_grad=draw.flag())
+    with B.inference_mode():
+        piece = B.unsafe_chunk(base, 2)[-1]
+        seen = {"piece": piece, "row": piece[:1], "chunk": piece.chunk(1)[0], "detached": piece.detach(), "base": base}
+        writes = [lambda: base.detach().fill_(3), lambda: seen["row"].mul_(2), lambda: piece.mul_(2), lambda: seen["detached"].mul_(2)]
+        draw.choice(writes)()
+        draw.choice(writes)()
+        see("writes", {name: one._version for name, one in seen.items()})
