@@ -24,7 +24,8 @@ TIED = frozenset({"kthvalue", "topk"})
 SIGNED = frozenset({"signbit", "copysign", "copysign_"})  # of NaN, too, which has one by chance: upstream/sign_of_nan.py
 # Integers written to so would get a history: upstream/integer_with_history.py
 COMPARED = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "less", "greater", "not"})  # as their names begin
-READING_BACK = frozenset({"addmv_", "baddbmm_"})  # they write where others refuse: upstream/overlapping_target.py
+# They write where others refuse, and where they read: upstream/overlapping_target.py, upstream/product_read_back.py
+READING_BACK = frozenset({"addmv_", "baddbmm_"})
 FORWARD = frozenset({"as_strided", "as_strided_", "narrow_copy"})  # upstream/negative_size.py, upstream/narrow_copy_from_end.py
 # Refused half way they have written a part: upstream/refused_write.py
 PARTLY = frozenset({
@@ -156,6 +157,8 @@ class Words:
             text = text.replace("{a}", "unrecorded({a})")
         if callee.path in INFINITE:
             text = text.replace("{a}", "finite({a})")
+        if callee.path in READING_BACK:
+            text = re.sub(r"(apart\([^)]*)\)", r"\1, part=True)", text)
         if writes:
             shared = "refused=False" if callee.path in READING_BACK else ""
             if shared:  # also what they are about to write themselves

@@ -325,7 +325,7 @@ def broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
 def filled_with(self: np.ndarray, value: np.ndarray) -> np.ndarray:
     if np.ndim(value):
         raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
-    return cast(np.asarray(value), self.dtype)
+    return cast(np.asarray(value), self.dtype) if self.size else self  # without a word on a cast that nobody needs
 
 
 def full_of(self: np.ndarray, value: np.ndarray) -> np.ndarray:
