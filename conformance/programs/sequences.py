@@ -6,14 +6,14 @@ import re
 import warnings
 from collections.abc import Callable
 from copy import deepcopy
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from inspect import getsource
 from types import CodeType
 from typing import Any
 
 from ..outcome import Raised
 from .declare import program
-from .see import OPEN, STOPPED, attempt, graph_lines, texts, values
+from .see import OPEN, STOPPED, graph_lines, texts, values
 from .steps import HELPERS, IN_PLACE, LENGTH, Ended, Step, steps
 
 # Where PyTorch says itself that it contradicts itself (`please report a bug to PyTorch`), or cannot read what it made.
@@ -200,7 +200,7 @@ def _observed(names: dict[str, Any], at: str) -> dict[str, Any]:
             seen[f"{label} place"] = memory.setdefault(pointer, name)
         if one._base is not None:
             seen[f"{label} base"] = first.get(id(one._base), "unnamed")
-        if attempt(partial(_keeps_gradient, one)) is True:
+        if _attempt(_keeps_gradient, one) is True:
             seen[f"{label} gradient"] = _attempt(values, one.grad)
             seen[f"{label} gradient is"] = [first.get(id(one.grad), "unnamed"), *_flags(one.grad, GRADIENT_FLAGS)]
     return seen
@@ -210,13 +210,14 @@ def _flags(tensor: Any, flags: tuple[Callable[[Any], Any], ...]) -> list[Any]:
     """What each of them reads, one by one only where one of them cannot be read."""
     try:
         return [read(tensor) for read in flags]
-    except Exception:
+    except Exception as error:
+        _met(Raised.of(error))  # once: asked again, PyTorch reads on as if nothing had been
         return [_attempt(read, tensor) for read in flags]
 
 
 def _numbers(tensor: Any, dtype: Any) -> Any:
     """The integers, as the numbers of `dtype` whose bits they are: PyTorch's own differ by a rounding, and NaN has many."""
-    read = attempt(lambda: values(tensor if tensor.dtype == dtype else tensor.detach().view(dtype)))
+    read = _attempt(lambda: values(tensor if tensor.dtype == dtype else tensor.detach().view(dtype)))
     return _attempt(values, tensor) if isinstance(read, Raised) else read
 
 
