@@ -432,7 +432,7 @@ class CopySlices(Listed):
             part = F.as_strided(whole, self.part.shape, strides_of(self.part), self.start)
         else:
             part = _again(whole, self.replay)
-        first, *rest = self.inner.apply([F.clone(part)], True)
+        first, *rest = self.inner.apply([F.clone(part, memory_format="contiguous_format")], True)
         if part._array.shape != self.part.shape:
             self._check(rest)
         if first is None:

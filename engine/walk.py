@@ -24,6 +24,7 @@ from .operands import check_misfit
 from .ready import LEAVES, Ready
 from .silence import loud, quiet
 from .straight import send
+from .strided import laid_out
 from .tensor import FRESH, LEAF, Tensor, counter_of, wrap
 from .views import node_of
 
@@ -342,7 +343,7 @@ class Walk:
             made = np.add(old, g, old)
         elif others > 0 or not flags.writeable or not _owned(old) or old.dtype is not g.dtype:
             self.sums[node] = 0
-            made = np.asarray(added(old, g))
+            made = laid_out(np.asarray(added(old, g)), (old, g))
         else:
             self.sums[node] = self.sums.get(node, 0) + 1
             made = added(old, g, out=old)

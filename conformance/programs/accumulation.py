@@ -211,3 +211,14 @@ def shared_by_a_node_of_several_results(B: Any, draw: Any, see: Any) -> None:
     total.backward(draw.floats((3,)))
     see("x.grad", x.grad)
     see("other.grad", other.grad)
+
+
+@program
+def a_gradient_of_more_dimensions(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats(draw.shape(0, 3), requires_grad=True)
+    (x * 2).sum().backward()
+    with B.no_grad():
+        for _ in range(draw.integer(1, 2)):
+            x.grad.unsqueeze_(0)
+    see.warns("accumulated", lambda: (x * 3).sum().backward())
+    see("gradient", x.grad)

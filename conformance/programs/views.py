@@ -311,3 +311,25 @@ def views_of_any_kind_written(B: Any, draw: Any, see: Any) -> None:
                 f"gradients through {i}",
                 lambda one=one, seed=seed: B.autograd.grad(one, leaves, seed, retain_graph=True, allow_unused=True),
             )
+
+
+@program
+def layout_of_gradients_of_what_was_copied_to(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 2)).requires_grad_()
+    target = B.ones(2, 2)
+    mean = x.mean()
+    draw.choice([lambda: target.mT, lambda: target, lambda: target[:]])().copy_(draw.choice([lambda: x, lambda: x.mT, lambda: x * 1])())
+    roots = draw.choice([[target], [target, mean], [mean, target]])
+    seeds = [draw.floats(root.shape) for root in roots]
+    [found] = B.autograd.grad(roots, x, seeds, create_graph=draw.flag())
+    see("steps", found.stride())
+    see("gradient", found)
+
+
+@program
+def a_view_of_truths_copied_to(B: Any, draw: Any, see: Any) -> None:
+    base = draw.bools((3,))
+    view = draw.choice([lambda: base[1:], lambda: base.view(3, 1), lambda: base.view(B.uint8)])()
+    draw.choice([base, base[:2]])[...] = draw.floats((1,), requires_grad=True)
+    see("requires_grad before its node is asked for", view.requires_grad)
+    see("node", None if view.grad_fn is None else view.grad_fn.name())
