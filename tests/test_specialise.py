@@ -16,6 +16,7 @@ import pytest
 import engine
 from engine.op import OPS, generic
 from engine.specialise import specialisable
+from engine.tensor import rows
 
 NAMES = sorted(key for key, op in OPS.items() if specialisable(op) and op.family.function)
 LAYOUTS = {
@@ -67,8 +68,9 @@ def outcome(call, dtype: str, layouts: tuple[str, ...]) -> tuple:
 
 def same_both_ways(call, dtype: str, layouts: tuple[str, ...]) -> None:
     fast = outcome(call, dtype, layouts)
+    as_before = outcome(call, dtype, layouts)  # by what the first call remembered
     with generic():
-        assert fast == outcome(call, dtype, layouts)
+        assert fast == as_before == outcome(call, dtype, layouts)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "complex64"])
@@ -101,6 +103,21 @@ def test_a_parameter_is_an_operand_like_any_tensor():
     p = engine.nn.Parameter(engine.ones(3))
     (p * p).sum().backward()
     assert type(p * p) is engine.Tensor and p.grad.tolist() == [2, 2, 2]
+
+
+def test_what_calls_remember_is_said_of_plain_tensors_in_row_major_order_alone():
+    class Own(engine.nn.Parameter):
+        pass
+
+    x = engine.ones(2, 3)
+    with engine.inference_mode():
+        made_inside = engine.ones(2, 3)
+    assert rows(x) is rows(engine.zeros(2, 3)) is rows(engine.nn.Parameter(x)) is not rows(x.double())
+    assert not any(rows(t) for t in (Own(x), made_inside, x.T, x[:0], x.sum()))
+    assert type(x * Own(x)) is type(made_inside * x) is engine.Tensor and not (made_inside * x).is_inference()
+    x * x
+    x.data = engine.ones(3, 2).T
+    assert not rows(x) and (x * x).stride() == (1, 2)
 
 
 def test_an_operand_given_other_memory_since_is_differentiated_as_it_is_now():
