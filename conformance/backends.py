@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.autograd.graph import _engine_run_backward
+from torch.autograd import Variable
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
@@ -25,6 +25,7 @@ from .case import DIFFERENTIABLE, NAME, NUMPY, OMITTED, Case, Named, TensorValue
 from .spec import Declaration
 
 torch.set_num_threads(1)
+_run_backward = Variable._execution_engine.run_backward  # without what is kept around it for the compiler
 
 _PASSED = frozenset((type(OMITTED), type(None), bool, int, float, complex, str, tuple))  # arguments that are the same on both sides
 
@@ -273,12 +274,12 @@ class Truth(Torch):
             return super().grad(outputs, inputs, cotangents, **more)
         retain, create = more.get("retain_graph"), more.get("create_graph", False)
         retain = create if retain is None else retain
-        return _engine_run_backward(tuple(outputs), tuple(cotangents), retain, create, tuple(inputs), True, accumulate_grad=False)
+        return _run_backward(tuple(outputs), tuple(cotangents), retain, create, tuple(inputs), True, accumulate_grad=False)
 
     def backward(self, outputs: list[Any], cotangents: list[Any], **more: Any) -> None:
         retain, create = more.get("retain_graph"), more.get("create_graph", False)
         retain = create if retain is None else retain
-        _engine_run_backward(tuple(outputs), tuple(cotangents), retain, create, (), True, accumulate_grad=True)
+        _run_backward(tuple(outputs), tuple(cotangents), retain, create, (), True, accumulate_grad=True)
 
 
 class Engine(Backend):
