@@ -372,14 +372,15 @@ class CopySlices(Listed):
         if self.freed:
             raise RuntimeError(FREED_TWICE)
         if recording:
-            from .batching import Batched, one_by_one
+            from .batching import Batched, laid_out_like, one_by_one
 
             g = gs[0]
             if type(g) is not Batched:
                 return self._on_tensors(g)
             if g._level.cotangents:
                 self._refuse_rows()
-            return one_by_one(g, self._on_tensors)
+            whole, *rest = one_by_one(g, self._on_tensors)
+            return [None if whole is None else laid_out_like(whole, self.base_array), *rest]
         if self.replay is None or not any(op.family.flips for op, _ in self.replay):
             return self._on_arrays(gs[0])
         results = self._on_tensors(wrap(gs[0], OF_NUMPY[gs[0].dtype]))  # through a conjugate: tensors know how to read and write it

@@ -236,4 +236,17 @@ def nothing_is_the_same_for_every_cotangent(B: Any, draw: Any, see: Any) -> None
     base.copy_(x)
     seed = B.ones(2, *base.shape)
     see("gradient of a write", B.autograd.grad(base, x, seed, is_grads_batched=True))
-    see("gradient of the largest so far", B.autograd.grad(B.cummax(x, -1)[0], x, seed, is_grads_batched=True))
+    # of which PyTorch does not look at the dimension
+    largest = B.cummax(x, draw.choice([-1, 0, 2]))[0]
+    see("gradient of the largest so far", B.autograd.grad(largest, x, seed, is_grads_batched=True))
+
+
+@program
+def a_batch_through_a_written_part(B: Any, draw: Any, see: Any) -> None:
+    """Each sample lies as the tensor of which a part was written to."""
+    start = draw.floats((2, 3))
+    x = draw.choice([lambda: start, lambda: start.t(), lambda: start[:, :1].t(), lambda: start.view(2, 1, 3).transpose(0, -1)])()
+    x = x.clone().requires_grad_()
+    y = x * 1
+    y[..., 0] = draw.number()
+    see("gradient", B.autograd.grad(y, x, draw.floats((2, *y.shape)), is_grads_batched=True))

@@ -210,8 +210,9 @@ def last_best(self: np.ndarray, dim: int, ufunc: np.ufunc) -> np.ndarray:
 
 
 def cum_extreme_rule(g_values: Any, self: Any, dim: int, indices: Any) -> Any:
-    if not math.prod(self.shape) and innermost([g_values]) is None:
-        return self
+    if not math.prod(self.shape):
+        level = innermost([g_values])
+        return self if level is None or not level.cotangents else F.clone(self)  # what PyTorch runs sample by sample is stacked
     return F.scatter_add(F.new_zeros(g_values, tuple(self.shape)), dim, indices, g_values)
 
 
