@@ -27,18 +27,23 @@ def channels_last(shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def suggested(array: np.ndarray) -> tuple[int, ...]:
-    """Strides of new memory like that of `array` to what knows two formats: channels-last where it lies so, row-major otherwise.
+    """Strides of new memory like that of `array` to what knows two formats: channels-last where it lies so, row-major otherwise."""
+    return channels_last(array.shape) if is_channels_last(array) else row_major(array.shape)
+
+
+def is_channels_last(array: np.ndarray) -> bool:
+    """True where PyTorch takes the layout for channels-last.
 
     Source: `is_channels_last_strides_2d` in PyTorch's MemoryFormat.h, whose word on sides of 1 this is.
     """
     shape, steps, least = array.shape, array.strides, 0
     if array.ndim not in (4, 5) or not steps[1] or 0 in shape:
-        return row_major(shape)
+        return False
     for d in (1, *range(array.ndim - 1, 1, -1), 0):
         if steps[d] < least or (d == 0 and least == steps[1]):
-            return row_major(shape)
+            return False
         least = steps[d] * shape[d]
-    return channels_last(shape)
+    return True
 
 
 def is_dense(shape: Sequence[int], steps: Sequence[int], unit: int = 1) -> bool:

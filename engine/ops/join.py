@@ -9,7 +9,7 @@ import numpy as np
 
 from ..dtypes import OF_NUMPY, dtype
 from ..geometry import in_range, strides_of
-from ..layout import channels_last
+from ..layout import channels_last, is_channels_last
 from ..op import F, composite, op, plain
 from ..promotion import by_dtype, common
 from ..strided import copied, dense_strides, new
@@ -65,13 +65,9 @@ def _check_joint(model: np.ndarray, t: np.ndarray, dim: int, place: int) -> None
 
 def _new_joined(parts: list[np.ndarray], shape: Shape) -> np.ndarray:
     """Memory for the result: channels-last where every part is that, row-major otherwise."""
-    if len(shape) in (4, 5) and 0 not in shape and all(_is_channels_last(t) for t in parts):
+    if all(is_channels_last(t) for t in parts):
         return new(shape, channels_last(shape), parts[0].dtype)
     return np.empty(shape, parts[0].dtype)
-
-
-def _is_channels_last(t: np.ndarray) -> bool:
-    return not t.flags.c_contiguous and strides_of(t) == channels_last(t.shape)
 
 
 def cat_gradients(g: Any, tensors_shape: list[Shape], dim: int) -> list[Any]:

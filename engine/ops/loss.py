@@ -15,7 +15,7 @@ from ..batch_rules import taken_apart
 from ..dtypes import OF_NUMPY, dtype
 from ..forward import tangent_of
 from ..geometry import strides_of
-from ..layout import iterated, laid_out
+from ..layout import iterated, laid_out, walk_order
 from ..op import F, check_broadcast, composite, op, plain
 from ..promotion import common, only
 from ..registry import OVERLOADS
@@ -235,9 +235,11 @@ def weigh(loss: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
 def bce_kernel(self: np.ndarray, target: np.ndarray, weight: np.ndarray | None, reduction: int) -> np.ndarray:
     number = check_pair(self, target, "binary_cross_entropy").np.type
     outside = [~((t >= 0) & (t <= 1)) for t in (self, target)]
-    if outside[0].any() or outside[1].any():  # PyTorch goes through both at once, and tells of the first
-        first = int((outside[0] | outside[1]).reshape(-1).argmax())
-        name = "input" if outside[0].reshape(-1)[first] else "target"
+    if outside[0].any() or outside[1].any():  # PyTorch goes through both at once, as they lie, and tells of the first
+        steps = [strides_of(t) for t in (self, target)]
+        order = walk_order(self.shape, [dense_strides(self.shape, steps[0]), *steps])[::-1]
+        beyond, either = (t.transpose(order).reshape(-1) for t in (outside[0], outside[0] | outside[1]))
+        name = "input" if beyond[either.argmax()] else "target"
         raise RuntimeError(f"all elements of {name} should be between 0 and 1")
     least = number(LEAST)
     loss = (target - number(1)) * np.maximum(np.log1p(-self), least) - target * np.maximum(np.log(self), least)
