@@ -15,7 +15,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -72,7 +72,7 @@ def _replay(suite: Any, job: Job, kind: str, case: dict[str, Any], result: dict[
 
 def plain(result: Any) -> dict[str, Any]:
     """A CellResult as nested dicts, not copied."""
-    return vars(result) | {"failures": [vars(one) for one in result.failures]} if is_dataclass(result) else dict(result)
+    return dict(result) if isinstance(result, dict) else vars(result) | {"failures": [vars(one) for one in result.failures]}
 
 
 def broken(job: Job, kind: str, message: str, detail: str = "", seconds: float = 0.0) -> dict[str, Any]:

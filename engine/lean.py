@@ -375,14 +375,12 @@ def _recorded(op: Op) -> list[str]:
     if not op.diff:
         return []
     record = f"record({listed(op)}, [t], ({', '.join(f'n{i} is not None' for i in op.diff)},))"
-    made = [*new_node(op, remembers(op)), "t._node = node"]
-    if op.schema.is_view and not op.changes_dtype and op.family.complex_gradient:  # a dtype that its source has a node in
-        return [f"if mode and ({some(op)}):", *(f"    {line}" for line in made)]
     recordable = "t._dtype.differentiable" + ("" if op.family.complex_gradient else " and not t._dtype.is_complex")
     return [
         f"if mode and ({some(op)}):",
         f"    if {recordable}:",
-        *(f"        {line}" for line in made),
+        *(f"        {line}" for line in new_node(op, remembers(op))),
+        "        t._node = node",
         f"    else: {record}",
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,9 +104,10 @@ class OpNode(Node):
                 return result if len(positions) == 1 else result[positions.index(position)]
         return None
 
-    def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
+    def apply(self, gs: list[Any], recording: bool, wants: Callable[[Any], bool] | None = None) -> Sequence[Any]:
+        """The gradients of all edges; where it is said which edges want one, a rule that serves none of them does not run."""
         if not recording and self.op.broadcasts and self._uneven(gs[0]):
-            return [None if r is None else r._array for r in self.apply([wrap(gs[0], OF_NUMPY[gs[0].dtype])], True)]
+            return [None if r is None else r._array for r in self.apply([wrap(gs[0], OF_NUMPY[gs[0].dtype])], True, wants)]
         saved = self._unpack(recording, gs)
         parts: list[Any] = [None] * len(self.op.diff)
         if self.op.schema.returns_list:
@@ -115,6 +116,8 @@ class OpNode(Node):
         if not recording and not self.op.moves and not self.op.family.stepwise:
             gs = [widened(g) for g in gs]
         for function, sources, positions in self.plan.rules:
+            if wants is not None and len(parts) == len(self.edges) and not any(wants(self.edges[p]) for p in positions):
+                continue
             result = function(*[gs[-1 - s] if s < 0 else saved[s] for s in sources])
             if len(positions) == 1:
                 parts[positions[0]] = result

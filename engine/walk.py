@@ -202,7 +202,7 @@ class Walk:
         needed |= seen
         self.needed, self.wanted = needed, needed.union(targets)
         self.idle = {node: node._unpack for node in targets if node not in seen and hasattr(node, "_unpack")}
-        self.apart = {node for node in order if node not in needed}.union(() if self.accumulate else targets)
+        self.apart = {node for node in order if node not in needed or self._unwanted(node)}.union(() if self.accumulate else targets)
 
     def _push(self, node: Any) -> None:
         """Among ready nodes the latest recorded runs first, and leaves before all."""
@@ -387,6 +387,8 @@ class Walk:
             fast = None if self.generic or node.outputs is not None else node.plan.on_tensors if self.recording else node.plan.fast
             if self._ends_here(node):
                 results = node.looked_over(gs, self.recording)
+            elif self.targets is not None and self._unwanted(node):
+                results = node.apply(gs, self.recording, self._wants)  # type: ignore[call-arg]  # the node of an op
             else:
                 results = node.apply(gs, self.recording) if fast is None else fast(node, gs[0])
             if node.op is not None and node.op.family.scatters and isinstance(end_of(node.edges[0]), Tensor):
@@ -399,15 +401,23 @@ class Walk:
             node.free()
         return results
 
+    def _wants(self, edge: Any) -> bool:
+        """True where what a rule sends along an edge is a gradient that was asked for, or leads to one."""
+        return self.targets is None or (edge is not None and end_of(edge) in self.wanted)
+
+    def _unwanted(self, node: Node) -> bool:
+        """True for the node of an op with a formula of which nothing may be wanted: as in PyTorch it does not run then."""
+        return node.op is not None and len(node.plan.rules) > 1 and not all(e is None or self._wants(e) for e in node.edges)
+
     def _ends_here(self, node: Node) -> bool:
         """True where nothing wants what the rules of a node would give."""
-        return self.targets is not None and not any(e is not None and end_of(e) in self.wanted for e in node.edges)
+        return self.targets is not None and not any(map(self._wants, node.edges))
 
     def _sent(self, node: Node, results: Sequence[Any]) -> Sequence[Any]:
         """Without what nothing wants."""
         if self.targets is None:
             return results
-        return [r if e is not None and end_of(e) in self.wanted else None for e, r in zip(node.edges, results, strict=True)]
+        return [r if self._wants(e) else None for e, r in zip(node.edges, results, strict=True)]
 
     # -- hooks see Tensors, whatever flows ------------------------------------------------------------------------
     def show(self, g: Any) -> Any:

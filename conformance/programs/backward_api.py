@@ -117,6 +117,19 @@ def only_some_inputs(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def formulas_nobody_wants_do_not_run(B: Any, draw: Any, see: Any) -> None:
+    a, b = (draw.floats((2,), B.float64, requires_grad=True).abs() + 1 for _ in range(2))
+    op = draw.choice([B.igamma, B.igammac])
+    wanted = draw.choice([(b,), (a,), (a, b)])
+    create_graph, seed = draw.flag(), draw.floats((2,), B.float64)
+    see.raises("gradients", lambda: B.autograd.grad(op(a, b), wanted, seed, create_graph=create_graph))
+    c, d = a.detach().requires_grad_(), b.detach().requires_grad_()
+    inputs = draw.choice([[d], [c], None])
+    see.raises("backward", lambda: (op(c, d) * c).backward(seed, inputs=inputs))
+    see("gradients of leaves", [c.grad, d.grad])
+
+
+@program
 def grad_leaves_dot_grad_alone(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=True)
     y = draw.floats((2,), requires_grad=True)
