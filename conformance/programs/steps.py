@@ -37,6 +37,7 @@ MIDDLE = frozenset({"median", "nanmedian"})
 GAMMA = frozenset({"igamma", "igamma_", "igammac", "igammac_"})  # of two large numbers nine digits are right: upstream/incomplete_gamma.py
 WITHOUT_MEMORY = frozenset({"sgn", "sgn_"})  # real gradients are, so that 0 * -1 is no -0: upstream/gradient_without_memory.py
 INFINITE = frozenset({"nn.functional.gelu"})  # upstream/gelu_of_infinity.py
+COUNTING = frozenset({"nn.functional.nll_loss", "nn.functional.cross_entropy"})  # upstream/size_of_no_dimensions.py
 MAKES_COMPLEX = frozenset({"complex", "polar", "view_as_complex"})
 SHAPES = ((2,), (), (2, 2), (1, 2), (2, 1), (1,), (3,), (2, 3), (0,), (2, 0), (2, 1, 2))
 LAYOUTS = (
@@ -157,6 +158,8 @@ class Words:
             text = text.replace("{a}", "unrecorded({a})")
         if callee.path in INFINITE:
             text = text.replace("{a}", "finite({a})")
+        if callee.path in COUNTING:
+            text = text.replace("{b}", "unshaped({b})")
         if callee.path in READING_BACK:
             text = re.sub(r"(apart\([^)]*)\)", r"\1, part=True)", text)
         if writes:
@@ -300,6 +303,11 @@ def small(t):
     return t.clamp(max=13) if t.is_floating_point() else t
 
 
+def unshaped(t):
+    """The same, or a copy that never had another shape where there are no dimensions."""
+    return t if t.ndim else t.clone()
+
+
 def unrecorded(t):
     """The same, without a history where it is real."""
     return t if t.is_complex() else t.detach()
@@ -329,7 +337,7 @@ def cotangent(t):
 
 
 # What lines may call, beside the backend.
-HELPERS: tuple[Any, ...] = (Ended, once, copied, apart, numbers, small, finite, unrecorded, unsigned, undone, cotangent)
+HELPERS: tuple[Any, ...] = (Ended, once, copied, apart, numbers, small, finite, unshaped, unrecorded, unsigned, undone, cotangent)
 
 
 def steps(draw: Draw) -> Iterator[Step]:

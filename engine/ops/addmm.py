@@ -121,7 +121,8 @@ def addmv_kernel(self: np.ndarray, mat: np.ndarray, vec: np.ndarray, beta: Any, 
         factor = cast_number(beta, self.dtype).item()
         return empty_sum(self, self.shape if factor else (mat.shape[0],), factor)  # PyTorch does not broadcast `self` here
     refuse_bool("addmv_impl_cpu", mat)
-    return sum_of(self, np.matmul(mat, vec), beta, alpha)
+    made = sum_of(self, np.matmul(mat, vec), beta, alpha)
+    return made if beta else made + made.dtype.type(0)  # which PyTorch's kernel adds to: none is -0
 
 
 def baddbmm_kernel(self: np.ndarray, batch1: np.ndarray, batch2: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
