@@ -141,10 +141,11 @@ def _run(step: Step, names: dict[str, Any], seen: dict[str, Any], at: str) -> No
         return called
 
     names["hook"] = hook
+    code = _compiled(step.line)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            exec(_compiled(step.line), names)
+            exec(code, names)
         except Ended:
             raise
         except Exception as error:

@@ -164,8 +164,6 @@ class Words:
             text = re.sub(r"(apart\([^)]*)\)", r"\1, part=True)", text)
         if writes:
             shared = "refused=False" if callee.path in READING_BACK else ""
-            if shared:  # also what they are about to write themselves
-                text = re.sub(r"(apart\({a}, {\w})", r"\1, part=True", text)
             text = text.replace("{a}", f"once({{a}}{', ' * bool(shared)}{shared})", 1)
         if callee.path in MIDDLE | TIED:
             text = text.replace("{a}", "unsigned({a})")

@@ -14,8 +14,9 @@ import torch
 
 import engine
 from conformance.programs import PROGRAMS, many, run, sequences
+from conformance.programs.calls import callees
 from conformance.programs.draw import Draw
-from conformance.programs.steps import LENGTH, LINES, WIDTH, Step, steps
+from conformance.programs.steps import LENGTH, LINES, STEPS, WIDTH, Step, steps
 from conformance.source import NpSource
 
 ROOT = str(Path(__file__).parents[2])
@@ -29,9 +30,17 @@ def drawn(count):
 def test_every_step_is_drawn_and_is_python():
     found = Counter(step.name for program in drawn(200) for step in program)
     assert {name for name in LINES if name != "nothing"} == set(found)
-    for program in drawn(60):
+
+
+@pytest.mark.parametrize("writing", [False, True])
+def test_every_call_is_python(writing, monkeypatch):
+    monkeypatch.setattr("conformance.programs.steps.NAMES", ("call in place" if writing else "call",))
+    rows = [bytes([0, 0, 0, *divmod(i, 256), 0, *[choice] * 4]) for i in range(len(callees(writing=writing))) for choice in range(4)]
+    for at in range(0, len(rows), STEPS - 1):
+        program = list(steps(Draw(torch, NpSource(bytes(WIDTH) + b"".join(rows[at : at + STEPS - 1])))))
         for step in program:
             compile(step.line, step.name, "exec")
+        assert len({step.op for step in program}) > 1
 
 
 def test_a_step_left_out_moves_no_other():
