@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -183,7 +184,11 @@ def repeat_kernel(self: np.ndarray, repeats: Shape) -> np.ndarray:
     for n in shape:
         if n < 0:
             raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {shape}")
-    return np.ascontiguousarray(np.tile(wide, repeats)).reshape(shape) if 0 not in shape else np.empty(shape, self.dtype)
+    if 0 not in shape and math.prod(repeats) > 1:
+        return np.ascontiguousarray(np.tile(wide, repeats)).reshape(shape)
+    made = np.empty(shape, self.dtype)  # in row-major order, sides of 1 too
+    made[...] = wide if made.size else 0
+    return made
 
 
 def unrepeated(g: Any, shape: Shape, repeats: Shape) -> Any:
