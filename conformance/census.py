@@ -15,7 +15,7 @@ from . import ledger
 from .badinput import EXIT_FAILED, EXIT_INTERRUPTED, BadInput
 from .progress import meter, say
 from .run import Options, Signals, new_folder
-from .workers import InProcess, Job, Pool, load, plain
+from .workers import InProcess, Job, Pool, load
 
 SUITE = "conformance.programs.many"
 BATCH = 250  # programs of one job
@@ -84,7 +84,7 @@ def _tell(suite: Any, options: Options, found: Found, folder: Path) -> None:
     """Print and keep the failures, those of the first kinds made small, then the census."""
     for number, failure in enumerate(found.ranked()):
         if failure["case"] and (options.shrinks is None or number < options.shrinks):
-            failure = plain(suite.made_small(suite.Failure(**failure), options.subject))
+            failure = vars(suite.made_small(suite.Failure(**failure), options.subject))
         kind, path = failure["kind"], folder / "scripts" / (re.sub(r"[^\w.-]+", "_", f"{number}_{failure['kind']}")[:120] + ".py")
         say(f"\n{found.counts[f'kinds: {kind}']} times {kind}")
         say(f"    {options.subject}: {failure['subject'][:400]}\n    PyTorch: {failure['truth'][:400]}")

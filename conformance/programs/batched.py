@@ -210,7 +210,7 @@ def batches_are_laid_out_as_a_whole(B: Any, draw: Any, see: Any) -> None:
             lambda a: a.cumsum(0).clamp_min(0.5),
         ]
     )
-    y = function(x)
+    y = see.warns("warnings", lambda: function(x))
     seed = draw.floats((draw.integer(1, 2), *y.shape))
     see("gradient", B.autograd.grad(y, x, seed, retain_graph=True, is_grads_batched=True))
     see("gradient with a graph", B.autograd.grad(y, x, seed, create_graph=True, is_grads_batched=True)[0].stride())
