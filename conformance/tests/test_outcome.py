@@ -63,7 +63,7 @@ MUTATIONS = {
     "gradient x(1+1e-3)": lambda a: (a * (1 + 1e-3)).astype(a.dtype),
     "one gradient element x1.01": last(lambda x: x * 1.01),
     "elements misplaced": lambda a: np.roll(a, 1),
-    "another dtype": lambda a: a.astype(np.float64 if a.dtype != np.float64 else np.float32),
+    "another dtype": lambda a: a.real.astype(np.float64 if a.dtype != np.float64 else np.float32),
     "another shape": lambda a: a.reshape(-1),
     "one element NaN": last(lambda x: x * np.nan),
     "one element infinite": last(lambda x: x * np.inf),
