@@ -88,6 +88,8 @@ def refresh(t: Tensor, view: View, start: int | None = None) -> None:
     if view.replay is None and not before & ~modes.RECORDING:
         values = (base, t.shape, strides_of(t._array), t.storage_offset() if start is None else start)
         renew(t, OPS["as_strided"].plain_node(*values, t), 0)
+    elif view.replay is None and not t._dtype.differentiable:  # of which no call would be recorded
+        renew(t, OPS["as_strided"].make_node([base, t.shape, t.stride(), t.storage_offset()], [t], (True,)), 0)
     else:
         modes.switch(before & ~modes.INFERENCE | modes.GRAD)
         try:
