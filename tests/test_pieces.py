@@ -198,6 +198,15 @@ def test_variance_of_many(shape, scale, level, dtype):
         np.testing.assert_allclose(made, right, rtol=bound, atol=np.finfo(dtype).smallest_subnormal)
 
 
+@pytest.mark.parametrize("level", np.logspace(1, 5, 9))
+@pytest.mark.parametrize("dim", [None, 0, 1])
+def test_variance_of_multiples_of_one_number(level, dim):
+    """As numbers far from zero are: sums of their squares are not rounded up as often as down."""
+    x = np.random.default_rng(0).normal(level, 1, (500, 1600)).astype(np.float32)
+    made, right = engine.var(engine.from_numpy(x), dim).numpy(), np.var(x.astype(np.longdouble), dim, ddof=1)
+    np.testing.assert_array_less(np.abs(made - right), 2 * np.finfo(np.float32).eps * right)
+
+
 def test_variance_of_many_with_what_is_not_finite():
     x = np.ones((100, 300), np.float32)
     x[3, 4], x[5, 6] = np.inf, np.nan
