@@ -24,8 +24,8 @@ TIED = frozenset({"kthvalue", "topk"})
 SIGNED = frozenset({"signbit", "copysign", "copysign_"})  # of NaN, too, which has one by chance: upstream/sign_of_nan.py
 # Integers written to so would get a history: upstream/integer_with_history.py
 COMPARED = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "less", "greater", "not"})  # as their names begin
-# They write where others refuse, and where they read: upstream/overlapping_target.py, upstream/product_read_back.py
-READING_BACK = frozenset({"addmv_", "baddbmm_"})
+UNREFUSING = frozenset({"addmv_", "baddbmm_"})  # they write where others refuse: upstream/overlapping_target.py
+READING_BACK = UNREFUSING | {"addmm_"}  # and where they read, the last by the machine: upstream/product_read_back.py
 FORWARD = frozenset({"as_strided", "as_strided_", "narrow_copy"})  # upstream/negative_size.py, upstream/narrow_copy_from_end.py
 # Refused half way they have written a part: upstream/refused_write.py
 PARTLY = frozenset({
@@ -37,6 +37,7 @@ MIDDLE = frozenset({"median", "nanmedian"})
 GAMMA = frozenset({"igamma", "igamma_", "igammac", "igammac_"})  # of two large numbers nine digits are right: upstream/incomplete_gamma.py
 WITHOUT_MEMORY = frozenset({"sgn", "sgn_"})  # real gradients are, so that 0 * -1 is no -0: upstream/gradient_without_memory.py
 INFINITE = frozenset({"nn.functional.gelu"})  # upstream/gelu_of_infinity.py
+NEGATING = frozenset({"neg", "neg_", "negative", "negative_"})  # upstream/negated_zeros.py
 COUNTING = frozenset({"nn.functional.nll_loss", "nn.functional.cross_entropy"})  # upstream/size_of_no_dimensions.py
 MAKES_COMPLEX = frozenset({"complex", "polar", "view_as_complex"})
 SHAPES = ((2,), (), (2, 2), (1, 2), (2, 1), (1,), (3,), (2, 3), (0,), (2, 0), (2, 1, 2))
@@ -121,6 +122,11 @@ class Words:
         """An earlier tensor. What was not made counts as the first, so that a step can be left out without moving the others."""
         return self.made[self.raw[1] % len(self.made)]
 
+    def written(self) -> str:
+        """The same, as the subject of a step that writes to it alone."""
+        at, options = CHOICES["write alone"]
+        return f"negatable({self.a()})" if options[self.raw[at] % len(options)] == "neg_()" else self.a()
+
     def b(self) -> str:
         return self.made[self.raw[2] % len(self.made)]
 
@@ -158,13 +164,15 @@ class Words:
             text = text.replace("{a}", "unrecorded({a})")
         if callee.path in INFINITE:
             text = text.replace("{a}", "finite({a})")
+        if callee.path in NEGATING:
+            text = text.replace("{a}", "negatable({a})")
         if callee.path in COUNTING:
             text = text.replace("{b}", "unshaped({b})")
         if callee.path in READING_BACK:
             text = re.sub(r"(apart\([^)]*)\)", r"\1, part=True)", text)
         if writes:
-            shared = "refused=False" if callee.path in READING_BACK else ""
-            text = text.replace("{a}", f"once({{a}}{', ' * bool(shared)}{shared})", 1)
+            shared = ", refused=False" if callee.path in UNREFUSING else ""
+            text = text.replace("{a}", f"once({{a}}{shared})", 1)
         if callee.path in MIDDLE | TIED:
             text = text.replace("{a}", "unsigned({a})")
         text = text.format_map(self)
@@ -210,7 +218,7 @@ LINES = {
     "cast": "{t} = {a}.to({dtype})",
     "gradient": "{t} = {a}.grad",
     "write": "{t} = once({a}).{write}(apart({a}, {b}))",
-    "write in place": "{t} = once({a}).{write alone}",
+    "write in place": "{t} = once({written}).{write alone}",
     "shape in place": "{a}.{shape}",
     "write a view": "once({a}.{view}).{write}(apart({a}, {b}, part=True))",
     "setitem": "once({a})[{index}] = apart({a}, {b}, part=True)",
@@ -318,6 +326,13 @@ def finite(t):
     return t
 
 
+def negatable(t):
+    """The same. Raises Ended where a complex zero of it may be negated in a whole step of a vector loop, which gives +0 and not -0."""
+    if t.is_complex() and t.numel() * t.element_size() >= 64 and ((t.real == 0) | (t.imag == 0)).any():
+        raise Ended("the sign of a negated complex zero")
+    return t
+
+
 def undone(t, call):
     """What `call` returns; where it raises, `t` holds again what it held before."""
     before = t.detach().clone()
@@ -335,7 +350,9 @@ def cotangent(t):
 
 
 # What lines may call, beside the backend.
-HELPERS: tuple[Any, ...] = (Ended, once, copied, apart, numbers, small, finite, unshaped, unrecorded, unsigned, undone, cotangent)
+HELPERS: tuple[Any, ...] = (
+    Ended, once, copied, apart, numbers, small, finite, unshaped, unrecorded, unsigned, negatable, undone, cotangent,
+)  # fmt: skip
 
 
 def steps(draw: Draw) -> Iterator[Step]:

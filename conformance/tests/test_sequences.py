@@ -186,6 +186,25 @@ def test_infinity_where_pytorch_has_two_answers_ends_a_program_and_a_difference_
     assert seen_of(monkeypatch, *OF_INFINITY)[0].differences[0].kind == "step line: tensor place"
 
 
+OF_ZEROS = ("torch.tensor([0, 1j, 2, 3], dtype=torch.complex128)", "t0.clone()", "negatable(t1).neg_()", "t0 + 1")
+
+
+def test_zeros_that_pytorch_negates_in_two_ways_end_a_program_and_a_difference_before_it_is_found(monkeypatch):
+    made, _, counted = seen_of(monkeypatch, *OF_ZEROS)
+    assert not made.differences and "ends: the sign of a negated complex zero" in counted
+    monkeypatch.setattr(engine.Tensor, "clone", lambda self: self.detach())
+    assert seen_of(monkeypatch, *OF_ZEROS)[0].differences[0].kind == "step line: tensor place"
+
+
+@pytest.mark.parametrize("numbers", ["[0, 1j, 2]", "[1 + 1j, 1j - 1, 1j + 2, 1j + 3]"])
+def test_what_pytorch_negates_in_one_way_is_compared(numbers, monkeypatch):
+    lines = (f"torch.tensor({numbers}, dtype=torch.complex128)", "negatable(t0).neg_()", "t1.imag")
+    made, _, counted = seen_of(monkeypatch, *lines)
+    assert not made.differences and "programs: ended early" not in counted
+    monkeypatch.setattr(engine.Tensor, "neg_", lambda self: self)
+    assert seen_of(monkeypatch, *lines)[0].differences
+
+
 def test_a_write_that_pytorch_refuses_ends_nothing(monkeypatch):
     made, seen, counted = seen_of(monkeypatch, "torch.ones(1).expand(2)", "once(t0).neg_()", "t0 + 1")
     assert not made.differences and "step 1 line: error" in seen and "at the end: tensor 2" in seen
