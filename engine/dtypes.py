@@ -79,6 +79,8 @@ complex128 = dtype("complex128", np.complex128, 3, "ComplexDouble", 11)
 UNWIDENED = {d: dtype(d.name, d.np, d.category, d.scalar_name, d.order) for d in (float16, bfloat16)}
 for _d in UNWIDENED.values():
     _d.wide = _d.np
+# What PyTorch calls the type of a 16-bit tensor with a complex number (complex32). NumPy has none: what is computed is in complex64.
+COMPLEX_HALF = dtype("complex64", np.complex64, 3, "ComplexHalf", 10)
 ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64, complex64, complex128)
 OF_NUMPY = {d.np: d for d in ALL}
 OF_NAME = {d.name: d for d in ALL}
@@ -144,7 +146,7 @@ def _promote(a: dtype, b: dtype) -> dtype:
     return complex128 if top is complex64 and rest is float64 else top
 
 
-PROMOTED = {(a, b): _promote(a, b) for a in ALL for b in ALL}
+PROMOTED = {(a, b): _promote(a, b) for a in ALL for b in ALL} | {(a, COMPLEX_HALF): COMPLEX_HALF for a in ALL if a.category < 2}
 
 
 def promote_types(a: dtype, b: dtype) -> dtype:
@@ -164,7 +166,7 @@ def _lower(high: dtype | None, low: dtype | None) -> dtype | None:
     if high.is_complex:
         return high
     if high.is_floating_point:
-        return high.to_complex() if low.is_complex else high
+        return high if not low.is_complex else COMPLEX_HALF if high is float16 else high.to_complex()
     if high is bool_ or low.category >= 2:
         return PROMOTED[high, low]
     return high

@@ -103,8 +103,8 @@ def check_misfit(error: ValueError) -> None:
 
 
 def as_it_is(a: Any, g: Any, promoted: bool) -> Any:
-    """The same kept array for a rule that calls ops, which promote and round themselves."""
-    return a
+    """The same kept array for a rule that calls ops, which promote and round themselves; a number in the precision of `g`."""
+    return a if type(a) is np.ndarray else cast_like(a, g, promoted)
 
 
 def expands(narrow: tuple[int, ...], wide: tuple[int, ...]) -> bool:

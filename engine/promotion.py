@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
-from .dtypes import PROMOTED, combine, dtype
+from .dtypes import COMPLEX_HALF, PROMOTED, combine, dtype
 from .tensor import Tensor, WrappedNumber
 
 Promote = Callable[[Sequence[Any]], dtype]
@@ -79,11 +79,16 @@ def only(names: str, kernel: str, promote: Promote = common) -> Promote:
 
     def refusing(operands: Sequence[Any]) -> dtype:
         d = promote(operands)
-        if d.category not in allowed:
+        if d.category not in allowed or d is COMPLEX_HALF:
             raise NotImplementedError(f"\"{kernel}\" not implemented for '{d.scalar_name}'")
         return d
 
     return by_dtype(refusing) if promote in BY_DTYPE else refusing
+
+
+def without_half(kernel: str, promote: Promote = common) -> Promote:
+    """`promote`, refusing complex numbers of two 16-bit floats, of which PyTorch has a dtype and no such kernel."""
+    return only("bool integer real complex", kernel, promote)
 
 
 def step_by_step(promote: Promote) -> Promote:

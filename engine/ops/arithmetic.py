@@ -15,7 +15,7 @@ from ..memory import LARGE, empty
 from ..number import converted as cast_number
 from ..op import OPS, F, Family, Op, alias, composite, op, pointwise, write
 from ..operands import check_broadcast, expands
-from ..promotion import Promote, common, floating, only, step_by_step
+from ..promotion import Promote, common, floating, only, step_by_step, without_half
 from ..tensor import Tensor, method
 from ..views import check_cast, check_no_overlap
 
@@ -74,8 +74,13 @@ def along(formula: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def number_over(number: complex, x: Any) -> Any:
-    """`number / x` as a rule of PyTorch's has it: written to a filled tensor, where the operator of a Tensor takes the reciprocal first."""
-    return F.full_like(x, number).div_(x) if isinstance(x, Tensor) else number / x
+    """`number / x` as a rule of PyTorch's has it: written to a filled tensor, where the operator of a Tensor takes the reciprocal first.
+
+    Raises RuntimeError where 16 bits cannot hold the number.
+    """
+    if isinstance(x, Tensor):
+        return F.full_like(x, number).div_(x)
+    return (cast_number(number, x.dtype) if x.dtype.itemsize == 2 else number) / x
 
 
 def number_less(number: complex, x: Any) -> Any:
@@ -293,7 +298,7 @@ REMAINDER = only("integer real", "remainder_cpu")
 FMOD = only("integer real", "fmod_cpu")
 
 op("div.Tensor(Tensor self, Tensor other) -> Tensor",
-   binary(np.divide, floating, operator="truediv", wide_numbers=True,
+   binary(np.divide, without_half("div_cpu", floating), operator="truediv", wide_numbers=True, stepwise=True,
           jvp=along(lambda _, other, s, o, result: over(minus(s, by(o, lambda: result)), other))),
    self=lambda g, other: g / other.conj(),
    other=lambda g, self, other: to_divisor(g, self, other))  # fmt: skip
@@ -418,12 +423,12 @@ op("atan2(Tensor self, Tensor other) -> Tensor",
           jvp=along(lambda self, other, s, o, result: over(plus(by(o, lambda: -self), by(s, lambda: other)), self * self + other * other))),
    {"self, other": from_angle})  # fmt: skip
 op("hypot(Tensor self, Tensor other) -> Tensor",
-   binary(np.hypot, only("real", "hypot_cpu"),
+   binary(np.hypot, only("real", "hypot_cpu"), stepwise=True,
           jvp=along(lambda self, other, s, o, result: plus(over(by(s, lambda: self), result), over(by(o, lambda: other), result)))),
    self=lambda g, self, result: g * self / result,
    other=lambda g, other, result: g * other / result)  # fmt: skip
 op("copysign.Tensor(Tensor self, Tensor other) -> Tensor",
-   binary(np.copysign, COPYSIGN, jvp=along(copied_along)),
+   binary(np.copysign, COPYSIGN, stepwise=True, jvp=along(copied_along)),
    self=by_sign,
    other=lambda g: F.zeros_like(g))  # fmt: skip
 op("copysign.Scalar(Tensor self, Scalar other) -> Tensor",
@@ -496,7 +501,9 @@ op("div.Scalar(Tensor self, Scalar other) -> Tensor",
 
 def times(x: Any, number: complex) -> Any:
     """`x * number` in a rule, recorded as PyTorch's own code does."""
-    return OPS["mul.Scalar"].run([x, number]) if isinstance(x, Tensor) else x * number
+    if isinstance(x, Tensor):
+        return OPS["mul.Scalar"].run([x, number])
+    return x * number if x.dtype.itemsize > 2 else F.mul(x, number)  # of which 16 bits need not hold the number
 
 
 def more(x: Any, number: complex) -> Any:

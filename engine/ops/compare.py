@@ -16,7 +16,7 @@ from ..promotion import common, only, step_by_step
 from ..strided import dense_strides, laid_out, new
 from ..tensor import Tensor, method, strides_of
 from ..views import check_no_overlap
-from .arithmetic import along, binary, minus, not_implemented, plus, quotient
+from .arithmetic import along, binary, minus, plus, quotient
 from .convert import DISCARDS
 
 
@@ -88,17 +88,6 @@ op("fmin(Tensor self, Tensor other) -> Tensor",
 
 
 # -- comparing: the results are bool, so only the in-place forms have a derivative, and it is zero --------------------------------
-def ordered(name: str, ufunc: Callable[..., Any]) -> Callable[..., Any]:
-    """A kernel that refuses complex numbers in the words of PyTorch's own."""
-
-    def kernel(self: np.ndarray, other: np.ndarray) -> np.ndarray:
-        if self.dtype.kind == "c":
-            raise not_implemented(f"{name}_cpu", self)
-        return ufunc(self, other)
-
-    return kernel
-
-
 def flat(g: Any) -> Any:
     return F.new_zeros(g, tuple(g.shape))  # not in the layout of `g`: PyTorch makes them of a shape alone
 
@@ -134,16 +123,18 @@ def common_in_place(operands: Sequence[Any]) -> dtypes.dtype:
 def comparison(name: str, kernel: Callable[..., Any], synonym: str) -> None:
     """Declare a comparison, its operator, its in-place form and its second name."""
     both = ("self", "other")
-    promote = common_in_place if isinstance(kernel, np.ufunc) else common  # the others refuse complex numbers
-    op(f"{name}.Scalar(Tensor self, Scalar other) -> Tensor", pointwise(kernel, promotes=both, inplace=False, out=truths_into))
-    op(f"{name}.Tensor(Tensor self, Tensor other) -> Tensor", pointwise(kernel, inplace=False, operator=name, out=truths_into))
+    equality = name in ("eq", "ne")
+    promote = common if equality else only("bool integer real", f"{name}_cpu")
+    in_place = common_in_place if equality else promote
+    op(f"{name}.Scalar(Tensor self, Scalar other) -> Tensor", pointwise(kernel, promote, promotes=both, inplace=False, out=truths_into))
+    op(f"{name}.Tensor(Tensor self, Tensor other) -> Tensor", pointwise(kernel, promote, inplace=False, operator=name, out=truths_into))
     op(
         f"{name}_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)",
-        write(kernel, promote=promote, promotes=both, function=False),
+        write(kernel, promote=in_place, promotes=both, function=False),
         self=flat,
     )
     op(f"{name}_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)",
-       write(kernel, promote=promote, promotes=both, function=False),
+       write(kernel, promote=in_place, promotes=both, function=False),
        self=flat, other=flat)  # fmt: skip
     if synonym:
         alias(synonym, name)
@@ -152,10 +143,10 @@ def comparison(name: str, kernel: Callable[..., Any], synonym: str) -> None:
 
 comparison("eq", np.equal, "")
 comparison("ne", np.not_equal, "not_equal")
-comparison("lt", ordered("lt", np.less), "less")
-comparison("le", ordered("le", np.less_equal), "less_equal")
-comparison("gt", ordered("gt", np.greater), "greater")
-comparison("ge", ordered("ge", np.greater_equal), "greater_equal")
+comparison("lt", np.less, "less")
+comparison("le", np.less_equal, "less_equal")
+comparison("gt", np.greater, "greater")
+comparison("ge", np.greater_equal, "greater_equal")
 
 
 # -- logic: anything not zero is true ---------------------------------------------------------------------------------------------

@@ -271,8 +271,9 @@ def counted(start: Any, end: Any, step: Any, dtype: dtype | None, closed: bool =
     if dtype.category in (0, 3):
         raise NotImplementedError(f"\"{'range' if closed else 'arange'}_cpu\" not implemented for '{dtype.scalar_name}'")
     kind = np.dtype(np.int64 if closed and dtype.category == 1 else np.float64)  # `range` counts in what it accumulates in
+    accumulated = np.dtype(np.float32) if closed and dtype.low else kind
     for v in (start, end, step):
-        converted(v, kind)
+        converted(v, accumulated)
     if not (step > 0 or step < 0):
         raise RuntimeError("step must be nonzero")
     if start - start != 0 or end - end != 0:

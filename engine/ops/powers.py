@@ -11,7 +11,7 @@ import numpy as np
 from .. import dtypes
 from ..op import F, Op, composite, op, plain
 from ..pieces import FEW, alike_in_rows, elementwise
-from ..promotion import common
+from ..promotion import common, without_half
 from ..tensor import Tensor
 from ..views import check_cast, check_no_partial_overlap
 from .arithmetic import along, binary, cast_number, is_complex, less, not_implemented, of_kind, times
@@ -74,6 +74,9 @@ def power_of_number(self: np.ndarray, exponent: np.ndarray) -> np.ndarray:
     written_out = WRITTEN_OUT.get(exponent.item()) if exponent >= 0 or self.dtype.kind in "fc" else None
     if self.dtype.kind == "b" and exponent > 1:
         raise not_implemented("pow", self)
+    if self.dtype == np.float16:  # in which PyTorch takes no square roots: a power of -0 or -inf is one of 0 or inf
+        flat = np.where((self == 0) | np.isinf(self), np.abs(self), self)
+        return power(flat.astype(np.float32), exponent.astype(np.float32)).astype(np.float16)
     if written_out is None:
         return power(self, exponent)
     if self.size >= FEW:
@@ -101,7 +104,7 @@ def raising(operands: Any) -> dtypes.dtype:
     d, exponent = common(operands), operands[1]
     refuse_reciprocals(*operands)
     cast_number(exponent, d.np)
-    return d
+    return d.unwidened() if d is dtypes.float16 and abs(exponent) == 0.5 else d
 
 
 def from_base(g: Any, self: Any, exponent: Any) -> Any:
@@ -115,7 +118,7 @@ def from_number_exponent(g: Any, self: Any, exponent: complex) -> Any:
     if exponent == 0 and not isinstance(exponent, bool):
         return F.zeros_like(g)
     power = exponent if isinstance(exponent, complex) else float(exponent)
-    if isinstance(self, np.ndarray) and power - 1 in WRITTEN_OUT and self.dtype.kind == "f" and alike_in_rows(g, self):
+    if isinstance(self, np.ndarray) and power - 1 in WRITTEN_OUT and self.dtype.char in "fd" and alike_in_rows(g, self):
         return elementwise(partial(steep_piece, power, WRITTEN_OUT[power - 1]), g, self)
     return of_kind(self, g * times(F.pow(self, power - 1), power).conj())
 
@@ -161,10 +164,10 @@ def power_along(self: Any, exponent: Any, s: Any, e: Any, result: Any) -> Any:
 
 
 op("pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor",
-   binary(power_of_number, raising, unary=True, promotes=("self", "exponent"), inplace=refuse_reciprocals),
+   binary(power_of_number, raising, unary=True, stepwise=True, promotes=("self", "exponent"), inplace=refuse_reciprocals),
    self=from_number_exponent)  # fmt: skip
 op("pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor",
-   binary(power, operator="pow", jvp=along(power_along)),
+   binary(power, without_half("pow"), operator="pow", jvp=along(power_along)),
    self=from_base,
    exponent=from_exponent)  # fmt: skip
 op("pow.Scalar(Scalar self, Tensor exponent) -> Tensor",

@@ -15,12 +15,11 @@ from ..once import say
 from ..op import OPS, F, Op, alias, composite, op, pointwise
 from ..operands import array_of
 from ..out import CHECKS
-from ..promotion import common
+from ..promotion import common, only, without_half
 from ..silence import quietly
 from ..tensor import Tensor, wrap
 from ..transforms import running
 from .arithmetic import along, as_it_is, by, cast_number, conjugate, minus, not_implemented, number_less, number_over, over, plus, times
-from .compare import ordered
 
 BYTE_CONDITION = (
     "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version of PyTorch. "
@@ -183,7 +182,8 @@ op("addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> T
    tensor1=lambda g, tensor2, value: g * times(tensor2, value).conj(),
    tensor2=lambda g, tensor1, value: g * times(tensor1, value).conj())  # fmt: skip
 op("addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
-   pointwise(plus_quotient, inplace_function=False, first=check_integers, jvp=along(quotient_along)),
+   pointwise(plus_quotient, without_half("addcdiv_cpu_out"), inplace_function=False, first=check_integers, stepwise=True,
+             jvp=along(quotient_along)),
    self=lambda g: g,
    tensor1=lambda g, tensor2, value: g * number_over(value, tensor2).conj(),
    tensor2=lambda g, tensor1, tensor2, value: -g * (times(tensor1, value) / (tensor2 * tensor2)).conj())  # fmt: skip
@@ -339,7 +339,8 @@ op("clamp_min(Tensor self, Scalar min) -> Tensor",
              inplace=check_bounds),
    self=lambda g, self, min: F.where(self >= min, g, 0.0))  # fmt: skip
 op("clamp_min.Tensor(Tensor self, Tensor min) -> Tensor",
-   pointwise(ordered("maximum", raised), jvp=along(lambda self, min, s, lower, result: picked(self >= min, s, lower))),
+   pointwise(raised, only("bool integer real", "maximum_cpu"),
+             jvp=along(lambda self, min, s, lower, result: picked(self >= min, s, lower))),
    self=lambda g, self, min: F.where(self >= min, g, 0.0),
    min=lambda g, self, min: F.where(self < min, g, 0.0))  # fmt: skip
 op("clamp_max(Tensor self, Scalar max) -> Tensor",
@@ -347,7 +348,8 @@ op("clamp_max(Tensor self, Scalar max) -> Tensor",
              inplace=check_bounds),
    self=lambda g, self, max: F.where(self <= max, g, 0.0))  # fmt: skip
 op("clamp_max.Tensor(Tensor self, Tensor max) -> Tensor",
-   pointwise(ordered("minimum", lowered), jvp=along(lambda self, max, s, upper, result: picked(self <= max, s, upper))),
+   pointwise(lowered, only("bool integer real", "minimum_cpu"),
+             jvp=along(lambda self, max, s, upper, result: picked(self <= max, s, upper))),
    self=lambda g, self, max: F.where(self <= max, g, 0.0),
    max=lambda g, self, max: F.where(self > max, g, 0.0))  # fmt: skip
 alias("clip", "clamp")
