@@ -15,6 +15,7 @@ from .graph import FREED, FREED_TWICE, Listed, Node, Saved, edge_of, fit_array, 
 from .graph import fit as fit_any
 from .kept import as_made_by, check_version, keep, value_of, version_of
 from .operands import array_of, as_it_is, cast_like, widened
+from .ready import LEAVES
 from .saved import Packed
 from .strided import in_order
 from .tensor import Tensor, wrap, wrap_number
@@ -39,7 +40,8 @@ def packed_before(op: Op, values: list[Any], needs: tuple[bool, ...] | None) -> 
 def new_node(op: Op, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...], early: dict[int, Any] | None = None) -> Any:
     """The node of this call; `outs` are read for what rules want of them, `early` is what was packed before there were any."""
     if op.family.underived:
-        return Underived(op, values, outs, needs)
+        called = op.schema.name + "_" * (outs[0] is values[0] and not op.schema.is_inplace)
+        return Underived(f"aten::{called}", tuple(edge_of(values[i]) for i, need in zip(op.diff, needs, strict=True) if need))
     live = [t for i, t in enumerate(outs) if t._dtype.differentiable and i not in op.constant_results]  # these come first
     several = len(live) > 1 or op.schema.returns_list
     node = op.NodeOfSeveral() if several else op.Node()
@@ -208,42 +210,45 @@ class OpNode(Node):
         return t
 
 
-class Error(Listed):
-    """Stands where a gradient may not be differentiated: raises when it runs."""
+class Refusing(Listed):
+    """A node that only refuses to run, before all others as leaves do, and also where nothing arrives."""
 
     __slots__ = ("text",)
     plan: Any = NO_PLAN
     runs_on_nothing = True
 
+    def __init__(self, text: str, edges: tuple[Any, ...]) -> None:
+        self.text, self.edges, self.saved, self.extras, self.fits, self.seq = text, edges, (), None, None, LEAVES
+
+    def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
+        raise RuntimeError(self.text)
+
+
+class Error(Refusing):
+    """Stands where a gradient may not be differentiated."""
+
+    __slots__ = ()
+
     def __init__(self, text: str, tensors: Sequence[Tensor | None]) -> None:
-        self.text, self.saved, self.extras, self.fits, self.seq = text, (), None, None, sequence()
-        self.edges = tuple(None if t is None else edge_of(t) for t in tensors)
+        sequence()  # of the node by which PyTorch makes this one
+        super().__init__(text, tuple(None if t is None else edge_of(t) for t in tensors))
         if modes.current() & modes.ANOMALY:
             anomaly.note(self)
 
     def name(self) -> str:
         return "torch::autograd::Error"
 
-    def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
-        raise RuntimeError(self.text)
 
+class Underived(Refusing):
+    """The node of a call PyTorch records without a derivative formula, of the name `called`: it has edges to what requires grad."""
 
-class Underived(Listed):
-    """The node of a call PyTorch records without a derivative formula: it has edges to what requires grad, and refuses to run."""
+    __slots__ = ()
 
-    __slots__ = ("refuse",)
-    plan: Any = NO_PLAN
-
-    def __init__(self, op: Op, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...]) -> None:
-        self.edges = tuple(edge_of(values[i]) for i, need in zip(op.diff, needs, strict=True) if need)
-        self.saved, self.extras, self.fits, self.seq = (), None, None, sequence()
-        self.refuse = op.schema.name + "_" * (outs[0] is values[0] and not op.schema.is_inplace)
+    def __init__(self, called: str, edges: tuple[Any, ...]) -> None:
+        super().__init__(f"derivative for {called} is not implemented", edges)
 
     def name(self) -> str:
         return "torch::autograd::NotImplemented"
-
-    def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
-        raise RuntimeError(f"derivative for aten::{self.refuse} is not implemented")
 
 
 Underived.__name__ = "NotImplemented"  # as PyTorch prints it

@@ -303,13 +303,14 @@ class Walk:
         if not isinstance(one, Node):
             self.leaf(one)
             return other
-        if not isinstance(other, Node):
+        if not isinstance(other, Node) and one.seq < LEAVES:
             self.leaf(other)
             return one
-        if other.seq > one.seq:
+        priority = other.seq if isinstance(other, Node) else LEAVES
+        if priority > one.seq:
             self._push(one)
             return other
-        if one.seq == other.seq:  # numbers a user may set
+        if one.seq == priority:  # numbers a user may set, or a node that only refuses to run
             self._push(one)
             one = None
         self._push(other)

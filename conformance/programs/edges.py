@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any
 
 from .declare import program
@@ -173,3 +174,31 @@ def the_higher_number_runs_first(B: Any, draw: Any, see: Any) -> None:
         B.autograd.backward(branches, [B.ones(2)] * 3)
         see("order", order)
     see("of the leaf", branches[0].grad_fn.next_functions[0][0]._sequence_nr())
+
+
+@program
+def what_refuses_runs_first(B: Any, draw: Any, see: Any) -> None:
+    """A node that only refuses to run has the number of leaves: it runs before all other nodes, and among leaves as they come."""
+
+    class Silent(B.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> None:
+            return None
+
+    x = draw.floats((), requires_grad=True)
+    before = x * 1
+    refusing = draw.choice([lambda: B.floor_divide(x, 2), lambda: (x * 1).set_(B.ones(()))])()
+    leaves = [draw.floats((), requires_grad=True) for _ in range(3)]
+    behind = leaves[2] * 2
+    see("number", refusing.grad_fn._sequence_nr())
+    see("numbers between", behind.grad_fn._sequence_nr() - before.grad_fn._sequence_nr())
+    roots = draw.choice(list(permutations([refusing, *leaves[:2], behind])))
+    run = draw.choice([lambda: B.autograd.backward(roots), lambda: B.stack(roots).sum().backward(), lambda: sum(roots).backward()])
+    see.raises("backward", run)
+    see("gradients", [leaf.grad for leaf in leaves])
+    see.raises("where nothing arrives", lambda: Silent.apply(refusing).backward())
+    see("gradient of itself", B.autograd.grad(refusing * 2, refusing))

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import modes
 from ..dtypes import CPP_NAMES
-from ..graph import Listed, edge_of, keep_ends, sequence
+from ..graph import edge_of, keep_ends
 from ..layout import channels_last
+from ..node import Underived
 from ..op import F, composite, op, restride
 from ..parser import Parser
 from ..schema import parse
 from ..strided import over_enough, row_major
 from ..tensor import Tensor, exchange, method
-from ..views import NO_PLAN, bump, check_inplace, rebase
+from ..views import bump, check_inplace, rebase
 from .part import from_strided, restrided
 from .shape import dropped, flipped, squeezed, squeezed_dims, transposed, unsqueezed, unsqueezed_to
 
@@ -94,26 +94,6 @@ def _resized(self: Tensor, size: tuple[int, ...], memory_format: Any) -> Tensor:
     return self
 
 
-class SetBackward(Listed):
-    """The node of a recorded `set_`, which has no derivative."""
-
-    __slots__ = ()
-    plan: Any = NO_PLAN
-
-    def __init__(self, self_: Tensor, source: Tensor | None) -> None:
-        self.edges = tuple(edge_of(t) if t is not None and t.requires_grad else None for t in (self_, source))[: 1 + (source is not None)]
-        self.saved, self.extras, self.fits, self.seq = (), None, None, sequence()
-
-    def name(self) -> str:
-        return "torch::autograd::NotImplemented"
-
-    def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
-        raise RuntimeError("derivative for set_ is not implemented")
-
-
-SetBackward.__name__ = "NotImplemented"  # as PyTorch prints it
-
-
 @method
 def set_(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """This tensor becomes one over the memory of `source`; without it, one without elements.
@@ -126,8 +106,11 @@ def set_(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     if source is not None and source._dtype is not self._dtype:
         names = (CPP_NAMES[d.scalar_name] for d in (source._dtype, self._dtype))
         raise RuntimeError("Could not set tensor of type {} to a tensor of type {}".format(*names))
-    node = SetBackward(self, source) if recorded else None
-    if node is None:
+    node = None
+    if recorded:
+        edges = (edge_of(t) if t is not None and t.requires_grad else None for t in (self, source))
+        node = Underived("set_", tuple(edges)[: 1 + (source is not None)])
+    else:
         keep_ends(self, another=True)
     exchange(self, np.empty(0, self._array.dtype) if source is None else source._array)
     bump(self)
