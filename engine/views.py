@@ -85,22 +85,22 @@ def refresh(t: Tensor, view: View, start: int | None = None) -> None:
     if view.creation is not None:
         raise RuntimeError(refusal(t, view.creation, "its base or another view of its base has been"))
     before = modes.current()
-    if view.replay is None and not before & ~modes.RECORDING:
-        values = (base, t.shape, strides_of(t._array), t.storage_offset() if start is None else start)
-        renew(t, OPS["as_strided"].plain_node(*values, t), 0)
-    elif view.replay is None and not t._dtype.differentiable:  # of which no call would be recorded
-        renew(t, OPS["as_strided"].make_node([base, t.shape, t.stride(), t.storage_offset()], [t], (True,)), 0)
-    else:
+    if view.replay is not None:
         modes.switch(before & ~modes.INFERENCE | modes.GRAD)
         try:
             fresh = replayed(base, t)
-            if fresh._node is None and view.replay is None:  # of a detached base: PyTorch's node leads nowhere
-                fresh._node = OPS["as_strided"].make_node([base, t.shape, t.stride(), t.storage_offset()], [t], (True,))
         finally:
             modes.switch(before)
         if fresh._array.shape != t._array.shape and isinstance(fresh._node, Node):
             fresh._node.keep_shape(fresh)
         renew(t, fresh._node, fresh._nr)
+    else:  # its node alone: the base may have other memory by now, in which the view has no place
+        place = t.shape, strides_of(t._array), t.storage_offset() if start is None else start
+        if before & ~modes.RECORDING:
+            node = OPS["as_strided"].make_node([base, *place], [t], (True,))
+        else:
+            node = OPS["as_strided"].plain_node(base, *place, t)
+        renew(t, node, 0)
     view.version, view.borrowed = t._counter[0], False  # type: ignore[index]  # an inference tensor is no view
 
 

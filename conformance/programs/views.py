@@ -333,3 +333,17 @@ def a_view_of_truths_copied_to(B: Any, draw: Any, see: Any) -> None:
     draw.choice([base, base[:2]])[...] = draw.floats((1,), requires_grad=True)
     see("requires_grad before its node is asked for", view.requires_grad)
     see("node", None if view.grad_fn is None else view.grad_fn.name())
+
+
+@program
+def a_view_of_what_has_other_memory_by_now(B: Any, draw: Any, see: Any) -> None:
+    """Its node is made from where it lies, which may be outside of what its base has."""
+    x = draw.floats((2, 2))[:, 1:].detach().requires_grad_()
+    view = draw.choice([lambda: x.expand(2, 2), lambda: x.select(1, 0), lambda: x[1]])()
+    x.data = draw.floats((2, 1))
+    with draw.choice([B.no_grad, B.inference_mode])():
+        x.mul_(draw.number())
+    with draw.choice([B.enable_grad, B.no_grad, B.inference_mode, B.autograd.forward_ad.dual_level])():
+        see("flags", [view.requires_grad, view.is_leaf, view.stride(), view.storage_offset(), view._version])
+        see.graph("graph", view)
+    see("gradient", B.autograd.grad(view, x, draw.floats(view.shape)))
