@@ -542,8 +542,8 @@ class Walk:
 
 
 def _owned(array: np.ndarray) -> bool:
-    """True where nobody else holds the memory of a dense array."""
-    return owned(array) and (array.flags.c_contiguous or dense(array))
+    """True where nobody else holds the memory of a dense array; that of an element repeated, if once, PyTorch's view holds, too."""
+    return owned(array) and 0 not in array.strides and (array.flags.c_contiguous or dense(array))
 
 
 def check_hook_results(hook: Any, before: tuple[Any, ...], after: Any) -> None:

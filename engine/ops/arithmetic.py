@@ -368,7 +368,11 @@ def abs_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarr
 def from_angle(g: Any, self: Any, other: Any) -> tuple[Any, Any]:
     """The gradients of the angle of the point (other, self); none at the origin, by PyTorch's convention."""
     square = self * self + other * other
-    inverse = F.masked_fill(F.reciprocal(square), square == 0, 0)
+    inverse, origin = F.reciprocal(square), square == 0
+    if isinstance(inverse, np.ndarray):  # in place, as PyTorch does unless it records: that keeps the layout
+        inverse[origin] = 0
+    else:
+        inverse = F.masked_fill(inverse, origin, 0) if inverse.requires_grad else inverse.masked_fill_(origin, 0)
     return g * other * inverse, g * -self * inverse
 
 

@@ -15,7 +15,7 @@ from ..batch_rules import taken_apart
 from ..dtypes import OF_NUMPY, dtype
 from ..forward import tangent_of
 from ..geometry import strides_of
-from ..layout import iterated, laid_out, walk_order
+from ..layout import laid_out, pointwise_strides, walk_order
 from ..op import F, check_broadcast, composite, op, plain
 from ..promotion import common, only
 from ..registry import OVERLOADS
@@ -85,8 +85,8 @@ def mse_kernel(self: np.ndarray, target: np.ndarray, reduction: int) -> np.ndarr
 
 
 def walked(shape: tuple[int, ...], *operands: np.ndarray) -> tuple[int, ...]:
-    """The strides PyTorch gives what it computes element by element from `operands`, all of this shape."""
-    return iterated(shape, [strides_of(np.broadcast_to(t, shape)) for t in operands])
+    """The strides PyTorch gives what it computes element by element from `operands`, which broadcast to this shape."""
+    return pointwise_strides(shape, tuple((t.shape, strides_of(t)) for t in operands))
 
 
 def mse_gradient(grad_output: np.ndarray, self: np.ndarray, target: np.ndarray, reduction: int) -> np.ndarray:

@@ -298,20 +298,23 @@ def bounded_along(self: Any, min: Any, max: Any, s: Any, lower: Any, upper: Any,
     return picked(min > max, upper, picked(self < min, lower, picked(self > max, upper, s)))
 
 
-def at_once(mask: Any, other: Any) -> Any:
-    """`mask`, to be joined with `other`. Raises RuntimeError where that is wider: PyTorch writes to the first of its masks."""
+def joined(mask: Any, other: Any, word: str) -> Any:
+    """Where `mask` "and" (or "or") `other` are true. Raises RuntimeError where that is wider: PyTorch writes to the first of its masks."""
+    if running():  # in a transform it does not
+        return getattr(F, f"logical_{word}")(mask, other)
     wide = np.broadcast_shapes(tuple(mask.shape), tuple(other.shape))
-    if wide != tuple(mask.shape) and not running():  # in a transform it does not
+    if wide != tuple(mask.shape):
         raise RuntimeError(MISFIT.format(list(mask.shape), list(wide)))
-    return mask
+    if isinstance(mask, Tensor):
+        return getattr(mask, f"logical_{word}_")(other)
+    return getattr(np, f"logical_{word}")(mask, other, np.asarray(mask))
 
 
 def within(self: Any, min: Any, max: Any) -> Any:
     """Where the gradient reaches `self`: inside the bounds, and on them."""
     if min is None or max is None:
         return self <= max if min is None else self >= min
-    below = self <= max
-    return at_once(self >= min, below) & below
+    return joined(self >= min, self <= max, "and")
 
 
 def to_bounds(g: Any, self: Any, min: Any, max: Any, needs: set[str]) -> tuple[Any, Any]:
@@ -321,10 +324,10 @@ def to_bounds(g: Any, self: Any, min: Any, max: Any, needs: set[str]) -> tuple[A
     lower = upper = None
     if "min" in needs:
         free = min < max
-        lower = F.where(at_once(self < min, free) & free, g, 0.0)
+        lower = F.where(joined(self < min, free, "and"), g, 0.0)
     if "max" in needs:
         crossed = max < min
-        upper = F.where(at_once(self > max, crossed) | crossed, g, 0.0)
+        upper = F.where(joined(self > max, crossed, "or"), g, 0.0)
     return lower, upper
 
 
