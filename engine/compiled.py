@@ -17,9 +17,11 @@ from .constants import constant
 from .declaration import OUTPUT, TENSOR, TENSORS, Plan
 from .graph import FREED, FREED_TWICE, fit_array
 from .kept import check_version, stale_text, unpacked
-from .memory import ALONE, LARGE
+from .memory import ALONE, HANDED, LARGE
 from .on_tensors import on_tensors
 from .programs import gradients, on_large_gradients, twin
+from .straight import PARAMETERS, run_and_spread, sending
+from .straight import SPACE as SENDING
 from .strided import in_order
 from .tensor import LEAF, PLAIN, Tensor
 from .texts import function_of
@@ -58,7 +60,11 @@ def fast_plan(op: Op, mask: Mask, variant: str) -> Plan:
             plan.gather = gathering(op, mask, plan, variant)
             return plan.gather and plan.gather(node, g)
 
-        plan.fast, plan.on_tensors = first, first_on_tensors
+        def first_sent(*given: Any) -> Any:
+            plan.send = run_and_spread if op.takes_lists else compiled(op, mask, plan, variant, sent=True)
+            return plan.send(*given)
+
+        plan.fast, plan.send, plan.on_tensors = first, first_sent, first_on_tensors
         if variant in ("alike", "number"):
             plan.gather = first_gather
     return plan
@@ -70,36 +76,45 @@ def lean_plan(op: Op, mask: Mask) -> Plan:
     if plan is None:
         plan = fast_plan(op, mask, "lean")
         if op.family.scatters or any(kind == TENSORS for kind, _, _ in plan.save) or (op.takes_lists and len(op.diff) > 1):
-            plan.fast = plan.on_tensors = None
+            plan.fast = plan.send = plan.on_tensors = None
         elif op.takes_lists:
             plan.on_tensors = None
     return plan
 
 
-def compiled(op: Op, mask: Mask, plan: Plan, variant: str) -> Callable[..., Any]:
+def compiled(op: Op, mask: Mask, plan: Plan, variant: str, *, sent: bool = False) -> Callable[..., Any]:
+    """The rules as one function of a node and its gradient; where they are to be `sent`, with what becomes of the results."""
     space = SPACE | {f"rule{k}": rule for k, (rule, _, _) in enumerate(plan.rules)}
     if variant == "general":
-        lines = general_lines(op, mask, plan)
+        lines, results = general_lines(op, mask, plan)
     elif variant == "lean":
         space["careful"] = lambda node, g: node.apply([g], False)
-        lines = lean_lines(op, mask, plan)
+        lines, results = lean_lines(op, mask, plan)
     else:
         space["careful"] = lambda node, g: fast_plan(op, mask, "general").fast(node, g)  # type: ignore[misc]  # a compiled plan
-        lines = alike_lines(op, mask, plan, variant, space)
-    return function_of(("node", "g"), unpacked(plan, variant not in SMALL) + lines, f"{op.node_name} of {op.key}", space)
+        lines, results = alike_lines(op, mask, plan, variant, space)
+    lines = unpacked(plan, variant not in SMALL) + lines
+    if sent:
+        space["ALONE"] = HANDED
+        return function_of(PARAMETERS, sending(plan, lines, results), f"{op.node_name} of {op.key}, sent on", space | SENDING)
+    ending = "return parts" if op.takes_lists else f"return {', '.join(results)},"
+    return function_of(("node", "g"), [*lines, ending], f"{op.node_name} of {op.key}", space)
 
 
 def gathering(op: Op, mask: Mask, plan: Plan, variant: str) -> Callable[..., Any] | None:
     """The arrays that the rules read, in the order of the program's names; None where the rules are more than arithmetic."""
     space = SPACE | {"careful": lambda node, g: None}
-    lines = alike_lines(op, mask, plan, variant, space, gathered=True)
-    return function_of(("node", "g"), unpacked(plan) + lines, f"what {op.node_name} of {op.key} reads", space) if plan.texts else None
+    lines, names = alike_lines(op, mask, plan, variant, space, gathered=True)
+    lines = [*unpacked(plan), *lines, f"return ({''.join(f'{name}, ' for name in names)})"]
+    return function_of(("node", "g"), lines, f"what {op.node_name} of {op.key} reads", space) if plan.texts else None
 
 
-def alike_lines(op: Op, mask: Mask, plan: Plan, variant: str, space: dict[str, Any], *, gathered: bool = False) -> list[str]:
+def alike_lines(
+    op: Op, mask: Mask, plan: Plan, variant: str, space: dict[str, Any], *, gathered: bool = False
+) -> tuple[list[str], list[str]]:
     """Operands and result are alike and in row-major order: no layout, dtype or shape is looked at but the gradient's.
 
-    The kernels of the ops that the rules call go into `space`. Where `gathered`, what the rules read is returned.
+    The kernels of the ops that the rules call go into `space`. Second are the texts of the results; where `gathered`, what the rules read.
     """
     small, number = variant in SMALL, variant in ("number", "few")
     lines, arrays, usual, side = [], [], "", "1 in g.shape"
@@ -135,11 +150,11 @@ def alike_lines(op: Op, mask: Mask, plan: Plan, variant: str, space: dict[str, A
         plan.texts, plan.program = results, gradients(results, names, space)
         plan.twin = twin(results, space) if plan.compact else None
     if gathered:
-        return [*lines, *arrays, f"return ({''.join(f'{name}, ' for name in names)})"]
+        return [*lines, *arrays], names
     if plan.program is not None:
         space |= {"large": on_large_gradients(plan.program, results), "LARGE": LARGE, "ALONE": ALONE, "getrefcount": getrefcount}
         arrays.append(f"if g.size >= LARGE: return large({', '.join(['getrefcount(g) == ALONE', 'g', *names])})")
-    return [*lines, *arrays, f"return {', '.join(results)},"]
+    return [*lines, *arrays], results
 
 
 def _symbol(op: Op, plan: Plan, source: int) -> Any:
@@ -167,7 +182,7 @@ def _fitted(r: str) -> str:
     return f"if {r} is not None and ({odd}): {r} = fit_array({r}, g.shape, OF_NUMPY[g.dtype])"
 
 
-def general_lines(op: Op, mask: Mask, plan: Plan) -> list[str]:
+def general_lines(op: Op, mask: Mask, plan: Plan) -> tuple[list[str], list[str]]:
     """Unpack, check versions, compute, and fit what may differ in shape or dtype."""
     lines, read = [], []
     for i, (kind, at, _) in enumerate(plan.save):
@@ -196,11 +211,10 @@ def general_lines(op: Op, mask: Mask, plan: Plan) -> list[str]:
             odd = f"type(r{p}) is not ndarray or r{p}.shape != shape or r{p}.dtype is not dtype.np"
             lines += ["if fits is None:", "    " + _fitted(f"r{p}"), f"elif r{p} is not None:", f"    shape, dtype = fits[{p}]"]
             lines.append(f"    if {odd}: r{p} = fit_array(r{p}, shape, dtype)")
-    results = ", ".join(f"r{p}" if m else "None" for p, m in enumerate(mask))
-    return [*lines, f"return {results},"]
+    return lines, [f"r{p}" if m else "None" for p, m in enumerate(mask)]
 
 
-def lean_lines(op: Op, mask: Mask, plan: Plan) -> list[str]:
+def lean_lines(op: Op, mask: Mask, plan: Plan) -> tuple[list[str], list[str]]:
     """The rules as written, where nothing has to be converted before them; what they give is fitted where it is not as it should be."""
     lines, read = ["if g.dtype not in WIDE: return careful(node, g)"], []
     for i, (kind, at, promoted) in enumerate(plan.save):
@@ -229,15 +243,14 @@ def lean_lines(op: Op, mask: Mask, plan: Plan) -> list[str]:
         lines.append(f"if {of_another} or (({differ} or 1 in g.shape) and not ({ordered})): return careful(node, g)")
     lines.append("fits = node.fits")
     if op.takes_lists:
-        return [*lines, *_fitted_list(plan)]
+        return [*lines, *_fitted_list(plan)], ["parts"]
     for k, (_, sources, positions) in enumerate(plan.rules):
         given = ", ".join(_array_name(plan, s) for s in sources)
         lines.append(f"{', '.join(f'r{p}' for p in positions)} = rule{k}({given})")
         for p in (p for p in positions if mask[p]):
             odd = f"type(r{p}) is not ndarray or r{p}.shape != shape or r{p}.dtype is not dtype.np"
             lines += [f"if r{p} is not None:", f"    shape, dtype = fits[{p}]", f"    if {odd}: r{p} = fit_array(r{p}, shape, dtype)"]
-    results = ", ".join(f"r{p}" if m else "None" for p, m in enumerate(mask))
-    return [*lines, f"return {results},"]
+    return lines, [f"r{p}" if m else "None" for p, m in enumerate(mask)]
 
 
 def _fitted_list(plan: Plan) -> list[str]:
@@ -246,5 +259,5 @@ def _fitted_list(plan: Plan) -> list[str]:
     odd = "type(p) is not ndarray or p.shape != f[0] or p.dtype is not f[1].np"
     return [
         f"parts = rule0({', '.join(_array_name(plan, s) for s in sources)})",
-        f"return [p if p is None or not ({odd}) else fit_array(p, *f) for p, f in zip(parts, fits, strict=True)]",
+        f"parts = [p if p is None or not ({odd}) else fit_array(p, *f) for p, f in zip(parts, fits, strict=True)]",
     ]

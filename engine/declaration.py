@@ -36,7 +36,7 @@ class Rule:
 class Plan:
     """For one set of arguments that need a gradient: what is kept, which rules run, and on which of the kept values."""
 
-    __slots__ = ("save", "rules", "keeps_tensors", "paired", "compact", "fast", "on_tensors", "gather", "texts", "program", "twin")
+    __slots__ = ("save", "rules", "keeps_tensors", "paired", "compact", "fast", "send", "on_tensors", "gather", "texts", "program", "twin")
 
     def __init__(self, op: Declaration, needs: tuple[bool, ...]) -> None:
         run = [r for r in op.rules_in_order if any(needs[p] for p in r.positions)]
@@ -53,6 +53,7 @@ class Plan:
         self.keeps_tensors = any(kind in (TENSOR, TENSORS, OUTPUT) for kind, _, _ in self.save)
         self.paired, self.compact = op.paired, op.compact
         self.fast: Callable[[Node, Any], Any] | None = None  # the rules compiled, for calls whose operands agree
+        self.send: Callable[..., Any] | None = None  # the same, and what they give is sent on: see `engine.straight`
         self.on_tensors: Callable[[Node, Any], Any] | None = None  # the same where the gradient is to be differentiated in turn
         # of rules that are arithmetic: the arrays they read, the gradients in their names, and the ufuncs they come to
         self.gather: Callable[[Node, Any], Any] | None = None

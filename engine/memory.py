@@ -83,14 +83,15 @@ def aligned(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
     return np.ndarray(shape, dtype, (ctypes.c_char * size).from_buffer(on_a_line(size)))  # type: ignore[arg-type]  # the same
 
 
-def _held_by_one() -> tuple[int, int]:
+def _held_by_one() -> tuple[int, int, int]:
     array, within = np.empty(0), [np.empty(0)]
-    return (lambda array: getrefcount(array))(array), getrefcount(within[0])
+    return (lambda array: getrefcount(array))(array), (lambda array: getrefcount(array))(np.empty(0)), getrefcount(within[0])
 
 
 # What `getrefcount` says, in this Python, of an array that nothing refers to but a variable of the caller, in a function whose argument
-# it is; and of one that nothing refers to but a list or an object, from which it is read.
-ALONE, WITHIN = _held_by_one()
+# it is; of one that was handed to such a function without a variable; and of one that nothing refers to but a list or an object, from
+# which it is read.
+ALONE, HANDED, WITHIN = _held_by_one()
 
 
 def recycled(array: np.ndarray) -> bool:

@@ -6,39 +6,69 @@ hand them out, where no hook can tell in which order leaves follow that are read
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .accumulate import accumulate
-from .graph import FREED
+from .graph import FREED, Node
 from .memory import LARGE
-from .tensor import LEAF
+from .tensor import LEAF, Tensor
 from .together import MOST, run_together
+from .views import PART_PLAN
 
 if TYPE_CHECKING:
+    from .declaration import Plan
     from .walk import Walk
 
 number = attrgetter("seq")
 
 
+def order_of(walk: Walk, starts: list[Any]) -> list[Any] | None:
+    """The nodes in the order in which they run; None where one of them has no short way, or more is asked of it or of a leaf.
+
+    `waiting` then says of every leaf how many gradients are to come.
+    """
+    waiting, order = walk.waiting, [*starts]
+    seen: dict[Any, Any] = dict.fromkeys((None, *starts))
+    if not all(isinstance(node, Node) for node in starts):
+        return None
+    for node in order:  # grows while it is read
+        plan = node.plan
+        if plan.send is None or node.extras is not None:
+            return None
+        for e in (node.first, node.second) if plan.paired else node.edges:
+            if e in seen:
+                continue
+            if e in waiting:
+                waiting[e] += 1
+            elif isinstance(e, Node):
+                seen[e] = None
+                order.append(e)
+            elif isinstance(e, Tensor) and e._rare is None and e._view is None:
+                waiting[e] = 1
+            else:
+                return None
+    order.sort(key=number, reverse=True)
+    return order
+
+
 def send(walk: Walk, order: list[Any]) -> None:
     """Run the nodes, each of which has a short way, and hand to every leaf what has arrived as soon as that is all."""
-    arrived, waiting, leaves, own, sums = walk.arrived, walk.waiting, walk.leaves, walk.own, walk.sums
-    take, add, free = arrived.pop, np.add, not walk.keep
-    order.sort(key=number, reverse=True)
+    arrived, waiting, own = walk.arrived, walk.waiting, walk.own
+    take = arrived.pop
     ran: set[Any] = set()  # together with others
     at = 0
-    results: Any
     for node in order:
-        g = take(node, None)
         plan = node.plan
         if plan.gather is not None:
             if node in ran:
                 continue
+            g = arrived.get(node)
             if g is not None and g.size >= LARGE:
-                arrived[node], g = g, None
+                g = None
                 at = order.index(node, at)
                 together = run_together(walk, order[at : at + MOST])
                 if together is not None:
@@ -48,44 +78,10 @@ def send(walk: Walk, order: list[Any]) -> None:
                         together.shared.pop(e, None)
                     together = None
                     continue
-                g = take(node)
-        if g is None:
-            results = walk.step(node, g)
-        else:
-            results = plan.fast(node, g)
-            if free and plan.keeps_tensors:
-                if plan.compact:
-                    node.one, node.other = FREED, None
-                else:
-                    node.saved = FREED
-        complete = None
-        i = 0
-        for e in (node.first, node.second) if plan.paired else node.edges:
-            r = results[i]
-            i += 1  # noqa: SIM113  # quicker than `enumerate` or `zip`, and this is where a backward spends its time
-            if r is not None and e is not None:
-                if e in arrived:
-                    if e in own:
-                        old = arrived[e]
-                        add(old, r, old)
-                    else:
-                        old = None
-                        walk.arrive(e, 0, r, results)
-                        if e in own:  # what is still to come is added in place, too
-                            sums[e] += waiting[e] - 1
-                else:
-                    arrived[e] = r
-            elif e in own:
-                sums[e] -= 1
-            if e in leaves:
-                left = waiting[e] - 1
-                if left:
-                    waiting[e] = left
-                else:
-                    complete = [e] if complete is None else [*complete, e]
-        results = r = g = old = None  # nobody but the walk holds what arrived
-        if complete:
-            for e in complete:
+            g = None
+        complete = plan.send(node, take(node, None), walk, arrived, own, waiting)
+        if complete is not None:
+            for e in complete:  # nobody but the walk holds what arrived
                 _complete(walk, e)
 
 
@@ -94,3 +90,100 @@ def _complete(walk: Walk, leaf: Any) -> None:
         accumulate(leaf, walk.arrived.pop(leaf), False, walk)
     else:
         walk.leaf(leaf)
+
+
+def run_and_spread(node: Any, g: Any, walk: Walk, *_: Any) -> list[Any] | None:
+    """What `send` of a plan comes to: run the node, send its results on; returns the leaves at which all has arrived."""
+    return spread(walk, node, walk.step(node, None) if g is None else node.plan.fast(node, g))
+
+
+def spread(walk: Walk, node: Any, results: Any) -> list[Any] | None:
+    """Send the results of `node` along its edges, and drop what it keeps."""
+    if not walk.keep and node.plan.keeps_tensors:
+        node.saved = FREED
+    arrived, own, waiting, complete = walk.arrived, walk.own, walk.waiting, None
+    for e, r in zip(node.edges, results, strict=True):
+        if r is None or e is None:
+            if e in own and e in waiting:
+                walk.sums[e] -= 1
+        elif e in own:
+            np.add(arrived[e], r, arrived[e])
+        elif e in arrived:
+            add_to(walk, e, r, results)
+        else:
+            arrived[e] = r
+        if e in waiting:
+            left = waiting[e] - 1
+            if left:
+                waiting[e] = left
+            else:
+                complete = [e] if complete is None else [*complete, e]
+    return complete
+
+
+def add_to(walk: Walk, e: Any, g: Any, held: Sequence[Any]) -> None:
+    """Add a gradient to what has arrived at `e`; see `Walk.arrive`."""
+    walk.arrive(e, 0, g, held)
+    if e in walk.own and e in walk.waiting:  # what is still to come is added in place, too
+        walk.sums[e] += walk.waiting[e] - 1
+
+
+PART_PLAN.send = run_and_spread
+
+
+# -- the same written out for one plan ----------------------------------------------------------------------------------
+PARAMETERS = "node", "g", "walk", "arrived", "own", "waiting"
+SPACE = {"spread": spread, "add_to": add_to, "add": np.add}
+
+
+def sending(plan: Plan, lines: Sequence[str], results: Sequence[str]) -> list[str]:
+    """The text of `send`: what runs the node, by `lines` that end in its `results`, with the edges in turn.
+
+    A result is the text of an array, "None" where no gradient is sent, or `r<p>`, which may be None. What the lines return before
+    their end is spread as ever.
+    """
+    made = ["if g is None: return spread(walk, node, walk.step(node, None))"]
+    made += [_elsewhere(line) for line in lines]
+    names = [text if text.isidentifier() else f"r{p}" for p, text in enumerate(results)]
+    made += [f"{name} = {text}" for name, text in zip(names, results, strict=True) if name != text]
+    if plan.keeps_tensors:
+        made.append(f"if not walk.keep: {'node.one, node.other = FREED, None' if plan.compact else 'node.saved = FREED'}")
+    places = ("node.first", "node.second") if plan.paired else [f"edge{p}" for p in range(len(results))]
+    if not plan.paired:
+        made.append(f"{', '.join(places)}, = node.edges")
+    made.append("complete = None")
+    sent: list[str] = []
+    for place, name, text in zip(places, names, results, strict=True):
+        made += [f"e = {place}", *_along(name, name != text or text == "g", sent)]
+        sent += [name] if name not in ("g", "None") else []
+    return [*made, "return complete"]
+
+
+def _elsewhere(line: str) -> str:
+    before, word, result = line.partition("return ")
+    return f"{before}return spread(walk, node, {result})" if word else line
+
+
+def _along(r: str, sure: bool, sent: Sequence[str]) -> list[str]:
+    """Sends the result of this name along the edge `e`; those `sent` before are forgotten where somebody asks who holds them."""
+    none = ["if e in own and e in waiting: walk.sums[e] -= 1"]
+    some = [
+        "if e in own:",
+        "    old = arrived[e]",
+        f"    add(old, {r}, old)",
+        f"elif e in arrived: {''.join(f'{name} = ' for name in sent)}old = None; add_to(walk, e, {r}, ())",
+        f"elif e is not None: arrived[e] = {r}",
+    ]
+    if r == "None":
+        lines = none
+    elif sure:
+        lines = some
+    else:
+        lines = [f"if {r} is None:", *(f"    {line}" for line in none), "else:", *(f"    {line}" for line in some)]
+    return [
+        *lines,
+        "if e in waiting:",
+        "    left = waiting[e] - 1",
+        "    if left: waiting[e] = left",
+        "    else: complete = [e] if complete is None else [*complete, e]",
+    ]

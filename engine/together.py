@@ -89,7 +89,7 @@ class Together:
             there = e in arrived
             if there and not self._fits(arrived[e]):
                 return False
-            if e in self.walk.leaves and (e._gradient is not None or (there and e not in own) or (text == "g" and given)):
+            if e in self.walk.waiting and (e._gradient is not None or (there and e not in own) or (text == "g" and given)):
                 return False
         return True
 
@@ -130,7 +130,7 @@ class Together:
     def _send(self, e: Any, r: int | None) -> None:
         """What the walk does with a gradient at an edge; the register is held for it."""
         walk, own = self.walk, self.walk.own
-        leaf = e in walk.leaves
+        leaf = e in walk.waiting
         if r is not None and (e in self.arrived or e in walk.arrived):
             old = self._taken(e)
             alone = self.held[old] == 1 + (old == r == self.twin) and (self.arrays[old] is None or e in own)

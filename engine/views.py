@@ -332,9 +332,10 @@ def move_retained(t: Tensor, node: Node, nr: int) -> None:
 
 
 class NoPlan:
-    """The plan of nodes that have one way to run, and perhaps a short one, `fast`."""
+    """The plan of nodes that have one way to run, and perhaps a short one, `fast`, and what `send` comes to then."""
 
     fast: Any = None
+    send: Any = None
     on_tensors = gather = None
     paired = False
     save = ()

@@ -23,7 +23,7 @@ from .memory import ALONE, owned
 from .operands import check_misfit
 from .ready import LEAVES, Ready
 from .silence import loud, quiet
-from .straight import send
+from .straight import order_of, send
 from .strided import laid_out
 from .tensor import FRESH, LEAF, Tensor, counter_of, wrap
 from .views import node_of
@@ -54,7 +54,6 @@ class Walk:
     idle: Mapping[Any, Callable[..., Any]] = MappingProxyType({})  # nodes behind which nothing is wanted: what looks at what they keep
     starts: Set[Any] = frozenset()
     only_start: Any = None  # PyTorch's convention: the hooks of a single root run even where nothing behind it is wanted
-    straight = False  # nobody asked anything of the nodes or the leaves, so that nobody sees more than the sums
     replaced = False  # a hook of a tensor returned another gradient
     given: Sequence[Any] = ()  # the cotangents a user gave, some of which may be None
     written: Mapping[int, tuple[ref, Any]] = MappingProxyType({})  # the version counts of gradients written to, by the `id` of their arrays
@@ -72,7 +71,6 @@ class Walk:
         self.captured: dict[int, Any] = {}
         self.id = self._ids()
         self.several: set[Any] = set()  # the nodes of several outputs
-        self.leaves: set[Any] = set()
         self.sums: dict[Any, int] = {}  # how often what arrived at a leaf was added to in place
         self.own: set[Any] = set()  # where what arrived is a sum nobody else holds, of real numbers
         self.callbacks: list[Callable[[], Any]] = []
@@ -98,13 +96,17 @@ class Walk:
             else:
                 starts = list(dict.fromkeys(node for node, _, _ in roots))
                 self.starts = set(starts)
-            order = self._count(starts)
-            if self.targets is not None:
-                self._find_needed(order)
+            free = self.targets is None and not (self.recording or self.generic or self.looked_at or before & modes.ANOMALY)
+            straight = order_of(self, starts) if free and not Node.renumbered else None
+            if straight is None:
+                self.waiting.clear()
+                order = self._count(starts)
+                if self.targets is not None:
+                    self._find_needed(order)
             for node, nr, g in roots:
                 self.arrive(node, nr, g, roots)
-            if self.straight and self.targets is None and not (self.recording or self.generic or self.looked_at or before & modes.ANOMALY):
-                send(self, order)
+            if straight is not None:
+                send(self, straight)
             else:
                 self.ready = Ready()
                 if len(starts) == 1:
@@ -137,15 +139,12 @@ class Walk:
 
     def _count(self, starts: list[Any]) -> list[Any]:
         """Count what each reachable node waits for; returns the nodes, `starts` first."""
-        waiting, several, leaves = self.waiting, self.several, self.leaves
+        waiting, several = self.waiting, self.several
         order = [node for node in starts if isinstance(node, Node)]
-        straight = len(order) == len(starts) and not Node.renumbered
         for node in starts:
             waiting[node] = 0
         for node in order:  # grows while it is read
             plan = node.plan
-            if plan.fast is None or node.extras is not None:
-                straight = False
             if plan.paired:
                 edges: Any = (node.first, node.second)  # type: ignore[attr-defined]  # a Pair
             else:
@@ -159,7 +158,6 @@ class Walk:
                     if not isinstance(e, Node):
                         kind = type(e)
                         if kind is tuple or kind is AccumulateGrad:
-                            straight = False
                             self.looked_at |= kind is AccumulateGrad
                             e = end_of(e)
                             if e in waiting:
@@ -167,13 +165,9 @@ class Walk:
                                 continue
                         if not isinstance(e, Node):
                             waiting[e] = 1
-                            leaves.add(e)
-                            if kind is AccumulateGrad or e._rare is not None or e._view is not None:
-                                straight = False
                             continue
                     waiting[e] = 1
                     order.append(e)
-        self.straight = straight
         return order
 
     def _find_needed(self, order: list[Any]) -> None:
