@@ -12,6 +12,7 @@ import numpy as np
 from .dtypes import OF_NUMPY
 from .geometry import root_of, strides_of
 from .layout import dense
+from .lazy import Lazy, conjugate_of, over
 from .memory import ALONE, empty
 from .registry import F
 from .strided import new
@@ -48,12 +49,17 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
             if writes or g.base is not None:
                 made._counter = [writes] if g.base is None else _shared_count(g, walk, writes)
         else:
-            made = _copied_for(leaf, g)
+            given = conjugate_of(g) if g.dtype.kind == "c" and not g.flags.writeable else None
+            if given is not None and _laid_out_as(given, leaf._array):
+                made = over(given, OF_NUMPY[g.dtype], frozenset(("conj",)))
+                made._counter = _shared_count(given, walk, 0)
+            else:
+                made = _copied_for(leaf, g)
         leaf._gradient = settled(made)
         return
     if recording:
         leaf._gradient = old = old + g
-    elif old._counter is None or old._array.shape != g.shape or old._array.dtype != g.dtype or _may_share(old._array, g):
+    elif type(old) is Lazy or old._counter is None or not _alike(old._array, g) or _may_share(old._array, g):
         old.add_(wrap(g, OF_NUMPY[g.dtype]))  # which may refuse, in PyTorch's words
     else:
         check_no_overlap(old._array)
@@ -62,6 +68,10 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
     if not _laid_out_as(old._array, leaf._array):
         text = CONTRACT.format(list(old.shape), list(old.stride()), list(leaf.shape), list(leaf.stride()))
         warnings.warn(text, UserWarning, stacklevel=2)
+
+
+def _alike(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.shape == b.shape and a.dtype == b.dtype
 
 
 def _may_share(a: np.ndarray, b: np.ndarray) -> bool:

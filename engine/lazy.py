@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
 from . import dtypes
-from .geometry import address, root_of
+from .geometry import address, root_of, strides_of
+from .strided import strided
 from .tensor import Tensor, wrap
 
 
@@ -73,6 +75,31 @@ def flipped(array: np.ndarray, flips: frozenset[str]) -> np.ndarray:
         span = FLIPS[name](span)
     same = span.shape == array.shape and span.strides == steps
     return span if same else np.ndarray(array.shape, array.dtype, span, 0, steps)
+
+
+_conjugated: dict[int, tuple[Any, np.ndarray]] = {}
+
+
+def conjugate(array: np.ndarray) -> np.ndarray:
+    """The conjugates for a walk, in which PyTorch has a view: read-only, and `conjugate_of` tells what they are of as long as they live."""
+    given = conjugate_of(array)
+    if given is not None:
+        return given
+    made = np.asarray(flipped(array, frozenset(("conj",))))
+    root = root_of(made)
+    made.flags.writeable = root.flags.writeable = False
+    key = id(root)
+    _conjugated[key] = ref(root, lambda _: _conjugated.pop(key, None)), array
+    return made
+
+
+def conjugate_of(array: np.ndarray) -> np.ndarray | None:
+    """What `conjugate` was given for this array, or the part of it that this is a view of; None where nothing was."""
+    root = root_of(array)
+    known, given = _conjugated.get(id(root), (None, None))
+    if known is None or given is None or known() is not root or given.dtype != array.dtype or not array.size:
+        return None
+    return strided(given, array.shape, strides_of(array), (address(array) - address(root)) // array.itemsize)
 
 
 def over(array: np.ndarray, dtype: dtypes.dtype, flips: frozenset[str]) -> Tensor:

@@ -13,6 +13,7 @@ from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, get_default_dtype
 from ..geometry import root_of
 from ..graph import AccumulateGrad, Node, check_compatible, edge_of, end_of, extras, fit, recorded_as
+from ..lazy import conjugate_of
 from ..registry import OPS, F
 from ..size import Size
 from ..tensor import PLAIN, Tensor, counter_of, settled, wrap
@@ -200,7 +201,10 @@ def gradients(
 
 
 def _arrived(g: np.ndarray, seeds: list[Tensor | None], count: Any) -> Tensor:
-    """A gradient as a Tensor: a view of the cotangent in whose memory it is."""
+    """A gradient as a Tensor: a view of the cotangent in whose memory it, or what it is the conjugate of, is."""
+    given = conjugate_of(g) if g.dtype.kind == "c" and not g.flags.writeable else None
+    if given is not None:
+        return settled(F._conj(_arrived(given, seeds, count)))
     made = wrap(g, OF_NUMPY[g.dtype])
     made._counter = count
     source = next((s for s in seeds if s is not None and _share(g, s._array)), None)

@@ -10,7 +10,7 @@ import numpy as np
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY
 from ..geometry import address, root_of, strides_of
-from ..lazy import parts
+from ..lazy import conjugate, parts
 from ..op import F, Op, check_broadcast, composite, op, plain, view, write
 from ..operands import array_of
 from ..out import exactly
@@ -118,7 +118,7 @@ op("view_as_complex(Tensor(a) self) -> Tensor(a)",
    self=lambda g: F.view_as_real(F.resolve_conj(F.contiguous(g))))  # fmt: skip
 op("_conj(Tensor(a) self) -> Tensor(a)",
    view(np.conj, flips="conj", changes_dtype=True),
-   self=lambda g: g.conj())  # fmt: skip
+   self=lambda g: g.conj() if isinstance(g, Tensor) else conjugate(g))  # fmt: skip
 op("_neg_view(Tensor(a) self) -> Tensor(a)",
    view(np.negative, flips="neg", changes_dtype=True),
    self=lambda g: -g)  # fmt: skip
