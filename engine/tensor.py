@@ -82,7 +82,7 @@ class Apart(View):
 class Rare:
     """What few tensors have: hooks, a retained gradient, a materialised accumulate node, a tangent."""
 
-    __slots__ = ("hooks", "retains", "accumulate", "left", "post_hooks", "tangents", "used_first")
+    __slots__ = ("hooks", "retains", "accumulate", "left", "post_hooks", "tangents", "used_first", "writes")
 
     def __init__(self) -> None:
         self.hooks: dict[int, Callable[..., Any]] | None = None
@@ -92,6 +92,7 @@ class Rare:
         self.post_hooks: dict[int, Callable[..., Any]] | None = None
         self.tangents: dict[Any, Tensor] | None = None  # by level of forward mode
         self.used_first: list[str] | None = None  # where, in anomaly mode
+        self.writes: int | None = None  # to what was detached from an inference tensor outside inference mode
 
 
 def readonly(read: Callable[[Any], Any], name: str = "") -> Any:
@@ -279,6 +280,8 @@ class Tensor:
     @readonly
     def _version(self) -> int:
         if self._counter is None:
+            if self._rare is not None and self._rare.writes is not None:
+                return self._rare.writes
             raise RuntimeError("Inference tensors do not track version counter.")
         return self._counter[0]
 
@@ -319,6 +322,7 @@ class Tensor:
         made = self._alias()
         if self._counter is None:
             made._counter = None
+            count_apart(made)
         return made
 
     @data.setter
@@ -467,6 +471,12 @@ def alias(t: Tensor) -> Tensor:
     made = t._alias()
     made._counter = counter_of(t)
     return made
+
+
+def count_apart(t: Tensor) -> None:
+    """Have an inference tensor, just detached, count its writes, unless in inference mode. PyTorch's convention: it may be written to then."""
+    if not modes.is_inference_mode_enabled():
+        rare(t).writes = 0
 
 
 def store(t: Tensor, values: np.ndarray) -> None:

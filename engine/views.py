@@ -200,7 +200,9 @@ def bump(t: Tensor) -> None:
     if t._counter is not None:
         counter_of(t)[0] += 1
     elif not modes.is_inference_mode_enabled():
-        raise RuntimeError(INFERENCE_WRITE)
+        if t._rare is None or t._rare.writes is None:
+            raise RuntimeError(INFERENCE_WRITE)
+        t._rare.writes += 1
 
 
 def check_no_overlap(array: np.ndarray) -> None:

@@ -333,3 +333,28 @@ def views_of_a_piece_count_with_its_base(B: Any, draw: Any, see: Any) -> None:
         draw.choice(writes)()
         draw.choice(writes)()
         see("writes", {name: one._version for name, one in seen.items()})
+
+
+@program
+def what_is_detached_outside_counts_its_own_writes(B: Any, draw: Any, see: Any) -> None:
+    with B.inference_mode():
+        x = draw.floats((2, 2)) * 1
+        inside = x.detach(), x.data, x.detach().detach()
+    leaf = draw.floats((2, 2), requires_grad=True)
+    for name, d in (("detached", x.detach()), ("data", x.data), ("of the former", x.detach().detach())):
+        see(f"{name} is one", [d.is_inference(), d._is_view(), d._version])
+        d.add_(1).mul_(2)
+        d.squeeze_()
+        see(f"{name} written to", [d._version, x.detach()._version, d])
+        with B.inference_mode():
+            d.sub_(1)
+            see.raises(f"{name} again inside", lambda d=d: d.detach()._version)
+        see(f"{name} version", d._version)
+        see.raises(f"a view of {name}", lambda d=d: d.view(-1).add_(1))
+        see.raises(f"a part of {name}", lambda d=d: d[0].add_(1))
+        see.raises(f"{name} saved", lambda d=d: d * leaf)
+        see.raises(f"{name} to require grad", lambda d=d: d.requires_grad_())
+        see(f"{name} copied", d.copy_(leaf.detach())._version)
+    see("source", x)
+    for i, d in enumerate((x, *inside)):
+        see.raises(f"without a count {i}", lambda d=d: d.add_(1))

@@ -20,7 +20,7 @@ from ..op import OPS, F, composite, op, plain, view, write
 from ..parser import Parser
 from ..schema import parse
 from ..strided import copied, row_major, strided
-from ..tensor import PLAIN, Tensor, alias, exchange, leave, method, settled
+from ..tensor import PLAIN, Tensor, alias, count_apart, exchange, leave, method, settled
 
 builtin_type = type  # below, `type` is the method
 DISCARDS = "Casting complex values to real discards the imaginary part"
@@ -280,6 +280,8 @@ DETACHED_VIEW = (
 @composite("detach(Tensor(a) self) -> Tensor(a)")
 def detach(self: Tensor) -> Tensor:
     made = alias(self)
+    if made._counter is None:
+        count_apart(made)
     if modes.current() & modes.JOURNAL:
         journal.note(OPS["detach"], [self], [made])
     return made
