@@ -474,7 +474,10 @@ def alias(t: Tensor) -> Tensor:
 
 
 def count_apart(t: Tensor) -> None:
-    """Have an inference tensor, just detached, count its writes, unless in inference mode. PyTorch's convention: it may be written to then."""
+    """Have an inference tensor, just detached, count its writes, unless in inference mode.
+
+    Its convention: so counted, it may be written to outside of inference mode, which its source may not.
+    """
     if not modes.is_inference_mode_enabled():
         rare(t).writes = 0
 

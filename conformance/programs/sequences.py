@@ -8,8 +8,11 @@ from collections.abc import Callable
 from copy import deepcopy
 from functools import cache, lru_cache
 from inspect import getsource
+from operator import mul
 from types import CodeType
 from typing import Any
+
+import numpy as np
 
 from ..outcome import Raised
 from .declare import program
@@ -83,7 +86,7 @@ def unwatched(B: Any, draw: Any, see: Any) -> None:
 
 def _play(B: Any, draw: Any, see: Any, each: bool) -> None:
     names: dict[str, Any] = {"torch": B, "deepcopy": deepcopy, "modes": [], **{one.__name__: one for one in HELPERS}}
-    names |= {"hooks": [], "handles": [], "versions": {}}
+    names |= {"hooks": [], "handles": [], "versions": {}, "recast": False}
     try:
         try:
             _steps(names, draw, see.seen, each)
@@ -109,6 +112,8 @@ def _steps(names: dict[str, Any], draw: Any, seen: dict[str, Any], each: bool) -
             names[step.target] = _moved(step, names, draw)
         if each:
             seen.update(_observed(names, at))
+        if names["recast"] and _lost(_tensors(names)):
+            raise Ended("the bits of NaN read in another dtype")
 
 
 class Asserted(Exception):
@@ -141,6 +146,7 @@ def _run(step: Step, names: dict[str, Any], seen: dict[str, Any], at: str) -> No
         return called
 
     names["hook"] = hook
+    names["recast"] = names["recast"] or "view(torch." in step.line
     code = _compiled(step.line)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -187,12 +193,15 @@ def _observed(names: dict[str, Any], at: str) -> dict[str, Any]:
     memory: dict[int, str] = {}
     real = {name: one.is_floating_point() or one.is_complex() for name, one in live}
     numbers = {} if all(real.values()) else {_memory(one): one.dtype for name, one in live if real[name] and one.numel()}
+    lost = _lost([(name, one) for name, one in live if real[name]]) if names["recast"] else {}
     for name, one in live:
         label = f"{at}tensor {name[1:]}"
         if first[id(one)] != name:
             seen[label] = f"is {first[id(one)]}"
             continue
         seen[f"{label} values"] = _attempt(values, one) if real[name] else _numbers(one, numbers.get(_memory(one), one.dtype))
+        if name in lost:
+            seen[f"{label} values"][lost[name]] = np.nan
         seen[label] = _flags(one, FLAGS)
         if not one.is_inference():
             seen[f"{label} writes"] = one._version - names["versions"].get(name, 0)
@@ -220,6 +229,40 @@ def _numbers(tensor: Any, dtype: Any) -> Any:
     """The integers, as the numbers of `dtype` whose bits they are: PyTorch's own differ by a rounding, and NaN has many."""
     read = _attempt(lambda: values(tensor if tensor.dtype == dtype else tensor.detach().view(dtype)))
     return _attempt(values, tensor) if isinstance(read, Raised) else read
+
+
+def _lost(live: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of each tensor in which bits of NaN are read as a number of another dtype, which elements: NaN has many, and any of them is right."""
+    dtypes: dict[int, set[str]] = {}
+    for _, one in live:
+        dtypes.setdefault(_memory(one), set()).add(_part(one))
+    shared = [(name, one, *_places(one)) for name, one in live if len(dtypes[_memory(one)]) > 1 and one.numel()]
+    found = {}
+    for name, one, places, width, _ in shared:
+        bits = {at for _, two, _, _, lost in shared if _part(two) != _part(one) for at in lost}
+        read = np.array([not bits.isdisjoint(range(at, at + width)) for at in places]).reshape(tuple(one.shape))
+        if read.any():
+            found[name] = read
+    return found
+
+
+def _part(tensor: Any) -> str:
+    """The dtype of the numbers that elements are made of."""
+    return _name(tensor.dtype).replace("complex64", "float32").replace("complex128", "float64")
+
+
+def _places(tensor: Any) -> tuple[list[int], int, set[int]]:
+    """Where in memory the elements begin, how many bytes each has, and the bytes of those that are NaN."""
+    steps = [n * tensor.element_size() for n in tensor.stride()]
+    width = tensor.element_size()
+    places = [tensor.data_ptr() + sum(map(mul, at, steps)) for at in np.ndindex(tuple(tensor.shape))]
+    parts = 1 + tensor.is_complex()
+    lost: set[int] = set()
+    for at, number in zip(places, values(tensor.detach()).reshape(-1), strict=True):
+        for i, part in enumerate((number.real, number.imag)[:parts]):
+            if part != part:
+                lost.update(range(at + i * width // parts, at + (i + 1) * width // parts))
+    return places, width, lost
 
 
 def _memory(tensor: Any) -> int:

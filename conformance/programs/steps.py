@@ -34,7 +34,8 @@ PARTLY = frozenset({
 })  # fmt: skip
 # Along an expanded dimension they read elsewhere: upstream/median_of_expanded.py; and of two zeros any: upstream/median_of_zeros.py
 MIDDLE = frozenset({"median", "nanmedian"})
-GAMMA = frozenset({"igamma", "igamma_", "igammac", "igammac_"})  # of two large numbers nine digits are right: upstream/incomplete_gamma.py
+NEAR_ZERO = frozenset({"igammac", "igammac_"})  # upstream/incomplete_gamma_near_zero.py
+GAMMA = frozenset({"igamma", "igamma_"}) | NEAR_ZERO  # of two large numbers nine digits are right: upstream/incomplete_gamma.py
 WITHOUT_MEMORY = frozenset({"sgn", "sgn_"})  # real gradients are, so that 0 * -1 is no -0: upstream/gradient_without_memory.py
 INFINITE = frozenset({"nn.functional.gelu"})  # upstream/gelu_of_infinity.py
 NEGATING = frozenset({"neg", "neg_", "negative", "negative_"})  # upstream/negated_zeros.py
@@ -160,6 +161,8 @@ class Words:
             text = text.replace("{b}", "({b} if {a}.is_floating_point() or {a}.is_complex() else {b}.detach())")
         if callee.path in GAMMA:
             text = text.replace("{b}", "small({b})")
+        if callee.path in NEAR_ZERO:
+            text = text.replace("{a}", "sizable({a})")
         if callee.path in WITHOUT_MEMORY:
             text = text.replace("{a}", "unrecorded({a})")
         if callee.path in INFINITE:
@@ -309,6 +312,13 @@ def small(t):
     return t.clamp(max=13) if t.is_floating_point() else t
 
 
+def sizable(t):
+    """The same. Raises Ended where a number is near 0 and is not 0."""
+    if t.is_floating_point() and ((t.abs() < 0.05) & (t != 0)).any():
+        raise Ended("the incomplete gamma function of a number near 0")
+    return t
+
+
 def unshaped(t):
     """The same, or a copy that never had another shape where there are no dimensions."""
     return t if t.ndim else t.clone()
@@ -351,7 +361,7 @@ def cotangent(t):
 
 # What lines may call, beside the backend.
 HELPERS: tuple[Any, ...] = (
-    Ended, once, copied, apart, numbers, small, finite, unshaped, unrecorded, unsigned, negatable, undone, cotangent,
+    Ended, once, copied, apart, numbers, small, sizable, finite, unshaped, unrecorded, unsigned, negatable, undone, cotangent,
 )  # fmt: skip
 
 

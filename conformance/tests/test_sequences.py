@@ -144,6 +144,33 @@ def test_a_write_to_repeated_elements_that_is_lost_is_found(monkeypatch):
     assert compared(REPEATED, monkeypatch) == ["step write in place: tensor values"]
 
 
+NAN_RECAST = (  # of which PyTorch and NumPy make another NaN
+    "torch.tensor([2.0, -1.0], dtype=torch.float64)",
+    "t0.clone()",
+    "t1.view(torch.float32)",
+    "t2.sqrt_()",
+    "t1 * 2",
+)
+
+
+@pytest.mark.parametrize("name", ["watched", "unwatched"])
+def test_the_bits_of_nan_in_another_dtype_end_a_program_and_a_difference_before_that_is_found(name, monkeypatch):
+    made, seen, counted = seen_of(monkeypatch, *NAN_RECAST, name=name)
+    assert not made.differences and "ends: the bits of NaN read in another dtype" in counted
+    assert "at the end: tensor 3" in seen and not any("tensor 4" in label for label in seen)
+    plain = engine.Tensor.view
+    monkeypatch.setattr(engine.Tensor, "view", lambda t, dtype: plain(t, dtype).clone())
+    assert seen_of(monkeypatch, *NAN_RECAST, name=name)[0].differences
+
+
+@pytest.mark.parametrize("wrong", ["sqrt", "add"])
+def test_what_a_write_makes_of_memory_in_another_dtype_is_found_beside_nan(wrong, monkeypatch):
+    plain = engine.Tensor.sqrt_
+    change = {"sqrt": lambda t: plain(t.abs_()), "add": lambda t: plain(t).add_(1)}[wrong]
+    monkeypatch.setattr(engine.Tensor, "sqrt_", change)
+    assert seen_of(monkeypatch, *NAN_RECAST)[0].differences
+
+
 BITS = (
     ("first", "t0 = torch.tensor([2.5, -1.0], dtype=torch.float32)"),
     ("view", "t1 = t0.view(torch.int64)"),
@@ -162,11 +189,11 @@ def test_integers_that_are_no_longer_the_bits_of_numbers_are_found(monkeypatch):
     assert any("tensor values" in kind for kind in compared(BITS, monkeypatch))
 
 
-def seen_of(monkeypatch, *lines):
+def seen_of(monkeypatch, *lines, name="watched"):
     """The comparison of a program of these lines, each of which binds a tensor, and what PyTorch saw."""
     made = [Step("line", f"t{i} = {line}", f"t{i}") for i, line in enumerate(lines)]
     monkeypatch.setattr(sequences, "steps", lambda draw: iter(made))
-    comparison, seen, log = run.compared(engine, run.PROGRAMS[KEY], b"")
+    comparison, seen, log = run.compared(engine, run.PROGRAMS[f"program:sequences.{name}"], b"")
     return comparison, seen, set(many.drawn(comparison, seen, log))
 
 
@@ -194,6 +221,16 @@ def test_zeros_that_pytorch_negates_in_two_ways_end_a_program_and_a_difference_b
     assert not made.differences and "ends: the sign of a negated complex zero" in counted
     monkeypatch.setattr(engine.Tensor, "clone", lambda self: self.detach())
     assert seen_of(monkeypatch, *OF_ZEROS)[0].differences[0].kind == "step line: tensor place"
+
+
+NEAR_ZERO = ("torch.tensor([1e-20, 1.0], dtype=torch.float64)", "t0.clone()", "torch.igammac(sizable(t1), t0 * 0 + 1)", "t0 + 1")
+
+
+def test_a_number_near_0_of_which_a_gamma_function_is_wrong_ends_a_program_and_a_difference_before_it_is_found(monkeypatch):
+    made, _, counted = seen_of(monkeypatch, *NEAR_ZERO)
+    assert not made.differences and "ends: the incomplete gamma function of a number near 0" in counted
+    monkeypatch.setattr(engine.Tensor, "clone", lambda self: self.detach())
+    assert seen_of(monkeypatch, *NEAR_ZERO)[0].differences[0].kind == "step line: tensor place"
 
 
 @pytest.mark.parametrize("numbers", ["[0, 1j, 2]", "[1 + 1j, 1j - 1, 1j + 2, 1j + 3]"])
