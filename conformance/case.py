@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from math import copysign, inf, isfinite, prod
 from typing import Any, Generic, TypeVar
+from zlib import crc32
 
 import ml_dtypes
 import numpy as np
@@ -32,6 +33,7 @@ FLOATING = ("float32", "float64", "float16", "bfloat16")
 COMPLEX = ("complex64", "complex128")
 DIFFERENTIABLE = frozenset(FLOATING + COMPLEX)
 WIDE = {"float16": "float64", "bfloat16": "float64", "float32": "float64", "complex64": "complex128"}
+SINGLE = {"float64": "float32", "complex128": "complex64"}
 UNIT = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": 2.0**-53, "complex64": 2.0**-24, "complex128": 2.0**-53}
 
 REAL = {"complex64": "float32", "complex128": "float64"}  # the dtype of their parts
@@ -144,6 +146,12 @@ class TensorValue:
         wide = WIDE.get(self.dtype)
         return replace(self, dtype=wide, root=self.root.astype(NUMPY[wide])) if wide else self
 
+    def single(self) -> TensorValue:
+        """The values rounded to float32 or complex64."""
+        narrow = SINGLE.get(self.dtype)
+        with np.errstate(all="ignore"):
+            return replace(self, dtype=narrow, root=self.root.astype(NUMPY[narrow])) if narrow else self
+
     def spaced(self) -> TensorValue:
         """The same values at every second place of a larger buffer."""
         root = np.repeat(self.root, 2)
@@ -156,6 +164,10 @@ class TensorValue:
         signs = rng.integers(0, 2, self.root.size) * 2.0 - 1.0
         with np.errstate(all="ignore"):
             return replace(self, root=(self.root * (1 + unit * signs)).astype(self.root.dtype))
+
+    def beside(self, seed: int, unit: float) -> TensorValue:
+        """`perturbed`, each tensor by numbers of its own, the same for the same elements in any precision."""
+        return self.perturbed(np.random.default_rng([seed, crc32(self.root.astype(np.complex128).tobytes())]), unit)
 
     def magnitude(self) -> TensorValue:
         """The absolute value of every finite element, and 0 for the others."""
@@ -290,12 +302,19 @@ class Case:
 
     def upcast(self) -> Case:
         """The case in double precision: the reference of the third tier."""
+        return self._renamed(WIDE)._map(TensorValue.upcast)
+
+    def single(self) -> Case:
+        """A case of double precision in single: how far PyTorch's own roundings carry there tells how far they do here."""
+        return self._renamed(SINGLE)._map(TensorValue.single)
+
+    def _renamed(self, names: dict[str, str]) -> Case:
+        """The case with dtype arguments replaced by those `names` has for them."""
 
         def name(v: Any) -> Any:
-            return Named(WIDE[v.name]) if isinstance(v, Named) and v.name in WIDE else v
+            return Named(names[v.name]) if isinstance(v, Named) and v.name in names else v
 
-        made = self._map(TensorValue.upcast)
-        return replace(made, args={n: name(v) for n, v in made.args.items()})
+        return replace(self, args={n: name(v) for n, v in self.args.items()})
 
     def perturbed(self, rng: np.random.Generator, unit: float) -> Case:
         """The case with every number moved by a relative `unit`, for the conditioning bound."""
@@ -303,7 +322,7 @@ class Case:
 
     def beside(self, seed: int) -> Case:
         """The case with every number moved so far that it rounds otherwise, by the root of the least precise unit."""
-        return self._changed(lambda t: t.perturbed(np.random.default_rng(seed), UNIT[self.narrowest()] ** 0.5))
+        return self._changed(lambda t: t.beside(seed, UNIT[self.narrowest()] ** 0.5))
 
     def magnitudes(self) -> Case:
         """The case in double precision with no number negative, infinite or NaN: how large the terms of a sum are together."""

@@ -85,8 +85,8 @@ class Reference:
     `exact` is the run in double precision, `moved` the same with inputs moved by a relative unit, `strided` the run at the
     case's own precision with every tensor spaced out in memory, those between its steps too: there PyTorch takes other
     loops than for dense tensors. `magnitudes` is the run in double precision with the absolute values of all finite
-    numbers; `beside` are runs on inputs so far away that they round otherwise, each with its own run in double precision;
-    `rounded` are runs of the case itself in which the results of ops are rounded otherwise.
+    numbers; `beside` are runs on inputs so far away that they round otherwise, each with its own run in double precision, those
+    of a case in double precision in single; `rounded` are runs of the case itself in which the results of ops are rounded otherwise.
     `narrowest` is the least precise dtype in the case, `single` says that there are numbers of single precision in it, too.
     """
 
@@ -368,12 +368,16 @@ def _judge(left: np.ndarray, right: np.ndarray, label: str, name: str, reference
 
 
 def _noise(label: str, exact: np.ndarray, name: str, reference: Reference | None) -> np.ndarray:
-    """The largest error of PyTorch beside the case, elementwise: at the case itself a rounding may happen to be none."""
+    """The largest error of PyTorch beside the case, elementwise: at the case itself a rounding may happen to be none.
+
+    Double precision is its own reference, so there it is the error of single precision, as much smaller as the unit is.
+    """
     noise = np.zeros(exact.shape)
+    scale = min(1, UNIT[name] / UNIT["float32"]) if reference and reference.narrowest == "float64" else 1
     for run, truth in reference.beside() if reference else ():
         found, right = run.get(label), truth.get(label)
         if isinstance(found, np.ndarray) and isinstance(right, np.ndarray) and found.shape == right.shape == exact.shape:
-            error = _error(found.astype(exact.dtype), right.astype(exact.dtype), name)
+            error = _error(found.astype(exact.dtype), right.astype(exact.dtype), name) * scale
             noise = np.where(np.isfinite(error), np.fmax(noise, error), noise)
     return noise
 

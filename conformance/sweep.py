@@ -169,7 +169,8 @@ class Again(Reference):
 
     def beside(self) -> list[tuple[Observations, Observations]]:
         def ask() -> list[tuple[Observations, Observations]]:
-            cases = [self.case.beside(seed) for seed in range(TRIALS)]
+            case = self.case.single() if self.narrowest == "float64" else self.case
+            cases = [case.beside(seed) for seed in range(TRIALS)]
             exact = self._in_double(*(c.upcast() for c in cases))
             return list(zip(map(self._seen, cases), exact, strict=True))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..backends import Backend
 from ..backends import forms as public_forms
-from ..case import DIFFERENTIABLE, NUMPY, OMITTED, Case, TensorValue, row_major, tensor_value
+from ..case import DIFFERENTIABLE, NUMPY, OMITTED, WIDE, Case, TensorValue, row_major, tensor_value
 from ..spec import Declaration
 from .register import attempt, prop, strides
 
@@ -48,10 +48,11 @@ def _operators(B: Backend, op: Declaration, case: Case, args: dict[str, Any]) ->
         yield "assigned", attempt(lambda: getattr(fresh, f"__i{name}__")(operands[1]))
 
 
-def _targets(case: Case, shape: tuple[int, ...], dtype: str, slot: int) -> TensorValue:
+def _targets(case: Case, shape: tuple[int, ...], dtype: str, slot: int, names: dict[str, str]) -> TensorValue:
     """A tensor to write to: as the result, empty, of another size, of another dtype, strided, or requiring grad."""
     how = case.choice(slot, 8)
-    name = ("float64", "float32", "int64", "complex64", "bool", "float16")[case.choice(slot + 1, 6)] if how in (3, 7) else dtype
+    other = ("float64", "float32", "int64", "complex64", "bool", "float16")[case.choice(slot + 1, 6)]
+    name = names.get(other, other) if how in (3, 7) else dtype
     sides = {1: (0,), 2: (*shape, 2), 6: shape[1:]}.get(how, shape)
     value = tensor_value(np.zeros(sides, NUMPY[name]), requires_grad=how == 5)
     if how == 4 and len(shape) > 1:
@@ -65,7 +66,8 @@ def out(B: Backend, op: Declaration, case: Case) -> See:
     """`out=` writes into, resizes, casts to and returns the tensor given, or refuses, as PyTorch does."""
     args = B.inputs(case, case.choice(7, 4) == 3)
     plain = B.outputs(B.call(op, B.inputs(case, False)))
-    made = [_targets(case, tuple(t.shape), B.dtype(t), 2 * i) for i, t in enumerate(plain)]
+    names = WIDE if B.m.get_default_dtype() == B.m.float64 else {}  # a reference writes to what is as wide as itself
+    made = [_targets(case, tuple(t.shape), B.dtype(t), 2 * i, names) for i, t in enumerate(plain)]
     targets = [B.resizable(v).requires_grad_(v.requires_grad and v.dtype in DIFFERENTIABLE) for v in made]
     with B.warned() as said:
         result = attempt(lambda: B.function(op, args, out=targets[0] if len(targets) == 1 else tuple(targets)))
