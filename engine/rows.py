@@ -1,4 +1,4 @@
-"""Rows: adding many of them to the places an index names, summing each of them, working on each with a number of its own."""
+"""Rows: adding many of them to the places an index names, or each to the next; summing each, working on each with a number of its own."""
 
 from __future__ import annotations
 
@@ -70,6 +70,23 @@ def add_rows(into: np.ndarray, places: np.ndarray, rows: np.ndarray) -> None:
             np.ascontiguousarray(rows).reshape(-1),
             into.reshape(-1),
         )
+
+
+def add_down(rows: np.ndarray) -> None:
+    """`rows[i] += rows[i - 1]` for i in order; `rows` (n, m) are of float32 or float64 and lie in row-major order.
+
+    A sparse matrix that moves rows by one does it in one call, if what it reads is what it writes to.
+    """
+    n, width = rows.shape
+    flat = rows.reshape(-1)
+    _sparsetools.csc_matvecs(n, n, width, *_moving(n, rows.dtype), flat, flat)
+
+
+@lru_cache(16)
+def _moving(n: int, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The columns of that matrix: where each begins, the places of its ones, these."""
+    places = np.arange(1, n + 1, dtype=np.int64)
+    return np.append(places - 1, n - 1), places[:-1], np.ones(n - 1, dtype)
 
 
 def adds_along(dtype: np.dtype) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ import numpy as np
 from ..batching import innermost
 from ..dtypes import OF_NUMPY, PROMOTED, dtype, int64
 from ..geometry import in_range
-from ..memory import empty
+from ..memory import aligned, empty
 from ..modes import is_grad_enabled
 from ..op import F, Op, op, reduction
 from ..pieces import PIECE, in_pieces
+from ..rows import add_down
 from ..tensor import Tensor
 from ..views import check_cast, check_no_overlap, keeps_dtype
 from .convert import cast
@@ -23,6 +25,8 @@ from .extremes import orderly
 from .reduce import MANY, agreeing, into, refuse, refuse_complex, summed_dtype
 
 WIDE = 128  # elements beside each other from which whole rows are added to one
+FEW = 4  # running sums beside each other below which they are not put in one row
+FEWER = 16  # wide rows below which a call for each is no matter
 WIDER = {np.dtype(np.float32): np.float64, np.dtype(np.complex64): np.complex128}
 
 
@@ -45,14 +49,21 @@ def scanned(name: str, ufunc: np.ufunc) -> Callable[..., np.ndarray]:
 def scan(ufunc: np.ufunc, array: np.ndarray, dim: int, out: np.ndarray) -> np.ndarray:
     """`out` with what `ufunc` accumulates in double precision, from its identity on: -0 becomes 0, and a complex infinity NaN."""
     wide = WIDER.get(OF_NUMPY[array.dtype].wide, OF_NUMPY[array.dtype].wide)
-    if math.prod(array.shape[dim + 1 :]) >= WIDE:
+    count, beside = array.shape[dim], math.prod(array.shape[dim + 1 :])
+    if ufunc is np.add and wide == np.float64 and array.size >= MANY:
+        if beside >= FEW and (not dim or beside * count > PIECE):
+            for at in np.ndindex(array.shape[:dim]):
+                sums_of_rows(array[at], out[at])
+            return out
+        if dim and FEW * count <= min(array.size, PIECE) and (beside < WIDE or count >= FEWER):
+            return in_pieces(partial(sums_beside_each_other, dim), [array], out)
+        if dim == 1 and array.ndim == 2:
+            return in_pieces(sums_of_two_rows, [array], out, piece=2 * PIECE)
+    if beside >= WIDE:
         total = np.full(array.shape[:dim] + array.shape[dim + 1 :], ufunc.identity, wide)
         for part, made in zip(np.moveaxis(array, dim, 0), np.moveaxis(out, dim, 0), strict=True):
             made[...] = ufunc(total, part, out=total, dtype=wide)
         return out
-
-    if ufunc is np.add and wide is np.float64 and array.ndim == 2 and dim == 1 and array.size >= MANY:
-        return in_pieces(sums_of_two_rows, [array], out, piece=2 * PIECE)
 
     def work(part: np.ndarray, made: np.ndarray) -> None:
         copied = part.astype(wide)
@@ -61,6 +72,30 @@ def scan(ufunc: np.ufunc, array: np.ndarray, dim: int, out: np.ndarray) -> np.nd
         made[...] = ufunc.accumulate(copied, dim, dtype=copied.dtype)
 
     return in_pieces(work, [array], out, whole=dim == 0)
+
+
+def sums_of_rows(array: np.ndarray, out: np.ndarray) -> None:
+    """Running sums of the first dimension: of as many wide rows at a time as stay in the cache, after the sum of all before."""
+    step = max(1, PIECE // array[0].size)
+    sums = aligned((step + 1, *array.shape[1:]), np.dtype(np.float64))
+    sums[0] = 0  # no sum is -0
+    for start in range(0, len(array), step):
+        part = array[start : start + step]
+        here = sums[: len(part) + 1]
+        here[1:] = part
+        add_down(here.reshape(len(here), -1))
+        out[start : start + step] = here[1:]
+        sums[0] = here[-1]
+
+
+def sums_beside_each_other(dim: int, part: np.ndarray, made: np.ndarray) -> None:
+    """Running sums of one dimension, for all places of the others at once: each addition of one of them waits for the one before."""
+    moved = np.moveaxis(part, dim, 0)
+    sums = aligned(moved.shape, np.dtype(np.float64))
+    sums[...] = moved
+    sums[0] += 0  # no sum is -0
+    add_down(sums.reshape(len(sums), -1))
+    np.moveaxis(made, dim, 0)[...] = sums
 
 
 def sums_of_two_rows(part: np.ndarray, made: np.ndarray) -> None:
