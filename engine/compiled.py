@@ -200,7 +200,7 @@ def general_lines(op: Op, mask: Mask, plan: Plan) -> tuple[list[str], list[str]]
     if read:  # only Tensors lay out operands in another order of dimensions as PyTorch does
         differ = " or ".join(f"({s}.strides or g.strides) != g.strides" for s in read)
         ordered = " and ".join(f"in_order({s})" for s in ("g", *read))
-        lines.append(f"if ({differ} or 1 in g.shape) and not ({ordered}): return node.apply([g], False)")
+        lines.append(f"if g.ndim > 1 and ({differ} or 1 in g.shape) and not ({ordered}): return node.apply([g], False)")
     lines.append("fits = node.fits")
     for k, (rule, sources, positions) in enumerate(plan.rules):
         call = f"rule{k}({', '.join('g' if s < 0 else f's{s}' for s in sources)})"
@@ -240,7 +240,7 @@ def lean_lines(op: Op, mask: Mask, plan: Plan) -> tuple[list[str], list[str]]:
         of_another = " or ".join(f"({x} is not None and {x}.dtype is not g.dtype and {x}.dtype.kind != 'b')" for x in read)
         differ = " or ".join(f"({x} is not None and {x}.strides != g.strides)" for x in read)
         ordered = " and ".join(["in_order(g)", *(f"({x} is None or in_order({x}))" for x in read)])
-        lines.append(f"if {of_another} or (({differ} or 1 in g.shape) and not ({ordered})): return careful(node, g)")
+        lines.append(f"if {of_another} or (g.ndim > 1 and ({differ} or 1 in g.shape) and not ({ordered})): return careful(node, g)")
     lines.append("fits = node.fits")
     if op.takes_lists:
         return [*lines, *_fitted_list(plan)], ["parts"]

@@ -279,11 +279,11 @@ def _single(op: Op) -> list[str]:
     if op.schema.is_view and not op.changes_dtype:
         lines += ["t._dtype = a0._dtype", *_viewed(op)]
     else:
-        lines += [f"t._dtype = {'made' if known else 'OF_NUMPY[r.dtype]'}", "t._view = None", "t._counter = FRESH"]
+        same = op.family.plan == "view" and not op.changes_dtype
+        lines += [f"t._dtype = {'made' if known else 'a0._dtype' if same else 'OF_NUMPY[r.dtype]'}", "t._view = None", "t._counter = FRESH"]
         if op.schema.is_view:
             lines.append(f"make_view(t, a0, op, {listed(op)}, creation)")
-        elif op.family.plan == "view":
-            lines.append(f"share(t, a0, op, {listed(op)})")
+        # what shares memory and is no view by its signature is no inference tensor here, and one result: `share` has nothing to do
     lines += _recorded(op)
     return [*lines, "return named(t)" if op.schema.returns.startswith("(") else "return t"]
 

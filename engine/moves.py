@@ -30,7 +30,7 @@ def remembers(op: Declaration) -> bool:
     arguments, tensors = op.schema.arguments, [i for i, _ in op.tensors]
     if op.family.in_rows is not None:
         return tensors == [*range(len(tensors))] and not any("[" in arguments[i].type or arguments[i].optional for i in tensors)
-    usual = op.schema.is_view and not op.changes_dtype and not op.schema.returns_list and not op.family.flips
+    usual = op.family.plan == "view" and not op.changes_dtype and not op.schema.returns_list and not op.family.flips
     return usual and tensors == [0] and not any(a.type in PLACES for a in arguments)
 
 

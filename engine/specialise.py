@@ -119,7 +119,7 @@ except Exception:
 if not alike:
     if type(r) is not ndarray:
         r = asarray(r)
-    elif r.ndim == 4 or {unlike}:  # PyTorch lays four dimensions out as channels last where they can be
+    elif r.ndim == 4 or ((r.ndim != 1 or r.size < 2) and {unlike}):  # PyTorch lays four dimensions out as channels last where they can be
         r = laid_out(r, ({in_turn},)){several}
 elif small:
     learn(form, kernel)

@@ -90,8 +90,14 @@ def to_copy(self: np.ndarray, dtype: dtype | None, memory_format: Any) -> np.nda
     return copied(self, steps, dtype.np, cast)
 
 
+def cloned(self: np.ndarray, memory_format: Any) -> np.ndarray:
+    if memory_format == "contiguous_format" and self.size and 1 not in self.shape:  # a side of 1 gets its step by those around it
+        return self.copy()
+    return copied(self, steps_for(self.shape, memory_format))
+
+
 op("clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor",
-   plain(lambda self, memory_format: copied(self, steps_for(self.shape, memory_format)), jvp="linear"),
+   plain(cloned, jvp="linear"),
    self=lambda g: g)  # fmt: skip
 op("_to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, "
    "bool non_blocking=False, MemoryFormat? memory_format=None) -> Tensor",

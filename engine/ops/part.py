@@ -44,9 +44,16 @@ def placed(part: np.ndarray, shape: Shape, index: tuple[Any, ...]) -> np.ndarray
     return whole
 
 
+def selected_back(g: Any, shape: Shape, dim: int, index: int) -> Any:
+    """`select_backward`."""
+    if type(g) is not np.ndarray:
+        return F.select_backward(g, shape, dim, index)
+    return placed(g, shape, of_dim(in_range(dim, len(shape)), index) if dim else (index,))
+
+
 SELECT = op("select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a)",
    view(selected),
-   self=lambda g, self_shape, dim, index: F.select_backward(g, self_shape, dim, index))  # fmt: skip
+   self=lambda g, self_shape, dim, index: selected_back(g, self_shape, dim, index))  # fmt: skip
 op("select_backward(Tensor grad_output, int[] input_sizes, int dim, int index) -> Tensor",
    plain(lambda grad_output, input_sizes, dim, index: placed(grad_output, input_sizes, of_dim(in_range(dim, len(input_sizes)), index)),
          method=False, function=False, jvp="linear"),
@@ -96,6 +103,18 @@ def _with_step(part: np.ndarray, self: np.ndarray, dim: int, step: int) -> np.nd
     return strided(part, part.shape, steps)
 
 
+def sliced_back(g: Any, shape: Shape, dim: int, start: int | None, end: int | None, step: int) -> Any:
+    """`slice_backward`. NumPy keeps to the bounds as PyTorch does."""
+    if type(g) is not np.ndarray:
+        return F.slice_backward(g, shape, dim, start or 0, LAST if end is None else end, step)
+    whole = np.zeros(shape, g.dtype)
+    if dim:
+        whole[(*WHOLE[: in_range(dim, len(shape))], slice(start, end, step))] = g
+    else:
+        whole[start:end:step] = g
+    return whole
+
+
 def slice_of(dim: int, start: int | None, end: int | None, step: int, shape: Shape) -> tuple[Any, ...]:
     dim = in_range(dim, len(shape))
     return of_dim(dim, slice(*bounds(start, end, shape[dim]), step))
@@ -104,8 +123,7 @@ def slice_of(dim: int, start: int | None, end: int | None, step: int, shape: Sha
 LAST = 2**63 - 1  # an end that no dimension reaches
 SLICE = op("slice.Tensor(Tensor(a) self, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor(a)",
    view(sliced, method=False, function=False),
-   self=lambda g, self_shape, dim, start, end, step:
-        F.slice_backward(g, self_shape, dim, start or 0, LAST if end is None else end, step))  # fmt: skip
+   self=lambda g, self_shape, dim, start, end, step: sliced_back(g, self_shape, dim, start, end, step))  # fmt: skip
 op("slice_backward(Tensor grad_output, int[] input_sizes, int dim, int start, int end, int step) -> Tensor",
    plain(lambda grad_output, input_sizes, dim, start, end, step:
          placed(grad_output, input_sizes, slice_of(dim, start, end, step, input_sizes)),

@@ -20,6 +20,7 @@ from ..tensor import Tensor
 from ..views import check_cast
 from .arithmetic import quotient
 from .convert import cast
+from .shape import expanded
 
 MANY = 2**14  # elements from which speed counts
 LARGE = math.exp(40)  # sums of exponentials up to this, and from its reciprocal on, keep their digits
@@ -187,7 +188,7 @@ def sum_kernel(self: np.ndarray, dim: Any, keepdim: bool, dtype: dtype | None) -
 def sum_rule(g: Any, self_shape: tuple[int, ...], self_dtype: dtype, dtype: dtype | None) -> Any:
     if dtype is not None:
         refuse_complex(self_dtype, dtype)
-    return F.expand(g, self_shape)
+    return expanded(g, self_shape) if type(g) is np.ndarray else F.expand(g, self_shape)
 
 
 def sum_dim_rule(g: Any, self_shape: tuple[int, ...], self_dtype: dtype, dim: Any, keepdim: bool, dtype: dtype | None) -> Any:

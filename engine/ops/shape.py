@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ VIEW = op("view(Tensor(a) self, SymInt[] size) -> Tensor(a)", view(viewed), self
 op("_reshape_alias(Tensor(a) self, SymInt[] size, SymInt[] stride) -> Tensor(a)",
    view(strided, method=False, function=False, node="ReshapeAliasBackward0"),
    self=lambda g, self_shape: reshaped(g, self_shape))  # fmt: skip
-op("_unsafe_view(Tensor self, SymInt[] size) -> Tensor",
+UNSAFE_VIEW = op("_unsafe_view(Tensor self, SymInt[] size) -> Tensor",
    view(viewed, method=False, function=False, node="UnsafeViewBackward0"),
    self=lambda g, self_shape: reshaped(g, self_shape))  # fmt: skip
 op("expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)",
@@ -100,11 +101,23 @@ def reshape(self: Tensor, shape: Shape) -> Tensor:
     if self._array.flags.c_contiguous:
         made: Tensor = VIEW.direct(self, shape)
         return made
-    shape = inferred(shape, self._array.size)
-    steps = viewed_strides(self._array.shape, strides_of(self._array), shape)
+    array = self._array
+    if array.size:
+        shape, steps = _read_as(array.shape, array.strides, array.itemsize, tuple(shape))
+    else:
+        shape = inferred(shape, 0)
+        steps = viewed_strides(array.shape, strides_of(array), shape)
     if steps is not None:
         return F._reshape_alias(self, shape, steps)
-    return F._unsafe_view(F.clone(self, memory_format="contiguous_format"), shape)
+    made = UNSAFE_VIEW.direct(OPS["clone"].direct(self, "contiguous_format"), shape)
+    return made
+
+
+@lru_cache(1024)
+def _read_as(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int, size: tuple[int, ...]) -> tuple[Shape, Shape | None]:
+    """The shape that `size` comes to, and the steps under which the elements read so; None where no steps do that."""
+    size = inferred(size, numel(shape))
+    return size, viewed_strides(shape, [s // itemsize for s in strides], size)
 
 
 RESHAPE = OPS["reshape"]
@@ -277,7 +290,7 @@ def flipped(self: np.ndarray, name: str = "t") -> np.ndarray:
 
 op("transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)",
    view(transposed),
-   self=lambda g, dim0, dim1: F.transpose(g, dim0, dim1))  # fmt: skip
+   self=lambda g, dim0, dim1: transposed(g, dim0, dim1) if type(g) is np.ndarray else F.transpose(g, dim0, dim1))  # fmt: skip
 PERMUTE = op("permute(Tensor(a) self, int[] dims) -> Tensor(a)", view(ordered), self=lambda g, dims: unpermuted(g, dims))
 op("t(Tensor(a) self) -> Tensor(a)", view(flipped), self=lambda g: F.t(g))
 
