@@ -109,8 +109,9 @@ def _laid_out_as(g: np.ndarray, leaf: np.ndarray) -> bool:
     steps = g.strides
     if steps == leaf.strides and 0 not in steps and g.flags.c_contiguous and g.size:
         return True
-    if steps != leaf.strides and leaf.flags.c_contiguous and g.shape == leaf.shape and g.dtype is leaf.dtype and g.size and 1 not in g.shape:
-        return False  # as comes out below
+    comparable = g.shape == leaf.shape and g.dtype is leaf.dtype and g.size and 1 not in g.shape
+    if steps != leaf.strides and comparable and leaf.flags.c_contiguous:
+        return False  # which comes out below, too
     if not dense(leaf):
         return g.flags.c_contiguous
     theirs = itertools.chain(strides_of(leaf), itertools.repeat(0))

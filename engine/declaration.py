@@ -36,7 +36,10 @@ class Rule:
 class Plan:
     """For one set of arguments that need a gradient: what is kept, which rules run, and on which of the kept values."""
 
-    __slots__ = ("save", "rules", "keeps_tensors", "paired", "compact", "fast", "send", "on_tensors", "gather", "texts", "program", "twin")
+    __slots__ = (
+        "save", "rules", "keeps_tensors", "keeps_results", "paired", "compact", "fast", "send", "on_tensors", "gather", "texts", "program",
+        "twin",
+    )  # fmt: skip
 
     def __init__(self, op: Declaration, needs: tuple[bool, ...]) -> None:
         run = [r for r in op.rules_in_order if any(needs[p] for p in r.positions)]
@@ -51,6 +54,7 @@ class Plan:
             (r.function, [op.gradient_index(w) if op.is_gradient(w) else index[w] for w in r.wants], r.positions) for r in ordered
         ]
         self.keeps_tensors = any(kind in (TENSOR, TENSORS, OUTPUT) for kind, _, _ in self.save)
+        self.keeps_results = any(kind == OUTPUT for kind, _, _ in self.save)
         self.paired, self.compact = op.paired, op.compact
         self.fast: Callable[[Node, Any], Any] | None = None  # the rules compiled, for calls whose operands agree
         self.send: Callable[..., Any] | None = None  # the same, and what they give is sent on: see `engine.straight`

@@ -72,7 +72,7 @@ def strides_of(array: np.ndarray) -> tuple[int, ...]:
     """Strides in elements; those of a contiguous tensor where there are no elements and NumPy made them up."""
     if array.size or any(array.strides):
         size = array.itemsize
-        return tuple(s // size for s in array.strides)
+        return tuple([s // size for s in array.strides])
     steps, step = [], 1
     for n in reversed(array.shape):
         steps.append(step)

@@ -180,10 +180,12 @@ def check_target(op: Op, into: Tensor, values: list[Any], dtype_too: bool) -> No
 
 def copy_of(t: Tensor) -> Tensor:
     """The tensor as it is before a write, in memory of its own. PyTorch clones it, which is recorded."""
-    made = wrap(t._array.copy(order="K"), t._dtype)
+    made = wrap(t._array.copy("K"), t._dtype)
+    made._rows = t._rows or None
     if t._node is not None:
         check_differentiable(t)
-        made._node = OPS["clone"].make_node([t, None], [made], (True,))
+        clone, plain = OPS["clone"], not modes.current() & ~modes.GRAD
+        made._node = clone.plain_node(t, None, made) if plain else clone.make_node([t, None], [made], (True,))
     for level, tangent in forward.carried(t).items():
         forward.give_at(level, made, F.clone(tangent))
     return made

@@ -91,7 +91,7 @@ def _apart(op: Op, numbers: Collection[int]) -> list[str]:
     for i, _ in op.tensors[1:]:
         if i not in numbers:
             absent = f"x{i} is not None and " if op.schema.arguments[i].optional else ""
-            itself = f" and may_share_memory(x{i}, x0) and not same_elements(a{i}, a0)" if i in op.copied else ""  # which moves nothing
+            itself = f" and not same_elements(a{i}, a0) and may_share_memory(x{i}, x0)" if i in op.copied else ""  # which moves nothing
             lines.append(f"if {absent}(x{i} is root or (x{i}.base is not None and may_share(x{i}, root))){itself}: {slow}")
     return lines
 
@@ -111,28 +111,30 @@ def _allowed(op: Op) -> list[str]:
         f"recorded = mode and ({some(op)})",
         "if recorded:",
         f"    if {odd}: return slow({listed(op)})",
-        "    if a0._view is not None: check_inplace(a0, True)",
+        "    view = a0._view",
+        "    if view is not None:",
+        "        of = view.base._node",
+        "        if view.creation is not None or of is None or of is LEAF or of.enters or n0 is None: check_inplace(a0, True)",
     ]
 
 
 def _written(op: Op, numbers: Collection[int]) -> list[str]:
     """Computes, keeps what the rules want of the target as it was, and writes to its memory."""
     slow = f"return slow({listed(op)})"
-    needs = f"({', '.join(f'n{i} is not None' for i in op.diff)},)"
-    before = ["if recorded:", f"    plan, keep, copies = kept[{needs}]", "    before = copy_of(a0) if copies else a0"] if op.diff else []
-    general = [*_result(op), *before, "x0[...] = r"]
+    general = [*_result(op), *_before(op, "False"), "x0[...] = r"]
     count = specialisable(op)
     if not (op.family.inplace and count and as_ufunc(op.kernel, count, [a.default for a in op.schema.arguments[count:]]) in EXACT):
         return general
     usual = [f"a{i} is default{i}" for i in range(count, len(op.schema.arguments))]
     same = [f"a{i}._dtype is a0._dtype" for i in range(1, count) if i not in numbers]
     arrays = ", ".join(f"x{i}" for i in range(count))
+    alike = " and ".join(["a0._rows", *(f"a{i}._rows is a0._rows" for i in range(1, count) if i not in numbers)])
     return [  # what else would look at the arguments finds nothing in these, but shapes that the ufunc refuses
         f"if {' and '.join(['a0._dtype in DIRECT', *same, *usual])}:",
         *(
             f"    {line}"
             for line in [
-                *before,
+                *_before(op, f"bool({alike})"),
                 "try:",
                 f"    silent(exact, {arrays}, x0)",
                 f"except Exception: return again(slow, {listed(op)})",
@@ -141,6 +143,14 @@ def _written(op: Op, numbers: Collection[int]) -> list[str]:
         "else:",
         *(f"    {line}" for line in (general if not numbers else [slow])),
     ]
+
+
+def _before(op: Op, alike: str) -> list[str]:
+    """What is looked up, and copied, before the target is written to; `alike` is the text of whether all lie alike in row-major order."""
+    if not op.diff:
+        return []
+    key = f"({', '.join(f'n{i} is not None' for i in op.diff)}, {alike})"
+    return ["if recorded:", f"    plan, keep, copies = kept[{key}]", "    before = copy_of(a0) if copies else a0"]
 
 
 def looks(op: Op) -> list[str]:
@@ -168,12 +178,14 @@ def _rebased(op: Op, numbers: Collection[int]) -> list[str]:
     """Gives the target its new history."""
     if not op.diff:
         return []
-    edges = ", ".join(edge_text(f"a{i}", f"n{i}") if i not in numbers else "None" for i in op.diff)
+    edges = [edge_text(f"a{i}", f"n{i}") if i not in numbers else "None" for i in op.diff]
+    joined = f"node.first, node.second = {', '.join(edges)}" if op.paired else f"node.edges = ({', '.join(edges)},)"
     fits = ", ".join(fit_text(op, i) if i not in numbers else "((), a0._dtype)" for i in op.diff)
     return [
         "if recorded:",
         "    node = Node()",
-        f"    node.edges, node.fits, node.extras, node.plan = ({edges},), ({fits},), None, plan",
+        f"    {joined}",
+        f"    node.fits, node.extras, node.plan = ({fits},), None, plan",
         f"    {held_in(op)} = keep({', '.join(['before', *names_of(op)[1:]])}, a0)",
         "    node.seq = sequence()",
         "    if a0._view is None and a0._rare is None: a0._node = node; a0._nr = 0",
@@ -182,13 +194,21 @@ def _rebased(op: Op, numbers: Collection[int]) -> list[str]:
 
 
 class KeptBefore(dict):
-    """For each set of arguments that need a gradient: the plan, what makes the tuple of what is kept, whether the target is, as it was."""
+    """The plan, what makes the tuple of what is kept, whether the target is, as it was.
+
+    For each set of arguments that need a gradient, and whether all operands lie alike in row-major order.
+    """
 
     def __init__(self, op: Op, numbers: Collection[int]) -> None:
         self.op, self.numbers = op, numbers
 
-    def __missing__(self, needs: tuple[bool, ...]) -> tuple[Plan, Callable[..., tuple[Any, ...]], bool]:
-        plan = fast_plan(self.op, needs, "general") if self.numbers else lean_plan(self.op, needs)
+    def __missing__(self, key: tuple[bool, ...]) -> tuple[Plan, Callable[..., tuple[Any, ...]], bool]:
+        *flags, alike = key
+        needs = tuple(flags)
+        if alike:
+            plan = fast_plan(self.op, needs, "number" if self.numbers else "alike")
+        else:
+            plan = fast_plan(self.op, needs, "general") if self.numbers else lean_plan(self.op, needs)
         text = f"lambda {', '.join(names_of(self.op))}, t: {kept_text(self.op, needs, self.numbers)}"
-        self[needs] = made = plan, eval(text, KEEPING), any(kind == TENSOR and i == 0 for kind, i, _ in plan.save)
+        self[key] = made = plan, eval(text, KEEPING), any(kind == TENSOR and i == 0 for kind, i, _ in plan.save)
         return made

@@ -70,8 +70,8 @@ def outdated(t: Any) -> bool:
     return view.version != t._counter[0] or (view.borrowed if view.base._node is None else t._node is None)
 
 
-def refresh(t: Tensor, view: View, start: int | None = None) -> None:
-    """Give a view whose buffer was written to the node that its base's history implies; `start` is its storage offset, if it is known."""
+def refresh(t: Tensor, view: View) -> None:
+    """Give a view whose buffer was written to the node that its base's history implies."""
     base = view.base
     if not isinstance(t._node, Node) and base._node is None:
         if view.borrowed:
@@ -95,7 +95,7 @@ def refresh(t: Tensor, view: View, start: int | None = None) -> None:
             fresh._node.keep_shape(fresh)
         renew(t, fresh._node, fresh._nr)
     else:  # its node alone: the base may have other memory by now, in which the view has no place
-        place = t.shape, strides_of(t._array), t.storage_offset() if start is None else start
+        place = t._array.shape, strides_of(t._array), t.storage_offset()
         if before & ~modes.RECORDING:
             node = OPS["as_strided"].make_node([base, *place], [t], (True,))
         else:
@@ -281,23 +281,34 @@ def rebase(t: Tensor, node: Node, first_edge: int = 0) -> None:
     if view is None:
         renew(t, node, 0)
         return
-    base = view.base
-    start = t.storage_offset() if view.replay is None else 0
-    of_leaf = base._rare.hooks if base._node is None and base._rare is not None else None
-    written = CopySlices(base, t, node, start - base.storage_offset())
-    if modes.current() & modes.ANOMALY:
+    base, mode = view.base, modes.current()
+    strided = view.replay is None
+    start = (address(t._array) - address(base._array)) // t._array.itemsize if strided else 0
+    written = CopySlices(base, t, node, start)
+    if mode & modes.ANOMALY:
         anomaly.note(written)
-    renew(base, written, 0)
-    if of_leaf is not None:
-        rare(base).hooks = of_leaf  # PyTorch's convention: they, and those of later, stay with the leaf that it was
+    if base._rare is None:
+        base._node, base._nr = written, 0
+    else:
+        of_leaf = base._rare.hooks if base._node is None else None
+        renew(base, written, 0)
+        if of_leaf is not None:
+            rare(base).hooks = of_leaf  # PyTorch's convention: they, and those of later, stay with the leaf that it was
     if view.passing:
         sequence()  # of the node that nobody will ask for
         return
-    view.version = -1  # remade from the base below
-    refresh(t, view, start)
-    for kept in node.saved[::2]:
-        if type(kept) is Saved and isinstance(t._node, Node):
-            kept.through = weakref.ref(t), t._node.seq
+    if strided and view.creation is None and t._dtype.differentiable and not mode & ~modes.GRAD:  # as `refresh` does
+        array = t._array
+        remade = OPS["as_strided"].plain_node(base, array.shape, strides_of(array), start + base.storage_offset(), t)
+        renew(t, remade, 0)
+        view.version, view.borrowed = t._counter[0], False  # type: ignore[index]  # an inference tensor is no view
+    else:
+        view.version = -1  # remade from the base below
+        refresh(t, view)
+    if node.plan.keeps_results and isinstance(t._node, Node):
+        for kept in node.saved[::2]:
+            if type(kept) is Saved:
+                kept.through = weakref.ref(t), t._node.seq
 
 
 def source_of(kept: Saved, node: Node) -> Node:
@@ -340,6 +351,8 @@ class NoPlan:
     send: Any = None
     on_tensors = gather = None
     paired = False
+    keeps_tensors = True  # perhaps, as results
+    keeps_results = True
     save = ()
 
 
@@ -355,8 +368,8 @@ class CopySlices(Listed):
         self.seq, self.extras, self.plan, self.freed = sequence(), None, PART_PLAN, False
         self.inner = inner
         self.edges = (edge_of(base), *inner.edges[1:])
-        self.base_array = base._array
-        self.base_fit = base._array.shape, base._dtype
+        self.base_array = array = base._array
+        self.base_fit = array.shape, base._dtype
         self.part, self.replay = view._array, view._view.replay  # type: ignore[union-attr]  # it is one
         self.start = start  # of the view from its base, in elements
 
@@ -370,7 +383,8 @@ class CopySlices(Listed):
         self.free()
 
     def free(self) -> None:
-        self.inner.free()
+        if self.inner.plan.keeps_tensors:
+            self.inner.free()
         self.freed = True
 
     def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
@@ -420,16 +434,12 @@ class CopySlices(Listed):
             for op, values in self.replay:
                 whole = op.kernel(whole, *values[1:])
             return whole
-        if not self.part.size:
-            return np.empty(self.part.shape, whole.dtype)
-        flat = whole if whole.base is None else whole.base
-        return np.ndarray(self.part.shape, whole.dtype, flat, self.start * whole.itemsize, self._strides(whole.itemsize))
-
-    def _strides(self, itemsize: int) -> tuple[int, ...]:
-        """Those of the view, for elements of this size."""
-        if itemsize == self.part.itemsize:
-            return self.part.strides
-        return tuple(s * itemsize for s in strides_of(self.part))
+        part = self.part
+        if not part.size:
+            return np.empty(part.shape, whole.dtype)
+        flat, size = whole if whole.base is None else whole.base, whole.itemsize
+        strides = part.strides if size == part.itemsize else tuple([s * size for s in strides_of(part)])
+        return np.ndarray(part.shape, whole.dtype, flat, self.start * size, strides)
 
     def _on_tensors(self, g: Tensor) -> Sequence[Any]:
         whole = wrap(_same_geometry(self.base_array, g._array.dtype), g._dtype)
@@ -461,7 +471,7 @@ class CopySlices(Listed):
 class PartPlan(NoPlan):
     """How the walk runs a CopySlices on arrays; it drops what is kept by setting `saved`."""
 
-    keeps_tensors, compact = True, False
+    compact = False
 
     @staticmethod
     def fast(node: CopySlices, g: np.ndarray) -> Sequence[Any]:

@@ -342,9 +342,17 @@ def full_of(self: np.ndarray, value: np.ndarray) -> np.ndarray:
     return made
 
 
+def nothing(g: Any) -> Any:
+    """Zeros laid out as `g`."""
+    if builtin_type(g) is np.ndarray and g.size and g.flags.c_contiguous and 1 not in g.shape:  # a side of 1 may have any step
+        return np.zeros(g.shape, g.dtype)
+    return F.zeros_like(g)
+
+
 COPY = op("copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)",
    write(copied_from, node="torch::autograd::CopyBackwards", function=False, changes_dtype=True),
-   self=lambda g: F.new_zeros(g, tuple(g.shape)), src=lambda g: g)  # fmt: skip
+   self=lambda g: np.zeros(g.shape, g.dtype) if builtin_type(g) is np.ndarray else F.new_zeros(g, tuple(g.shape)),
+   src=lambda g: g)  # fmt: skip
 _COPY = _python_form("copy_", "Tensor other, bool non_blocking=False")
 
 
@@ -359,19 +367,19 @@ def copy_(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 
 op("fill.Scalar(Tensor self, Scalar value) -> Tensor",
    plain(lambda self, value: full_of(self, filling(value, self)), method=False),
-   self=lambda g: F.zeros_like(g))  # fmt: skip
+   self=nothing)  # fmt: skip
 op("fill.Tensor(Tensor self, Tensor value) -> Tensor",
    plain(lambda self, value: full_of(self, filled_with(self, value)), method=False),
-   self=lambda g: F.zeros_like(g), value=lambda g: F.sum(g))  # fmt: skip
+   self=nothing, value=lambda g: F.sum(g))  # fmt: skip
 op("fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)",
    write(lambda self, value: filling(value, self), node="FillBackward2", overlaps=True),
-   self=lambda g: F.zeros_like(g))  # fmt: skip
+   self=nothing)  # fmt: skip
 op("fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)",
    write(filled_with, node="FillBackward3"),
-   self=lambda g: F.zeros_like(g), value=lambda g: F.sum(g))  # fmt: skip
+   self=nothing, value=lambda g: F.sum(g))  # fmt: skip
 op("zero_(Tensor(a!) self) -> Tensor(a!)",
    write(lambda self: np.zeros((), self.dtype), overlaps=True),
-   self=lambda g: F.zeros_like(g))  # fmt: skip
+   self=nothing)  # fmt: skip
 
 
 # -- questions -------------------------------------------------------------------------------------------------------------------

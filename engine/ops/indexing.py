@@ -65,17 +65,17 @@ def __getitem__(self: Tensor, index: Any) -> Tensor:
 def __setitem__(self: Tensor, index: Any, value: Any) -> None:
     """Write a number, or a tensor that broadcasts, to what the index names."""
     value = _value(self, value)
+    if type(index) is slice:
+        found = _slice(self, 0, index, False)
+        return _copy(found, value, found is not self)
     if index is False:
         return
     if index is Ellipsis:
         return _copy(self, value)
     if index is None or index is True:
         return _copy(UNSQUEEZE.direct(self, 0), value, True)
-    if isinstance(index, int | np.integer):
+    if isinstance(index, (int, np.integer)):
         return _copy(_select(self, 0, int(index), 0), value, True)
-    if type(index) is slice:
-        found = _slice(self, 0, index, False)
-        return _copy(found, value, found is not self)
     found, tensors = _walk(self, _as_tuple(index))
     if not tensors:
         return _copy(found, value, found is not self)
@@ -309,6 +309,8 @@ def _value(self: Tensor, value: Any) -> Tensor:
     """What is assigned, as a tensor; a number in the dtype of `self`. Raises TypeError for anything else."""
     if isinstance(value, Tensor):
         return value
+    if type(value) is float:
+        return wrap(converted(value, self._dtype.np, round_low=True), self._dtype)
     if isinstance(value, np.integer | np.float64 | np.complex128):
         value = value.item()
     if not isinstance(value, bool | int | float | complex):

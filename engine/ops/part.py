@@ -12,8 +12,9 @@ from ..batch_refusals import NO_FALLBACK, NO_VIEW, refuse_samples
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY
 from ..geometry import address, in_range, strides_of
+from ..layout import row_major
 from ..op import F, composite, op, plain, view
-from ..strided import flat_root, over, overlaps, span, strided
+from ..strided import flat_root, numel, over, overlaps, span, strided
 from ..tensor import Tensor, method, wrap
 from .shape import Shape, dimension, of_dim
 
@@ -451,6 +452,11 @@ def from_strided(g: Any, geometry: Geometry, size: Shape, stride: Shape, storage
         elif stride[d] == 0:
             g = F.sum(g, (d,), False)
     through = _buffer(tuple(shape), tuple(steps), offset, tuple(size), tuple(stride), at)
+    if through.whole and type(g) is np.ndarray:
+        places, steps, offset = through.out
+        made, item = np.zeros(shape, g.dtype), g.itemsize
+        np.ndarray(places, g.dtype, made, offset * item, [s * item for s in steps])[...] = g
+        return made
     return _scatter_tensors(g, through) if isinstance(g, Tensor) else _scatter_arrays(g, through)
 
 
@@ -462,6 +468,7 @@ class Buffer(NamedTuple):
     into: Geometry
     adds: bool  # elements were seen more than once
     shares: bool  # the input itself overlaps
+    whole: bool  # nothing is seen more than once, and the buffer is the input in row-major order
 
 
 @lru_cache(4096)
@@ -469,7 +476,9 @@ def _buffer(shape: Places, steps: Places, offset: int, size: Places, stride: Pla
     kept = [(n, s) for n, s in zip(size, stride, strict=True) if n != 1 and s != 0]
     out = tuple(n for n, _ in kept), tuple(s for _, s in kept), at - min(at, offset)
     into = shape, steps, offset - min(at, offset)
-    return Buffer(max(span(*out), span(*into)), out, into, overlaps(out[0], out[1]), overlaps(into[0], into[1]))
+    length, adds, shares = max(span(*out), span(*into)), overlaps(out[0], out[1]), overlaps(into[0], into[1])
+    whole = not adds and not shares and length == numel(shape) and not into[2] and 1 not in shape and steps == row_major(shape)
+    return Buffer(length, out, into, adds, shares, whole)
 
 
 def _within(buffer: np.ndarray, geometry: Geometry) -> np.ndarray:
@@ -479,7 +488,7 @@ def _within(buffer: np.ndarray, geometry: Geometry) -> np.ndarray:
 
 
 def _scatter_arrays(g: np.ndarray, through: Buffer) -> np.ndarray:
-    length, out, into, adds, shares = through
+    length, out, into, adds, shares, _ = through
     flat = np.zeros(length, g.dtype)
     if adds:
         np.add.at(flat, _within(np.arange(length), out).reshape(-1), g.reshape(-1))
@@ -491,7 +500,7 @@ def _scatter_arrays(g: np.ndarray, through: Buffer) -> np.ndarray:
 
 
 def _scatter_tensors(g: Tensor, through: Buffer) -> Tensor:
-    length, out, into, adds, shares = through
+    length, out, into, adds, shares, _ = through
     flat = F.new_zeros(g, (length,))
     places = F.arange(length)
     if adds:
