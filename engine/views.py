@@ -282,9 +282,12 @@ def rebase(t: Tensor, node: Node, first_edge: int = 0) -> None:
         renew(t, node, 0)
         return
     base, mode = view.base, modes.current()
-    strided = view.replay is None
-    start = (address(t._array) - address(base._array)) // t._array.itemsize if strided else 0
-    written = CopySlices(base, t, node, start)
+    array, whole, of_base = t._array, base._array, base.storage_offset()
+    if array.base is whole:
+        start = (address(array) - address(whole)) // array.itemsize
+    else:  # the base may have other memory by now
+        start = t.storage_offset() - of_base
+    written = CopySlices(base, t._array, view.replay, node, start)
     if mode & modes.ANOMALY:
         anomaly.note(written)
     if base._rare is None:
@@ -297,9 +300,8 @@ def rebase(t: Tensor, node: Node, first_edge: int = 0) -> None:
     if view.passing:
         sequence()  # of the node that nobody will ask for
         return
-    if strided and view.creation is None and t._dtype.differentiable and not mode & ~modes.GRAD:  # as `refresh` does
-        array = t._array
-        remade = OPS["as_strided"].plain_node(base, array.shape, strides_of(array), start + base.storage_offset(), t)
+    if view.replay is None and view.creation is None and t._dtype.differentiable and not mode & ~modes.GRAD:  # as `refresh` does
+        remade = OPS["as_strided"].plain_node(base, array.shape, strides_of(array), start + of_base, t)
         renew(t, remade, 0)
         view.version, view.borrowed = t._counter[0], False  # type: ignore[index]  # an inference tensor is no view
     else:
@@ -309,6 +311,24 @@ def rebase(t: Tensor, node: Node, first_edge: int = 0) -> None:
         for kept in node.saved[::2]:
             if type(kept) is Saved:
                 kept.through = weakref.ref(t), t._node.seq
+
+
+def overwrite(base: Tensor, part: np.ndarray, op: Any, value: Any, plan: Any, views: int) -> None:
+    """Record that `op` wrote a tensor or a number to a part of `base`, as `rebase` does for a view that nobody else sees.
+
+    `views` is how many nodes PyTorch numbers for views on the way there, `plan` that of the call.
+    """
+    for _ in range(views if base._node is not None else 0):
+        sequence()
+    fit = part.shape, base._dtype
+    inner = op.Node()
+    inner.edges = (None, None if value is None else edge_of(value))  # to the base leads the node around it
+    inner.fits, inner.saved, inner.extras, inner.plan = (fit, fit if value is not None else ((), base._dtype)), (), None, plan
+    inner.seq = sequence()
+    node = CopySlices(base, part, None, inner, (address(part) - address(base._array)) // part.itemsize)
+    node.overwrites = True
+    base._node, base._nr = node, 0
+    sequence()  # of the node that nobody will ask for
 
 
 def source_of(kept: Saved, node: Node) -> Node:
@@ -362,16 +382,17 @@ NO_PLAN = NoPlan()
 class CopySlices(Listed):
     """A write through a view, seen from the base: the written part's gradient goes through `inner`."""
 
-    __slots__ = ("inner", "base_array", "base_fit", "part", "start", "replay", "freed")
+    __slots__ = ("inner", "base_array", "base_fit", "part", "start", "replay", "freed", "overwrites")
 
-    def __init__(self, base: Tensor, view: Tensor, inner: Node, start: int) -> None:
+    def __init__(self, base: Tensor, part: np.ndarray, replay: Any, inner: Node, start: int) -> None:
         self.seq, self.extras, self.plan, self.freed = sequence(), None, PART_PLAN, False
         self.inner = inner
         self.edges = (edge_of(base), *inner.edges[1:])
         self.base_array = array = base._array
         self.base_fit = array.shape, base._dtype
-        self.part, self.replay = view._array, view._view.replay  # type: ignore[union-attr]  # it is one
-        self.start = start  # of the view from its base, in elements
+        self.part, self.replay = part, replay
+        self.start = start  # of the part from its base, in elements
+        self.overwrites = False  # what was there, in a base in row-major order, with a number or with elements of the same shape and dtype
 
     @property
     def saved(self) -> Any:
@@ -475,7 +496,17 @@ class PartPlan(NoPlan):
 
     @staticmethod
     def fast(node: CopySlices, g: np.ndarray) -> Sequence[Any]:
-        return node._on_arrays(g) if node.replay is None and not node.freed else node.apply([g], False)
+        if node.replay is not None or node.freed:
+            return node.apply([g], False)
+        part = node.part
+        if not node.overwrites or g.dtype is not part.dtype or g.shape != node.base_array.shape:
+            return node._on_arrays(g)
+        whole = g.copy()
+        piece = np.ndarray(part.shape, part.dtype, whole, node.start * part.itemsize, part.strides)
+        first, second = node.edges
+        value = None if second is None else piece.copy()
+        piece.fill(0)
+        return (None if first is None else whole), value
 
 
 PART_PLAN = PartPlan()

@@ -10,13 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes
+from .. import dtypes, modes
 from ..batching import Batched
+from ..compiled import lean_plan
 from ..dtypes import OF_NUMPY
+from ..geometry import address
 from ..number import converted
 from ..op import OPS
 from ..parameter import type_name
-from ..tensor import PassingView, Tensor, method, wrap
+from ..tensor import FRESH, LEAF, PLAIN, PassingView, Tensor, method, rows, wrap
+from ..views import outdated, overwrite
 from .part import SELECT, SLICE
 from .shape import UNSQUEEZE
 
@@ -31,6 +34,8 @@ NOT_TUPLE = (
 NOT_VALID = "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got {})"
 MASKS = (dtypes.bool_, dtypes.uint8)
 LAST = sys.maxsize
+MANTISSA = 2**24  # integers below are floats of any dtype
+LARGEST = float(np.finfo(np.float32).max)  # floats up to here have one in any dtype
 BASIC = {int, slice, type(None), type(Ellipsis)}
 
 
@@ -64,6 +69,8 @@ def __getitem__(self: Tensor, index: Any) -> Tensor:
 @method
 def __setitem__(self: Tensor, index: Any, value: Any) -> None:
     """Write a number, or a tensor that broadcasts, to what the index names."""
+    if _overwritten(self, index, value):
+        return
     value = _value(self, value)
     if type(index) is slice:
         found = _slice(self, 0, index, False)
@@ -318,6 +325,71 @@ def _value(self: Tensor, value: Any) -> Tensor:
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ValueError("Overflow when unpacking long long")
     return wrap(converted(value, self._dtype.np, round_low=True), self._dtype)
+
+
+def _overwritten(self: Tensor, index: Any, value: Any) -> bool:
+    """Write to a part at once, where a plain mode and the arguments leave nothing to ask; False where not, and then nothing is done.
+
+    The part is that of slices and integers, of a base in row-major order; what is written a number, or a tensor of its shape and dtype.
+    """
+    mode, node = modes.current(), self._node
+    if mode > 1 or self._view is not None or self._rare is not None or not rows(self):
+        return False
+    array = self._array
+    if array.base is not None or (mode and node is not None and (node is LEAF or node.enters)):
+        return False
+    views = _views_of(array.shape, index)
+    if not views:
+        return False
+    part = array[index]
+    if type(part) is not np.ndarray or not part.size:
+        return False
+    kind, tensor = type(value), None
+    if kind is float or (kind is int and -MANTISSA < value < MANTISSA):
+        if array.dtype.char not in "fd" or not -LARGEST < value < LARGEST:
+            return False
+        op = OPS["fill_.Tensor"]
+        part.fill(value)
+    else:
+        if kind not in PLAIN or value._dtype is not self._dtype or value._counter is None or (value._view is not None and outdated(value)):
+            return False
+        given, tensor = value._array, value
+        if given.shape != part.shape:
+            return False
+        if not (given.base is array and address(given) == address(part) and given.strides == part.strides):  # else nothing moves
+            root = given if given.base is None else given.base
+            if root is array or (type(root) is not np.ndarray or root.base is not None):
+                return False
+            part[...] = given
+        op = OPS["copy_"]
+    if self._counter is FRESH:
+        self._counter = [1]
+    else:
+        self._counter[0] += 1  # type: ignore[index]  # no inference tensor is said to lie in row-major order
+    needs = node is not None, tensor is not None and tensor._node is not None
+    if mode and True in needs:
+        overwrite(self, part, op, tensor, lean_plan(op, needs), views)
+    return True
+
+
+def _views_of(shape: tuple[int, ...], index: Any) -> int:
+    """How many views slices and integers stand for, each of which NumPy takes as PyTorch does; 0 where it may not, or for no view."""
+    views = 0
+    parts = index if type(index) is tuple else (index,)
+    if len(parts) > len(shape):
+        return 0
+    for n, part in zip(shape, parts, strict=False):
+        if type(part) is slice:
+            start, end = part.start, part.stop
+            if part.step is not None or not (start is None or type(start) is int) or not (end is None or type(end) is int):
+                return 0
+            if start or (end is not None and end < n):
+                views += 1
+        elif type(part) is int and -n <= part < n:
+            views += 1
+        else:
+            return 0
+    return views
 
 
 def _without_leading_ones(value: Tensor) -> Tensor:
