@@ -17,6 +17,7 @@ from .memory import ALONE, empty
 from .registry import F
 from .strided import new
 from .tensor import Tensor, counter_of, settled, wrap
+from .unstored import Unstored, refuse_writes
 from .views import check_no_overlap
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
             writes = walk.sums.get(leaf, 0) or (walk.count_of(g)[0] if walk.written else 0)
             if writes or g.base is not None:
                 made._counter = [writes] if g.base is None else _shared_count(g, walk, writes)
+        elif type(g) is Unstored and _laid_out_as(g, leaf._array):
+            made = wrap(g, OF_NUMPY[g.dtype])
         else:
             given = conjugate_of(g) if g.dtype.kind == "c" and not g.flags.writeable else None
             if given is not None and _laid_out_as(given, leaf._array):
@@ -59,6 +62,8 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
         return
     if recording:
         leaf._gradient = old = old + g
+    elif type(old._array) is Unstored:
+        refuse_writes(old._array)
     elif type(old) is Lazy or old._counter is None or not _alike(old._array, g) or _may_share(old._array, g):
         old.add_(wrap(g, OF_NUMPY[g.dtype]))  # which may refuse, in PyTorch's words
     else:

@@ -9,6 +9,7 @@ import numpy as np
 from . import dtypes, modes
 from .once import warn_once
 from .tensor import Tensor, method
+from .unstored import stored
 
 TO_SCALAR = (
     "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\nConsider using tensor.detach() first."
@@ -34,12 +35,12 @@ def tolist(self: Tensor) -> Any:
 def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     """The values as an array that shares memory. Raises RuntimeError where the tensor requires grad (unless `force`)."""
     if force:
-        return self._array
+        return stored(self._array)
     if self._node is not None and modes.is_grad_enabled():
         raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
     if self._dtype is dtypes.bfloat16:
         raise TypeError("Got unsupported ScalarType BFloat16")
-    return self._array
+    return stored(self._array)
 
 
 @method

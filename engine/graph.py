@@ -16,6 +16,7 @@ from . import dtypes, modes
 from .registry import F
 from .strided import recast
 from .tensor import LEAF, Tensor, counter_of, rare
+from .unstored import Unstored, unstored
 
 sequence = itertools.count(1).__next__
 
@@ -360,6 +361,8 @@ def fit(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> Any:
 
 def fit_array(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> np.ndarray:
     if type(g) is not np.ndarray:
+        if type(g) is Unstored and g.shape == shape:
+            return unstored(shape, dtype.np)
         g = np.asarray(g)
     if g.dtype.kind == "c" and not dtype.is_complex:
         g = g.real

@@ -117,7 +117,7 @@ def space_of(op: Op) -> dict[str, Any]:
     """The names the text uses."""
     return KEEPING | {
         "slow": op.generic, "again": again, "current": modes.current, "PLAIN": PLAIN, "first": op.family.first, "kernel": op.kernel,
-        "promote": op.promote, "silent": silent, "ndarray": np.ndarray, "asarray": np.asarray, "laid_out": laid_out, "Tensor": Tensor,
+        "promote": op.promote, "silent": silent, "ndarray": np.ndarray, "asarray": np.asanyarray, "laid_out": laid_out, "Tensor": Tensor,
         "NUMBER": NUMBER, "FRESH": FRESH, "OF_NUMPY": dtypes.OF_NUMPY, "make_view": make_view, "share": share, "op": op, "settle": settle,
         "View": View, "creation": view_creation(op), "record": op.record, "Node": op.Node, "NodeOfSeveral": op.NodeOfSeveral,
         "kept_for": op.kept_for, "named": op.result_type if op.schema.returns.startswith("(") else None, "LEAF": LEAF, "edge_of": edge_of,

@@ -26,6 +26,7 @@ from .registry import OPS, OVERLOADS, F
 from .silence import loud, quiet
 from .strided import as_cast, laid_out
 from .tensor import Tensor, wrap
+from .unstored import cast
 from .views import make_view, node_of, share, view_creation
 
 REGISTRY = OPS
@@ -191,11 +192,11 @@ class Op(Declaration):
             a = arrays[i]
             if a is None:
                 continue
-            if type(a) is not np.ndarray:
+            if not isinstance(a, np.ndarray):
                 a = number_of(a, narrow)
             elif a.dtype != dtype.np and (a.ndim or narrow is dtype.np or i == 0):
                 a = a.astype(dtype.np)
-            arrays[i] = a if a.dtype == wide else a.astype(wide)
+            arrays[i] = a if a.dtype == wide else cast(a, wide)
         for i in self.promotes_list:
             arrays[i] = [number_of(a, wide) if type(a) is not np.ndarray else a.astype(wide, copy=False) for a in arrays[i]]
         return dtype

@@ -12,6 +12,7 @@ from .dtypes import OF_NUMPY, dtype
 from .silence import quietly
 from .strided import recast
 from .tensor import Tensor, wrap
+from .unstored import cast
 
 
 def array_of(v: Any) -> Any:
@@ -49,10 +50,10 @@ def number_of(value: Any, wide: np.dtype) -> np.ndarray:
 
 def settle(result: Any, low: dtype | None) -> np.ndarray:
     """A kernel's result as an array; a float32 one of a 16-bit call is rounded, once."""
-    if type(result) is not np.ndarray:
+    if not isinstance(result, np.ndarray):
         result = np.asarray(result)
     if low is not None and result.dtype == np.float32:
-        return result.astype(low.np)
+        return cast(result, low.np)
     return result
 
 

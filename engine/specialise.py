@@ -364,6 +364,6 @@ def space_of(op: Op, numbers: bool) -> dict[str, Any]:
         "Tensor": Tensor, "PLAIN": PLAIN, "RESULT": computed, "NUMBERS": numbers,
         "current": modes.current, "few": known.get, "learn": known.learn, "learn_together": known.learn_together,
         "MISSING": MISSING, "given": given, "silent": silent, "rows": rows, "constant": constant,
-        "asarray": np.asarray, "laid_out": laid_out,
+        "asarray": np.asanyarray, "laid_out": laid_out,
         "ndarray": np.ndarray, "Node": op.Node, "FRESH": FRESH, "Saved": Saved, "LEAF": LEAF, "edge_of": edge_of, "sequence": sequence,
     }  # fmt: skip

@@ -16,6 +16,7 @@ from .layout import dense
 from .registry import OPS, F
 from .strided import span
 from .tensor import LEAF, Apart, Tensor, View, counter_of, rare, wrap
+from .unstored import refuse_writes
 
 BLOCK = (
     " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the "
@@ -206,7 +207,8 @@ def bump(t: Tensor) -> None:
 
 
 def check_no_overlap(array: np.ndarray) -> None:
-    """Raises RuntimeError where two elements of `array` are one place in memory."""
+    """Raises RuntimeError where two elements of `array` are one place in memory, or none is in any."""
+    refuse_writes(array)
     if 0 in array.strides and array.size and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
         raise RuntimeError(OVERLAP)
 

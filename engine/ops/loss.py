@@ -22,11 +22,11 @@ from ..registry import OVERLOADS
 from ..routes import front
 from ..strided import copied, dense_strides, row_major
 from ..tensor import Tensor
+from ..unstored import IMMUTABLE
 from ..views import check_cast
 from .arithmetic import SUBTRACTED_BOOL, SUBTRACTED_BOOLS, number_less, quotient
 
 NONE, MEAN, SUM = 0, 1, 2
-NO_TANGENT = "ZeroTensors are immutable. Please use the materialized zero tensor obtained using .clone() if you want a mutable tensor."
 SECOND_TANGENT = "Setting a forward grad that itself has a forward gradient at the same level0 is not supported."
 INTERNAL: dict[str, Any] = {"function": False, "method": False}
 
@@ -113,7 +113,7 @@ def mse_gradient_tangent(values: list[Any], tangents: list[Any], outs: list[Tens
     """
     (grad_output, self, target, reduction), (along_g, along_self, along_target) = values, tangents
     if reduction == MEAN and (along_self is None or along_target is None) and not modes.current() & modes.BATCHED:
-        raise RuntimeError(NO_TANGENT)
+        raise RuntimeError(IMMUTABLE)
     made = None if along_self is None else twice(along_self * grad_output, self, reduction)
     if along_target is not None:
         part = twice(along_target * grad_output, target, reduction)

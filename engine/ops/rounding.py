@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import innermost
 from ..op import F, Family, op, pointwise
 from ..pieces import elementwise, written_by
 from ..promotion import Promote, only, without_complex
+from ..tensor import Tensor, wrap
+from ..unstored import unstored
 from .arithmetic import modulus, times
 from .masked import zeroed
 
@@ -92,12 +95,25 @@ def sgn_kernel(self: np.ndarray) -> np.ndarray:
     return np.where(size == 0, self.dtype.type(0), self / np.where(size == 0, size.dtype.type(1), size)).astype(self.dtype)
 
 
+def without_memory(g: Any) -> Any:
+    """Zeros like a gradient, which PyTorch does not store: of samples of a batch they are stored here."""
+    if not isinstance(g, Tensor):
+        return unstored(g.shape, g.dtype)
+    return flat(g) if innermost([g]) is not None else wrap(unstored(tuple(g.shape), g._dtype.np), g._dtype)
+
+
 def sgn_backward(g: Any, self: Any, result: Any) -> Any:
     """Of a complex number only the turn counts: the part of `g` along `z` is taken out."""
     if "complex" not in str(self.dtype):
-        return flat(g)
+        return without_memory(g)
     size = F.abs(self)
     return zeroed((g - result * result * g.conj()) / times(size, 2), size == 0)
+
+
+def sgn_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
+    """The same along a tangent; PyTorch stores the zeros of more than one element when they become one."""
+    made = sgn_backward(tangents[0], values[0], outs[0])
+    return made if made.numel() == 1 else F.clone(made)
 
 
 SIGN_OF_COMPLEX = "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."
@@ -105,6 +121,6 @@ REAL = without_complex(SIGN_OF_COMPLEX)
 op("sign(Tensor self) -> Tensor", pointwise(sign_kernel, REAL, inplace=asked(REAL), out="exact"), self=flat)
 op(
     "sgn(Tensor self) -> Tensor",
-    pointwise(sgn_kernel, out="exact", jvp=lambda values, tangents, outs: sgn_backward(tangents[0], values[0], outs[0])),
+    pointwise(sgn_kernel, out="exact", jvp=sgn_tangent),
     self=sgn_backward,
 )
