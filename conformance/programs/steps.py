@@ -185,7 +185,8 @@ class Words:
             text = text.replace("-1", "1")
         if self.half and callee.path in MAKES_COMPLEX:
             return self.a()
-        return text.replace("complex64", "float64") if self.half else text
+        text = text.replace("complex64", "float64") if self.half else text
+        return re.sub(r"(?<=torch\.)(float32|complex64)\b", lambda found: self.draw.named(found[0]), text)
 
     def dtype(self) -> str:
         names = tuple(name for name in DTYPES if name not in (COMPLEX if self.half else HALF)) if self.place else DTYPES[:2]

@@ -15,7 +15,7 @@ import torch
 import engine
 from conformance.programs import PROGRAMS, many, run, sequences
 from conformance.programs.calls import callees
-from conformance.programs.draw import Draw
+from conformance.programs.draw import Draw, Moved
 from conformance.programs.steps import LENGTH, LINES, STEPS, WIDTH, Step, steps
 from conformance.source import NpSource
 
@@ -50,6 +50,13 @@ def test_a_step_left_out_moves_no_other():
         if not any(line.startswith("del ") for line in whole):
             kept = whole if len(rest) == len(whole) else whole[:1] + whole[2:]
             assert rest == [re.sub(r"\bt1\b", "t0", line) for line in kept]
+
+
+def test_what_is_run_in_double_precision_asks_for_no_less():
+    narrow = re.compile("float32|float16|complex64")
+    assert any(narrow.search(step.line) for program in drawn(200) for step in program if step.name == "call")
+    for data in run.cases(200, 0, LENGTH):
+        assert not [step.line for step in steps(Moved(torch, NpSource(data), 0.0, 0)) if narrow.search(step.line)]
 
 
 def test_a_planted_error_is_found_made_small_and_told_as_a_script(monkeypatch, tmp_path):
