@@ -361,6 +361,8 @@ def _judge(left: np.ndarray, right: np.ndarray, label: str, name: str, reference
         near = alike & (mine <= 4 * torch_)
         if near[wrong].all() or (near | (alike & (mine <= 4 * _noise(label, exact, name, reference))))[wrong].all():
             return "parity", ""
+        if (near | (alike & (np.abs(left.astype(wide) - right) <= 4 * _reach(label, right, name, reference))))[wrong].all():
+            return "rounded", ""
         hopeless = ~(bound < 0.5 * np.abs(exact)) & np.isfinite(exact) & (~np.isfinite(bound) | (mine <= 64 * bound))
         if (hopeless & (np.abs(exact) > 0))[wrong].all():
             return "ill_conditioned", ""
@@ -380,6 +382,18 @@ def _noise(label: str, exact: np.ndarray, name: str, reference: Reference | None
             error = _error(found.astype(exact.dtype), right.astype(exact.dtype), name) * scale
             noise = np.where(np.isfinite(error), np.fmax(noise, error), noise)
     return noise
+
+
+def _reach(label: str, right: np.ndarray, name: str, reference: Reference | None) -> np.ndarray:
+    """How far apart elements come where an op rounds otherwise what has fewer digits than they: a unit in the last place, of its dtype."""
+    reach = np.zeros(right.shape)
+    if reference is not None and UNIT[name] < UNIT[reference.narrowest]:
+        for run in reference.rounded():
+            found = run.get(label)
+            if isinstance(found, np.ndarray) and found.shape == right.shape and found.dtype == right.dtype:
+                apart = np.abs(found - right)
+                reach = np.where(np.isfinite(apart), np.fmax(reach, apart), reach)
+    return reach
 
 
 def _identical_whole(left: np.ndarray, right: np.ndarray) -> np.ndarray:

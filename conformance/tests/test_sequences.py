@@ -16,6 +16,7 @@ import engine
 from conformance.programs import PROGRAMS, many, run, sequences
 from conformance.programs.calls import callees
 from conformance.programs.draw import Draw, Moved
+from conformance.programs.run import Again
 from conformance.programs.steps import LENGTH, LINES, STEPS, WIDTH, Step, steps
 from conformance.source import NpSource
 
@@ -112,6 +113,35 @@ def test_a_planted_error_of_a_few_roundings_is_found_in_place_too(name, error, m
     plain = getattr(engine.Tensor if name.endswith("_") else engine, name)
     monkeypatch.setattr(engine.Tensor if name.endswith("_") else engine, name, lambda t: plain(t).mul_(1 + error))
     assert compared(ROUNDED_TWICE, monkeypatch)
+
+
+WIDENED = (  # PyTorch's hyperbolic cosines happen to be exact to nine digits here
+    ("first", "t0 = torch.tensor([0.1, -0.3], dtype=torch.float32)"),
+    ("call", "t1 = torch.cosh(t0)"),
+    ("cast", "t2 = t0.to(torch.float64)"),
+    ("sum", "t3 = t1 + t2"),
+)
+
+
+def of_units(units):
+    """The hyperbolic cosines of the above, so many units in the last place from PyTorch's."""
+    return lambda t: engine.tensor([c + units * 2.0**-23 for c in torch.cosh(torch.tensor(t.tolist())).tolist()])
+
+
+def test_what_has_more_digits_than_it_was_computed_from_is_judged_by_runs_that_round_otherwise(monkeypatch):
+    monkeypatch.setattr(engine, "cosh", of_units(1))
+    assert compared(WIDENED, monkeypatch) == []
+    monkeypatch.setattr(Again, "rounded", lambda self: [])
+    assert compared(WIDENED, monkeypatch) == ["step sum: tensor values"]
+
+
+def test_a_planted_error_is_found_in_what_has_more_digits_and_in_what_it_was_computed_from(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "cosh", of_units(20))
+        assert compared(WIDENED, patch) == ["step call: tensor values"]
+    plain = engine.Tensor.__add__
+    monkeypatch.setattr(engine.Tensor, "__add__", lambda a, b: plain(a, b).mul_(1 + 1e-6))
+    assert compared(WIDENED, monkeypatch) == ["step sum: tensor values"]
 
 
 CUT_OFF = (  # PyTorch's result is 1, the engine's the float before it
