@@ -86,8 +86,11 @@ class Overloads:
             known = self.plain.get((*map(type, args), *kwargs, *map(type, kwargs.values())))
             if known is not None:
                 return known(*args, *kwargs.values())
-        else:  # of two, as most are given, the types are asked for in a third of the time
-            known = self.plain.get((type(args[0]), type(args[1])) if len(args) == 2 else (*map(type, args),))
+        else:  # of two, as most are given, or of one, the types are asked for in a third of the time
+            count = len(args)
+            known = self.plain.get(
+                (type(args[0]), type(args[1])) if count == 2 else (type(args[0]),) if count == 1 else (*map(type, args),)
+            )
             if known is not None:
                 return known(*args)
         op, values = self.resolve(args, kwargs)

@@ -6,7 +6,8 @@ dtype and shape of the result: what is left to look at is the gradient. Both are
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ast
+from collections.abc import Callable, Sequence
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 
@@ -154,7 +155,51 @@ def alike_lines(
     if plan.program is not None:
         space |= {"large": on_large_gradients(plan.program, results), "LARGE": LARGE, "ALONE": ALONE, "getrefcount": getrefcount}
         arrays.append(f"if g.size >= LARGE: return large({', '.join(['getrefcount(g) == ALONE', 'g', *names])})")
-    return [*lines, *arrays], results
+    numbers, results = numbers_as_arrays(results, "g", space)
+    return [*lines, *arrays, *numbers], results
+
+
+def numbers_as_arrays(texts: Sequence[str], like: str, space: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Lines that make arrays of the numbers in arithmetic, in the dtype of `like`, and the texts with those: NumPy takes half the time."""
+    numbers = Numbers()
+    made = [ast.unparse(numbers.visit(ast.parse(text, mode="eval"))) for text in texts]
+    space |= {f"of_{name}": InDtypes(value) for name, value in numbers.found.items()}
+    return [f"{name} = of_{name}[{like}.dtype]" for name in numbers.found], made
+
+
+class Numbers(ast.NodeTransformer):
+    """Gives the numbers in arithmetic names."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, int | float] = {}
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        node.left, node.right = self._named(node.left), self._named(node.right)
+        return node
+
+    def _named(self, operand: ast.expr) -> ast.expr:
+        try:
+            value = ast.literal_eval(operand)
+        except ValueError:
+            return operand
+        name = f"c{str(value).translate(LETTERS)}"
+        self.found[name] = value
+        return ast.Name(name)
+
+
+LETTERS = str.maketrans("-.+", "mpe")
+
+
+class InDtypes(dict[np.dtype, np.ndarray]):
+    """A number as an array, by dtype."""
+
+    def __init__(self, value: int | float) -> None:
+        self.value = value
+
+    def __missing__(self, dtype: np.dtype) -> np.ndarray:
+        self[dtype] = made = constant(self.value, dtypes.OF_NUMPY[dtype])
+        return made
 
 
 def _symbol(op: Op, plan: Plan, source: int) -> Any:

@@ -368,7 +368,11 @@ def fit_array(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> np.ndarray
         g = g.real
     if g.shape != shape:
         given = g
-        dims, left = _summed(g.shape, shape)
+        dims, left, plain = _summed(g.shape, shape)
+        if plain and g.dtype is dtype.np and g.itemsize > 2:
+            summed = np.add.reduce(g, dims)
+            if summed.dtype is g.dtype and summed.flags.c_contiguous:
+                return summed
         if dims:
             wide = g if g.itemsize > 2 else g.astype(np.float32)  # 16 bits would be rounded after every term
             summed = np.asarray(np.add.reduce(wide, dims))
@@ -389,10 +393,11 @@ def spreads(narrow: tuple[int, ...], wide: tuple[int, ...]) -> bool:
 
 
 @lru_cache(4096)
-def _summed(wide: tuple[int, ...], narrow: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The dimensions that broadcasting is undone in by a sum, and the shape of that sum."""
+def _summed(wide: tuple[int, ...], narrow: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...], bool]:
+    """The dimensions that broadcasting is undone in by a sum, the shape of that sum, and whether nothing is left to do after it."""
     lead, dims = broadcast_dims(wide, narrow)
-    return dims, tuple(1 if d in dims else n for d, n in enumerate(wide))[lead:]
+    left = tuple(1 if d in dims else n for d, n in enumerate(wide))[lead:]
+    return dims, left, len(dims) == lead > 0 < len(left) and left == narrow and 1 not in left
 
 
 def _fit_tensor(g: Tensor, shape: tuple[int, ...], dtype: dtypes.dtype) -> Tensor:

@@ -456,7 +456,7 @@ def geometry(t: Tensor) -> Geometry:
         if len(_steps) > 4096:
             _steps.clear()
         steps = _steps[key] = strides_of(array)
-    return key[0], steps, t.storage_offset()
+    return key[0], steps, 0 if whole and array.flags.forc else t.storage_offset()
 
 
 class Kept(dict):

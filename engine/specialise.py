@@ -6,7 +6,7 @@ and hands everything else to it. Each op's source is written from the templates 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from . import modes
 from .alike import result_dtypes, specialisable
-from .compiled import fast_plan
+from .compiled import fast_plan, numbers_as_arrays
 from .constants import constant
 from .declaration import OUTPUT, TENSOR
 from .dtypes import OF_NUMPY
@@ -24,7 +24,7 @@ from .programs import Program, on_large, program
 from .silence import silent
 from .strided import laid_out
 from .tensor import FRESH, LEAF, PLAIN, Rows, Tensor, rows, wrap
-from .texts import written_when_called
+from .texts import function_of, written_when_called
 from .traced import Symbol, as_ufunc, kernel_text
 
 if TYPE_CHECKING:
@@ -339,7 +339,16 @@ def kernels_of(op: Op, count: int) -> tuple[Callable[..., Any], Callable[..., An
     whole = op.kernel if not defaults else lambda *arrays: op.kernel(*arrays, *defaults)
     names = ["x", "y"][:count]
     read = kernel_text(op.kernel, [Symbol(name) for name in names], defaults)
-    return as_ufunc(op.kernel, count, defaults) or whole, whole, None if read is None else program([read.text], names, {})
+    if read is None:
+        return as_ufunc(op.kernel, count, defaults) or whole, whole, None
+    return as_ufunc(op.kernel, count, defaults) or with_arrays(read.text, names) or whole, whole, program([read.text], names, {})
+
+
+def with_arrays(text: str, names: Sequence[str]) -> Callable[..., Any] | None:
+    """What the text of a kernel does, with arrays for the numbers in it; None where there are none."""
+    space: dict[str, Any] = {"np": np}
+    lines, (made,) = numbers_as_arrays([text], names[0], space)
+    return function_of(names, [*lines, f"return {made}"], text, space) if lines else None
 
 
 def space_of(op: Op, numbers: bool) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from .memory import ALONE, owned
 from .operands import check_misfit
 from .ready import LEAVES, Ready
 from .silence import loud, quiet
-from .straight import order_of, send
+from .straight import number, order_of, send
 from .strided import laid_out
 from .tensor import FRESH, LEAF, Tensor, counter_of, wrap
 from .views import node_of
@@ -172,31 +172,22 @@ class Walk:
 
     def _find_needed(self, order: list[Any]) -> None:
         """The nodes that lead to a target, which run; a target that leads to no other is captured and not run."""
-        parents: dict[Any, list[Any]] = {}
-        seen: set[Any] = set()
-        for node in order:
-            for e in (node.first, node.second) if node.plan.paired else node.edges:
-                if e is None:
-                    continue
-                kind = type(e)
-                if kind is tuple or kind is AccumulateGrad:
-                    e = end_of(e)
-                if e in parents:
-                    parents[e].append(node)
-                else:
-                    parents[e] = [node]
         targets = [node for node, _ in self.targets or ()]
-        needed = set(targets) if self.accumulate else set()
-        stack = list(targets)
-        while stack:
-            for parent in parents.get(stack.pop(), ()):
-                if parent not in seen:
-                    seen.add(parent)
-                    stack.append(parent)
-        needed |= seen
-        self.needed, self.wanted = needed, needed.union(targets)
-        self.idle = {node: node._unpack for node in targets if node not in seen and hasattr(node, "_unpack")}
-        self.apart = {node for node in order if node not in needed or self._unwanted(node)}.union(() if self.accumulate else targets)
+        wanted, leading = set(targets), set()
+        order = sorted(order, key=number)  # so that one look is enough, but for what has another number than that of its turn
+        found = -1
+        while found < len(leading):
+            found = len(leading)
+            for node in order:
+                if node not in leading:
+                    for e in (node.first, node.second) if node.plan.paired else node.edges:
+                        if e in wanted or (e is not None and not isinstance(e, Node) and end_of(e) in wanted):
+                            leading.add(node)
+                            wanted.add(node)
+                            break
+        self.needed, self.wanted = (leading.union(targets) if self.accumulate else leading), wanted
+        self.idle = {node: node._unpack for node in targets if node not in leading and hasattr(node, "_unpack")}
+        self.apart = {node for node in order if node not in self.needed or self._unwanted(node)}.union(() if self.accumulate else targets)
 
     def _push(self, node: Any) -> None:
         """Among ready nodes the latest recorded runs first, and leaves before all."""
@@ -336,7 +327,10 @@ class Walk:
         if old.base is None and flags.c_contiguous and flags.writeable and others <= 0 and old.dtype is g.dtype and old.dtype.kind == "f":
             self.sums[node] = self.sums.get(node, 0) + 1
             made = np.add(old, g, old)
-        elif others > 0 or not flags.writeable or not _owned(old) or old.dtype is not g.dtype:
+            if node is not None and made.ndim:
+                self.own.add(node)
+            return made
+        if others > 0 or not flags.writeable or not _owned(old) or old.dtype is not g.dtype:
             self.sums[node] = 0
             made = laid_out(np.asarray(added(old, g)), (old, g))
         else:
@@ -402,7 +396,13 @@ class Walk:
 
     def _unwanted(self, node: Node) -> bool:
         """True for the node of an op with a formula of which nothing may be wanted: as in PyTorch it does not run then."""
-        return node.op is not None and len(node.plan.rules) > 1 and not all(e is None or self._wants(e) for e in node.edges)
+        if node.op is None or len(node.plan.rules) < 2:
+            return False
+        wanted = self.wanted
+        for e in (node.first, node.second) if node.plan.paired else node.edges:  # type: ignore[attr-defined]  # a Pair
+            if e not in wanted and e is not None and (isinstance(e, Node) or not self._wants(e)):
+                return True
+        return False
 
     def _ends_here(self, node: Node) -> bool:
         """True where nothing wants what the rules of a node would give."""

@@ -245,7 +245,7 @@ def batched(
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:
-    return (value,) if isinstance(value, Tensor | GradientEdge) else tuple(value)
+    return (value,) if isinstance(value, (Tensor, GradientEdge)) else tuple(value)
 
 
 def given_for(roots: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
@@ -256,7 +256,7 @@ def make_seeds(roots: tuple[Any, ...], given: tuple[Any, ...]) -> list[Tensor | 
     """One cotangent per root: the given one, checked, or ones for a root of one real element. PyTorch ignores those too many."""
     seeds: list[Tensor | None] = []
     for i, (t, g) in enumerate(zip(roots, given, strict=False)):
-        if not isinstance(t, Tensor | GradientEdge):
+        if not isinstance(t, (Tensor, GradientEdge)):
             raise AssertionError("Expected output to be a torch.Tensor")
         if g is None:
             seeds.append(implicit_seed(t))
@@ -361,7 +361,7 @@ def input_end(t: Any) -> tuple[Any, int]:
         node_of(t)
         edge = edge_of(t)
         return None if edge is None else end_of(edge), t._nr
-    if not isinstance(t, Tensor | GradientEdge):
+    if not isinstance(t, (Tensor, GradientEdge)):
         raise RuntimeError(NEITHER.format(type(t).__name__))
     if isinstance(t, GradientEdge) and not isinstance(t.node, Node | AccumulateGrad):
         raise RuntimeError(f"GradientEdge's first object must be an autograd.graph.Node but got {type(t.node).__name__}")

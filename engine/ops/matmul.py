@@ -174,9 +174,10 @@ def matrices(left: Any, right: Any) -> Any:
     """The product of two matrices. One of a column and a row has no sums, which would begin with 0: its zeros may be -0, as in PyTorch."""
     if type(left) is not np.ndarray:
         return left @ right
-    if left.flags.forc and right.flags.forc and is_small(left.shape, right.shape, left.dtype):
+    n, k = left.shape
+    m = right.shape[1]
+    if n * k * m <= TINY and n > 1 < k and m > 1 and left.flags.forc and right.flags.forc and left.dtype.char in "fd":
         return left.dot(right)  # the same product of BLAS, without what a ufunc costs
-    (n, k), m = left.shape, right.shape[1]
     if k == 1 and n > 1 and m > 1:
         return left * right
     turns = 1 < n <= m // 2 and k >= DEEP and n * k * m > TINY
@@ -265,7 +266,7 @@ def scaled(x: Any, factor: Any) -> Any:
 
 def turned(x: Any) -> Any:
     """The last two dimensions swapped, recorded of a matrix as PyTorch's own code does."""
-    return F.t(x) if isinstance(x, Tensor) and x.ndim == 2 else x.mT
+    return OPS["t"].direct(x) if isinstance(x, Tensor) and x._array.ndim == 2 else x.mT
 
 
 def adjoint(x: Any) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..dtypes import OF_NUMPY, bool_, dtype, float32, get_default_dtype, int64, uint8
 from ..geometry import in_range
+from ..memory import empty
 from ..modes import is_grad_enabled
 from ..op import F, Op, op, reduction
 from ..out import matching
@@ -117,9 +118,11 @@ def accumulated_in_rows(ufunc: np.ufunc, self: np.ndarray, dim: Any, keepdim: bo
     shape = left(self.shape, dims, keepdim)
     if not shape:
         return lambda self: reduce(self, None, None, np.empty((), own))
-    if not self.size or len(dims) != 1 or 1 in shape:
+    if not self.size or len(dims) != 1:
         return None
     (d,) = dims
+    if 1 in shape:
+        return lambda self: reduce(self, d, None, np.empty(shape, own), keepdim)  # in whose strides NumPy has no say
     return lambda self: reduce(self, d)
 
 
@@ -273,10 +276,19 @@ def mean_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndar
     return into(op, values, outs)
 
 
+def mean_rule(g: Any, self_shape: tuple[int, ...], self_dtype: dtype, dtype: dtype | None) -> Any:
+    count = math.prod(self_shape)
+    if type(g) is np.ndarray and not g.ndim and count and g.dtype.char in "fd" and dtype is None:
+        made = empty(self_shape, g.dtype)
+        made.fill(g / count)  # which is the same for all
+        return made
+    return quotient(sum_rule(g, self_shape, self_dtype, dtype), count)
+
+
 op("mean(Tensor self, *, ScalarType? dtype=None) -> Tensor",
    reduction(lambda self, dtype: mean_kernel(self, None, False, dtype), jvp="linear", out=mean_into,
              in_rows=lambda self, dtype: mean_in_rows(self, None, False, dtype)),
-   self=lambda g, self_shape, self_dtype, dtype: quotient(sum_rule(g, self_shape, self_dtype, dtype), math.prod(self_shape)))  # fmt: skip
+   self=mean_rule)  # fmt: skip
 op("mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
    reduction(mean_kernel, jvp="linear", out=mean_into, in_rows=mean_in_rows),
    self=lambda g, self_shape, self_dtype, dim, keepdim, dtype:
