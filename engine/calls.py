@@ -106,14 +106,15 @@ class Overloads:
     def _given(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], recorded: bool) -> Callable[..., Any]:
         """What runs calls like this one from now on, of the values that are given, in their order."""
         arguments = op.schema.arguments
-        if recorded and not kwargs and len(args) == specialisable(op) and all(type(v) in PLAIN for v in args) and self.path in FUNCTIONS:
-            return FUNCTIONS[self.path]
+        tail = tuple(a.default for a in arguments[len(args) :])
+        if recorded and not kwargs and len(args) == specialisable(op) and all(type(v) in PLAIN for v in args):
+            return FUNCTIONS[self.path] if self.path in FUNCTIONS else specialise(op, filled(op.direct, tail), False, True)
         run = op.direct if recorded else op.on_arrays
         places = [*range(len(args)), *(op.schema.names.index(word) for word in kwargs)]
         pairs = zip(places, (*args, *kwargs.values()), strict=True)
         singles = {i for i, v in pairs if type(v) is int and arguments[i].type.startswith("int[")}  # numbers that stand for lists
         if not singles and not kwargs:
-            return filled(run, tuple(a.default for a in arguments[len(args) :]))
+            return filled(run, tail)
         values = [f"({name},)" if i in singles else name if i in places else f"d{i}" for i, name in enumerate(names_of(op))]
         space = {f"d{i}": a.default for i, a in enumerate(arguments)} | {"run": run}
         return function_of([f"a{i}" for i in places], [f"return run({', '.join(values)})"], f"{op.key} in a rule", space)

@@ -173,7 +173,8 @@ class Walk:
     def _find_needed(self, order: list[Any]) -> None:
         """The nodes that lead to a target, which run; a target that leads to no other is captured and not run."""
         targets = [node for node, _ in self.targets or ()]
-        wanted, leading = set(targets), set()
+        wanted: set[Any] = set(targets)
+        leading: set[Any] = set()
         order = sorted(order, key=number)  # so that one look is enough, but for what has another number than that of its turn
         found = -1
         while found < len(leading):

@@ -114,7 +114,8 @@ def accumulated_in_rows(ufunc: np.ufunc, self: np.ndarray, dim: Any, keepdim: bo
     own = self.dtype
     if self.size >= MANY or own.kind not in "fc" or OF_NUMPY[own].low or not (to is None or to.np is own):
         return None
-    dims, reduce = axes(dim, self.ndim), ufunc.reduce
+    dims = axes(dim, self.ndim)
+    reduce: Callable[..., Any] = ufunc.reduce
     shape = left(self.shape, dims, keepdim)
     if not shape:
         return lambda self: reduce(self, None, None, np.empty((), own))
