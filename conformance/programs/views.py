@@ -347,3 +347,20 @@ def a_view_of_what_has_other_memory_by_now(B: Any, draw: Any, see: Any) -> None:
         see("flags", [view.requires_grad, view.is_leaf, view.stride(), view.storage_offset(), view._version])
         see.graph("graph", view)
     see("gradient", B.autograd.grad(view, x, draw.floats(view.shape)))
+
+
+@program
+def calls_that_ask_a_view_for_its_history(B: Any, draw: Any, see: Any) -> None:
+    """A view asked while its base requires grad keeps the history it was given then."""
+    base = draw.floats((3,))
+    view = base[:2]
+    draw.choice([lambda: base.mul_(2), lambda: None])()
+    base.requires_grad_()
+    asked = draw.choice([
+        B.argsort, B.msort, B.argmax, B.isfinite, B.isnan, B.floor, B.zeros_like, lambda t: B.isclose(t, t), lambda t: B.allclose(t, t),
+        lambda t: B.equal(t, t), lambda t: t.tolist(), lambda t: t > 1, lambda t: t.sort(), lambda t: t.detach(),
+    ])  # fmt: skip
+    asked(view)
+    base.requires_grad_(False)
+    see("view", view)
+    see("requires grad", [view.requires_grad, view.is_leaf, view.grad_fn is None])

@@ -267,7 +267,7 @@ def isclose(self, other, rtol, atol, equal_nan):
 
 @composite("allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool")
 def allclose(self, other, rtol, atol, equal_nan):
-    return F.all(F.isclose(self, other, rtol, atol, equal_nan)).item()
+    return F.all(F.isclose(self.detach(), other.detach(), rtol, atol, equal_nan)).item()
 
 
 @composite("equal(Tensor self, Tensor other) -> bool")

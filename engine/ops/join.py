@@ -205,7 +205,7 @@ def unrepeated(g: Any, shape: Shape, repeats: Shape) -> Any:
             dims.append(at)
             at += 1
         at += 1
-    return F.sum(g.reshape(tuple(split)), tuple(dims), False) if dims else g
+    return F.sum(F.reshape(g, tuple(split)), tuple(dims), False) if dims else g
 
 
 op("repeat(Tensor self, SymInt[] repeats) -> Tensor",

@@ -346,11 +346,11 @@ def logits_kernel(
         raise NotImplementedError(f"\"log_sigmoid_cpu\" not implemented for '{d.scalar_name}'")
     if pos_weight is not None and pos_weight.dtype == np.bool_:
         raise RuntimeError(SUBTRACTED_BOOL)
-    if into.category == 0:
-        raise RuntimeError(SUBTRACTED_BOOLS)
     logarithm = F.log_sigmoid(self)
     if pos_weight is not None:
         logarithm = stored(F.mul(logarithm, F.add(F.mul(F.sub(pos_weight, 1), target), 1)), logarithm)
+    if into.category == 0:
+        raise RuntimeError(SUBTRACTED_BOOLS)
     loss = laid_out(F.rsub(target, 1), dense_strides(target.shape, strides_of(target)))
     loss = stored(F.mul(loss, self), loss)
     loss = stored(F.sub(loss, logarithm), loss)

@@ -91,8 +91,11 @@ op("sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tens
 op("sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)",
    reduction(lambda self, stable, dim, descending: sort_kernel(self, dim, descending), out="matching", apart="itself"),
    self=ranked_rule)  # fmt: skip
-op("argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor",
-   reduction(lambda self, dim, descending: sort_kernel(self, dim, descending)[1], out=False))  # fmt: skip
+
+
+@composite("argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor")
+def argsort(self, dim, descending):
+    return F.sort(self, dim, descending)[1]
 
 
 @composite("argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor", out="sort.stable", apart=False)
