@@ -128,6 +128,11 @@ class Words:
         at, options = CHOICES["write alone"]
         return f"negatable({self.a()})" if options[self.raw[at] % len(options)] == "neg_()" else self.a()
 
+    def viewed(self) -> str:
+        """The same, as what is written to through a view that nobody sees."""
+        at, options = CHOICES["view"]
+        return f"legible({self.a()}, {self.single()})" if options[self.raw[at] % len(options)] == "view({single})" else self.a()
+
     def b(self) -> str:
         return self.made[self.raw[2] % len(self.made)]
 
@@ -224,7 +229,7 @@ LINES = {
     "write": "{t} = once({a}).{write}(apart({a}, {b}))",
     "write in place": "{t} = once({written}).{write alone}",
     "shape in place": "{a}.{shape}",
-    "write a view": "once({a}.{view}).{write}(apart({a}, {b}, part=True))",
+    "write a view": "once({viewed}.{view}).{write}(apart({a}, {b}, part=True))",
     "setitem": "once({a})[{index}] = apart({a}, {b}, part=True)",
     "setitem number": "once({a})[{index}] = {number}",
     "assign data": "if {a}.is_inference() == {b}.is_inference() == torch.is_inference_mode_enabled(): "
@@ -320,6 +325,13 @@ def sizable(t):
     return t
 
 
+def legible(t, dtype):
+    """The same. Raises Ended where NaN has bits that are read as numbers of another dtype: NaN has many, and any of them is right."""
+    if (t.real.dtype if t.is_complex() else t.dtype) != dtype and (t != t).any():
+        raise Ended("the bits of NaN read in another dtype")
+    return t
+
+
 def unshaped(t):
     """The same, or a copy that never had another shape where there are no dimensions."""
     return t if t.ndim else t.clone()
@@ -362,7 +374,7 @@ def cotangent(t):
 
 # What lines may call, beside the backend.
 HELPERS: tuple[Any, ...] = (
-    Ended, once, copied, apart, numbers, small, sizable, finite, unshaped, unrecorded, unsigned, negatable, undone, cotangent,
+    Ended, once, copied, apart, numbers, small, sizable, finite, legible, unshaped, unrecorded, unsigned, negatable, undone, cotangent,
 )  # fmt: skip
 
 

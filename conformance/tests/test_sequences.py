@@ -200,6 +200,21 @@ def test_the_bits_of_nan_in_another_dtype_end_a_program_and_a_difference_before_
     assert seen_of(monkeypatch, *NAN_RECAST, name=name)[0].differences
 
 
+THROUGH_NAN = (
+    "torch.tensor([2.0, -1.0], dtype=torch.float64)",
+    "t0.clone().log10_()",
+    "legible(t1, torch.float32).view(torch.float32).sub_(2)",
+    "t1 * 2",
+)
+
+
+def test_a_write_through_the_bits_of_nan_ends_a_program_and_a_difference_before_that_is_found(monkeypatch):
+    made, seen, counted = seen_of(monkeypatch, *THROUGH_NAN)
+    assert not made.differences and "ends: the bits of NaN read in another dtype" in counted and "at the end: tensor 1" in seen
+    monkeypatch.setattr(engine.Tensor, "clone", lambda self: self.detach())
+    assert seen_of(monkeypatch, *THROUGH_NAN)[0].differences
+
+
 @pytest.mark.parametrize("wrong", ["sqrt", "add"])
 def test_what_a_write_makes_of_memory_in_another_dtype_is_found_beside_nan(wrong, monkeypatch):
     plain = engine.Tensor.sqrt_
