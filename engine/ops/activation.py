@@ -13,7 +13,7 @@ from ..calls import FUNCTIONS, Form
 from ..dtypes import dtype
 from ..geometry import strides_of
 from ..op import OPS, F, composite, op, plain, pointwise
-from ..pieces import PIECE, elementwise
+from ..pieces import elementwise
 from ..promotion import common, only
 from ..registry import OVERLOADS
 from ..routes import front
@@ -23,6 +23,9 @@ from ..tensor import Tensor
 from .arithmetic import along, by, less, more, plus, times
 from .complex import complex_of
 from .ternary import COMPLEX_BOUNDS, or_zeros
+
+
+ZEROS = 4096  # elements, of which the nearest cache has room for some rows
 
 
 # -- rectifiers ----------------------------------------------------------------------------------------------------------------
@@ -40,20 +43,22 @@ def relu_kernel(self: np.ndarray) -> np.ndarray:
     """NaN and -0 stay: NumPy's maximum of two zeros is the second."""
     if self.size < FEW or not self.flags.c_contiguous:
         return np.maximum(0, self)
-    return elementwise(relu_piece, self, piece=PIECE)
+    return elementwise(relu_piece, self)
 
 
 @cache
 def zeros(of: np.dtype) -> np.ndarray:
-    """As many as a piece has at most: the maximum of two arrays is taken four times as fast as that of a number and an array."""
-    return np.zeros(PIECE, of)
+    """A row of them: the maximum of two arrays is taken four times as fast as that of a number and an array."""
+    return np.zeros(ZEROS, of)
 
 
 def relu_piece(self: np.ndarray, out: np.ndarray) -> None:
-    least: Any = zeros(self.dtype)[: self.size] if self.size <= PIECE else 0
-    if self.ndim != 1 and self.size <= PIECE:
-        least = least.reshape(self.shape)
-    np.maximum(least, self, out=out)
+    """Of as many elements as there are zeros at a time, in one call: these then stay in the nearest cache."""
+    flat, made, least = self.reshape(-1), out.reshape(-1), zeros(self.dtype)
+    whole = flat.size // ZEROS * ZEROS
+    np.maximum(least, flat[:whole].reshape(-1, ZEROS), out=made[:whole].reshape(-1, ZEROS))
+    if whole < flat.size:
+        np.maximum(least[: flat.size - whole], flat[whole:], out=made[whole:])
 
 
 def passed(grad_output: np.ndarray, self: np.ndarray, threshold: Any) -> np.ndarray:
