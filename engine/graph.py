@@ -13,7 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from . import dtypes, modes
+from .memory import LARGE
 from .registry import F
+from .rows import sums_along
 from .strided import recast
 from .tensor import LEAF, Tensor, counter_of, rare
 from .unstored import Unstored, unstored
@@ -375,7 +377,8 @@ def fit_array(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> np.ndarray
                 return summed
         if dims:
             wide = g if g.itemsize > 2 else g.astype(np.float32)  # 16 bits would be rounded after every term
-            summed = np.asarray(np.add.reduce(wide, dims))
+            by_row = wide.size >= LARGE and dims == (wide.ndim - 1,)
+            summed = sums_along(wide, dims[0]) if by_row else np.asarray(np.add.reduce(wide, dims))
             if summed.dtype is not g.dtype:
                 summed = summed.astype(g.dtype, copy=False)
             usual = summed.shape == left and summed.flags.c_contiguous and 1 not in left

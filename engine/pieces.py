@@ -30,6 +30,11 @@ def written_by(work: Callable[..., None]) -> Callable[[Callable[..., np.ndarray]
     return register
 
 
+def short_buffers(large: np.ndarray) -> int:
+    """Let NumPy work on long rows without copying them, until `numpy.setbufsize` is given what this returns, if that is not 0."""
+    return np.setbufsize(BUFFER) if large.shape[-1] > BUFFER else 0
+
+
 def alike_in_rows(*arrays: np.ndarray) -> bool:
     """True for more than a few elements in row-major order, in arrays of one shape and dtype."""
     first = arrays[0]

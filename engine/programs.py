@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .memory import aligned, empty, owned
-from .pieces import PIECE, SHARED_PIECE, WRITING
+from .pieces import PIECE, SHARED_PIECE, WRITING, short_buffers
 from .threads import lanes, share
 
 WHOLE = 2**18  # elements below which one step or two need no pieces
@@ -151,7 +151,12 @@ def on_large(made: Program, kernel: Callable[..., Any], dtype: np.dtype) -> Call
         shape = first.shape
         for a in arrays:
             if not a.flags.c_contiguous or (a.ndim and a.shape != shape):
-                return kernel(*arrays)
+                before = short_buffers(first)
+                try:
+                    return kernel(*arrays)
+                finally:
+                    if before:
+                        np.setbufsize(before)
         out = empty(shape, dtype)
         if made.steps == 1 and first.size < WHOLE:
             made.run(*arrays, out)
