@@ -14,7 +14,7 @@ from .out import run_out
 from .parser import NUMBERS_AS_TENSORS, Parser, python_order, register
 from .routes import filled, front
 from .schema import REQUIRED
-from .specialise import specialise
+from .specialise import MISSING, given, specialise
 from .tensor import PLAIN, Tensor
 from .texts import function_of, written_when_called
 
@@ -178,7 +178,7 @@ class Overloads:
             swapped = call if operator in COMMUTING else _operator(lambda t, other: self.form("function")(other, t))
             setattr(Tensor, f"__r{operator}__", swapped)
         if operator in REFLECTED and inplace:
-            setattr(Tensor, f"__i{operator}__", _operator(front(lambda: self.form("inplace"))))
+            setattr(Tensor, f"__i{operator}__", _of_two(front(lambda: self.form("inplace"))))
 
 
 def _direct(op: Op, slow: Callable[..., Any]) -> Callable[..., Any]:
@@ -199,6 +199,21 @@ def _operator(call: Callable[..., Any]) -> Callable[..., Any]:
     def operate(*args: Any) -> Any:
         try:
             return call(*args)
+        except TypeError:
+            return NotImplemented
+
+    return operate
+
+
+def _of_two(call: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for an operator of two operands."""
+    others = _operator(call)
+
+    def operate(one: Any = MISSING, other: Any = MISSING, /, *more: Any) -> Any:
+        if other is MISSING or more:
+            return others(*given(one, other), *more)
+        try:
+            return call(one, other)
         except TypeError:
             return NotImplemented
 

@@ -7,6 +7,7 @@ dtype and shape of the result: what is left to look at is the gradient. Both are
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Sequence
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any
@@ -121,22 +122,26 @@ def alike_lines(
     """
     small, number = variant in SMALL, variant in ("number", "few")
     lines, arrays, usual, side = [], [], "", "1 in g.shape"
+    whole = []  # the names of what has the shape of the gradient
     for i, (kind, at, _) in enumerate(plan.save):
         version = "0" if small else f"v{i}"
         if kind == OUTPUT:
             lines.append(f"if s{i}.counter[0] != {version}: check(s{i}, {version}, node)")
             arrays.append(f"x{i} = s{i}.array")
+            whole.append(f"x{i}")
         elif kind == TENSOR and number and at == 1:
             arrays.append(f"x{i} = constant(s{i}, OF_NUMPY[g.dtype])")
         elif kind == TENSOR:
             lines.append(f"if {stale_text(op, mask, i, kind, at, version)}: check(s{i}, {version}, node)")
             lines.append(f"if not (rows := s{i}._rows): return careful(node, g)")
             arrays.append(f"x{i} = s{i}._array")
+            whole.append(f"x{i}")
             usual, side = "g.strides != rows.strides and ", "1 in rows.shape"  # which is that of all
     if arrays:
         # one element everywhere is laid out as any; a side of 1 may have a step that says that it lies elsewhere than its place tells
         odd = f"(not g.flags.c_contiguous and any(g.strides)) or ({side} and not in_order(g))"
         lines.append(f"if {usual}({odd}): return careful(node, g)")
+    check = len(lines) - 1
     results, readable = ["None"] * len(mask), True
     for k, (rule, sources, positions) in enumerate(plan.rules):
         texts = traced.read(rule, [_symbol(op, plan, s) for s in sources], len(positions), space)
@@ -154,6 +159,15 @@ def alike_lines(
         plan.twin = twin(results, space) if plan.compact else None
     if gathered:
         return [*lines, *arrays], names
+    if usual and readable and all(text == "None" or not set(re.findall(r"\w+", text)).isdisjoint(whole) for text in results):
+        # that of a sum is one number, spread: with the number itself NumPy's products are quicker
+        lines[check:] = [
+            "if g.strides != rows.strides:",
+            f"    if {odd}: return careful(node, g)",
+            "    one = g.base",
+            "    if type(one) is ndarray and not one.ndim and one.dtype is g.dtype and g.dtype.kind == 'f' and g.size < LARGE: g = one",
+        ]
+        space["LARGE"] = LARGE
     if plan.program is not None:
         space |= {"large": on_large_gradients(plan.program, results), "ALONE": ALONE, "getrefcount": getrefcount}
         arrays.append(f"if g.size >= LARGE: return large({', '.join(['getrefcount(g) == ALONE', 'g', *names])})")

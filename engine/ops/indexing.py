@@ -15,10 +15,12 @@ from ..batching import Batched
 from ..compiled import lean_plan
 from ..dtypes import OF_NUMPY
 from ..geometry import address
+from ..lean import straight
 from ..number import converted
 from ..op import OPS
 from ..parameter import type_name
 from ..tensor import FRESH, LEAF, PLAIN, PassingView, Tensor, method, rows, wrap
+from ..texts import function_of, written_when_called
 from ..views import outdated, overwrite
 from .part import SELECT, SLICE
 from .shape import UNSQUEEZE
@@ -39,14 +41,27 @@ LARGEST = float(np.finfo(np.float32).max)  # floats up to here have one in any d
 BASIC = {int, slice, type(None), type(Ellipsis)}
 
 
-@method
-def __getitem__(self: Tensor, index: Any) -> Tensor:
+def _write_getitem(space: dict[str, Any]) -> Any:
+    """`x[index]`, in which a slice is what `_slice` and the op come to: of the first dimension NumPy takes it as PyTorch does."""
+    lines, names = straight(SLICE)
+    at = next(i for i, line in enumerate(lines) if line.strip().startswith("r = kernel("))
+    taken = ["    r = x0[a2:a3] if a4 == 1 else x0[a2:a3:a4]", f"    if not r.size or (a4 != 1 and r.shape[0] == 1): {lines[at].strip()}"]
+    head = [
+        "if type(index) is not slice: return indexed(a0, index)",
+        "a1 = 0; a2 = index.start; a3 = index.stop; a4 = index.step",
+        # numbers of 30 bits are compared in less, where they are written out
+        "a2 = 0 if a2 is None else a2 if type(a2) is int and -0x40000000 < a2 < 0x40000000 else bound(a2)",
+        "a3 = LAST if a3 is None else a3 if type(a3) is int and -0x40000000 < a3 < 0x40000000 else bound(a3)",
+        "a4 = 1 if a4 is None else a4 if type(a4) is int and 0 < a4 < 0x40000000 else step(a4)",
+    ]
+    space |= {**names, "indexed": _indexed, "bound": _bound, "step": _step, "LAST": LAST}
+    return function_of(["a0", "index"], [*head, *lines[:at], *taken, *lines[at + 1 :]], "slices", space)
+
+
+def _indexed(self: Tensor, index: Any) -> Tensor:
     """A view where integers, slices, None and Ellipsis say where; a copy where tensors, lists or bools do."""
-    kind = type(index)
     made: Tensor
-    if kind is slice:
-        return _slice(self, 0, index, True)
-    if kind is int:
+    if type(index) is int:
         shape = self._array.shape
         if shape and -shape[0] <= index < shape[0]:
             made = SELECT.direct(self, 0, index)
@@ -66,6 +81,11 @@ def __getitem__(self: Tensor, index: Any) -> Tensor:
     return OPS["alias"].direct(self) if found is self else found
 
 
+__getitem__ = written_when_called(_write_getitem)
+__getitem__.__name__, __getitem__.__doc__ = "__getitem__", _indexed.__doc__
+method(__getitem__)
+
+
 @method
 def __setitem__(self: Tensor, index: Any, value: Any) -> None:
     """Write a number, or a tensor that broadcasts, to what the index names."""
@@ -73,7 +93,7 @@ def __setitem__(self: Tensor, index: Any, value: Any) -> None:
         return
     value = _value(self, value)
     if type(index) is slice:
-        found = _slice(self, 0, index, False)
+        found = _slice(self, 0, index)
         return _copy(found, value, found is not self)
     if index is False:
         return
@@ -141,7 +161,7 @@ def _walk(self: Tensor, parts: tuple[Any, ...]) -> tuple[Tensor, list[Tensor | N
     tensors: dict[int, Tensor] = {}
     for place, part in enumerate(parts):
         if type(part) is slice:
-            found = _slice(found, dim, part, False)
+            found = _slice(found, dim, part)
             dim += 1
         elif type(part) is int or isinstance(part, np.integer):
             found = _select(found, dim, int(part), place)
@@ -203,8 +223,8 @@ def _select(self: Tensor, dim: int, index: int, place: int) -> Tensor:
     return made
 
 
-def _slice(self: Tensor, dim: int, part: slice, always: bool) -> Tensor:
-    """A slice; the tensor itself for a whole dimension, unless `always`."""
+def _slice(self: Tensor, dim: int, part: slice) -> Tensor:
+    """A slice; the tensor itself for a whole dimension."""
     start, end, step = part.start, part.stop, part.step
     # numbers of 30 bits are compared in less, where they are written out
     start = 0 if start is None else start if type(start) is int and -0x40000000 < start < 0x40000000 else _bound(start)
@@ -212,7 +232,7 @@ def _slice(self: Tensor, dim: int, part: slice, always: bool) -> Tensor:
     step = 1 if step is None else step if type(step) is int and 0 < step < 0x40000000 else _step(step)
     # The op refuses to slice a tensor without dimensions, after it has looked at the history of a view. After several Ellipsis there may
     # be no such dimension.
-    if not always and start == 0 and step == 1 and (shape := self._array.shape) and end >= (shape[dim] if dim < len(shape) else LAST):
+    if start == 0 and step == 1 and (shape := self._array.shape) and end >= (shape[dim] if dim < len(shape) else LAST):
         return self
     made: Tensor = SLICE.direct(self, dim, start, end, step)
     return made
