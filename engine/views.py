@@ -277,19 +277,24 @@ def keeps_dtype(target: Tensor, result: dtype) -> None:
         raise RuntimeError(f"Bad in-place call: input tensor dtype {names[0]} and output tensor dtype {names[1]} should match")
 
 
-def rebase(t: Tensor, node: Node, first_edge: int = 0) -> None:
+def rebase(t: Tensor, node: Node) -> None:
     """Give the tensor just written to its new history: `node`, or through a view a CopySlices on the base."""
     view = t._view
     if view is None:
         renew(t, node, 0)
         return
     base, mode = view.base, modes.current()
-    array, whole, of_base = t._array, base._array, base.storage_offset()
+    array, whole = t._array, base._array
+    of_base = 0 if whole.base is None else base.storage_offset()
     if array.base is whole:
         start = (address(array) - address(whole)) // array.itemsize
     else:  # the base may have other memory by now
         start = t.storage_offset() - of_base
-    written = CopySlices(base, t._array, view.replay, node, start)
+    written = CopySlices()
+    written.seq, written.extras, written.freed, written.inner = sequence(), None, False, node
+    written.edges = (edge_of(base), *node.edges[1:])
+    written.base_array, written.base_dtype, written.part, written.start = whole, base._dtype, array, start
+    written.replay = view.replay
     if mode & modes.ANOMALY:
         anomaly.note(written)
     if base._rare is None:
@@ -315,20 +320,18 @@ def rebase(t: Tensor, node: Node, first_edge: int = 0) -> None:
                 kept.through = weakref.ref(t), t._node.seq
 
 
-def overwrite(base: Tensor, part: np.ndarray, op: Any, value: Any, plan: Any, views: int) -> None:
-    """Record that `op` wrote a tensor or a number to a part of `base`, as `rebase` does for a view that nobody else sees.
+def overwrite(base: Tensor, part: np.ndarray, start: int, op: Any, value: Any, views: int) -> None:
+    """Record that `op` wrote a tensor, or a number, to a part of `base`, `start` elements from its first.
 
-    `views` is how many nodes PyTorch numbers for views on the way there, `plan` that of the call.
+    As `rebase` does for a view that nobody else sees; `views` is how many nodes PyTorch numbers for views on the way there.
     """
-    for _ in range(views if base._node is not None else 0):
+    edge = edge_of(base)
+    for _ in range(1 if edge is None else 1 + views):  # and the node of the write itself
         sequence()
-    fit = part.shape, base._dtype
-    inner = op.Node()
-    inner.edges = (None, None if value is None else edge_of(value))  # to the base leads the node around it
-    inner.fits, inner.saved, inner.extras, inner.plan = (fit, fit if value is not None else ((), base._dtype)), (), None, plan
-    inner.seq = sequence()
-    node = CopySlices(base, part, None, inner, (address(part) - address(base._array)) // part.itemsize)
-    node.overwrites = True
+    node = Overwritten()
+    node.seq, node.extras, node.freed, node.op_of_write, node.replay = sequence(), None, False, op, None
+    node.edges = (edge, None if value is None else edge_of(value))
+    node.base_array, node.base_dtype, node.part, node.start = base._array, base._dtype, part, start
     base._node, base._nr = node, 0
     sequence()  # of the node that nobody will ask for
 
@@ -340,7 +343,7 @@ def source_of(kept: Saved, node: Node) -> Node:
     one: Any = None if t is None else t._node
     while isinstance(one, Node) and one.seq > number and one.edges:  # the view may have been written through again, or turned
         one = one.edges[0]
-        if type(one) is CopySlices:
+        if isinstance(one, CopySlices):
             one = None if one.freed else one.inner.edges[0]  # freed, it has let go of the rest
     return one if isinstance(one, Node) and one.seq == number else node
 
@@ -381,20 +384,47 @@ class NoPlan:
 NO_PLAN = NoPlan()
 
 
+class PartPlan(NoPlan):
+    """How the walk runs a CopySlices on arrays; it drops what is kept by setting `saved`."""
+
+    compact = False
+
+    @staticmethod
+    def fast(node: CopySlices, g: np.ndarray) -> Sequence[Any]:
+        return node._on_arrays(g) if node.replay is None and not node.freed else node.apply([g], False)
+
+
+class OverwrittenPlan(PartPlan):
+    """The same for one of what was written over."""
+
+    @staticmethod
+    def fast(node: CopySlices, g: np.ndarray) -> Sequence[Any]:
+        part = node.part
+        if node.freed or g.dtype is not part.dtype or g.shape != node.base_array.shape:
+            return node.apply([g], False)
+        whole = g.copy()
+        piece = np.ndarray(part.shape, part.dtype, whole, node.start * part.itemsize, part.strides)
+        first, second = node.edges
+        value = None if second is None else piece.copy()
+        piece.fill(0)
+        return None if first is None else whole, value
+
+
+PART_PLAN, OVERWRITTEN_PLAN = PartPlan(), OverwrittenPlan()
+
+
 class CopySlices(Listed):
     """A write through a view, seen from the base: the written part's gradient goes through `inner`."""
 
-    __slots__ = ("inner", "base_array", "base_fit", "part", "start", "replay", "freed", "overwrites")
-
-    def __init__(self, base: Tensor, part: np.ndarray, replay: Any, inner: Node, start: int) -> None:
-        self.seq, self.extras, self.plan, self.freed = sequence(), None, PART_PLAN, False
-        self.inner = inner
-        self.edges = (edge_of(base), *inner.edges[1:])
-        self.base_array = array = base._array
-        self.base_fit = array.shape, base._dtype
-        self.part, self.replay = part, replay
-        self.start = start  # of the part from its base, in elements
-        self.overwrites = False  # what was there, in a base in row-major order, with a number or with elements of the same shape and dtype
+    __slots__ = ("inner", "base_array", "base_dtype", "part", "start", "replay", "freed")
+    plan: Any = PART_PLAN
+    inner: Any
+    base_array: np.ndarray
+    base_dtype: dtype
+    part: np.ndarray
+    start: int  # of the part from its base, in elements
+    replay: Any
+    freed: bool
 
     @property
     def saved(self) -> Any:
@@ -446,7 +476,7 @@ class CopySlices(Listed):
         if part.shape != self.part.shape:
             self._check(rest)
         part[...] = 0 if first is None else first
-        shape, dtype = self.base_fit
+        shape, dtype = self.base_array.shape, self.base_dtype
         if whole.shape != shape or whole.dtype is not dtype.np:
             whole = fit_array(whole, shape, dtype)
         return [whole if self.edges[0] is not None else None, *rest]
@@ -491,27 +521,27 @@ class CopySlices(Listed):
         return "torch::autograd::CopySlices"
 
 
-class PartPlan(NoPlan):
-    """How the walk runs a CopySlices on arrays; it drops what is kept by setting `saved`."""
+class Overwritten(CopySlices):
+    """That of a number, or of elements of the same shape and dtype, written over a part of a base in row-major order."""
 
-    compact = False
+    __slots__ = ("op_of_write",)
+    plan: Any = OVERWRITTEN_PLAN
+    op_of_write: Any
 
-    @staticmethod
-    def fast(node: CopySlices, g: np.ndarray) -> Sequence[Any]:
-        if node.replay is not None or node.freed:
-            return node.apply([g], False)
-        part = node.part
-        if not node.overwrites or g.dtype is not part.dtype or g.shape != node.base_array.shape:
-            return node._on_arrays(g)
-        whole = g.copy()
-        piece = np.ndarray(part.shape, part.dtype, whole, node.start * part.itemsize, part.strides)
-        first, second = node.edges
-        value = None if second is None else piece.copy()
-        piece.fill(0)
-        return (None if first is None else whole), value
+    @property
+    def inner(self) -> Any:  # made where somebody asks
+        """The node of the write, which leads from the view to where the base leads."""
+        made = self.op_of_write.Node()
+        fit = self.part.shape, self.base_dtype
+        made.edges, made.fits, made.saved, made.extras, made.seq = self.edges, (fit, fit), (), None, self.seq - 1
+        made.plan = self.op_of_write.kept_for(tuple([e is not None for e in self.edges]))
+        return made
+
+    def free(self) -> None:
+        self.freed = True
 
 
-PART_PLAN = PartPlan()
+Overwritten.__name__ = CopySlices.__name__  # as PyTorch prints it
 
 
 def _same_geometry(like: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -12,7 +12,6 @@ import numpy as np
 
 from .. import dtypes, modes
 from ..batching import Batched
-from ..compiled import lean_plan
 from ..dtypes import OF_NUMPY
 from ..geometry import address
 from ..lean import straight
@@ -364,11 +363,10 @@ def _overwritten(self: Tensor, index: Any, value: Any) -> bool:
     part = array[index]
     if type(part) is not np.ndarray or not part.size:
         return False
-    kind, tensor = type(value), None
+    kind, tensor, at = type(value), None, address(part)
     if kind is float or (kind is int and -MANTISSA < value < MANTISSA):
         if array.dtype.char not in "fd" or not -LARGEST < value < LARGEST:
             return False
-        op = OPS["fill_.Tensor"]
         part.fill(value)
     else:
         if kind not in PLAIN or value._dtype is not self._dtype or value._counter is None or (value._view is not None and outdated(value)):
@@ -376,19 +374,24 @@ def _overwritten(self: Tensor, index: Any, value: Any) -> bool:
         given, tensor = value._array, value
         if given.shape != part.shape:
             return False
-        if not (given.base is array and address(given) == address(part) and given.strides == part.strides):  # else nothing moves
-            root = given if given.base is None else given.base
-            if root is array or (type(root) is not np.ndarray or root.base is not None):
+        root = given.base
+        if root is None:
+            if given is array:
                 return False
             part[...] = given
-        op = OPS["copy_"]
+        elif root is not array:
+            if type(root) is not np.ndarray or root.base is not None:
+                return False
+            part[...] = given
+        elif address(given) != at or given.strides != part.strides:  # else nothing moves
+            return False
     if self._counter is FRESH:
         self._counter = [1]
     else:
         self._counter[0] += 1  # type: ignore[index]  # no inference tensor is said to lie in row-major order
-    needs = node is not None, tensor is not None and tensor._node is not None
-    if mode and True in needs:
-        overwrite(self, part, op, tensor, lean_plan(op, needs), views)
+    if mode and (node is not None or (tensor is not None and tensor._node is not None)):
+        op = OPS["fill_.Tensor"] if tensor is None else OPS["copy_"]
+        overwrite(self, part, (at - address(array)) // part.itemsize, op, tensor, views)
     return True
 
 
