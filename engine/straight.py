@@ -149,12 +149,25 @@ def sending(plan: Plan, lines: Sequence[str], results: Sequence[str]) -> list[st
     places = ("node.first", "node.second") if plan.paired else [f"edge{p}" for p in range(len(results))]
     if not plan.paired:
         made.append(f"{', '.join(places)}, = node.edges")
+    if plan.paired and "None" not in results:
+        made += _together(*names)
     made.append("complete = None")
     sent: list[str] = []
     for place, name, text in zip(places, names, results, strict=True):
         made += [f"e = {place}", *_along(name, name != text or text == "g", sent)]
         sent += [name] if name not in ("g", "None") else []
     return [*made, "return complete"]
+
+
+def _together(one: str, other: str) -> list[str]:
+    """Sends both results along two edges to one node, that of a tensor times itself, as their sum."""
+    first = f"{one} is not None is not {other} and {one}.dtype.kind == 'f' and {one}.dtype is {other}.dtype"
+    alike = f"{one}.strides == {other}.strides and {one}.flags.c_contiguous and 1 not in {one}.shape"
+    return [
+        "e = node.first",
+        "if e is node.second and e is not None and e not in arrived and e not in waiting:",
+        f"    if {first} and {alike}: arrived[e] = add({one}, {other}); return None",
+    ]
 
 
 def _elsewhere(line: str) -> str:
