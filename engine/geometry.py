@@ -70,9 +70,11 @@ def start_of(array: np.ndarray) -> int:
 
 def strides_of(array: np.ndarray) -> tuple[int, ...]:
     """Strides in elements; those of a contiguous tensor where there are no elements and NumPy made them up."""
-    if array.size or any(array.strides):
-        size = array.itemsize
-        return tuple([s // size for s in array.strides])
+    strides, size = array.strides, array.itemsize
+    if array.size or any(strides):
+        if len(strides) == 2:  # as most have, written out
+            return strides[0] // size, strides[1] // size
+        return tuple([s // size for s in strides])
     steps, step = [], 1
     for n in reversed(array.shape):
         steps.append(step)

@@ -292,7 +292,7 @@ def rebase(t: Tensor, node: Node) -> None:
         start = t.storage_offset() - of_base
     written = CopySlices()
     written.seq, written.extras, written.freed, written.inner = sequence(), None, False, node
-    written.edges = (edge_of(base), *node.edges[1:])
+    written.edges = (edge_of(base), node.second) if node.plan.paired else (edge_of(base), *node.edges[1:])  # type: ignore[attr-defined]
     written.base_array, written.base_dtype, written.part, written.start = whole, base._dtype, array, start
     written.replay = view.replay
     if mode & modes.ANOMALY:

@@ -357,13 +357,13 @@ def _overwritten(self: Tensor, index: Any, value: Any) -> bool:
     array = self._array
     if array.base is not None or (mode and node is not None and (node is LEAF or node.enters)):
         return False
-    views = _views_of(array.shape, index)
+    views, offset = _place_of(array, index)
     if not views:
         return False
     part = array[index]
     if type(part) is not np.ndarray or not part.size:
         return False
-    kind, tensor, at = type(value), None, address(part)
+    kind, tensor = type(value), None
     if kind is float or (kind is int and -MANTISSA < value < MANTISSA):
         if array.dtype.char not in "fd" or not -LARGEST < value < LARGEST:
             return False
@@ -383,7 +383,7 @@ def _overwritten(self: Tensor, index: Any, value: Any) -> bool:
             if type(root) is not np.ndarray or root.base is not None:
                 return False
             part[...] = given
-        elif address(given) != at or given.strides != part.strides:  # else nothing moves
+        elif address(given) != address(part) or given.strides != part.strides:  # else nothing moves
             return False
     if self._counter is FRESH:
         self._counter = [1]
@@ -391,28 +391,35 @@ def _overwritten(self: Tensor, index: Any, value: Any) -> bool:
         self._counter[0] += 1  # type: ignore[index]  # no inference tensor is said to lie in row-major order
     if mode and (node is not None or (tensor is not None and tensor._node is not None)):
         op = OPS["fill_.Tensor"] if tensor is None else OPS["copy_"]
-        overwrite(self, part, (at - address(array)) // part.itemsize, op, tensor, views)
+        overwrite(self, part, offset // part.itemsize, op, tensor, views)
     return True
 
 
-def _views_of(shape: tuple[int, ...], index: Any) -> int:
-    """How many views slices and integers stand for, each of which NumPy takes as PyTorch does; 0 where it may not, or for no view."""
-    views = 0
+def _place_of(array: np.ndarray, index: Any) -> tuple[int, int]:
+    """How many views slices and integers stand for, each of which NumPy takes as PyTorch does, and the bytes to where the last begins.
+
+    No views where NumPy may not, or where there are none.
+    """
+    views = offset = 0
     parts = index if type(index) is tuple else (index,)
-    if len(parts) > len(shape):
-        return 0
-    for n, part in zip(shape, parts, strict=False):
+    if len(parts) > array.ndim:
+        return 0, 0
+    for n, step, part in zip(array.shape, array.strides, parts):  # noqa: B905  # strict costs, and there may be more dimensions
         if type(part) is slice:
             start, end = part.start, part.stop
             if part.step is not None or not (start is None or type(start) is int) or not (end is None or type(end) is int):
-                return 0
-            if start or (end is not None and end < n):
+                return 0, 0
+            if start:
+                views += 1
+                offset += (start if start > 0 else max(start + n, 0)) * step
+            elif end is not None and end < n:
                 views += 1
         elif type(part) is int and -n <= part < n:
             views += 1
+            offset += (part if part >= 0 else part + n) * step
         else:
-            return 0
-    return views
+            return 0, 0
+    return views, offset
 
 
 def _without_leading_ones(value: Tensor) -> Tensor:
