@@ -67,7 +67,7 @@ def lines_in_place(op: Op, numbers: Collection[int] = ()) -> list[str] | None:
         lines += operand(op, i, arguments[i]) if i not in numbers else []
     lines += _apart(op, numbers)
     if numbers:
-        lines += [f"if a0._dtype not in DIRECT: {slow}", *(f"x{i} = silent(constant, a{i}, a0._dtype); n{i} = None" for i in numbers)]
+        lines += [f"if a0._dtype not in DIRECT: {slow}", *(f"x{i} = constant(a{i}, a0._dtype); n{i} = None" for i in numbers)]
     lines += _allowed(op)
     return [
         *lines,
