@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from .. import modes
-from ..batching import innermost
+from ..batch_refusals import refuse_no_first
+from ..batch_rules import NoRule, taken_apart
+from ..batching import Batched, innermost, whole
 from ..constants import constant
 from ..dtypes import OF_NUMPY, int64
 from ..forward import Composition
@@ -20,6 +22,7 @@ from ..memory import empty
 from ..op import OPS, F, composite, op, plain, refuse_gradient
 from ..strided import dense_strides, new, row_major
 from ..tensor import Tensor, wrap
+from ..transforms import differentiated_inside
 from .arithmetic import not_implemented, quotient, times
 from .loss import INTERNAL, MEAN, NONE, SUM, native, reduction_number, reduction_word
 
@@ -247,6 +250,44 @@ def likelihood_steps(
     return made * F.where(counts, grad_output, 0)
 
 
+def likelihood_of_samples(self: Tensor, target: Tensor, weight: Tensor | None, reduction: int, ignore_index: int) -> Tensor:
+    """A likelihood in ops of any dtype that are differentiable in every argument.
+
+    Raises NoRule where a transform inside differentiates, and where a sample is refused for its shape.
+    """
+    level = innermost([self, target, weight])
+    sizes = tuple(self.shape)
+    if level is None or differentiated_inside(level) or (len(sizes) > 1 and (*sizes[:1], *sizes[2:]) != tuple(target.shape)):
+        raise NoRule
+    dim, counts = min(self.dim() - 1, 1), target != ignore_index
+    weights = None
+    if weight is not None:
+        weights = F.view(weight, [-1 if d == dim else 1 for d in range(self.dim())])
+        self = self * weights
+    classes = F.unsqueeze(F.where(counts, target, 0), dim)
+    try:
+        scores = F.gather(self, dim, classes)
+    except RuntimeError:  # for a target that is no class, which a sample refuses in words about targets
+        raise NoRule from None
+    loss = F.where(counts, F.squeeze(-scores, dim), 0)
+    if reduction == NONE:
+        return loss
+    if reduction == SUM:
+        return F.sum(loss)
+    if weights is None:
+        total = F.to(F.sum(counts), self.dtype)
+    else:
+        total = F.sum(F.where(counts, F.squeeze(F.gather(F.expand(weights, self.shape), dim, classes), dim), 0))
+    made = F.sum(loss)
+    if whole(total, level) is None:
+        refuse_no_first([made], level)
+    return made / total
+
+
+for _key in ("nll_loss", "nll_loss2d"):
+    taken_apart(_key)(likelihood_of_samples)
+
+
 def refuse_weights(function: str) -> Callable[..., None]:
     """A look at the arguments that raises RuntimeError where weights require grad."""
 
@@ -296,6 +337,18 @@ def nll_loss_nd(self: Tensor, target: Tensor, weight: Tensor | None, reduction: 
     return _of_any_rank(self, target, weight, reduction, ignore_index)
 
 
+def refuse_no_samples_of(t: Tensor, size: list[int]) -> None:
+    """Raises RuntimeError for a sample of no samples: PyTorch leaves a side open in the size it gives the batch."""
+    if innermost([t]) is None or not t.numel():
+        return
+    batch = t
+    while type(batch) is Batched:
+        size, batch = [batch._level.size or 0, *size], batch._value
+    if not batch.numel():
+        what = f"cannot reshape tensor of 0 elements into shape {size} because the unspecified dimension size -1 can be any value and is "
+        raise RuntimeError(what + "ambiguous")
+
+
 def _of_any_rank(self: Tensor, target: Tensor, weight: Tensor | None, reduction: int, ignore_index: int) -> Tensor:
     shape = (self.shape[0], *self.shape[2:])
     if not target.dim():
@@ -303,6 +356,8 @@ def _of_any_rank(self: Tensor, target: Tensor, weight: Tensor | None, reduction:
     if tuple(target.shape[1:]) != shape[1:]:
         raise RuntimeError(f"Expected target size {list(shape)}, got {list(target.shape)}")
     n, c = self.shape[:2]
+    refuse_no_samples_of(self, [n, c, 1, -1])
+    refuse_no_samples_of(target, [n, 1, -1])
     flat = F.view(F.contiguous(self), (n, c, 1, -1) if self.numel() else (n, c, 0, 0))
     target = F.view(F.contiguous(target), (n, 1, -1) if target.numel() else (n, 0, 0))
     loss = F.nll_loss2d(flat, target, weight, reduction, ignore_index)
@@ -363,8 +418,8 @@ def of_probabilities(self: Tensor, target: Tensor, weight: Tensor | None, reduct
 
 
 def counted_weights(target: Tensor, ignored: Tensor, weight: Tensor) -> Tensor:
-    """The weights of all classes that are not ignored; of samples, which may ignore different numbers, zeros for the others."""
-    if innermost([target, weight]) is None:
+    """The weights of all classes that are not ignored; where those are of samples, zeros for the others."""
+    if innermost([weight]) is None:
         return F.gather(weight, 0, F.flatten(F.masked_select(target, F.logical_not(ignored))))
     return F.masked_fill(F.gather(weight, 0, F.flatten(F.masked_fill(target, ignored, 0))), F.flatten(ignored), 0)
 
