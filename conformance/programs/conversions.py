@@ -263,3 +263,14 @@ def casts_there_and_back(B: Any, draw: Any, see: Any) -> None:
         see.warns("warnings of the gradient", lambda: y.backward(seed))
         see("x.grad", x.grad)
         see("types", [x.grad.type(), x.grad.dtype == x.dtype])
+
+
+@program
+def a_gradient_is_cast_before_it_is_summed(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats(draw.choice([(1,), (), (2,), (2, 1)]), draw.dtype("float64", "float32", "bfloat16"), requires_grad=True)
+    y = B.zeros(2, 2, dtype=draw.dtype("float32", "float64", "bfloat16"))
+    y.copy_(x)
+    seed = draw.floats((2, 2), y.dtype, requires_grad=True)
+    [gradient] = B.autograd.grad(y, x, seed * draw.number(), create_graph=draw.flag())
+    see("gradient", gradient)
+    see.graph("graph", gradient)

@@ -12,6 +12,7 @@ from ..batching import Batched, sample
 from ..device import memory_format as MemoryFormat
 from ..dtypes import OF_NUMPY, dtype
 from ..geometry import address, root_of, strides_of
+from ..graph import fit
 from ..layout import channels_last
 from ..lazy import parts
 from ..number import filling
@@ -352,7 +353,7 @@ def nothing(g: Any) -> Any:
 COPY = op("copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)",
    write(copied_from, node="torch::autograd::CopyBackwards", function=False, changes_dtype=True),
    self=lambda g: np.zeros(g.shape, g.dtype) if builtin_type(g) is np.ndarray else F.new_zeros(g, tuple(g.shape)),
-   src=lambda g: g)  # fmt: skip
+   src=lambda g, src_dtype: g if g.dtype is src_dtype.np else fit(g, tuple(g.shape), src_dtype))  # fmt: skip  # cast before any sum
 _COPY = _python_form("copy_", "Tensor other, bool non_blocking=False")
 
 
