@@ -209,3 +209,94 @@ def tangents_of_checkpoints(B: Any, draw: Any, see: Any) -> None:
         if x.requires_grad:
             see.raises("backward", lambda: made.primal.backward(draw.floats(made.primal.shape)))
     see("x.grad", x.grad)
+
+
+@program
+def a_backward_in_a_hook(B: Any, draw: Any, see: Any) -> None:
+    C = checkpoints(B)
+    order: list[Any] = []
+    x, w = draw.floats((2,), requires_grad=True), draw.floats((2,), requires_grad=True)
+    reentrant, inner = draw.flag(), draw.flag()
+
+    def function(a):
+        order.append("run")
+        return (a * w).sin() * a
+
+    def hook(*_):
+        order.append("hook")
+        with B.enable_grad():
+            other = x.detach().requires_grad_()
+            made = C.checkpoint(function, other, use_reentrant=reentrant) if inner else other.exp() * w
+            made.backward(seed)
+            see("gradient inside", other.grad)
+
+    y = C.checkpoint(function, x, use_reentrant=reentrant)
+    seed = draw.floats((2,))
+    draw.choice([y.register_hook, y.grad_fn.register_prehook, y.grad_fn.register_hook, x.register_hook])(hook)
+    see.raises("backward", lambda: (y * 2).backward(seed))
+    see("order", order)
+    see("gradients", [x.grad, w.grad])
+
+
+@program
+def gradients_of_the_third_order(B: Any, draw: Any, see: Any) -> None:
+    """Every order of the two: a checkpoint around a gradient, and the gradient of a checkpoint."""
+    C = checkpoints(B)
+    x = draw.floats(draw.shape(0, 1), B.float64, requires_grad=True)
+
+    def checkpointed(f):
+        return lambda a: C.checkpoint(f, a, use_reentrant=False)
+
+    def derived(f):
+        return lambda a: B.autograd.grad(f(a).sum(), a, create_graph=True)[0]
+
+    function = draw.choice([lambda a: a.sin(), lambda a: a**4, lambda a: a.exp() * a])
+    orders = 0
+    while orders < 3:
+        if draw.flag():
+            function = checkpointed(function)
+        function = derived(function)
+        orders += 1
+    if draw.flag():
+        function = checkpointed(function)
+    y = function(x)
+    see("third gradient", y)
+    if y.requires_grad:
+        see("fourth gradient", B.autograd.grad(y.sum(), x, allow_unused=True)[0])
+
+
+@program
+def saved_elsewhere_inside_and_outside(B: Any, draw: Any, see: Any) -> None:
+    import os
+    import tempfile
+    from contextlib import nullcontext
+
+    C, graph = checkpoints(B), B.autograd.graph
+    x = draw.floats((2,), requires_grad=True)
+    runs: list[int] = []
+    with tempfile.TemporaryDirectory() as folder:
+
+        def pack(t):
+            path = os.path.join(folder, str(len(os.listdir(folder))))
+            B.save(t, path)
+            return path
+
+        places = {
+            "nowhere": nullcontext,
+            "the processor": graph.save_on_cpu,
+            "disk": lambda: graph.saved_tensors_hooks(pack, lambda path: B.load(path, weights_only=False)),
+        }
+        inside, outside = draw.choice(list(places)), draw.choice(list(places))
+
+        def function(a):
+            runs.append(1)
+            with places[inside]():
+                return (a * 2).sin() * a.exp()
+
+        with places[outside]():
+            y = C.checkpoint(function, x * 1, use_reentrant=draw.flag()) * x
+        see("files", len(os.listdir(folder)))
+        y.backward(draw.floats((2,)))
+        see("files after", len(os.listdir(folder)))
+    see("runs", len(runs))
+    see("x.grad", x.grad)

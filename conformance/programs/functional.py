@@ -214,6 +214,8 @@ def checked_by_differences(B: Any, draw: Any, see: Any) -> None:
         "hessian": lambda a: F.hessian(lambda b: (b**3).sum(), a, create_graph=True),
         "vjp": lambda a: F.vjp(lambda b: b.exp(), a, a, create_graph=True)[1],
         "jvp": lambda a: F.jvp(lambda b: b.exp(), a, a, create_graph=True)[1],
+        "hvp": lambda a: F.hvp(lambda b: (b**3).sum(), a, a, create_graph=True)[1],
+        "vhp": lambda a: F.vhp(lambda b: (b**3).sum(), a, a, create_graph=True)[1],
         "composed": lambda a: F.jacobian(lambda b: b.sin(), a * 2, create_graph=True).exp(),
     }
     name = draw.choice(list(calls))

@@ -502,3 +502,32 @@ def cotangents_written_to(B: Any, draw: Any, see: Any) -> None:
     see("held", held)
     see("versions", [t._version for t in (seed, *held)])
     see("which is which", [[a is b for a in (found, seed, *held)] for b in (found, seed, *held)])
+
+
+@program
+def functions_of_old(B: Any, draw: Any, see: Any) -> None:
+    class Old(B.autograd.Function):
+        def forward(self, a):
+            return a * 2
+
+        def backward(self, g):
+            return g * 2
+
+    class Half(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        def backward(self, g):
+            return g * 2
+
+    x = draw.floats((2,), requires_grad=draw.flag())
+    see.raises("applied", lambda: Old.apply(x))
+    old = see.warns("made", lambda: Old())
+    see.raises("called", lambda: old(x))
+    see.raises("applied to what is made", lambda: old.apply(x))
+    see.raises("forward of what is made", lambda: old.forward(x))
+    see.raises("half", lambda: Half.apply(x))
+    if x.requires_grad:
+        see.raises("half, backward", lambda: Half.apply(x).backward(draw.floats((2,))))
+    see("x.grad", x.grad)

@@ -332,7 +332,7 @@ def long_chains_are_freed(B: Any, draw: Any, see: Any) -> None:
         return y + y * 0.5
 
     step = draw.choice([out_of_place, in_place, with_two, lambda y: Add.apply(y, one)])
-    count = draw.choice([*[100, 200, 300] * 3, 3000])
+    count = draw.choice([*[100, 200, 300] * 13, 150_000])
     one = draw.floats((1,))
     x = draw.floats((1,), requires_grad=True)
     y = x * 1

@@ -312,3 +312,38 @@ def views_made_under_no_grad(B: Any, draw: Any, see: Any) -> None:
     with B.no_grad():
         view = other[0]
     see.raises("write through a view of a result", lambda: view.mul_(2))
+
+
+@program
+def gradients_taken_in_a_backward(B: Any, draw: Any, see: Any) -> None:
+    inside = draw.choice([B.enable_grad, B.no_grad, lambda: B.set_grad_enabled(True)])
+
+    class Nested(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.save_for_backward(a)
+            return a**3
+
+        @staticmethod
+        def backward(ctx, g):
+            modes.append(B.is_grad_enabled())
+            (a,) = ctx.saved_tensors
+            with inside():
+                modes.append(B.is_grad_enabled())
+                own = a.detach().requires_grad_()
+                made = own**3
+                see("inside", made)
+                if made.requires_grad:
+                    (slope,) = B.autograd.grad(made, own, g.detach(), create_graph=draw_graph)
+                    see("gradient inside", slope)
+                modes.append(B.is_grad_enabled())
+            modes.append(B.is_grad_enabled())
+            return 3 * a * a * g
+
+    modes: list[bool] = []
+    draw_graph = draw.flag()
+    x = draw.floats((2,), requires_grad=True)
+    y = Nested.apply(x)
+    (first,) = B.autograd.grad(y, x, draw.floats((2,)), create_graph=draw.flag())
+    see("gradient", first)
+    see("modes", [*modes, B.is_grad_enabled()])

@@ -299,6 +299,7 @@ def ops_that_have_no_tangent(B: Any, draw: Any, see: Any) -> None:
             ("equal", lambda: dual == 1),
             ("ones_like", lambda: B.ones_like(dual)),
             ("fmod", lambda: B.fmod(dual, 2)),
+            ("igamma", lambda: B.igamma(dual.abs(), B.ones(2))),
             ("max", lambda: dual.max(0).values),
             ("item", lambda: dual.sum().item()),
             ("numpy", lambda: dual.detach().numpy()),
@@ -415,3 +416,20 @@ def tangents_of_lazy_values(B: Any, draw: Any, see: Any) -> None:
         y = draw.choice([lambda: dual * dual, lambda: dual.conj() + 1, lambda: dual.sum(), lambda: dual.exp(), lambda: dual.clone()])()
         see("result", y)
         see("forward gradient of the result", fw.unpack_dual(y).tangent)
+
+
+@program
+def a_transposed_view_written_to(B: Any, draw: Any, see: Any) -> None:
+    fw = B.autograd.forward_ad
+    base, other, t = draw.floats((3, 2)).clone(), draw.floats((2, 3)), draw.floats((2, 3))
+    view = draw.choice([lambda: base.t(), lambda: base.transpose(0, 1), lambda: base.permute(1, 0), lambda: base.mT])()
+    with fw.dual_level():
+        dual = fw.make_dual(other, t)
+        draw.choice([lambda: view.copy_(dual), lambda: view.mul_(dual), lambda: view.add_(dual), lambda: view[0].copy_(dual[1])])()
+        of_view, of_base = fw.unpack_dual(view).tangent, fw.unpack_dual(base).tangent
+        see("tangent of the view", of_view)
+        see("tangent of the base", of_base)
+        see("views", [of_view._is_view(), of_view._base is of_base, of_view.stride(), of_base.stride()])
+        see("one memory", of_view.data_ptr() == of_base.data_ptr())
+        base.mul_(draw.number())
+        see("tangent of the view after", fw.unpack_dual(view).tangent)

@@ -17,6 +17,7 @@ from ..autograd.function import Function
 from ..autograd.graph import saved_tensors_hooks
 from ..journal import Journal
 from ..randomness import default_generator
+from ..saved import packed
 from ..tensor import Tensor
 from ..walk import active
 
@@ -206,7 +207,7 @@ class _Frame:
         journals: tuple[Journal, ...],
     ) -> None:
         self.again, self.early_stop, self.describe, self.journals = again, early_stop, describe, journals
-        self.args = [(a, kept.version_of(a)) for a in args]
+        self.args = [(packed(a), kept.version_of(a)) for a in args]  # by the hooks around the checkpoint
         self.places: list[weakref.ref[_Place]] = []
         self.first: list[Any] = []
         self.found: dict[Any, dict[int, Tensor]] = {}  # by what asks: a walk, or a group of them
@@ -241,6 +242,7 @@ class _Frame:
         found: dict[int, Tensor] = {}
         for a, version in self.args:
             kept.check_version(a, version, None, reading=True)  # type: ignore[arg-type]  # no node is to be named
+        args = [kept.value_of(a, None) for a, _ in self.args]  # type: ignore[arg-type]  # an argument is no output of a node
 
         def keep(t: Tensor) -> Tensor:
             t = t.detach() if t.requires_grad else t
@@ -261,7 +263,7 @@ class _Frame:
 
         try:
             with saved_tensors_hooks(keep, lambda t: t), modes.enable_grad():
-                self.again(*(a for a, _ in self.args))
+                self.again(*args)
         except _Stop:
             pass
         self.found[run] = found
