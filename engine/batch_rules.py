@@ -23,7 +23,7 @@ DIMS = frozenset(("dim", "dims", "dim0", "dim1", "dim2", "dimension"))  # argume
 SIZES = frozenset(("size", "shape", "input_sizes"))  # arguments that are whole shapes
 # Ops that are not declared pointwise and treat every element alike; and the least rank of those that do so with the last dimensions.
 ALIKE = dict.fromkeys((
-    "clone", "_to_copy", "fill.Scalar", "threshold_backward", "log_sigmoid_backward", "complex", "polar", "_conj_physical",
+    "clone", "_to_copy", "fill.Scalar", "threshold", "threshold_backward", "log_sigmoid_backward", "complex", "polar", "_conj_physical",
     "masked_fill.Scalar", "pow.Scalar", "zeros_like", "ones_like", "full_like", "empty_like", "alias", "_conj", "_neg_view", "view_as_real",
 ), 0) | {"view_as_complex": 1, "tril": 2, "triu": 2}  # fmt: skip
 # Ops of which a batch shows: one refuses dtypes by the number of dimensions, one gives a tensor, here a view of a sample, a geometry.

@@ -62,6 +62,11 @@ def of_functions(B: Any, draw: Any, see: Any) -> None:
         (lambda: t(2).clamp(0, 1), "max min self", "self"),
         (lambda: t(2).clamp(t(2), None), "max min self", "max min self"),
         (lambda: B.where(t(2) > 1, t(2), t(2)), "condition", "condition"),
+        (lambda: B.threshold(t(2), 1.0, 7), "self threshold", "self"),
+        (lambda: B.threshold(t(2), 1, 7.5), "self threshold", "self"),
+        (lambda: B.nn.functional.threshold(t(2) * 1, True, 0, inplace=True), "self threshold", "self"),
+        (lambda: (t(2).sigmoid() / 2).logit(), "eps self", "self"),
+        (lambda: (t(2).sigmoid() / 2).logit(0.25), "eps self", "self"),
     ]
     for make, names, raw in made:
         see.kept(make().grad_fn, names.split(), raw.split())

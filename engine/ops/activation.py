@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..calls import FUNCTIONS, Form
-from ..dtypes import dtype
+from ..dtypes import OF_NUMPY, dtype
 from ..geometry import strides_of
-from ..op import OPS, F, composite, op, plain, pointwise
+from ..number import converted
+from ..op import OPS, F, composite, op, plain, pointwise, write
 from ..pieces import elementwise
 from ..promotion import common, only
 from ..registry import OVERLOADS
@@ -23,7 +24,6 @@ from ..tensor import Tensor
 from .arithmetic import along, by, less, more, plus, times
 from .complex import complex_of
 from .ternary import COMPLEX_BOUNDS, or_zeros
-
 
 ZEROS = 4096  # elements, of which the nearest cache has room for some rows
 
@@ -87,11 +87,34 @@ def through_relu(g: Any, result: Any) -> Any:
     return passed(g, result, 0) if alike else F.threshold_backward(g, result, 0)
 
 
+thresholding = only("integer real", "threshold_cpu")
+
+
+def hold_threshold(self: Tensor, threshold: Any, value: Any) -> None:
+    """Raises RuntimeError where 16-bit floats cannot hold the value, or float32, in which PyTorch has their threshold, cannot hold that."""
+    thresholding([self])
+    if self._dtype.low:
+        converted(threshold, np.dtype(np.float32))
+        converted(value, self._dtype.np)
+
+
+def threshold_kernel(self: np.ndarray, threshold: Any, value: Any) -> np.ndarray:
+    """`value` where `self` is not above the threshold; NaN stays."""
+    bound = converted(threshold, np.dtype(np.float32) if OF_NUMPY[self.dtype].low else self.dtype)
+    return laid_out(where(self <= bound, converted(value, self.dtype), self), [self])
+
+
 op("relu(Tensor self) -> Tensor",
    pointwise(relu_kernel, rectifying, out=False, inplace=lambda self: rectifying([self])),
    self=through_relu)  # fmt: skip
+op("threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor",
+   plain(threshold_kernel, thresholding, promotes=("self",), method=False, out="cast", jvp="pointwise", first=hold_threshold),
+   self=lambda g, self, threshold: F.threshold_backward(g, self, threshold))  # fmt: skip
+op("threshold_(Tensor(a!) self, Scalar threshold, Scalar value) -> Tensor(a!)",
+   write(threshold_kernel, method=False, overlaps=True, jvp="pointwise", first=hold_threshold, node="ThresholdBackward1"),
+   self=lambda g, self, threshold: F.threshold_backward(g, self, threshold))  # fmt: skip
 op("threshold_backward(Tensor grad_output, Tensor self, Scalar threshold) -> Tensor",
-   plain(passed, only("integer real", "threshold_cpu"), function=False, method=False, node="ThresholdBackwardBackward0"),
+   plain(passed, thresholding, function=False, method=False, node="ThresholdBackwardBackward0"),
    grad_output=lambda g, self, threshold: F.threshold_backward(g, self, threshold),
    self=lambda g, self: F.zeros_like(g))  # fmt: skip
 
@@ -174,6 +197,20 @@ op("log_sigmoid_backward(Tensor grad_output, Tensor self, Tensor buffer) -> Tens
 @composite("nn.functional.relu(Tensor input, bool inplace=False) -> Tensor")
 def functional_relu(input: Tensor, inplace: bool) -> Tensor:
     return FUNCTIONS["relu_" if inplace else "relu"](input)
+
+
+@composite("nn.functional.threshold(Tensor input, float threshold, float value, bool inplace=False) -> Tensor")
+def functional_threshold(input: Tensor, threshold: float, value: float, inplace: bool) -> Tensor:
+    return FUNCTIONS["threshold_" if inplace else "threshold"](input, threshold, value)
+
+
+def _threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """What PyTorch calls it in its errors of arguments."""
+    made: Tensor = OPS["nn.functional.threshold"].direct(input, threshold, value, inplace)
+    return made
+
+
+FUNCTIONS["nn.functional.threshold"] = _threshold
 
 
 @composite("nn.functional.sigmoid(Tensor input) -> Tensor")
