@@ -28,6 +28,7 @@ from .strided import as_cast, laid_out
 from .tensor import Tensor, wrap
 from .unstored import cast
 from .views import make_view, node_of, share, view_creation
+from .within import WITHIN, mark
 
 REGISTRY = OPS
 NUMBER = np.zeros(())
@@ -96,6 +97,8 @@ class Op(Declaration):
             outs = self._wrap(values, results, dtype)
             if mode & modes.INSIDE and self.family.plan != "view":
                 transforms.born(outs)
+        if self.key in WITHIN:
+            mark(self.key, values, outs, mode)
         if mode & modes.INFERENCE and self.family.plan != "view":
             for t in outs:
                 t._counter = None

@@ -381,8 +381,10 @@ class Walk:
                 results = node.apply(gs, self.recording, self._wants)  # type: ignore[call-arg]  # the node of an op
             else:
                 results = node.apply(gs, self.recording) if fast is None else fast(node, gs[0])
-            if node.op is not None and node.op.family.scatters and isinstance(end_of(node.edges[0]), Tensor):
-                self.sums[end_of(node.edges[0])] = 1
+            if node.op is not None and node.op.family.scatters:
+                end = end_of(node.edges[0])
+                if isinstance(end, Tensor) and end not in self.arrived:  # what has arrived before is what is added to
+                    self.sums[end] = 1
         more = node.extras
         if more is not None and more.post:
             results = self._node_post_hooks(more.post, self._sent(node, results), [] if late else gs)

@@ -222,3 +222,28 @@ def a_gradient_of_more_dimensions(B: Any, draw: Any, see: Any) -> None:
             x.grad.unsqueeze_(0)
     see.warns("accumulated", lambda: (x * 3).sum().backward())
     see("gradient", x.grad)
+
+
+@program
+def writes_to_sums_of_scattered_parts(B: Any, draw: Any, see: Any) -> None:
+    """How often a gradient was written to tells which of the parts it is made of were added in place."""
+    x = draw.floats((3,), requires_grad=True)
+    index = B.tensor([2, 0])
+    parts = [
+        lambda: x.gather(0, index), lambda: x.take(index), lambda: x[index], lambda: x * 2, lambda: x.as_strided((2,), (1,)), lambda: x[1:],
+        lambda: x.as_strided((3,), (1,)), lambda: x.index_select(0, index),
+    ]  # fmt: skip
+    sum(draw.choice(parts)().sum() for _ in range(draw.integer(1, 3))).backward()
+    see("gradient", x.grad)
+    see("writes", [x.grad._version, x.grad.stride()])
+
+
+@program
+def strides_of_sums_of_strided_parts(B: Any, draw: Any, see: Any) -> None:
+    """The gradient of what `as_strided` looked at is a view of a buffer: a second one is not added to it in place."""
+    x = draw.floats((1, 2))[..., 1:].detach().requires_grad_()
+    asked = [draw.choice([lambda: x.view(-1), lambda: x.t(), lambda: x.unsqueeze(0), x.squeeze])() for _ in range(draw.integer(1, 3))]
+    draw.choice([lambda: x.detach().add_(1), lambda: None])()
+    g = B.autograd.grad([one.sum() for one in asked], x)[0]
+    see("gradient", g)
+    see("strides", g.stride())

@@ -358,3 +358,19 @@ def what_is_detached_outside_counts_its_own_writes(B: Any, draw: Any, see: Any) 
     see("source", x)
     for i, d in enumerate((x, *inside)):
         see.raises(f"without a count {i}", lambda d=d: d.add_(1))
+
+
+@program
+def what_kernels_make_as_views_outside(B: Any, draw: Any, see: Any) -> None:
+    """Where all operands are inference tensors nothing stands above PyTorch's kernels, and some return views of what they made."""
+    with B.inference_mode():
+        x = draw.floats((2, 3)) * 1
+    with draw.choice([B.enable_grad, B.no_grad, B.inference_mode])():
+        made = [
+            B.roll(x, 1), B.roll(x, 1, 0), x.repeat(2, 1), x.repeat(0, 1), B.tile(x, (2,)), B.stack([x, x]), B.stack([x, x], -1),
+            B.stack([x, B.ones(2, 3)]), *B.native_layer_norm(x, (3,), None, None, 1.0),
+        ]  # fmt: skip
+    for i, one in enumerate(made):
+        see(f"result {i}", list(one.shape))
+        see(f"kind of {i}", [one._is_view(), one.is_inference()])
+        see.raises(f"written to {i}", lambda one=one: list(one.add_(1).shape))

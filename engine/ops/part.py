@@ -454,9 +454,9 @@ def from_strided(g: Any, geometry: Geometry, size: Shape, stride: Shape, storage
     through = _buffer(tuple(shape), tuple(steps), offset, tuple(size), tuple(stride), at)
     if through.whole and type(g) is np.ndarray:
         places, steps, offset = through.out
-        made, item = np.zeros(shape, g.dtype), g.itemsize
+        made, item = zeros_kept(shape, g.dtype), g.itemsize
         np.ndarray(places, g.dtype, made, offset * item, [s * item for s in steps])[...] = g
-        return made
+        return made.view(np.ndarray)
     return _scatter_tensors(g, through) if isinstance(g, Tensor) else _scatter_arrays(g, through)
 
 
@@ -487,9 +487,19 @@ def _within(buffer: np.ndarray, geometry: Geometry) -> np.ndarray:
     return np.ndarray(shape, buffer.dtype, buffer, offset * item, [s * item for s in steps])
 
 
+class Kept(np.ndarray):
+    """A buffer that is seen elsewhere, too: PyTorch's gradient is a view of it, so that what arrives later is not added in place."""
+
+
+def zeros_kept(shape: Places, dtype: np.dtype) -> Kept:
+    made = Kept(shape, dtype)
+    made.fill(0)
+    return made
+
+
 def _scatter_arrays(g: np.ndarray, through: Buffer) -> np.ndarray:
     length, out, into, adds, shares, _ = through
-    flat = np.zeros(length, g.dtype)
+    flat = zeros_kept((length,), g.dtype)
     if adds:
         np.add.at(flat, _within(np.arange(length), out).reshape(-1), g.reshape(-1))
     else:
@@ -514,5 +524,5 @@ def _scatter_tensors(g: Tensor, through: Buffer) -> Tensor:
 
 
 op("as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, int? storage_offset=None) -> Tensor(a)",
-   view(restrided),
+   view(restrided, scatters=True),
    self=lambda g, self_geometry, size, stride, storage_offset: from_strided(g, self_geometry, size, stride, storage_offset))  # fmt: skip
