@@ -113,7 +113,7 @@ def normalised(
 ) -> None:
     """Write some samples normalised to `out`, and their statistics.
 
-    Scale and deviations are multiplied with each other first: what reads a row and a column takes half the time of what reads an array, too.
+    Scale and deviations are multiplied with each other first: what reads a row and a column takes half the time of what reads an array.
     """
     size = x.shape[1]
     np.divide(sums_along(x, 1), size, out=mean)
