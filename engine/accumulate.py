@@ -44,7 +44,9 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
             leaf._gradient = settled(_recorded_copy(leaf, g))
             return
         # Taken as it is only where nobody but the caller holds it.
-        if getrefcount(g) <= ALONE and g.flags.writeable and _laid_out_as(g, leaf._array):
+        form = leaf._rows
+        alike = form and g.strides == form.strides and g.shape == form.shape
+        if getrefcount(g) <= ALONE and g.flags.writeable and (alike or _laid_out_as(g, leaf._array)):
             made = wrap(g, OF_NUMPY[g.dtype])
             writes = walk.sums.get(leaf, 0) or (walk.count_of(g)[0] if walk.written else 0)
             if writes or g.base is not None:

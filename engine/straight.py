@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import attrgetter
+from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .accumulate import accumulate
 from .graph import FREED, Node
-from .memory import LARGE
+from .memory import LARGE, WITHIN
 from .tensor import LEAF, Tensor
 from .texts import function_of
 from .together import MOST, run_together
@@ -124,8 +125,18 @@ def spread(walk: Walk, node: Any, results: Any) -> list[Any] | None:
 
 def add_to(walk: Walk, e: Any, g: Any, held: Sequence[Any]) -> None:
     """Add a gradient to what has arrived at `e`; see `Walk.arrive`."""
+    old = walk.arrived[e]
+    # as `Walk` decides it, where nothing but the walk and this variable holds an array of its own
+    if getrefcount(old) == WITHIN + 1 and old.base is None and old.dtype is g.dtype and old.ndim and old.dtype.kind == "f":
+        flags: Any = old.flags
+        if flags.c_contiguous and flags.writeable:
+            np.add(old, g, old)
+            walk.own.add(e)
+            walk.sums[e] = walk.sums.get(e, 0) + walk.waiting.get(e, 1)  # what is still to come is added in place, too
+            return
+    old = flags = None
     walk.arrive(e, 0, g, held)
-    if e in walk.own and e in walk.waiting:  # what is still to come is added in place, too
+    if e in walk.own and e in walk.waiting:
         walk.sums[e] += walk.waiting[e] - 1
 
 

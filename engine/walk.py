@@ -56,6 +56,9 @@ class Walk:
     only_start: Any = None  # PyTorch's convention: the hooks of a single root run even where nothing behind it is wanted
     replaced = False  # a hook of a tensor returned another gradient
     given: Sequence[Any] = ()  # the cotangents a user gave, some of which may be None
+    several: Set[Any] = frozenset()  # the nodes of several outputs
+    captured: Any = MappingProxyType({})  # where there are targets a dict: what arrived, by place
+    callbacks: Sequence[Callable[[], Any]] = ()
     written: Mapping[int, tuple[ref, Any]] = MappingProxyType({})  # the version counts of gradients written to, by the `id` of their arrays
     shown: Any = None  # tensors that users got to see, by the `id` of their arrays, while they last
     looked_at = False  # some edges lead to leaves by what a user was shown, or to what has another shape by now
@@ -68,12 +71,11 @@ class Walk:
         self.generic = bool(mode & modes.GENERIC)
         self.arrived: dict[Any, Any] = {}  # a gradient, or for a node of several outputs one or None per output
         self.waiting: dict[Any, int] = {}  # how many consumers have not run yet
-        self.captured: dict[int, Any] = {}
         self.id = self._ids()
-        self.several: set[Any] = set()  # the nodes of several outputs
         self.sums: dict[Any, int] = {}  # how often what arrived at a leaf was added to in place
         self.own: set[Any] = set()  # where what arrived is a sum nobody else holds, of real numbers
-        self.callbacks: list[Callable[[], Any]] = []
+        if targets is not None:
+            self.captured = {}
         self.counters: dict[int, tuple[list[int] | None, np.ndarray]] = {}  # of memory that several gradients may share
 
     def run(self, roots: list[tuple[Any, int, Any]]) -> dict[int, Any]:
@@ -116,8 +118,9 @@ class Walk:
                         if not self.waiting.get(node):
                             self._push(node)
                     self._drain(None)
-            for callback in self.callbacks:  # which may ask for more
-                callback()
+            if self.callbacks:
+                for callback in self.callbacks:  # which may ask for more
+                    callback()
         except ValueError as error:
             if Node.reshaped or AccumulateGrad.outgrown:  # what a tensor that got another shape keeps for backward fits no longer
                 check_misfit(error)
@@ -130,6 +133,12 @@ class Walk:
             modes.switch(before)
         return self.captured
 
+    def call_last(self, callback: Callable[[], Any]) -> None:
+        """Have `callback` called when all nodes have run."""
+        if not self.callbacks:
+            self.callbacks = []
+        self.callbacks.append(callback)  # type: ignore[attr-defined]  # a list by now
+
     def will_run(self, node: Any) -> bool:
         """True where this walk runs `node` (or accumulates into that leaf). Raises RuntimeError for a leaf in `grad`, as PyTorch does."""
         if isinstance(node, Tensor) and self.targets is not None and not self.accumulate:
@@ -139,7 +148,8 @@ class Walk:
 
     def _count(self, starts: list[Any]) -> list[Any]:
         """Count what each reachable node waits for; returns the nodes, `starts` first."""
-        waiting, several = self.waiting, self.several
+        waiting = self.waiting
+        several: set[Any] = set()
         order = [node for node in starts if isinstance(node, Node)]
         for node in starts:
             waiting[node] = 0
@@ -168,6 +178,7 @@ class Walk:
                             continue
                     waiting[e] = 1
                     order.append(e)
+        self.several = several
         return order
 
     def _find_needed(self, order: list[Any]) -> None:

@@ -17,7 +17,7 @@ class ImperativeEngine:
         walk = active()
         if walk is None:
             raise RuntimeError("Final callbacks can only be installed during backward pass.")
-        walk.callbacks.append(callback)
+        walk.call_last(callback)
 
 
 class VariableMeta(type):

@@ -80,7 +80,8 @@ def raised(g: Any, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:
 
 def spread(g: Any, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:
     """`g` with the reduced dimensions put back, expanded to `shape`."""
-    return F.expand(g if dim is None else raised(g, dim, keepdim, shape), shape)
+    g = g if dim is None else raised(g, dim, keepdim, shape)
+    return expanded(g, shape) if type(g) is np.ndarray else F.expand(g, shape)
 
 
 def counted(shape: tuple[int, ...], dim: Any) -> int:

@@ -57,6 +57,11 @@ def expanded(self: np.ndarray, size: Shape) -> np.ndarray:
     """`self` with steps of 0 where `size` is wider. Raises RuntimeError where it is not a broadcast."""
     if not self.ndim and self.base is None and not (size and min(size) < 0):
         return np.ndarray(tuple(size), self.dtype, self, 0, (0,) * len(size))
+    whole = self.flags.forc
+    key = (self.shape, self.strides, self.itemsize, *size) if whole else None
+    known = _expansions.get(key)
+    if known is not None:
+        return np.ndarray(known[0], self.dtype, self, 0, known[1])
     lead = len(size) - self.ndim
     if lead < 0:
         raise RuntimeError(
@@ -81,7 +86,13 @@ def expanded(self: np.ndarray, size: Shape) -> np.ndarray:
             steps[i] = shape[i + 1] * steps[i + 1] if i + 1 < len(shape) else 1
     if any(n < 0 for n in shape):
         raise RuntimeError("numel: integer multiplication overflow")
-    return strided(self, shape, steps if self.ndim else [0] * len(shape))
+    made = strided(self, shape, steps if self.ndim else [0] * len(shape))
+    if whole and made.size and len(_expansions) < 4096:
+        _expansions[key] = made.shape, made.strides
+    return made
+
+
+_expansions: dict[Any, tuple[tuple[int, ...], tuple[int, ...]]] = {}  # by geometry and size: shape, and strides in bytes
 
 
 VIEW = op("view(Tensor(a) self, SymInt[] size) -> Tensor(a)", view(viewed), self=lambda g, self_shape: reshaped(g, self_shape))
@@ -292,7 +303,7 @@ op("transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)",
    view(transposed),
    self=lambda g, dim0, dim1: transposed(g, dim0, dim1) if type(g) is np.ndarray else F.transpose(g, dim0, dim1))  # fmt: skip
 PERMUTE = op("permute(Tensor(a) self, int[] dims) -> Tensor(a)", view(ordered), self=lambda g, dims: unpermuted(g, dims))
-op("t(Tensor(a) self) -> Tensor(a)", view(flipped), self=lambda g: F.t(g))
+op("t(Tensor(a) self) -> Tensor(a)", view(flipped), self=lambda g: flipped(g) if type(g) is np.ndarray else F.t(g))
 
 
 @composite("swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)", usually=("transpose.int", "True"))
