@@ -274,3 +274,13 @@ def a_gradient_is_cast_before_it_is_summed(B: Any, draw: Any, see: Any) -> None:
     [gradient] = B.autograd.grad(y, x, seed * draw.number(), create_graph=draw.flag())
     see("gradient", gradient)
     see.graph("graph", gradient)
+
+
+@program
+def a_weight_without_dimensions_promotes(B: Any, draw: Any, see: Any) -> None:
+    ends = [draw.integers((2,), dtype=draw.dtype("int16", "int16", "int64", "bool")) for _ in range(2)]
+    weight = draw.floats(draw.choice([(), (2,)]), draw.dtype("float32", "float64", "bfloat16"), requires_grad=draw.flag())
+    see.raises("between", lambda: B.lerp(*ends, weight))
+    see.raises("in place", lambda: ends[0].lerp_(ends[1], weight.detach()))
+    see.raises("gradient", lambda: B.autograd.grad(B.lerp(*ends, weight).sum(), weight))
+    see.raises("by an integer", lambda: B.lerp(*ends, draw.integers(())))

@@ -185,3 +185,13 @@ def of_branches_that_broadcast(B: Any, draw: Any, see: Any) -> None:
         )
     see.raises("gradcheck", lambda: B.autograd.gradcheck(function, (a, b, other)))
     see.raises("gradgradcheck", lambda: B.autograd.gradgradcheck(function, (a, b, other), seeds.detach().requires_grad_()))
+
+
+@program
+def layout_of_what_is_put_back_and_differentiated(B: Any, draw: Any, see: Any) -> None:
+    x = draw.choice([draw.floats((2, 1, 2)).transpose(0, 2), draw.floats((2, 3)).t(), draw.floats((2, 2))]).clone().requires_grad_()
+    taken = B.take(x, B.tensor([0, -1, 0]))
+    [gradient] = B.autograd.grad(taken, x, draw.floats((3,)), create_graph=draw.flag())
+    see("gradient", gradient)
+    see("steps", gradient.stride())
+    see.graph("graph", gradient)

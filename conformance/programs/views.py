@@ -364,3 +364,18 @@ def calls_that_ask_a_view_for_its_history(B: Any, draw: Any, see: Any) -> None:
     base.requires_grad_(False)
     see("view", view)
     see("requires grad", [view.requires_grad, view.is_leaf, view.grad_fn is None])
+
+
+@program
+def a_view_without_history_is_refused_before_a_missing_kernel(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 2), requires_grad=True) * 1
+    view = x.unbind()[0]
+    x.mul_(2)
+    calls = [
+        lambda: B.mm(x, view, B.float32),
+        lambda: B.bmm(view, x, B.float64),
+        lambda: B.addmm(view, x, x, B.float32),
+        lambda: B.baddbmm(x, view, x, B.float32),
+    ]
+    with draw.choice([B.enable_grad, B.no_grad, B.inference_mode])():
+        see.raises("with a dtype", draw.choice(calls))

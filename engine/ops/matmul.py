@@ -13,10 +13,13 @@ import numpy as np
 from ..dtypes import CPP_NAMES, OF_NUMPY, dtype
 from ..forward import with_missing
 from ..graph import type_name
+from ..modes import is_grad_enabled
 from ..op import OPS, F, Family, Op, composite, op, plain
+from ..operands import requires
 from ..out import fit, run_out
 from ..promotion import BY_SHAPE, Promote
 from ..tensor import Tensor, counter_of
+from ..views import node_of
 from .arithmetic import not_implemented
 
 # -- what dtypes and shapes go together ----------------------------------------------------------------------------------
@@ -339,13 +342,20 @@ op("vdot(Tensor self, Tensor other) -> Tensor",
    other=lambda g, self: g * self)  # fmt: skip
 
 
+def histories(*values: Any) -> None:
+    """Looks at the history of every tensor whose gradient would be recorded. Raises RuntimeError for one of a view that was written to."""
+    for v in values if is_grad_enabled() else ():
+        if requires(v):
+            node_of(v)
+
+
 def with_dtype(name: str, arguments: str, more: str = "") -> None:
     """Declare the overload with `out_dtype=`, which PyTorch lists for every device and has for none but GPUs."""
 
     def refuse(*values: Any) -> np.ndarray:
         raise NotImplementedError(f"Could not run 'aten::{name}.dtype' with arguments from the 'CPU' backend.")
 
-    op(f"{name}.dtype({arguments}, ScalarType out_dtype{more}) -> Tensor", plain(refuse, out=True, method=False))
+    op(f"{name}.dtype({arguments}, ScalarType out_dtype{more}) -> Tensor", plain(refuse, out=True, method=False, first=histories))
 
 
 with_dtype("mm", "Tensor self, Tensor mat2")

@@ -101,10 +101,11 @@ def between_by_number(self: np.ndarray, end: np.ndarray, weight: complex) -> np.
 
 
 def between_by_tensor(self: np.ndarray, end: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    d = common([self, end, weight]).np
+    self, end, weight = (x.astype(d, copy=False) for x in (self, end, weight))
     if self.dtype.kind in "biu":
         raise not_implemented("lerp_kernel_tensor", self)
-    d = common([self, end, weight]).np
-    return between(self.astype(d, copy=False), end.astype(d, copy=False), weight.astype(d, copy=False))
+    return between(self, end, weight)
 
 
 def between_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
