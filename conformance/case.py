@@ -292,8 +292,10 @@ class Case:
         return replace(self, args={n: one(v) for n, v in self.args.items()}, **more)
 
     def spaced(self) -> Case:
-        """The same values with every tensor strided."""
-        return self._map(TensorValue.spaced)
+        """The same values with every tensor strided, and in what was made of them, where that can be."""
+        made = self._map(TensorValue.spaced)
+        made._made.update({k: v.spaced() for k, v in self._made.items() if hasattr(v, "spaced") and not isinstance(v, TensorValue)})
+        return made
 
     def narrowest(self) -> str:
         """The least precise floating dtype among tensors and dtype arguments: what results may have been rounded to."""

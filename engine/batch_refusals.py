@@ -72,6 +72,8 @@ def refuse(op: Any, values: list[Any], level: Level) -> None:
         raise RuntimeError(words)
     if op.key == "as_strided":
         _refuse_outside(*values)
+    if op.key == "_neg_view" and values[0]._dtype is dtypes.bool_:  # of others a sample can tell the negative
+        raise RuntimeError(NO_VIEW.format("_neg_view"))
     if isinstance(values[min(1, len(values) - 1)], list | tuple) and "indices" in op.schema.names:
         _refuse_masks(op, values, level)
 

@@ -13,10 +13,24 @@ from .strided import strided
 from .tensor import Tensor, wrap
 
 
+class Unreadable(np.ndarray):
+    """Bools to be negated, which nobody can: they tell their shape, strides and memory, and refuse to be read."""
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError("\"neg_cpu\" not implemented for 'Bool'")
+
+    __array_ufunc__ = __array_function__ = tolist = copy = astype = item = __getitem__ = __setitem__ = _refuse
+
+
 def negative(array: np.ndarray) -> np.ndarray:
     if array.dtype == np.bool_:
-        raise NotImplementedError("\"neg_cpu\" not implemented for 'Bool'")
+        return array.view(Unreadable) if array.size else array
     return np.negative(array)
+
+
+def readable(array: np.ndarray) -> np.ndarray:
+    """The same array. Raises NotImplementedError where its elements cannot be told."""
+    return array._refuse() if type(array) is Unreadable else array
 
 
 FLIPS: dict[str, Any] = {"conj": np.conj, "neg": negative}
@@ -57,7 +71,7 @@ class Lazy(Tensor):
     def numpy(self, *, force: bool = False) -> np.ndarray:
         """The values, which no array can share. Raises RuntimeError unless `force`."""
         if force:
-            return self._array
+            return readable(self._array)
         super().numpy()
         bit, resolve = ("conjugate", "resolve_conj") if "conj" in self._flips else ("negative", "resolve_neg")
         raise RuntimeError(f"Can't call numpy() on Tensor that has {bit} bit set. Use tensor.{resolve}().numpy() instead.")

@@ -8,6 +8,7 @@ is right that does as either of the two, but where PyTorch refuses by design (`v
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -54,6 +55,12 @@ class Batches:
             return value
         at = next(i for i, n in enumerate(self.names) if self.found[n] is value)
         return batch(value, [(dims[at], size) for dims, size in zip(self.dims, self.sizes, strict=True)])
+
+    def spaced(self) -> Batches:
+        """The same batches with every tensor strided: those of strided samples would have their elements in yet another order."""
+        made = copy(self)
+        made.batched = self.batched.spaced()
+        return made
 
     def over(self, B: Backend, function: Callable[..., Any], seeds: int = 0) -> Callable[..., Any]:
         """`function(*seeds, *samples)` over every level; the seeds have their samples along dimension 0."""

@@ -16,6 +16,7 @@ from ..number import converted as cast_number
 from ..op import OPS, F, Family, Op, alias, composite, op, pointwise, write
 from ..operands import check_broadcast, expands
 from ..promotion import Promote, common, floating, only, step_by_step, without_half
+from ..schema import Schema, parse
 from ..tensor import Tensor, method
 from ..views import check_cast, check_no_overlap
 
@@ -492,15 +493,45 @@ with_number("true_divide.Scalar", "div.Tensor")
 # -- of a tensor and a number: what PyTorch's own C++ code calls, and no user ------------------------------------------------------
 OF_NUMBER: dict[str, Any] = {"promotes": ("self", "other"), "inplace": False, "out": False, "function": False, "method": False}
 
-op("mul.Scalar(Tensor self, Scalar other) -> Tensor",
-   pointwise(np.multiply, node="MulBackward1", wide_numbers=True, jvp="linear", **OF_NUMBER),
-   self=lambda g, other: times(g, conjugate(other)))  # fmt: skip
-op("add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
-   pointwise(lambda self, other, alpha: np.add(self, scaled(other, alpha)), node="AddBackward1", first=check_alpha, **OF_NUMBER),
-   self=lambda g: g)  # fmt: skip
-op("div.Scalar(Tensor self, Scalar other) -> Tensor",
-   pointwise(np.true_divide, floating, node="DivBackward1", wide_numbers=True, jvp="linear", **OF_NUMBER),
-   self=lambda g, other: quotient(g, conjugate(other)))  # fmt: skip
+NO_TENSOR = "Expected a proper Tensor but got None (or an undefined Tensor in C++) for argument #0 'self'"
+
+
+def of_number(
+    text: str, kernel: Callable[..., Any], promote: Promote = common, first: Callable[..., None] | None = None, **words: Any
+) -> None:
+    """Declare an overload that is reached by its name alone, and checks its arguments as an interpreter of PyTorch's does."""
+    signature, rule = parse(text), words.pop("self")
+
+    def look(self: Any, *numbers: Any) -> None:
+        if not isinstance(self, Tensor | np.ndarray | int | float | complex):
+            raise RuntimeError(NO_TENSOR if self is None else mistaken(signature, 0, self))
+        for i, number in enumerate(numbers):
+            if not isinstance(number, int | float | complex):
+                raise RuntimeError(mistaken(signature, i + 1, number))
+        if first is not None:
+            first(self, *numbers)
+
+    op(text, pointwise(kernel, promote, first=look, **OF_NUMBER, **words), self=rule)
+
+
+def mistaken(signature: Schema, at: int, value: Any) -> str:
+    """What the interpreter says of a value of the wrong type."""
+    argument = signature.arguments[at]
+    kind = argument.type if at == 0 else "number"
+    return (
+        f"aten::{signature.name}() Expected a value of type '{kind}' for argument '{argument.name}' but instead found type "
+        f"'{type(value).__name__}'.\nPosition: {at}\nValue: {value!r}\nDeclaration: aten::{signature.text}\n"
+        f"Cast error details: {'Cannot cast' if at else 'Unable to cast'} {value!s} to {kind}"
+    )
+
+
+of_number("mul.Scalar(Tensor self, Scalar other) -> Tensor", np.multiply, node="MulBackward1", wide_numbers=True, jvp="linear",
+          self=lambda g, other: times(g, conjugate(other)))  # fmt: skip
+of_number("add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
+          lambda self, other, alpha: np.add(self, scaled(other, alpha)), first=check_alpha, node="AddBackward1",
+          self=lambda g: g)  # fmt: skip
+of_number("div.Scalar(Tensor self, Scalar other) -> Tensor", np.true_divide, floating, node="DivBackward1", wide_numbers=True, jvp="linear",
+          self=lambda g, other: quotient(g, conjugate(other)))  # fmt: skip
 
 
 def times(x: Any, number: complex) -> Any:

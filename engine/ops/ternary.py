@@ -10,6 +10,7 @@ import numpy as np
 from .. import dtypes, select
 from ..batch_refusals import DYNAMIC, refuse_samples
 from ..dtypes import CPP_NAMES, dtype
+from ..fused import fused
 from ..inplace import MISFIT
 from ..once import say
 from ..op import OPS, F, Op, alias, composite, op, pointwise
@@ -89,9 +90,12 @@ def between(self: np.ndarray, end: np.ndarray, weight: np.ndarray) -> np.ndarray
     """The point `weight` of the way from `self` to `end`, exact at both ends."""
     low = dtypes.OF_NUMPY[self.dtype]
     self, end, weight = (x.astype(low.wide, copy=False) for x in (self, end, weight))
-    step = end - self
+    step, rest = end - self, 1 - weight
     near = np.abs(weight) < 0.5
-    return np.where(near, self + weight * step, end - step * (1 - weight)).astype(low.np, copy=False)
+    made = np.where(near, self + weight * step, end - step * rest)
+    if made.dtype.kind == "f" and not np.isfinite(made).all():  # PyTorch rounds the product and the sum at once, so that it may come back
+        made = np.where(np.isfinite(made), made, np.where(near, fused(weight, step, self), fused(-step, rest, end)))
+    return made.astype(low.np, copy=False)
 
 
 def between_by_number(self: np.ndarray, end: np.ndarray, weight: complex) -> np.ndarray:
