@@ -15,6 +15,7 @@ import numpy as np
 
 from .memory import aligned, empty, owned
 from .pieces import PIECE, SHARED_PIECE, WRITING, short_buffers
+from .strided import across
 from .threads import lanes, share
 
 WHOLE = 2**18  # elements below which one step or two need no pieces
@@ -151,6 +152,8 @@ def on_large(made: Program, kernel: Callable[..., Any], dtype: np.dtype) -> Call
         shape = first.shape
         for a in arrays:
             if not a.flags.c_contiguous or (a.ndim and a.shape != shape):
+                if isinstance(kernel, np.ufunc) and (turned := across(arrays, dtype)) is not None:
+                    return kernel(*turned[0], out=turned[1])
                 before = short_buffers(first)
                 try:
                     return kernel(*arrays)

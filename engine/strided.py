@@ -11,7 +11,9 @@ import numpy as np
 
 from .geometry import Beyond, address, root_of, start_of, strides_of
 from .layout import dense, dense_strides, pointwise_strides, row_major
+from .memory import LARGE
 
+SQUARE = 128  # elements of a side
 Cast = Callable[[np.ndarray, Any], np.ndarray]
 
 
@@ -88,8 +90,40 @@ def laid_out(result: np.ndarray, operands: Sequence[Any]) -> np.ndarray:
             return np.ndarray(result.shape, result.dtype, result, 0, steps)
         return np.lib.stride_tricks.as_strided(result, strides=steps)
     made = new(result.shape, expected, result.dtype)
-    made[...] = result
+    write(made, result)
     return made
+
+
+def write(into: np.ndarray, array: np.ndarray) -> None:
+    """`into[...] = array`; by squares that stay in the cache where one of two large matrices lies by row, the other by column.
+
+    Otherwise every element is read from another line of the cache, and many of these lie where there is room for few at a time.
+    """
+    if into.ndim != 2 or into.size < LARGE or into.shape != array.shape or _by_row(into) == _by_row(array) or 0 in array.strides:
+        into[...] = array
+        return
+    for i in range(0, into.shape[0], SQUARE):
+        for j in range(0, into.shape[1], SQUARE):
+            part = slice(i, i + SQUARE), slice(j, j + SQUARE)
+            into[part] = array[part]
+
+
+def _by_row(matrix: np.ndarray) -> bool:
+    return abs(matrix.strides[0]) >= abs(matrix.strides[1])
+
+
+def across(arrays: Sequence[np.ndarray], dtype: np.dtype) -> tuple[list[np.ndarray], np.ndarray] | None:
+    """Large matrices of which some lie by row, some by column, and memory for what an elementwise op makes of them; else None.
+
+    The first that lies in another way than the result is copied there.
+    """
+    first = arrays[0]
+    if first.ndim != 2 or any(a.shape != first.shape or 0 in a.strides for a in arrays) or len({_by_row(a) for a in arrays}) == 1:
+        return None
+    made = new(first.shape, pointwise_strides(first.shape, tuple((a.shape, strides_of(a)) for a in arrays)), dtype)
+    place = next(i for i, a in enumerate(arrays) if _by_row(a) != _by_row(made))
+    write(made, arrays[place])
+    return [*arrays[:place], made, *arrays[place + 1 :]], made
 
 
 def _steps_to_take(result: np.ndarray, operands: Sequence[np.ndarray]) -> tuple[int, ...] | None:
@@ -135,7 +169,7 @@ def copied(array: np.ndarray, steps: Sequence[int] | None = None, dtype: np.dtyp
             return array.copy()
         steps = dense_strides(array.shape, strides_of(array))
     made = new(array.shape, steps, dtype or array.dtype)
-    made[...] = array if dtype is None else cast(array, dtype)
+    write(made, array if dtype is None else cast(array, dtype))
     return made
 
 

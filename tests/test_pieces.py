@@ -236,3 +236,33 @@ def test_sorting_by_packed_integers_is_stable_sorting(shape, descending, kind):
             right = np.argsort(np.flip(array, dim) if descending else array, dim, kind="stable")
             right = array.shape[dim] - 1 - np.flip(right, dim) if descending else right
             assert (order(array, dim, descending) == right).all()
+
+
+@pytest.mark.parametrize("shape", [(300, 700), (1024, 256), (70, 5000)])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_matrices_that_lie_by_row_and_by_column(shape, dtype):
+    x = np.random.default_rng(0).random(shape).astype(dtype)
+    y = np.random.default_rng(1).random(shape[::-1]).astype(dtype)
+    a, b = engine.from_numpy(x), engine.from_numpy(y).t()
+    for left, right, p, q in ((a, b, x, y.T), (b, a, y.T, x), (a[2:-1], b[2:-1], x[2:-1], y.T[2:-1])):
+        made = left / right
+        assert made.stride() == tuple(s // made.element_size() for s in np.empty_like(p).strides)
+        assert (made.numpy() == p / q).all()
+    assert (b.contiguous().numpy() == y.T).all()
+    assert b.contiguous().is_contiguous()
+
+
+@pytest.mark.parametrize("shape", [(300, 700), (700, 300), (2, 200, 500)])
+def test_large_arrays_are_broadcast_and_their_gradients_summed(shape):
+    x = np.random.default_rng(0).random(shape).astype(np.float32)
+    buffer = np.getbufsize()
+    for side in ((shape[-1],), (*shape[:-1], 1), (1, shape[-1]), (1,)):
+        y = np.random.default_rng(1).random(side).astype(np.float32)
+        a, b = (engine.from_numpy(t).requires_grad_() for t in (x, y))
+        made = a * b
+        made.backward(engine.from_numpy(x))
+        assert (made.detach().numpy() == x * y).all()
+        assert (a.grad.numpy() == x * y).all()
+        dims = tuple(d for d in range(-x.ndim, 0) if d < -len(side) or side[d] == 1)
+        np.testing.assert_allclose(b.grad.numpy(), np.sum(x.astype(np.float64) ** 2, dims).reshape(side), rtol=1e-5)
+    assert np.getbufsize() == buffer
