@@ -403,3 +403,13 @@ def scattering_what_is_written_to(B: Any, draw: Any, see: Any) -> None:
     )()
     see.raises("written", lambda: target.masked_scatter_(draw.bools(target.shape), source))
     see("memory", memory)
+
+
+@program
+def layout_of_what_was_picked_and_is_differentiated(B: Any, draw: Any, see: Any) -> None:
+    x = draw.choice([draw.floats((2, 1, 2)).transpose(0, 2), draw.floats((2, 3)).t(), draw.floats((3,))[::2]]).clone().requires_grad_()
+    picked = B.masked_select(x, draw.choice([B.tensor(True), x > 0]))
+    [gradient] = B.autograd.grad(picked, x, draw.floats(picked.shape, requires_grad=True) * 2, create_graph=draw.flag())
+    see("gradient", gradient)
+    see("steps", gradient.stride())
+    see.graph("graph", gradient)

@@ -131,3 +131,11 @@ def batch_norm_without_running_statistics(B: Any, draw: Any, see: Any) -> None:
     see("gradient", F.grad(lambda p: (g * F.functional_call(model, p, (x,))).sum())(parameters))
     each = B.vmap(F.grad(lambda p, t: (g * F.functional_call(model, p, (t,))).sum()), (None, 0))(parameters, batches)
     see("gradient of each batch", each)
+
+
+@program
+def a_weight_of_another_dtype(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 3), draw.dtype("float64", "float32", "bfloat16"))
+    weight = B.ones(draw.choice([3, 2]), dtype=draw.dtype("float32", "float64", "int64", "bool"))
+    norm = draw.choice([B.rms_norm, B.nn.functional.rms_norm])
+    see.warns("warned", lambda: see.raises("root mean square", lambda: norm(x, (3,), weight=weight)))

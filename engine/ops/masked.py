@@ -13,7 +13,7 @@ from ..number import converted
 from ..once import say
 from ..op import MISFIT, OPS, F, op, plain
 from ..select import where
-from ..strided import inferred
+from ..strided import dense_strides, inferred
 from ..tensor import Tensor
 from ..views import check_no_overlap
 from .index import expanded, laid_as, real_stays_real, word, zeros
@@ -131,6 +131,8 @@ def picked_rule(g: Any, geometry: tuple[Any, Any, int], mask: Any) -> Any:
     """The gradient of what was picked from, where the mask was set, laid out as that was."""
     shape = geometry[0]
     wide = np.broadcast_shapes(tuple(shape), tuple(mask.shape))
+    if wide == tuple(shape) and type(g) is Tensor:
+        return F.new_empty_strided(g, wide, dense_strides(*geometry[:2])).zero_().masked_scatter_(mask, g)
     made = F.masked_scatter(zeros(g, wide), mask, g)
     return laid_as(made, geometry) if wide == tuple(shape) else made
 

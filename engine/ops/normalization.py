@@ -11,10 +11,11 @@ import numpy as np
 
 from ..batch_rules import batches_of, taken_apart
 from ..batching import batched
-from ..dtypes import OF_NUMPY, dtype, float32
+from ..dtypes import CPP_NAMES, OF_NUMPY, dtype, float32
 from ..forward import Composition
 from ..fused import fused
 from ..memory import empty
+from ..once import warn_once
 from ..op import F, Op, composite, op, plain
 from ..pieces import PIECE, in_pieces
 from ..rows import of_ones, sums_along
@@ -450,6 +451,9 @@ def layer_norm_of(input: Tensor, normalized_shape: Sequence[int], weight: Tensor
 # -- root mean square ------------------------------------------------------------------------------------------------------------
 
 
+UNFUSED = "Mismatch dtype between input and weight: input dtype = {}, weight dtype = {}, Cannot dispatch to fused implementation."
+
+
 @composite(
     "rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor",
     method=False,
@@ -462,6 +466,8 @@ def rms_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | No
     if list(input.shape[-len(shape) :]) != shape:
         text = ", ".join(map(str, shape))
         raise RuntimeError(f"Given normalized_shape={shape}, expected input with shape [*{text}], but got input of size{list(input.shape)}")
+    if weight is not None and weight._dtype is not d and not d.is_complex:
+        warn_once(UNFUSED.format(*(CPP_NAMES[one.scalar_name] for one in (d, weight._dtype))))
     if d.category < 2:
         raise NotImplementedError(f"\"rms_norm\" not implemented for '{d.scalar_name}'")
     wide = F.to(input, float32) if d.low else input
