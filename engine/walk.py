@@ -516,7 +516,11 @@ class Walk:
         if g is not None and plain:  # as most are
             accumulate(leaf, g, False, self)
             return
-        unwanted = self.targets is not None and end not in self.wanted
+        targets = self.targets
+        if targets is not None and leaf._rare is None and (end, 0) in targets and not self.accumulate:
+            self.captured[targets[end, 0]] = g
+            return
+        unwanted = targets is not None and end not in self.wanted
         if unwanted and end is not self.only_start:
             return
         more = leaf._rare

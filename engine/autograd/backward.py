@@ -16,7 +16,7 @@ from ..graph import AccumulateGrad, Node, check_compatible, edge_of, end_of, ext
 from ..lazy import conjugate_of
 from ..registry import OPS, F
 from ..size import Size
-from ..tensor import PLAIN, Tensor, counter_of, settled, wrap
+from ..tensor import LEAF, PLAIN, Tensor, counter_of, settled, wrap
 from ..transforms import Running, running
 from ..views import make_view, node_of
 from ..walk import Walk
@@ -284,6 +284,8 @@ def check_seed(i: int, root: Any, g: Tensor) -> Tensor:
 
 
 def implicit_seed(t: Any) -> Tensor | None:
+    if type(t) in PLAIN and t._node is not None and t._view is None and not t._array.ndim and t._dtype.is_floating_point:  # most are
+        return settled(wrap(ones((), t._dtype.np), t._dtype))
     if isinstance(t, Tensor) and not t.requires_grad:
         return None
     shape, d = seen(t)
@@ -358,6 +360,8 @@ def accumulated_into(ends: tuple[Any, ...]) -> dict[Any, int]:
 
 def input_end(t: Any) -> tuple[Any, int]:
     if type(t) in PLAIN:
+        if t._node is LEAF and t._view is None and t._rare is None:  # as most are
+            return t, 0
         node_of(t)
         edge = edge_of(t)
         return None if edge is None else end_of(edge), t._nr

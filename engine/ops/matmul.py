@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ..dtypes import CPP_NAMES, OF_NUMPY, dtype
 from ..forward import with_missing
@@ -284,8 +285,9 @@ def of_left(g: Any, mat2: Any, self_geometry: Any) -> Any:
     (rows, terms), steps, _ = self_geometry
     if steps[0] == 1 and steps[1] == rows:
         return turned(matrices(mat2.conj(), turned(g)))
-    if type(g) is np.ndarray and few(g, rows, terms) and g.flags.forc and mat2.flags.forc:
-        return g.dot(mat2.T)  # what the line below comes to
+    if type(g) is ndarray and rows > 1 < terms and rows < g.size <= TINY // terms and g.dtype.char in "fd":
+        if g.flags.forc and mat2.flags.forc:
+            return g.dot(mat2.T)  # what the line below comes to
     return matrices(g, adjoint(mat2))
 
 
@@ -294,14 +296,10 @@ def of_right(g: Any, self: Any, mat2_geometry: Any) -> Any:
     (rows, columns), steps, _ = mat2_geometry
     if steps[0] == 1 and steps[1] == rows:
         return turned(matrices(turned(g), self.conj()))
-    if type(g) is np.ndarray and few(g, columns, rows) and g.flags.forc and self.flags.forc:
-        return self.T.dot(g)  # what the line below comes to
+    if type(g) is ndarray and rows > 1 < columns < g.size <= TINY // rows and g.dtype.char in "fd":
+        if g.flags.forc and self.flags.forc:
+            return self.T.dot(g)  # what the line below comes to
     return matrices(adjoint(self), g)
-
-
-def few(g: np.ndarray, side: int, another: int) -> bool:
-    """True where a gradient of real numbers with a side of `side` is multiplied to get one of `another` instead, and all are small."""
-    return side > 1 < another and side < g.size and g.size * another <= TINY and g.dtype.char in "fd"
 
 
 def outer_of(column: Any, row: Any) -> Any:
