@@ -87,6 +87,48 @@ def send(walk: Walk, order: list[Any]) -> None:
                 _complete(walk, e)
 
 
+# -- of gradients that are to be differentiated in turn, for leaves alone -------------------------------------------------
+def recorded_order(walk: Walk, starts: list[Any]) -> list[Any] | None:
+    """The nodes, `starts` first; None where one of them has no short way on Tensors, or more is asked of it or of a leaf."""
+    if not all(isinstance(end, Tensor) for end, _ in walk.targets or ()):
+        return None
+    order = [*starts]
+    seen: dict[Any, Any] = dict.fromkeys((None, *starts))
+    for node in order:  # grows while it is read
+        if not isinstance(node, Node):
+            if not isinstance(node, Tensor) or node._rare is not None or node._view is not None:
+                return None
+        elif node.plan.on_tensors is None or node.extras is not None:
+            return None
+        else:
+            for e in (node.first, node.second) if node.plan.paired else node.edges:  # type: ignore[attr-defined]  # a Pair
+                if e not in seen:
+                    seen[e] = None
+                    order.append(e)
+    return [node for node in order if isinstance(node, Node)]
+
+
+def send_recorded(walk: Walk, order: list[Any]) -> None:
+    """Run the nodes that lead to a target, and capture what has arrived at each of these."""
+    arrived, apart, free = walk.arrived, walk.apart, not walk.keep
+    order.sort(key=number, reverse=True)
+    for node in order:
+        g = arrived.pop(node, None)
+        plan = node.plan
+        if g is None or node in apart:
+            results = walk.step(node, g)
+            if results is None:
+                continue
+        else:
+            results = plan.on_tensors(node, g)
+            if free and plan.keeps_tensors:
+                node.saved = FREED
+        for e, r in zip((node.first, node.second) if plan.paired else node.edges, results, strict=True):
+            if r is not None and e is not None:
+                arrived[e] = arrived[e] + r if e in arrived else r
+    walk.captured.update({place: arrived.get(leaf) for (leaf, _), place in walk.targets.items()})  # type: ignore[union-attr]  # there are some
+
+
 def _complete(walk: Walk, leaf: Any) -> None:
     if leaf._node is LEAF and leaf in walk.arrived:
         accumulate(leaf, walk.arrived.pop(leaf), False, walk)

@@ -23,7 +23,7 @@ from .memory import ALONE, owned
 from .operands import check_misfit
 from .ready import LEAVES, Ready
 from .silence import loud, quiet
-from .straight import number, order_of, send
+from .straight import number, order_of, recorded_order, send, send_recorded
 from .strided import laid_out
 from .tensor import FRESH, LEAF, Tensor, counter_of, wrap
 from .views import node_of
@@ -98,17 +98,23 @@ class Walk:
             else:
                 starts = list(dict.fromkeys(node for node, _, _ in roots))
                 self.starts = set(starts)
-            free = self.targets is None and not (self.recording or self.generic or self.looked_at or before & modes.ANOMALY)
-            straight = order_of(self, starts) if free and not Node.renumbered else None
+            straight = None
+            if not (self.generic or self.looked_at or before & (modes.ANOMALY | modes.ON_TENSORS) or Node.renumbered):
+                if self.targets is None:
+                    straight = None if self.recording else order_of(self, starts)
+                elif self.recording and not self.accumulate:
+                    straight = recorded_order(self, starts)
             if straight is None:
                 self.waiting.clear()
                 order = self._count(starts)
-                if self.targets is not None:
-                    self._find_needed(order)
+            else:
+                order = straight
+            if self.targets is not None:
+                self._find_needed(order)
             for node, nr, g in roots:
                 self.arrive(node, nr, g, roots)
             if straight is not None:
-                send(self, straight)
+                (send if self.targets is None else send_recorded)(self, straight)
             else:
                 self.ready = Ready()
                 if len(starts) == 1:
@@ -198,7 +204,7 @@ class Walk:
                             wanted.add(node)
                             break
         self.needed, self.wanted = (leading.union(targets) if self.accumulate else leading), wanted
-        self.idle = {node: node._unpack for node in targets if node not in leading and hasattr(node, "_unpack")}
+        self.idle = {node: node._unpack for node in targets if node not in leading and isinstance(node, Node) and hasattr(node, "_unpack")}
         self.apart = {node for node in order if node not in self.needed or self._unwanted(node)}.union(() if self.accumulate else targets)
 
     def _push(self, node: Any) -> None:
