@@ -194,3 +194,24 @@ def test_a_gradient_of_16_bits_is_summed_over_what_was_broadcast_and_rounded_onc
     x.expand(3000, 2).backward(engine.full((3000, 2), 0.125, dtype=dtype))
     total = 375.0 if dtype is engine.float16 else 376.0
     assert x.grad.tolist() == [[total, total]]
+
+
+def graph_behind(node):
+    """The names of the nodes behind a gradient, each with what it leads to."""
+    return (node.name(), [None if n is None else graph_behind(n) for n, _ in node.next_functions])
+
+
+@pytest.mark.parametrize("keep", [None, False])
+def test_gradients_to_be_differentiated_are_the_same_with_a_queue_and_without(keep):
+    found = []
+    for watched in (False, True):
+        x, w, b = leaf(1.0, -2.0, 3.0), leaf(0.5, 4.0, -1.0), leaf(2.0)
+        y = ((x * w + b).tanh() * x - (w * w + x)).sum()
+        if watched:  # what a hook sees goes through the queue
+            y.grad_fn.register_hook(lambda *_: None)
+        first = engine.autograd.grad(y, (b, x), retain_graph=keep, create_graph=True)
+        seen = [(g.tolist(), graph_behind(g.grad_fn)) for g in first]
+        if keep is None:
+            seen += [g.tolist() for g in engine.autograd.grad(sum((g * g).sum() for g in first), (x, w, b))]
+        found.append(seen)
+    assert found[0] == found[1]
