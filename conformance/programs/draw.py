@@ -123,20 +123,21 @@ class Moved(Draw):
     def rounded(self, result: Any, others: Sequence[Any], ulp: int = 4) -> Any:
         """The result as another library may round it, where nobody shares its memory."""
         apart = result._base is None and all(one.data_ptr() != result.data_ptr() for one in others)
-        return result * self._factor(result, ulp) if self.unit and apart and _has_digits(result) else result
+        return self._beside(result, ulp) if self.unit and apart and _has_digits(result) else result
 
     def written(self, tensor: Any, ulp: int = 4) -> None:
         """Moves what was written as another library may round it, seen by neither history nor version."""
         if self.unit and _has_digits(tensor):
             with self.B.inference_mode(tensor.is_inference()):
-                _once(tensor.data).mul_(self._factor(tensor, ulp))
+                part = _once(tensor.data)
+                part.copy_(self._beside(part, ulp))
 
     def copied(self, result: Any, label: str) -> Any:
         """A copy where PyTorch's line made a tensor: a cast to double precision of what has it already makes none."""
         return result.clone() if isinstance(self.truth.get(label), list) else result
 
-    def _factor(self, tensor: Any, ulp: int) -> float:
-        return 1 + ulp / 4 * self.unit * self.random.choice((-1, 1))
+    def _beside(self, tensor: Any, ulp: int) -> Any:
+        return tensor * (1 + ulp / 4 * self.unit * self.random.choice((-1, 1)))
 
 
 class Beside(Moved):
@@ -147,16 +148,23 @@ class Beside(Moved):
 
 
 class Rounded(Beside):
-    """The very case, with results moved by a unit in the last place: one that is cut off, or compared, may show it."""
+    """The very case, with results moved by a unit in the last place: one that is cut off, or compared, may show it.
+
+    A relative step of eps is one such unit or two, half of it one or none. First all results are moved alike, then each by chance.
+    """
+
+    MOVES = (1.0, -1.0, 0.5, -0.5)
 
     def __init__(self, B: Any, source: Source, seed: int):
         super().__init__(B, source, 1.0, seed)
+        self.all = self.MOVES[seed : seed + 1]
 
     def used(self, value: Any) -> Any:
         return value
 
-    def _factor(self, tensor: Any, ulp: int) -> float:
-        return 1 + ulp / 4 * float(self.B.finfo(tensor.dtype).eps) * self.random.choice((-1, 1))
+    def _beside(self, tensor: Any, ulp: int) -> Any:
+        step = ulp / 4 * float(self.B.finfo(tensor.dtype).eps) * self.random.choice(self.all or self.MOVES)
+        return tensor + tensor.detach() * step  # not `tensor * (1 + step)`: half of eps is lost there
 
 
 def _has_digits(tensor: Any) -> bool:
