@@ -420,7 +420,7 @@ def rows(t: Tensor) -> Any:
     """
     if t._rows is None:
         array = t._array
-        usual = array.ndim and array.size and array.flags.c_contiguous and (1 not in array.shape or _steps_usual(array))
+        usual = array.ndim and array.size and array.flags.c_contiguous and (1 not in array.shape or steps_usual(array))
         t._rows = _rows_of(array, t._dtype) if usual and t._counter is not None and type(t) in PLAIN else False
     return t._rows
 
@@ -446,7 +446,7 @@ def settled(made: Tensor) -> Tensor:
     return made
 
 
-def _steps_usual(array: np.ndarray) -> bool:
+def steps_usual(array: np.ndarray) -> bool:
     """True where each step is the number of elements behind it."""
     step = array.itemsize
     for n, s in zip(reversed(array.shape), reversed(array.strides), strict=True):

@@ -15,7 +15,7 @@ from .graph import FREED, FREED_TWICE, Listed, Node, Saved, check_compatible, ed
 from .layout import dense
 from .registry import OPS, F
 from .strided import span
-from .tensor import LEAF, Apart, Tensor, View, counter_of, rare, wrap
+from .tensor import LEAF, Apart, Tensor, View, counter_of, rare, steps_usual, wrap
 from .unstored import refuse_writes
 
 BLOCK = (
@@ -400,7 +400,7 @@ class OverwrittenPlan(PartPlan):
     @staticmethod
     def fast(node: CopySlices, g: np.ndarray) -> Sequence[Any]:
         part = node.part
-        if node.freed or g.dtype is not part.dtype or g.shape != node.base_array.shape:
+        if node.freed or g.dtype is not part.dtype or g.shape != node.base_array.shape or not _usual(node.base_array):
             return node.apply([g], False)
         whole = g.copy()
         piece = np.ndarray(part.shape, part.dtype, whole, node.start * part.itemsize, part.strides)
@@ -465,7 +465,7 @@ class CopySlices(Listed):
             raise RuntimeError(NO_ROWS)
 
     def _on_arrays(self, g: np.ndarray) -> Sequence[Any]:
-        if self.base_array.flags.c_contiguous:
+        if _usual(self.base_array):
             whole = g.copy()
         else:
             whole = _same_geometry(self.base_array, g.dtype)
@@ -556,6 +556,11 @@ def _same_geometry(like: np.ndarray, dtype: np.dtype) -> np.ndarray:
     made = np.ndarray(like.shape, dtype, flat, 0, tuple(step * dtype.itemsize for step in steps))
     check_no_overlap(made)  # it is about to be written to
     return made
+
+
+def _usual(array: np.ndarray) -> bool:
+    """True where a copy of `array` lies as it does: in row-major order, sides of 1 too."""
+    return array.flags.c_contiguous and (1 not in array.shape or steps_usual(array))
 
 
 def view_creation(op: Any) -> str | None:

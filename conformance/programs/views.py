@@ -379,3 +379,20 @@ def a_view_without_history_is_refused_before_a_missing_kernel(B: Any, draw: Any,
     ]
     with draw.choice([B.enable_grad, B.no_grad, B.inference_mode])():
         see.raises("with a dtype", draw.choice(calls))
+
+
+@program
+def strides_of_gradients_through_written_parts(B: Any, draw: Any, see: Any) -> None:
+    """The gradient of a base that was written to in a part lies as the base, whatever the step of a side of 1."""
+    x = draw.choice([lambda: B.ones(1, 2).t().clone(), lambda: B.ones(2, 1), lambda: B.ones(2, 3), lambda: B.ones(3, 2).t().clone()])()
+    x = x.requires_grad_()
+    base = x * 2
+    part = base[..., ::2]
+    draw.choice([
+        lambda: base.__setitem__((..., slice(None, None, 2)), 1.5), lambda: part.fill_(3), lambda: part.mul_(2),
+        lambda: part.copy_(x.detach()[..., ::2]),
+    ])()  # fmt: skip
+    see("strides", [x.stride(), base.stride()])
+    for i, g in enumerate(B.autograd.grad(base, (x, base), draw.floats(tuple(x.shape)))):
+        see(f"gradient {i}", g)
+        see(f"its strides {i}", g.stride())
