@@ -147,6 +147,8 @@ def _run(step: Step, names: dict[str, Any], seen: dict[str, Any], at: str) -> No
 
     names["hook"] = hook
     names["recast"] = names["recast"] or "view(torch." in step.line
+    if "backward(" in step.line and any(_outgrown(one) for _, one in _tensors(names)):
+        raise Ended("steps of a gradient compared with what lies beyond those of its leaf")
     code = _compiled(step.line)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -272,6 +274,11 @@ def _memory(tensor: Any) -> int:
 
 def _keeps_gradient(tensor: Any) -> bool:
     return (tensor.is_leaf or tensor.retains_grad) and tensor.grad is not None
+
+
+def _outgrown(tensor: Any) -> bool:
+    """True for a leaf of fewer dimensions than its gradient: upstream/strides_beyond_the_end.py"""
+    return bool(tensor.is_leaf and tensor.grad is not None and tensor.grad.ndim > tensor.ndim)
 
 
 def _graph(tensor: Any) -> list[str]:

@@ -13,9 +13,10 @@ import pytest
 import torch
 
 import engine
+from conformance import outcome
 from conformance.programs import PROGRAMS, many, run, sequences
 from conformance.programs.calls import callees
-from conformance.programs.draw import Draw, Moved
+from conformance.programs.draw import Draw, Moved, Rounded
 from conformance.programs.run import Again
 from conformance.programs.steps import LENGTH, LINES, STEPS, WIDTH, Step, steps
 from conformance.source import NpSource
@@ -157,6 +158,18 @@ def test_what_is_cut_off_or_compared_after_a_rounding_is_judged_by_runs_that_rou
     assert compared(CUT_OFF, monkeypatch) == []
 
 
+@pytest.mark.parametrize("number", [1.0001, 1.9999])
+def test_runs_that_round_otherwise_come_to_the_floats_beside_a_result(number):
+    found = set()
+    for seed in range(outcome.TRIALS):
+        t = torch.tensor(number)
+        Rounded(torch, NpSource(b""), seed).written(t)
+        found.add(t.item())
+    x = torch.tensor(number)
+    assert {torch.nextafter(x, x * 2).item(), torch.nextafter(x, -x).item()} <= found
+    assert all(abs(one - number) <= 1.5 * 2**-23 * number for one in found)
+
+
 def test_an_integer_that_no_rounding_makes_is_found(monkeypatch):
     plain = engine.Tensor.to
     monkeypatch.setattr(engine.Tensor, "to", lambda t, dtype: plain(t, dtype) - 1)
@@ -273,6 +286,17 @@ def test_zeros_that_pytorch_negates_in_two_ways_end_a_program_and_a_difference_b
     assert not made.differences and "ends: the sign of a negated complex zero" in counted
     monkeypatch.setattr(engine.Tensor, "clone", lambda self: self.detach())
     assert seen_of(monkeypatch, *OF_ZEROS)[0].differences[0].kind == "step line: tensor place"
+
+
+OUTGROWN = ("torch.ones(1, 2)", "t0.clone()", "setattr(t1, 'grad', t0) or t1", "t1.squeeze_()", "t1.requires_grad_().backward(t1) or t1")
+
+
+def test_a_gradient_compared_with_what_lies_beyond_ends_a_program_and_a_difference_before_it_is_found(monkeypatch):
+    made, seen, counted = seen_of(monkeypatch, *OUTGROWN)
+    assert not made.differences and "ends: steps of a gradient compared with what lies beyond those of its leaf" in counted
+    assert "at the end: tensor 3" in seen and not any("step 4" in label for label in seen)
+    monkeypatch.setattr(engine.Tensor, "clone", lambda self: self.detach())
+    assert seen_of(monkeypatch, *OUTGROWN)[0].differences[0].kind == "step line: tensor place"
 
 
 NEAR_ZERO = ("torch.tensor([1e-20, 1.0], dtype=torch.float64)", "t0.clone()", "torch.igammac(sizable(t1), t0 * 0 + 1)", "t0 + 1")
