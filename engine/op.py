@@ -24,7 +24,7 @@ from .node import OpNode, new_node, packed_before
 from .operands import array_of, check_broadcast, number_of, refuse_gradient, requires, settle, unwrapped, wrapped
 from .registry import OPS, OVERLOADS, F
 from .silence import loud, quiet
-from .strided import as_cast, laid_out
+from .strided import as_cast, laid_out, recast
 from .tensor import Tensor, wrap
 from .unstored import cast
 from .views import make_view, node_of, share, view_creation
@@ -198,7 +198,7 @@ class Op(Declaration):
             if not isinstance(a, np.ndarray):
                 a = number_of(a, narrow)
             elif a.dtype != dtype.np and (a.ndim or narrow is dtype.np or i == 0):
-                a = a.astype(dtype.np)
+                a = recast(a, dtype.np) if type(a) is np.ndarray else a.astype(dtype.np)  # in the layout PyTorch's copy has
             arrays[i] = a if a.dtype == wide else cast(a, wide)
         for i in self.promotes_list:
             arrays[i] = [number_of(a, wide) if type(a) is not np.ndarray else a.astype(wide, copy=False) for a in arrays[i]]
