@@ -216,3 +216,16 @@ def inputs_of_the_reentrant_one(B: Any, draw: Any, see: Any) -> None:
         see.same("the same", one, own)
     see.raises("of a list", lambda: C.detach_variable(list(given)))
     see.warns("validity", lambda: C.check_backward_validity(given))
+
+
+@program
+def states_of_devices(B: Any, draw: Any, see: Any) -> None:
+    from importlib import import_module
+
+    C = import_module(B.__name__ + ".utils.checkpoint")
+    x = draw.floats((2,), requires_grad=draw.flag())
+    see("states", list(C.get_device_states(*draw.choice([(), (x,), (x, 3, [x]), ({"x": x}, None)]))))
+    see.raises("none set", lambda: C.set_device_states(*C.get_device_states(x)))
+    devices, states = draw.choice([([], []), ([0], [x]), ([0], []), ([0, 1], [x, x])])
+    words = draw.choice([{}, {"device_type": "cpu"}, {"device_type": "meta"}, {"device_type": None}])
+    see.raises("set", lambda: C.set_device_states(devices, states, **words))

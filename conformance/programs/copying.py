@@ -37,12 +37,17 @@ def pickles_of_layouts(B: Any, draw: Any, see: Any) -> None:
 @program
 def pickles_of_results(B: Any, draw: Any, see: Any) -> None:
     import pickle
+    from importlib import import_module
 
     x = draw.floats((2,), requires_grad=True)
     see.raises("a result", lambda: pickle.loads(pickle.dumps(x * 2)))
     see.raises("its value", lambda: pickle.loads(pickle.dumps((x * 2).detach())))
     x.register_hook(lambda g: g)
     see.raises("with a hook", lambda: see.warns("warnings", lambda: pickle.loads(pickle.dumps(x))))
+    hooks = import_module(B.__name__ + ".utils.hooks")
+    x.register_hook(hooks.unserializable_hook(lambda g: g * 2))
+    see("told of hooks", see.warns("warnings of hooks", lambda: hooks.warn_if_has_hooks(x)))
+    see("told of none", see.warns("warnings of none", lambda: hooks.warn_if_has_hooks(x.detach())))
     y = draw.floats((2,), requires_grad=True)
     (y * 2).backward(draw.floats((2,)))
     see("a gradient is left behind", pickle.loads(pickle.dumps(y)).grad)

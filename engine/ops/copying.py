@@ -63,12 +63,17 @@ def _remade(array: np.ndarray, d: dtype, requires_grad: bool) -> Tensor:
     return settled(made)
 
 
+def warn_if_has_hooks(tensor: Tensor, stacklevel: int = 2) -> None:
+    """Warns (UserWarning) of each hook on a tensor that nobody marked as not to be pickled."""
+    for hook in (tensor._rare.hooks or {}).values() if tensor._rare is not None else ():
+        if not hasattr(hook, "__torch_unserializable__"):
+            warnings.warn(HOOKED.format(hook), UserWarning, stacklevel=stacklevel)
+
+
 @method
 def __reduce_ex__(self: Tensor, protocol: Any) -> Any:
     """What `copy` and `pickle` remake it from, without history: `copy.copy` shares the memory, pickling writes all of it."""
-    for hook in (self._rare.hooks or {}).values() if self._rare is not None else ():
-        if not hasattr(hook, "__torch_unserializable__"):
-            warnings.warn(HOOKED.format(hook), UserWarning, stacklevel=2)
+    warn_if_has_hooks(self, 3)
     root = flat_root(self._array)
     start = start_of(self._array)
     place = self._array.shape, strides_of(self._array), start, self._dtype.name

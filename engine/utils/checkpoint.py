@@ -355,6 +355,17 @@ class CheckpointFunction(Function):
         return (None, None, *(t.grad if isinstance(t, Tensor) else None for t in inputs))
 
 
+def get_device_states(*args: Any) -> tuple[list[int], list[Tensor]]:
+    """The devices of the arguments that are not the processor, and the states of their generators: there are none."""
+    return [], []
+
+
+def set_device_states(devices: Iterable[int], states: Iterable[Any], *, device_type: str | None = None) -> None:
+    """Give generators of devices their states back. Raises AttributeError for any device, as PyTorch does where it knows none."""
+    if device_type != "meta" and list(zip(devices, states, strict=False)):
+        raise AttributeError("module 'torch.cpu' has no attribute 'device'")
+
+
 # -- what users call ------------------------------------------------------------------------------------------------------------
 def checkpoint(
     function: Callable[..., Any],
@@ -452,7 +463,9 @@ __all__ = [
     "checkpoint",
     "checkpoint_sequential",
     "detach_variable",
+    "get_device_states",
     "noop_context_fn",
     "set_checkpoint_debug_enabled",
     "set_checkpoint_early_stop",
+    "set_device_states",
 ]

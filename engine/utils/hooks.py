@@ -1,10 +1,11 @@
-"""Handles of hooks, and the mark of hooks that are not expected to be pickled."""
+"""Handles of hooks, the mark of hooks that are not expected to be pickled, and the warning of others."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..graph import RemovableHandle
+from ..ops.copying import warn_if_has_hooks
 
 
 def unserializable_hook(f: Any) -> Any:
@@ -13,4 +14,4 @@ def unserializable_hook(f: Any) -> Any:
     return f
 
 
-__all__ = ["RemovableHandle", "unserializable_hook"]
+__all__ = ["RemovableHandle", "unserializable_hook", "warn_if_has_hooks"]
