@@ -357,7 +357,8 @@ class WrappedNumber(Tensor):
     __slots__ = ()
 
 
-for _name in ("is_cuda", "is_sparse", "is_mkldnn", "is_quantized", "is_meta", "is_nested"):
+OTHERS = ("cuda", "ipu", "maia", "meta", "mkldnn", "mps", "mtia", "nested", "quantized", "sparse", "sparse_csr", "vulkan", "xla", "xpu")
+for _name in (f"is_{kind}" for kind in OTHERS):  # what PyTorch's tensors may be
     setattr(Tensor, _name, readonly(lambda self: False, _name))
 
 NON_LEAF_GRAD = (

@@ -157,6 +157,33 @@ def pickles(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def where_a_tensor_is(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 2, 3, 2), draw.dtype(), requires_grad=draw.flag())
+    x = draw.choice([lambda: x, lambda: x * 2, lambda: x.transpose(1, 2), lambda: x.detach()])()
+    see.same("on the processor", x.cpu(), x)
+    made = x.cpu(memory_format=draw.choice([None, B.channels_last, B.contiguous_format, B.preserve_format]))
+    see("made", made)
+    see("laid out", [made.stride(), made is x])
+    see.raises("nowhere else", lambda: x.cpu(3))
+    see.raises("no format", lambda: x.cpu(memory_format=3))
+    kinds = ("cuda", "ipu", "maia", "meta", "mkldnn", "mps", "mtia", "nested", "quantized", "sparse", "sparse_csr", "vulkan", "xla", "xpu")
+    see("is none of", [getattr(x, f"is_{kind}") for kind in kinds])
+    see.raises("set", lambda: setattr(x, "is_mps", True))
+    see("as an array", x.detach().cpu().numpy())
+
+
+@program
+def from_the_end(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats(draw.shape(empty=True), draw.dtype(), requires_grad=True)
+    y = reversed(x)
+    see("reversed", y)
+    see.same("of one number itself", y, x)
+    see.graph("graph", y)
+    y.backward(draw.floats(y.shape, x.dtype))
+    see("x.grad", x.grad)
+
+
+@program
 def comparing_and_hashing(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=True)
     y = x.detach().clone()

@@ -123,6 +123,8 @@ def checked_by_differences(B: Any, draw: Any, see: Any) -> None:
             lambda a, b: (a * a.unsqueeze(0)).sum(0) * b,
             lambda a, b: a.sum(0, keepdim=True) ** 2,
             lambda a, b: (a[:1] * b).exp(),
+            lambda a, b: (lambda y: (y[0].mul_(b[1]), y * y)[1])(a * b),
+            lambda a, b: (lambda y: (y.t()[1:].copy_(b[:1] * a[0]), y.exp())[1])(a.clone()),
         ]
     )
     a, b = (draw.floats((2, 2), B.float64, requires_grad=True) for _ in range(2))

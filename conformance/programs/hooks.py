@@ -351,7 +351,7 @@ def hooks_of_several_outputs_and_writes(B: Any, draw: Any, see: Any) -> None:
 
     x = draw.floats((draw.integer(2, 4), *draw.shape(0, 1)), B.float64, requires_grad=True)
     make = draw.choice([Two.apply, lambda t: B.var_mean(t, dim=0), lambda t: t.unsafe_chunk(2), lambda t: t.sort(0)[:1] * 2])
-    outputs = make(x)
+    outputs, retained = make(x), draw.flag()
     for i, one in enumerate(outputs):
         one.register_hook(lambda g, i=i: see(f"grad of the old {i}", g))
     written = outputs[draw.integer(0, 1)]
@@ -359,9 +359,12 @@ def hooks_of_several_outputs_and_writes(B: Any, draw: Any, see: Any) -> None:
         written.mul_(draw.number())
     for i, one in enumerate(outputs):
         one.register_hook(lambda g, i=i: see(f"grad of the new {i}", g))
+        if retained:
+            one.retain_grad()
     used = [one * (i + 2) for i, one in enumerate(outputs) if draw.flag()] or [written]
     B.autograd.backward(used, [draw.floats(one.shape, B.float64) for one in used])
     see("x.grad", x.grad)
+    see("retained", [one.grad if retained else None for one in outputs])
 
 
 @program

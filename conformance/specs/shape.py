@@ -29,6 +29,13 @@ def _wider(src, draft):
     return tuple(3 if n == 1 and src.u8() & 1 else n for n in shape)
 
 
+def _smaller(src, draft):
+    """A shape that broadcasts to that of `self`: some leading sides dropped, some others 1; now and then another side."""
+    shape = draft.tensor("self").shape
+    kept = shape[src.u8() % (len(shape) + 1) if src.u8() & 1 else 0 :]
+    return tuple(1 if how & 1 else n + (how > 250) for n in kept for how in (src.u8(),))
+
+
 def _factors(src, draft):
     """Sizes that multiply up to the dimension drawn."""
     source = draft.tensor("self")
@@ -51,6 +58,7 @@ spec("broadcast_to", size=expanded_size_of())
 spec("reshape", shape=size_for())
 spec("view_as", other=tensor(_another_order))
 spec("reshape_as", other=tensor(_another_order))
+spec("sum_to_size", size=_smaller)
 spec("expand_as", other=tensor(_wider))
 spec("unflatten.int", self=ranked(1), dim=always(dim_of()), sizes=_factors)
 spec("squeeze.dims", dim=dims_of())

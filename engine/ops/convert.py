@@ -207,6 +207,15 @@ METHODS = {
 for _name, _dtype in METHODS.items():
     _dtype_method(_name, _dtype)
 
+_CPU = _python_form("cpu", "*, MemoryFormat? memory_format=None")
+
+
+@method
+def cpu(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """The tensor itself, or laid out in a memory format."""
+    return converted(self, None, False, _CPU((self, *args), kwargs)[1][1])
+
+
 TYPE_STRINGS = {f"torch.{d.scalar_name}Tensor": d for d in dtypes.ALL}
 
 

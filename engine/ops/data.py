@@ -306,6 +306,13 @@ def __iter__(self: Tensor) -> Iterator[Tensor]:
 
 
 @method
+def __reversed__(self: Tensor) -> Tensor:
+    """The tensor from the end of its first dimension; itself where it has none."""
+    made: Tensor = F.flip(self, [0]) if self.ndim else self
+    return made
+
+
+@method
 def __contains__(self: Tensor, element: Any) -> bool:
     """True where some element equals it, broadcast. Raises RuntimeError for what is no number."""
     if isinstance(element, Tensor | int | float | complex | bool):

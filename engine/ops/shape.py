@@ -149,6 +149,22 @@ def expand_as(self: Tensor, other: Tensor) -> Tensor:
     return F.expand(self, other.shape)
 
 
+@composite("sum_to_size(Tensor self, SymInt[] size) -> Tensor", function=False)
+def sum_to_size(self: Tensor, size: Shape) -> Tensor:
+    """The sum over the dimensions that broadcasting `size` to the tensor's would add or grow; the tensor where there are none.
+
+    Raises RuntimeError where `size` does not broadcast to it.
+    """
+    shape, lead = tuple(self.shape), self.ndim - len(size)
+    if lead < 0 or any(n not in (1, have) for n, have in zip(size, shape[lead:], strict=True)):
+        raise RuntimeError(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")
+    dims = [*range(lead), *(lead + i for i, n in enumerate(size) if n == 1 != shape[lead + i])]
+    if not size:
+        return F.sum(self)
+    made = F.sum(self, dims, keepdim=True) if dims else self
+    return F.view(made, size) if lead else made
+
+
 @composite("broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)", usually=("expand", "True"))
 def broadcast_to(self: Tensor, size: Shape) -> Tensor:
     return F.expand(self, size)
