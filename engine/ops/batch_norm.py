@@ -22,6 +22,7 @@ from ..transforms import Outside, differentiating
 from .arithmetic import more, not_implemented, plus
 from .loss import native, zeros_for
 from .normalization import (
+    beside_a_weight,
     check_agreement,
     constant_of,
     in_dtype_of,
@@ -214,7 +215,9 @@ def batch_norm_gradients(
         made[0] = (g - level - (apart * slope).astype(store).astype(single) if train else g) * rstd
         made[0] = made[0] if scale is None else made[0] * scale
         made[0] = laid_out(made[0].astype(input.dtype, copy=False), kept_format(input, orderly))
-    like = input if weight is None else weight
+    like = next(
+        (t for t in (weight, running_mean, running_var) if t is not None), input
+    )  # of parameters PyTorch looks at the first there is
     for k, t in ((1, along * rstd), (2, total)):
         if output_mask[k]:
             made[k] = t.reshape(-1).astype(like.dtype)
@@ -226,6 +229,7 @@ def batch_norm_twice(
     save_mean: Any, save_invstd: Any, train: bool, eps: float,
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     """The gradients of grad_out, input and weight of the three gradients. Source: PyTorch's `batchnorm_double_backward`, step by step."""
+    g_result2 = beside_a_weight(g_result2, g_result0, weight)
     g, along, dims = grad_out, g_result0, others(input)
     size = math.prod(input.shape[d] for d in dims)
     scale, along_scale, along_level = (by_channel(t, input) for t in (weight, g_result1, g_result2))

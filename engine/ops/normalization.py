@@ -204,11 +204,24 @@ def layer_norm_backward(
     return [np.zeros(n, t.dtype) if x is None else x.astype(t.dtype, copy=False) for n, x, t in zip(shapes, made, like, strict=True)]
 
 
+def beside_a_weight(along_bias: Any, along_input: Any, weight: Any) -> Any:
+    """What the second derivative of a norm takes into account of a cotangent for the gradient of the bias: nothing without a weight.
+
+    Raises RuntimeError where there is one for the gradient of the input, too: PyTorch then asks for the gradient of the missing weight.
+    """
+    if weight is not None or along_bias is None:
+        return along_bias
+    if along_input is not None:
+        raise RuntimeError("Expected a proper Tensor but got None (or an undefined Tensor in C++) for argument #1 'other'")
+    return None
+
+
 def layer_norm_twice(
     g_result0: Any, g_result1: Any, g_result2: Any, grad_out: Any, input: Any, normalized_shape: Any, mean: Any, rstd: Any, weight: Any,
     needs: set[str],
 ) -> tuple[Any, Any, Any, Any]:  # fmt: skip
     """The gradients of grad_out, input and weight of the three gradients. Source: PyTorch's `layer_norm_double_backward`, step by step."""
+    g_result2 = beside_a_weight(g_result2, g_result0, weight)
     shape, size = tuple(input.shape), math.prod(normalized_shape)
     rows = math.prod(shape[: len(shape) - len(normalized_shape)])
     g, x, along = (None if t is None else F.reshape(t, (rows, size)) for t in (grad_out, input, g_result0))
