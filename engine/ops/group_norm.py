@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import modes
-from ..batch_rules import batches_of, taken_apart
+from ..batch_rules import NoRule, batches_of, taken_apart
 from ..batching import batched
 from ..device import channels_last
 from ..dtypes import OF_NUMPY
@@ -18,6 +18,7 @@ from ..layout import laid_out, row_major, suggested
 from ..op import F, Op, composite, op, plain
 from ..operands import unwrapped, wrapped
 from ..tensor import Tensor
+from ..transforms import differentiated_inside
 from .arithmetic import not_implemented, plus, quotient, times
 from .batch_norm import check_batch_size, lies, scaled_and_moved
 from .loss import native, zeros_for
@@ -216,8 +217,13 @@ op("native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymI
 def group_norm_of_samples(
     input: Tensor, weight: Tensor | None, bias: Tensor | None, N: int, C: int, HxW: int, group: int, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The groups of all samples at once, then scale and level, as PyTorch does in a batch."""
+    """The groups of all samples at once, then scale and level, as PyTorch does in a batch.
+
+    Raises NoRule where a transform inside differentiates by a bias beside no weight, which each sample refuses.
+    """
     level, (inputs, _, _) = batches_of([input, weight, bias])
+    if weight is None and bias is not None and bias.requires_grad and differentiated_inside(level):
+        raise NoRule
     if inputs is None:
         made = F.native_group_norm(input, None, None, N, C, HxW, group, eps)
     else:
