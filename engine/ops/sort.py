@@ -13,7 +13,7 @@ from ..graph import type_name
 from ..op import F, Op, composite, op, reduction
 from ..out import fit
 from ..pieces import in_pieces
-from ..strided import dense_strides, new
+from ..strided import copied, dense_strides, new
 from ..tensor import Tensor, exchange
 from ..views import check_apart, check_no_partial_overlap
 from .extremes import even_rule, even_tangent, orderly, picked, selected
@@ -222,6 +222,48 @@ def median_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.nd
     return results
 
 
+def nth_in_memory(self: np.ndarray, rank: int) -> Any:
+    """The element that C++'s `nth_element` leaves at `rank`, which decides between equal ones, of an array nobody else holds.
+
+    NaN comes last. Source: the quickselect of the GNU C++ library, as far as it does not give up and sorts.
+    """
+    order = sorted(range(self.ndim), key=lambda d: -self.strides[d])
+    a: list[float] = self.transpose(order).reshape(-1).astype(np.float64).tolist()
+
+    def less(x: float, y: float) -> bool:
+        return (x == x and y != y) or x < y
+
+    def swap(i: int, j: int) -> None:
+        a[i], a[j] = a[j], a[i]
+
+    first, last = 0, len(a)
+    while last - first > 3:
+        one, two, three = first + 1, first + (last - first) // 2, last - 1
+        if less(a[one], a[two]):
+            pivot = two if less(a[two], a[three]) else three if less(a[one], a[three]) else one
+        else:
+            pivot = one if less(a[one], a[three]) else three if less(a[two], a[three]) else two
+        swap(first, pivot)
+        low, high = first + 1, last
+        while True:
+            while less(a[low], a[first]):
+                low += 1
+            high -= 1
+            while less(a[first], a[high]):
+                high -= 1
+            if low >= high:
+                break
+            swap(low, high)
+            low += 1
+        first, last = (low, last) if low <= rank else (first, low)
+    for i in range(first + 1, last):
+        at = i
+        while at > first and less(a[at], a[at - 1]):
+            swap(at, at - 1)
+            at -= 1
+    return a[rank]
+
+
 def median_whole(ignore: bool) -> Any:
     """The kernel of median or nanmedian of all elements; of none NaN, or the least integer."""
 
@@ -231,7 +273,11 @@ def median_whole(ignore: bool) -> Any:
         if self.dtype.kind in "bc":
             raise refuse("median_cpu", self)
         flat = self.reshape(-1)
-        return at_rank(flat, middle(orderly(flat), 0, ignore), (0,), False)[0]
+        rank = middle(orderly(flat), 0, ignore)
+        found = at_rank(flat, rank, (0,), False)[0]
+        if found == 0 and self.dtype.kind not in "iu" and np.signbit(flat[flat == 0]).any() and not np.isnan(flat).all():
+            return np.asarray(nth_in_memory(copied(self), int(rank[0])), self.dtype)  # zeros of either sign: by how PyTorch looks for it
+        return found
 
     return kernel
 
