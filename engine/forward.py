@@ -289,7 +289,7 @@ def _jvp(op: Any, values: list[Any], outs: list[Tensor]) -> list[Tensor | None]:
     if callable(rule):
         got = rule(values, [_tangents_of(values[i]) for i in op.diff], outs)
         if op.family.plan == "pointwise":
-            return [_spread(_recorded(op, values, outs, got), outs[0])]
+            return [_spread(_recorded(op, values, outs, got), outs[0], getattr(rule, "stays_real", False))]
         return list(got) if isinstance(got, tuple | list) else [got]
     got = {"linear": _linear, "multilinear": _multilinear, "pointwise": _pointwise, "transpose": _transpose}[rule](op, values, outs)
     return got if len(got) == len(outs) else [got[0], *[None] * (len(outs) - 1)]

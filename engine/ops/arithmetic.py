@@ -503,10 +503,10 @@ def of_number(
     signature, rule = parse(text), words.pop("self")
 
     def look(self: Any, *numbers: Any) -> None:
-        if not isinstance(self, Tensor | np.ndarray | int | float | complex):
+        if not isinstance(self, Tensor | np.ndarray | np.generic | int | float | complex):
             raise RuntimeError(NO_TENSOR if self is None else mistaken(signature, 0, self))
         for i, number in enumerate(numbers):
-            if not isinstance(number, int | float | complex):
+            if not isinstance(number, int | float | complex | np.number | np.bool_):
                 raise RuntimeError(mistaken(signature, i + 1, number))
         if first is not None:
             first(self, *numbers)
@@ -525,10 +525,17 @@ def mistaken(signature: Schema, at: int, value: Any) -> str:
     )
 
 
+def handed_on(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
+    """A copy of the tangent, which stays real where a complex number is added."""
+    return F.clone(tangents[0])
+
+
+handed_on.stays_real = True  # type: ignore[attr-defined]  # functions have those they are given
+
 of_number("mul.Scalar(Tensor self, Scalar other) -> Tensor", np.multiply, node="MulBackward1", wide_numbers=True, jvp="linear",
           self=lambda g, other: times(g, conjugate(other)))  # fmt: skip
 of_number("add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
-          lambda self, other, alpha: np.add(self, scaled(other, alpha)), first=check_alpha, node="AddBackward1",
+          lambda self, other, alpha: np.add(self, scaled(other, alpha)), first=check_alpha, node="AddBackward1", jvp=handed_on,
           self=lambda g: g)  # fmt: skip
 of_number("div.Scalar(Tensor self, Scalar other) -> Tensor", np.true_divide, floating, node="DivBackward1", wide_numbers=True, jvp="linear",
           self=lambda g, other: quotient(g, conjugate(other)))  # fmt: skip
