@@ -145,7 +145,7 @@ def program(texts: Sequence[str], names: Sequence[str], space: dict[str, Any]) -
 
 
 def on_large(made: Program, kernel: Callable[..., Any], dtype: np.dtype) -> Callable[..., Any]:
-    """`kernel` on arrays of `dtype` of which the first is large: by the program where their layout allows it."""
+    """`kernel` on arrays of `dtype` of which the first is large, or the result: by the program where their layout allows it."""
 
     def run(*arrays: np.ndarray) -> Any:
         first = arrays[0]
@@ -154,7 +154,7 @@ def on_large(made: Program, kernel: Callable[..., Any], dtype: np.dtype) -> Call
             if not a.flags.c_contiguous or (a.ndim and a.shape != shape):
                 if isinstance(kernel, np.ufunc) and (turned := across(arrays, dtype)) is not None:
                     return kernel(*turned[0], out=turned[1])
-                before = short_buffers(first)
+                before = short_buffers(max(arrays, key=_row))
                 try:
                     return kernel(*arrays)
                 finally:
@@ -168,6 +168,10 @@ def on_large(made: Program, kernel: Callable[..., Any], dtype: np.dtype) -> Call
         return out
 
     return run
+
+
+def _row(array: np.ndarray) -> int:
+    return array.shape[-1] if array.ndim else 0
 
 
 def gradients(texts: Sequence[str], names: Sequence[str], space: dict[str, Any]) -> Program | None:

@@ -111,8 +111,8 @@ else:
     return slow(a, b)
 """
 COMPUTE = """
-small = x.size < limit
 try:
+    small = x.size < limit{together}
     r = silent(kernel if small else large, {arrays})
 except Exception:
     return slow({names})
@@ -194,6 +194,7 @@ def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:
         "outdated_b": outdated_text("b"),
         "up_to_date": f"not {outdated_text('a')}" + (f" and (number or not {outdated_text('b')})" if count == 2 else ""),
         "several": TOGETHER if count == 2 else "",
+        "together": " and (alike or x.size * y.size < limit or broadcast(x, y).size < limit)" if count == 2 else "",
         "arrays": ", ".join(arrays),
         "in_turn": ", ".join(arrays[i] for i in op.order if i < count),
         "unlike": "r.strides != x.strides" if count == 1 else UNLIKE,
@@ -373,6 +374,6 @@ def space_of(op: Op, numbers: bool) -> dict[str, Any]:
         "Tensor": Tensor, "PLAIN": PLAIN, "RESULT": computed, "NUMBERS": numbers,
         "current": modes.current, "few": known.get, "learn": known.learn, "learn_together": known.learn_together,
         "MISSING": MISSING, "given": given, "silent": silent, "rows": rows, "constant": constant,
-        "asarray": np.asanyarray, "laid_out": laid_out,
+        "asarray": np.asanyarray, "broadcast": np.broadcast, "laid_out": laid_out,
         "ndarray": np.ndarray, "Node": op.Node, "FRESH": FRESH, "Saved": Saved, "LEAF": LEAF, "edge_of": edge_of, "sequence": sequence,
     }  # fmt: skip

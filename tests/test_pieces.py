@@ -265,4 +265,6 @@ def test_large_arrays_are_broadcast_and_their_gradients_summed(shape):
         assert (a.grad.numpy() == x * y).all()
         dims = tuple(d for d in range(-x.ndim, 0) if d < -len(side) or side[d] == 1)
         np.testing.assert_allclose(b.grad.numpy(), np.sum(x.astype(np.float64) ** 2, dims).reshape(side), rtol=1e-5)
+    column, row = (engine.from_numpy(np.random.default_rng(2).random(side).astype(np.float32)) for side in ((700, 1), (1, 300)))
+    assert ((column * row).numpy() == column.numpy() * row.numpy()).all()
     assert np.getbufsize() == buffer
