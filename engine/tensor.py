@@ -421,8 +421,12 @@ def rows(t: Tensor) -> Any:
     """
     if t._rows is None:
         array = t._array
-        usual = array.ndim and array.size and array.flags.c_contiguous and (1 not in array.shape or steps_usual(array))
-        t._rows = _rows_of(array, t._dtype) if usual and t._counter is not None and type(t) in PLAIN else False
+        known = _known_rows.get((array.shape, t._dtype))
+        if known is not None:
+            usual = array.strides == known.strides  # no others are those of row-major order, but odd steps of sides of 1
+        else:
+            usual = bool(array.flags.c_contiguous and array.ndim and array.size and (1 not in array.shape or steps_usual(array)))
+        t._rows = (known or _rows_of(array, t._dtype)) if usual and t._counter is not None and type(t) in PLAIN else False
     return t._rows
 
 

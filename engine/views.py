@@ -391,7 +391,18 @@ class PartPlan(NoPlan):
 
     @staticmethod
     def fast(node: CopySlices, g: np.ndarray) -> Sequence[Any]:
-        return node._on_arrays(g) if node.replay is None and not node.freed else node.apply([g], False)
+        """What `apply` comes to where the base lies in row-major order and the node within has a short way, too."""
+        part, whole, inner = node.part, node.base_array, node.inner
+        run = inner.plan.fast
+        if node.replay is not None or node.freed or run is None or inner.extras is not None or not whole.flags.c_contiguous:
+            return node.apply([g], False)
+        if g.dtype is not part.dtype or g.shape != whole.shape or not part.size:
+            return node.apply([g], False)
+        whole = g.copy()
+        piece = np.ndarray(part.shape, part.dtype, whole, node.start * part.itemsize, part.strides)
+        first, *rest = run(inner, piece.copy())
+        piece[...] = 0 if first is None else first
+        return None if node.edges[0] is None else whole, *rest
 
 
 class OverwrittenPlan(PartPlan):

@@ -451,7 +451,7 @@ def from_strided(g: Any, geometry: Geometry, size: Shape, stride: Shape, storage
             g = F.squeeze(g, d)
         elif stride[d] == 0:
             g = F.sum(g, (d,), False)
-    through = _buffer(tuple(shape), tuple(steps), offset, tuple(size), tuple(stride), at)
+    through = _buffer(shape, steps, offset, tuple(size), tuple(stride), at)
     if through.whole and type(g) is np.ndarray:
         places, steps, offset = through.out
         made, item = zeros_kept(shape, g.dtype), g.itemsize
