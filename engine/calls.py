@@ -14,7 +14,7 @@ from .out import run_out
 from .parser import NUMBERS_AS_TENSORS, Parser, python_order, register
 from .routes import filled, front
 from .schema import REQUIRED
-from .specialise import MISSING, given, specialise
+from .specialise import specialise
 from .tensor import PLAIN, Tensor
 from .texts import function_of, written_when_called
 
@@ -171,14 +171,14 @@ class Overloads:
         return specialise(candidates[0], slow, self.name in NUMBERS_AS_TENSORS, operator) if len(candidates) == 1 else slow
 
     def _attach_operator(self, operator: str, inplace: bool) -> None:
-        slow = _operator(front(lambda: self.form("function")))
+        slow = front(lambda: self.form("function"), operator=True)
         call = self._fast(slow, True) if self.ops[-1].body is None else _direct(self.ops[-1], slow)
         setattr(Tensor, f"__{operator}__", call)
         if operator in REFLECTED and f"__r{operator}__" not in Tensor.__dict__:
             swapped = call if operator in COMMUTING else _operator(lambda t, other: self.form("function")(other, t))
             setattr(Tensor, f"__r{operator}__", swapped)
         if operator in REFLECTED and inplace:
-            setattr(Tensor, f"__i{operator}__", _of_two(front(lambda: self.form("inplace"))))
+            setattr(Tensor, f"__i{operator}__", front(lambda: self.form("inplace"), operator=True))
 
 
 def _direct(op: Op, slow: Callable[..., Any]) -> Callable[..., Any]:
@@ -199,21 +199,6 @@ def _operator(call: Callable[..., Any]) -> Callable[..., Any]:
     def operate(*args: Any) -> Any:
         try:
             return call(*args)
-        except TypeError:
-            return NotImplemented
-
-    return operate
-
-
-def _of_two(call: Callable[..., Any]) -> Callable[..., Any]:
-    """The same for an operator of two operands."""
-    others = _operator(call)
-
-    def operate(one: Any = MISSING, other: Any = MISSING, /, *more: Any) -> Any:
-        if other is MISSING or more:
-            return others(*given(one, other), *more)
-        try:
-            return call(one, other)
         except TypeError:
             return NotImplemented
 

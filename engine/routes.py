@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from inspect import CO_VARARGS, CO_VARKEYWORDS
+from textwrap import indent
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,6 @@ class Table(dict):
 
 NAMES = ["_a", "_b", "_c", "_d", "_e", "_f"]
 FRONT = """
-def call({given}, /, *_more, **_words):
 {first}    if not _words and not _more:
         if {third} is _MISSING:
             return _one[type({one})]({one}) if {other} is _MISSING else _two[type({one})][type({other})]({one}, {other})
@@ -66,8 +66,10 @@ def call({given}, /, *_more, **_words):
 """
 
 
-def front(form: Callable[[], Any]) -> Callable[..., Any]:
+def front(form: Callable[[], Any], operator: bool = False) -> Callable[..., Any]:
     """The public call of a form: it leads to routes by the types of its arguments, and holds the first one itself.
+
+    As an operator it leaves what it does not take to the other operand.
 
     The function stays the same object and gets that route's text when it is written.
     """
@@ -90,7 +92,7 @@ def front(form: Callable[[], Any]) -> Callable[..., Any]:
         if sum(map(len, tables)) > REMEMBERED:
             for table in tables:
                 table.clear()
-        route = _written(call, made, plan, key) if not kwargs and call.__code__ is at_first else None
+        route = _written(call, made, plan, key, operator) if not kwargs and call.__code__ is at_first else None
         if route is None:
             route = route_of(made, plan, key, len(args), list(kwargs))
         if kwargs or not 0 < len(args) < 4:
@@ -106,30 +108,33 @@ def front(form: Callable[[], Any]) -> Callable[..., Any]:
     one, two, three = Row(meet), Table(meet), Row(meet)
     tables: tuple[dict[Any, Any], ...] = one, two, three, longer_routes
     space = {"_one": one, "_two": two, "_three": three, "_longer": longer, "_MISSING": MISSING}
-    at_first = _empty_front()
+    at_first = _empty_front(operator)
     call = FunctionType(at_first, space, "call", (MISSING,) * len(NAMES))
     return call
 
 
 @cache
-def _empty_front() -> CodeType:
-    return _code_of(NAMES, "", "front")
+def _empty_front(operator: bool) -> CodeType:
+    return _code_of(NAMES, "", "front", operator)
 
 
-def _code_of(names: list[str], first: str, title: str) -> CodeType:
+def _code_of(names: list[str], first: str, title: str, operator: bool) -> CodeType:
     """The code of a front whose parameters have these names."""
     one, other, third, last, *_ = names
     given = ", ".join(f"{name}=_MISSING" for name in names)
     some = [f"({', '.join(names[:count])},) if {names[count - 1]} is not _MISSING else " for count in range(len(names) - 1, 0, -1)]
     everything = f"({', '.join(names)}, *_more) if {names[-1]} is not _MISSING else {''.join(some)}()"
-    text = FRONT.format(given=given, first=first, all=everything, one=one, other=other, third=third, last=last)
+    body = FRONT.format(first=first, all=everything, one=one, other=other, third=third, last=last)
+    if operator:
+        body = f"    try:\n{indent(body, '    ')}    except TypeError:\n        return NotImplemented\n"
+    text = f"def call({given}, /, *_more, **_words):\n{body}"
     space: dict[str, Any] = {"_MISSING": MISSING}
     exec(compile(text, f"<{title}>", "exec"), space)
     made: CodeType = space["call"].__code__
     return made
 
 
-def _written(call: FunctionType, form: Form, plan: Plan, key: tuple[Any, ...]) -> Callable[..., Any] | None:
+def _written(call: FunctionType, form: Form, plan: Plan, key: tuple[Any, ...], operator: bool) -> Callable[..., Any] | None:
     """The front `call` itself, once the route of these positional arguments is part of it; None where it cannot be."""
     count, op = len(key), form.ops[plan.overload]
     if not 1 <= count <= len(NAMES):
@@ -145,7 +150,7 @@ def _written(call: FunctionType, form: Form, plan: Plan, key: tuple[Any, ...]) -
     alone = "not _more" if count == len(names) else f"{names[count]} is _MISSING"
     taken = [f"if {' and '.join([*reversed(looks), alone, 'not _words'])}:", *(f"    {line}" for line in [*text.absent, *lines])]
     call.__globals__.update({**space, "PLAIN": PLAIN, **{f"_type{j}": cls for j, cls in enumerate(key)}})
-    call.__code__ = _code_of(names, "".join(f"    {line}\n" for line in taken), f"{op.key} as called")
+    call.__code__ = _code_of(names, "".join(f"    {line}\n" for line in taken), f"{op.key} as called", operator)
     return call
 
 
