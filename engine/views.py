@@ -542,10 +542,13 @@ class Overwritten(CopySlices):
     @property
     def inner(self) -> Any:  # made where somebody asks
         """The node of the write, which leads from the view to where the base leads."""
-        made = self.op_of_write.Node()
-        fit = self.part.shape, self.base_dtype
-        made.edges, made.fits, made.saved, made.extras, made.seq = self.edges, (fit, fit), (), None, self.seq - 1
-        made.plan = self.op_of_write.kept_for(tuple([e is not None for e in self.edges]))
+        from .kept import keep
+
+        op, fit, needs = self.op_of_write, (self.part.shape, self.base_dtype), tuple([e is not None for e in self.edges])
+        made, plan, like = op.Node(), op.kept_for(needs), wrap(self.part, self.base_dtype)
+        values = [like, like, *(a.default for a in op.schema.arguments[2:])]
+        made.saved = [x for kind, i, _ in plan.save for x in (keep(op, kind, i, values, [], needs), 0)]
+        made.edges, made.fits, made.plan, made.extras, made.seq = self.edges, (fit, fit), plan, None, self.seq - 1
         return made
 
     def free(self) -> None:
