@@ -56,6 +56,23 @@ def gradient_penalty(B: Any, draw: Any, see: Any) -> None:
     see("x.grad", x.grad)
 
 
+def of_parts_that_were_written_over(B: Any, draw: Any, see: Any) -> None:
+    x, w = draw.floats((3, 4), requires_grad=True), draw.floats((2, 4), requires_grad=draw.flag())
+    y = draw.choice([lambda: x * x, lambda: x.clone(), lambda: x.detach() * 2])()
+    y[1:] = draw.choice([lambda: w, lambda: 0.5, lambda: x[:2], lambda: y[1:] * 3])()
+    y[:, draw.integer(-4, 3)] = draw.choice([lambda: 2, lambda: w[0, 1], lambda: x[:, 2]])()
+    y[0] *= 2
+    see("values", y)
+    see("version", y._version)
+    see.graph("graph", y)
+    leaves = [t for t in (x, w) if t.requires_grad]
+    gradients = B.autograd.grad((y * y * y).sum(), leaves, create_graph=True, allow_unused=True)
+    see("gradients", gradients)
+    total = sum((g * g).sum() for g in gradients if g is not None)
+    if getattr(total, "requires_grad", False):
+        see("second gradients", B.autograd.grad(total, leaves, allow_unused=True))
+
+
 @program
 def without_create_graph(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=True)
