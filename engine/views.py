@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import anomaly, modes
+from . import anomaly, modes, transforms
 from .dtypes import CPP_NAMES, OF_NUMPY, dtype
 from .geometry import address, strides_of
 from .graph import FREED, FREED_TWICE, Listed, Node, Saved, check_compatible, edge_of, extras, fit_array, sequence, short_name
@@ -507,6 +507,7 @@ class CopySlices(Listed):
 
     def _on_tensors(self, g: Tensor) -> Sequence[Any]:
         whole = wrap(_same_geometry(self.base_array, g._array.dtype), g._dtype)
+        transforms.born([whole])  # so that a transform lets it be written to, wherever its memory lies
         F.copy_(whole, g)
         if self.replay is None:
             part = F.as_strided(whole, self.part.shape, strides_of(self.part), self.start)
