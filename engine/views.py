@@ -394,7 +394,7 @@ class PartPlan(NoPlan):
         """What `apply` comes to where the base lies in row-major order and the node within has a short way, too."""
         part, whole, inner = node.part, node.base_array, node.inner
         run = inner.plan.fast
-        if node.replay is not None or node.freed or run is None or inner.extras is not None or not whole.flags.c_contiguous:
+        if node.replay is not None or node.freed or run is None or inner.extras is not None or not _usual(whole):
             return node.apply([g], False)
         if g.dtype is not part.dtype or g.shape != whole.shape or not part.size:
             return node.apply([g], False)
