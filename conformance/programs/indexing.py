@@ -413,3 +413,25 @@ def layout_of_what_was_picked_and_is_differentiated(B: Any, draw: Any, see: Any)
     see("gradient", gradient)
     see("steps", gradient.stride())
     see.graph("graph", gradient)
+
+
+@program
+def reducing_a_source_larger_than_the_index(B: Any, draw: Any, see: Any) -> None:
+    """Where what the source is put together with can be broadcast to it, there is a gradient; else a refusal."""
+    shape, index, source = draw.choice(
+        [
+            ((), 0, (2,)),
+            ((3,), 0, (2,)),
+            ((3,), [1], (2,)),
+            ((3,), [0, 2], (3,)),
+            ((3,), 0, ()),
+            ((2, 3), [[0], [1]], (2, 3)),
+            ((2, 3), [[2]], (2, 3)),
+            ((2, 2), [[0, 0]], (2, 2)),
+        ]
+    )
+    x, src = draw.floats(shape, requires_grad=True), draw.floats(source, requires_grad=True)
+    y = x.scatter_reduce(-1, B.tensor(index), src, draw.choice(["sum", "prod", "mean", "amax", "amin"]), include_self=draw.flag())
+    see("reduced", y)
+    see.raises("backward", lambda: y.backward(draw.floats(y.shape)))
+    see("gradients", [x.grad, src.grad])

@@ -34,6 +34,7 @@ PARTLY = frozenset({
 })  # fmt: skip
 # Along an expanded dimension they read elsewhere: upstream/median_of_expanded.py; and of two zeros any: upstream/median_of_zeros.py
 MIDDLE = frozenset({"median", "nanmedian"})
+BOTH_ENDS = frozenset({"aminmax"})  # of zeros of both signs any: upstream/extremes_of_zeros.py
 NEAR_ZERO = frozenset({"igammac", "igammac_"})  # upstream/incomplete_gamma_near_zero.py
 GAMMA = frozenset({"igamma", "igamma_"}) | NEAR_ZERO  # of two large numbers nine digits are right: upstream/incomplete_gamma.py
 WITHOUT_MEMORY = frozenset({"sgn", "sgn_"})  # real gradients are, so that 0 * -1 is no -0: upstream/gradient_without_memory.py
@@ -181,7 +182,7 @@ class Words:
         if writes:
             shared = ", refused=False" if callee.path in UNREFUSING else ""
             text = text.replace("{a}", f"once({{a}}{shared})", 1)
-        if callee.path in MIDDLE | TIED:
+        if callee.path in MIDDLE | TIED | BOTH_ENDS:
             text = text.replace("{a}", "unsigned({a})")
         text = text.format_map(self)
         if callee.path in TIED and text.endswith("[-1]"):

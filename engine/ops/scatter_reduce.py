@@ -142,7 +142,11 @@ def _refuse_slices(self: np.ndarray, reduce: str) -> None:
 
 # -- derivatives: the same for elements and for slices, but for how a value is spread and read --------------------------------
 class Elements:
-    """Elements of one dimension: `read` gathers, `add` scatters. `twice` is why a product with several zeros has no second gradient."""
+    """Elements of one dimension: `read` gathers, `add` scatters. `twice` is why a product with several zeros has no second gradient.
+
+    `whole` reads what is a gradient as it stands, of the source's `shape`. What is put together with the source is broadcast to it, also
+    where the index is smaller and that is no derivative: PyTorch documents one for a source of the index's shape alone.
+    """
 
     twice = TWICE.format(op="scatter_reduce", src="src")
 
@@ -150,6 +154,9 @@ class Elements:
         self.dim, self.index, self.name = dim, index, name
 
     def read(self, x: Any, shape: Shape) -> Any:
+        return F.gather(x, self.dim, self.index)
+
+    def whole(self, x: Any, shape: Shape) -> Any:
         return whole_source(x, self.dim, self.index, shape, self.name)
 
     def add(self, into: Any, parts: Any) -> Any:
@@ -170,6 +177,8 @@ class Slices(Elements):
     def read(self, x: Any, shape: Shape) -> Any:
         part = F.index_select(x, self.dim, self.index)
         return part if part.ndim == len(shape) else part.reshape(tuple(shape))
+
+    whole = read
 
     def add(self, into: Any, parts: Any) -> Any:
         return F.index_add(into, self.dim, self.index, parts)
@@ -193,13 +202,13 @@ def reduced_gradients(
     if needs == {"self"} and reduce == "sum":  # a source of any shape is fine where nobody asks for its gradient
         return (g if include_self else at.clear(g)), None
     if reduce == "sum":
-        mine, theirs = g, at.read(g, src.shape)
+        mine, theirs = g, at.whole(g, src.shape)
     elif reduce == "prod":
         mine, theirs = _of_product(at, g, self, src, result, include_self)
     elif reduce == "mean":
         count = at.add(_ones(g, include_self), _ones(at.read(g, src.shape), True))
         count = F.masked_fill(count, count == 0, 1)
-        mine, theirs = g / count, at.read(g, src.shape) / at.read(count, src.shape)
+        mine, theirs = g / count, at.whole(g, src.shape) / at.read(count, src.shape)
     else:
         mine, theirs = _of_extreme(at, g, self, src, result)
     return mine if include_self else at.clear(mine), theirs
