@@ -26,6 +26,7 @@ HALF_TO_FLOAT = "softmax with half to float conversion is not supported on CPU"
 DOUBLE = np.dtype(np.float64)
 LEAST = 0.5  # a sum of exponentials from which what loses digits in one of them would lose them as a share, too
 LANES = 32  # elements of 16 bits in a step of PyTorch's vector loops
+SHORT, SEVERAL = 32, 32  # elements of a row up to which, and rows from which, a copy by columns costs less than it saves
 
 
 def along(kernel: Callable[..., np.ndarray], name: str, fast: Callable[..., None] | None = None) -> Callable[..., np.ndarray]:
@@ -96,8 +97,16 @@ def accurate(function: np.ufunc, x: np.ndarray) -> np.ndarray:
     return function(wide, wide).astype(x.dtype, copy=False)
 
 
+def largest(x: np.ndarray, dim: int) -> np.ndarray:
+    """The largest along one dimension, which is kept: of short rows from a copy by columns, of which NumPy compares many at once."""
+    if dim == 1 and x.ndim == 2 and x.shape[1] <= SHORT and x.shape[0] >= SEVERAL:
+        by_column: np.ndarray = np.maximum.reduce(x.T.copy(), 0)
+        return by_column[:, None]
+    return np.asarray(np.maximum.reduce(x, dim, keepdims=True))
+
+
 def softmax_kernel(self: np.ndarray, dim: int, of: np.dtype) -> np.ndarray:
-    parts = accurate(np.exp, self - np.maximum.reduce(self, dim, keepdims=True))
+    parts = accurate(np.exp, self - largest(self, dim))
     total = np.add.reduce(parts, dim, keepdims=True)
     if dim == self.ndim - 1:
         np.divide(1, total, total)
@@ -114,11 +123,11 @@ def stored(parts: np.ndarray, dim: int, of: np.dtype) -> np.ndarray:
 
 
 def log_softmax_kernel(self: np.ndarray, dim: int, of: np.dtype) -> np.ndarray:
-    low = self - np.maximum.reduce(self, dim, keepdims=True)
+    low = self - largest(self, dim)
     total = np.add.reduce(accurate(np.exp, low), dim, keepdims=True)
     if dim == self.ndim - 1 and of.itemsize == 2:  # kept in 16 bits for all rows before the first is written
         return low - np.log(total.astype(of).astype(self.dtype)).astype(of).astype(self.dtype)
-    return low - accurate(np.log, total)
+    return np.subtract(low, accurate(np.log, total), low)
 
 
 def softmax_backward(grad_output: np.ndarray, output: np.ndarray, dim: int, of: np.dtype) -> np.ndarray:
@@ -143,7 +152,12 @@ def summed(a: np.ndarray, b: np.ndarray, dim: int) -> np.ndarray:
 
 
 def log_softmax_backward(grad_output: np.ndarray, output: np.ndarray, dim: int, of: np.dtype) -> np.ndarray:
-    return fused(-accurate(np.exp, output), added(grad_output, dim), grad_output)
+    parts, total = accurate(np.exp, output), added(grad_output, dim)
+    if output.dtype != np.float32:
+        return fused(-parts, total, grad_output)
+    wide = parts.astype(DOUBLE)  # holds the product exactly, so that nothing is rounded but the result: what `fused` does, in place
+    wide *= total.astype(DOUBLE)
+    return np.subtract(grad_output.astype(DOUBLE), wide, wide).astype(output.dtype)
 
 
 # -- many elements ---------------------------------------------------------------------------------------------------------------
