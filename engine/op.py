@@ -22,6 +22,7 @@ from .lean_inplace import lean_in_place
 from .modes import generic
 from .node import OpNode, new_node, packed_before
 from .operands import array_of, check_broadcast, number_of, refuse_gradient, requires, settle, unwrapped, wrapped
+from .promotion import BY_CALL
 from .registry import OPS, OVERLOADS, F
 from .silence import loud, quiet
 from .strided import as_cast, laid_out, recast
@@ -188,7 +189,8 @@ class Op(Declaration):
         operands = [values[i] for i in self.promoted if values[i] is not None]
         for i in self.promotes_list:
             operands += values[i]
-        dtype = self.family.promote(operands)  # type: ignore[misc]  # called where the family promotes
+        rule: Any = self.family.promote
+        dtype = (BY_CALL[rule](values) if rule in BY_CALL else rule)(operands)
         wide = dtype.wide
         narrow = wide if self.family.wide_numbers else dtype.np
         for i in self.promoted:

@@ -16,6 +16,8 @@ BY_DTYPE: set[Promote] = set()  # the rules that look at nothing but dtypes, so 
 
 BY_SHAPE: set[Promote] = set()  # and those that look at shapes, too
 
+BY_CALL: dict[Promote, Callable[[Sequence[Any]], Promote]] = {}  # of a rule: what gives the one to follow, by all arguments of a call
+
 
 def by_dtype(promote: Promote) -> Promote:
     """Say of a rule that it looks at nothing but dtypes."""
@@ -58,6 +60,15 @@ def floating(operands: Sequence[Any]) -> dtype:
     """The common dtype, or the default floating dtype where that is integral or bool."""
     d = common(operands)
     return d if d.category >= 2 else dtypes.get_default_dtype()
+
+
+@by_dtype
+def by_rounding(operands: Sequence[Any]) -> dtype:
+    """Of a quotient that may be rounded: the common dtype where it is, a floating one where it is not."""
+    return common(operands)
+
+
+BY_CALL[by_rounding] = lambda values: floating if values[2] is None else common
 
 
 @by_dtype

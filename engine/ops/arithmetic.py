@@ -15,7 +15,7 @@ from ..memory import LARGE, empty
 from ..number import converted as cast_number
 from ..op import OPS, F, Family, Op, alias, composite, op, pointwise, write
 from ..operands import check_broadcast, expands
-from ..promotion import Promote, common, floating, only, step_by_step, without_half
+from ..promotion import Promote, by_rounding, common, floating, only, step_by_step, without_half
 from ..schema import Schema, parse
 from ..tensor import Tensor, method
 from ..views import check_cast, check_no_overlap
@@ -250,7 +250,9 @@ def truncated(self: np.ndarray, other: np.ndarray) -> np.ndarray:
 def divided(self: np.ndarray, other: np.ndarray, rounding_mode: str | None) -> np.ndarray:
     """The quotient, rounded as asked. Raises RuntimeError for an unknown mode, NotImplementedError for a dtype it cannot round."""
     if rounding_mode is None:
-        return np.divide(self, other) if self.dtype.kind not in "biu" else np.divide(self, other).astype(dtypes.get_default_dtype().np)
+        if self.dtype.kind in "biu":  # of one dtype, so that they came as they are
+            self, other = (a.astype(dtypes.get_default_dtype().np) for a in (self, other))
+        return np.divide(self, other)
     if self.dtype.kind in "bc":
         raise not_implemented(f"div_{rounding_mode}_cpu", self)
     return whole(self, other) if rounding_mode == "floor" else truncated(self, other)
@@ -304,7 +306,7 @@ op("div.Tensor(Tensor self, Tensor other) -> Tensor",
    self=lambda g, other: g / other.conj(),
    other=lambda g, self, other: to_divisor(g, self, other))  # fmt: skip
 op("div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor",
-   binary(divided, wide_numbers=True, node="DivBackward2", first=check_mode, jvp=along(divided_along)),
+   binary(divided, by_rounding, wide_numbers=True, node="DivBackward2", first=check_mode, jvp=along(divided_along)),
    self=lambda g, other, rounding_mode: g / other.conj() if rounding_mode is None else F.zeros_like(g),
    other=lambda g, self, other, rounding_mode: to_divisor(g, self, other) if rounding_mode is None else F.zeros_like(g))  # fmt: skip
 op("floor_divide(Tensor self, Tensor other) -> Tensor",
