@@ -148,18 +148,24 @@ def few_moments(rows: np.ndarray, lanes: int) -> tuple[np.ndarray, np.ndarray]:
     for first in range(0, lanes if vectors else 0, width):
         more = updated([rows[:, k : k + width] for k in range(first, vectors * lanes, lanes)], part)
         part = together(part, more) if first else more
-    made = updated([rows[:, k : k + 1] for k in range(vectors * lanes, size)], (0, *np.zeros((2, count, 1), rows.dtype)))
+    rest = [rows[:, k : k + 1] for k in range(vectors * lanes, size)]
+    made = updated(rest, (0, *np.zeros((2, count, 1), rows.dtype)), np.divide)
     for k in range(width):
         made = together(made, (part[0], part[1][:, k : k + 1], part[2][:, k : k + 1]))
     return made[1], made[2] / rows.dtype.type(size)
 
 
-def updated(steps: list[np.ndarray], like: Moments) -> Moments:
-    """The moments of what one step after the other brings."""
+def times_reciprocal(array: np.ndarray, count: int) -> np.ndarray:
+    """An array divided by a count as PyTorch divides vectors: times the reciprocal, rounded first."""
+    return array * array.dtype.type(1 / count)
+
+
+def updated(steps: list[np.ndarray], like: Moments, share: Callable[[np.ndarray, int], np.ndarray] = times_reciprocal) -> Moments:
+    """The moments of what one step after the other brings: PyTorch divides single elements by their count, vectors it multiplies."""
     mean, squares = np.zeros_like(like[1]), np.zeros_like(like[2])
     for i, x in enumerate(steps):
         apart = x - mean
-        mean = mean + apart * x.dtype.type(1 / (i + 1))
+        mean = mean + share(apart, i + 1)
         squares = squares + apart * (x - mean)
     return len(steps), mean, squares
 
