@@ -112,8 +112,8 @@ class OpNode(Node):
             return [None if r is None else r._array for r in self.apply([wrap(gs[0], OF_NUMPY[gs[0].dtype])], True, wants)]
         saved = self._unpack(recording, gs)
         parts: list[Any] = [None] * len(self.op.diff)
-        if self.op.schema.returns_list:
-            gs = [self._filled(gs, recording)]
+        if self.op.schema.returns_list:  # of lists that are made of lists each element has its own gradient, or none
+            gs = [list(gs) if self.op.takes_lists else self._filled(gs, recording)]
         given = gs
         if not recording and not self.op.moves and not self.op.family.stepwise:
             gs = [widened(g) for g in gs]
@@ -144,17 +144,12 @@ class OpNode(Node):
 
     def _fitted(self, parts: list[Any], g: Any) -> list[Any]:
         """One gradient per edge, each of its input's shape and dtype."""
-        if len(parts) != len(self.edges):
+        if self.op.takes_lists:
             flat: list[Any] = []
+            rest = len(self.edges) - sum(len(p) if isinstance(p, list | tuple) else 1 for p in parts if p is not None)
             for i, p in zip(self.op.diff, parts, strict=True):
-                flat += (
-                    (p if p is not None else [None] * (len(self.edges) - len(parts) + 1))
-                    if "[" in self.op.schema.arguments[i].type
-                    else [p]
-                )
+                flat += [p] if "[" not in self.op.schema.arguments[i].type else [None] * rest if p is None else p
             parts = flat
-        elif len(parts) == 1 and isinstance(parts[0], list | tuple):
-            parts = list(parts[0])
         fits = self.fits
         if fits is None:  # a specialised call whose operands were all as its result
             fits = [(g.shape, g._dtype if isinstance(g, Tensor) else OF_NUMPY[g.dtype])] * len(parts)

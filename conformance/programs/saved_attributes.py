@@ -229,3 +229,24 @@ def of_losses(B: Any, draw: Any, see: Any) -> None:
     ]
     for make, names, raw in made:
         see.kept(make().grad_fn, names.split(), raw.split())
+
+
+@program
+def of_lists(B: Any, draw: Any, see: Any) -> None:
+    dtype = draw.dtype()
+
+    def t(*shape: int) -> Any:
+        return draw.floats(shape, dtype, requires_grad=True)
+
+    made = [
+        (lambda: B._foreach_maximum([t(2), t(3)], 0.5)[0], "scalar self", "self"),
+        (lambda: B._foreach_maximum([t(2), t(3)], [0.5, 1])[1], "scalars self", "self"),
+        (lambda: B._foreach_maximum([t(2)], [t(2)])[0], "", ""),
+    ]
+    for make, names, raw in made:
+        see.kept(make().grad_fn, names.split(), raw.split())
+    of_two = B._foreach_maximum([t(2)], [t(2)])[0]
+    see("a node of two lists", type(of_two.grad_fn).__name__)
+    see("shown as its name", repr(of_two).partition("grad_fn=")[2])
+    see("what it keeps is not shown", [name for name in dir(of_two.grad_fn) if "_saved_" in name])
+    see.raises("nor read", lambda: of_two.grad_fn._saved_self)

@@ -325,7 +325,7 @@ def __repr__(self: Tensor, *, tensor_contents: str | None = None) -> str:
     """PyTorch's text of the values and of what they do not show."""
     try:
         node = self.grad_fn
-        name = None if node is None else type(node).__name__
+        name = None if node is None else type(node).__name__ if type(node).__name__ != "CppFunction" else node.name()
     except RuntimeError:  # a view that cannot be remade
         name = "Invalid"
     tangent = forward.tangent_of(self)
