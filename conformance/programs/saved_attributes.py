@@ -37,6 +37,7 @@ def of_arithmetic(B: Any, draw: Any, see: Any) -> None:
         (lambda: B.polar(t(2), t(2)), "result", "result"),
         (lambda: B.hypot(t(2), t(2)), "other result self", "other result self"),
         (lambda: B.outer(t(2), t(2)), "other self", "other self"),
+        (lambda: B.pdist(t(3, 2), 3), "p result self", "result self"),
     ]
     for make, names, raw in made:
         see.kept(make().grad_fn, names.split(), raw.split())
