@@ -396,3 +396,26 @@ def strides_of_gradients_through_written_parts(B: Any, draw: Any, see: Any) -> N
     for i, g in enumerate(B.autograd.grad(base, (x, base), draw.floats(tuple(x.shape)))):
         see(f"gradient {i}", g)
         see(f"its strides {i}", g.stride())
+
+
+@program
+def steps_of_sides_of_one_in_gradients(B: Any, draw: Any, see: Any) -> None:
+    """Gradients that are multiplied by a number or negated keep the steps of sides of 1, which reach no element."""
+    shape, order = draw.choice(
+        [((1, 2), (1, 0)), ((3, 1), (1, 0)), ((1, 2, 3), (1, 0, 2)), ((3, 1, 1, 2), (3, 1, 0, 2)), ((2, 1, 3, 1), (2, 3, 1, 0))]
+    )
+    x, y, g = (draw.floats(shape).permute(order) for _ in range(3))
+    x.requires_grad_()
+    y.requires_grad_()
+    z = draw.choice(
+        [
+            lambda: x - y,
+            lambda: -x - y * 2,
+            lambda: B.sub(x, y, alpha=3),
+            lambda: B.add(x, y, alpha=-2),
+            lambda: B.rsub(x, y, alpha=3),
+            lambda: B.lerp(x, y, 2),
+            lambda: x / 2 + (3 - y),
+        ]
+    )()
+    see("strides", [z.stride(), *(one.stride() for one in B.autograd.grad(z, (x, y), g))])

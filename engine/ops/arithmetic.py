@@ -177,6 +177,12 @@ def through_factor(g: Any, alpha: complex) -> Any:
     return g if alpha == 1 and not isinstance(alpha, complex) else times(g, conjugate(alpha))
 
 
+def opposite(x: Any) -> Any:
+    """`-x` in a rule, laid out as PyTorch lays it out: NumPy forgets the steps of sides of 1."""
+    made = -x
+    return F.neg(x) if isinstance(x, np.ndarray) and 1 in x.shape and made.strides != x.strides else made
+
+
 def subtracting(operands: Any) -> dtypes.dtype:
     """The common dtype. Raises RuntimeError where an operand is bool."""
     bools = [common([v]) is dtypes.bool_ for v in operands]
@@ -187,7 +193,7 @@ def subtracting(operands: Any) -> dtypes.dtype:
     return common(operands)
 
 
-op("neg(Tensor self) -> Tensor", pointwise(negated, operator="neg", inplace=check_negated, out="exact"), self=lambda g: -g)
+op("neg(Tensor self) -> Tensor", pointwise(negated, operator="neg", inplace=check_negated, out="exact"), self=lambda g: opposite(g))
 op("add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
    binary(lambda self, other, alpha: np.add(self, scaled(other, alpha)), operator="add", first=check_alpha, inplace=check_kept,
           jvp=along(lambda _, other, alpha, s, o, result: plus(s, by(o, lambda: alpha)))),
@@ -197,7 +203,7 @@ op("sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
    binary(less_scaled, subtracting, operator="sub", first=check_subtraction, inplace=check_kept,
           jvp=along(lambda _, other, alpha, s, o, result: minus(s, by(o, lambda: alpha)))),
    self=lambda g: g,
-   other=lambda g, alpha: through_factor(-g, alpha))  # fmt: skip
+   other=lambda g, alpha: through_factor(opposite(g), alpha))  # fmt: skip
 op("subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
    binary(less_scaled, subtracting, promotes=("self", "other"), first=check_subtraction, out=False, node="SubBackward1",
           inplace=check_kept),
@@ -205,12 +211,12 @@ op("subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
 op("rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
    binary(lambda self, other, alpha: less_scaled(other, self, alpha), subtracting, promotes=("other", "self"), operator="rsub",
           first=check_reflected, method=False, inplace=False, out=False),
-   self=lambda g, alpha: through_factor(-g, alpha),
+   self=lambda g, alpha: through_factor(opposite(g), alpha),
    other=lambda g: g)  # fmt: skip
 op("rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
    binary(lambda self, other, alpha: less_scaled(other, self, alpha), subtracting, promotes=("self", "other"),
           operator="rsub", first=check_subtraction, method=False, inplace=False, out=False),
-   self=lambda g, alpha: through_factor(-g, alpha))  # fmt: skip
+   self=lambda g, alpha: through_factor(opposite(g), alpha))  # fmt: skip
 op("mul.Tensor(Tensor self, Tensor other) -> Tensor",
    binary(np.multiply, operator="mul", wide_numbers=True,
           jvp=along(lambda self, other, s, o, result: plus(by(o, lambda: self), by(s, lambda: other)))),
@@ -547,7 +553,10 @@ def times(x: Any, number: complex) -> Any:
     """`x * number` in a rule, recorded as PyTorch's own code does."""
     if isinstance(x, Tensor):
         return OPS["mul.Scalar"].run([x, number])
-    return x * number if x.dtype.itemsize > 2 else F.mul(x, number)  # of which 16 bits need not hold the number
+    if x.dtype.itemsize == 2:  # which need not hold the number
+        return F.mul(x, number)
+    made = x * number
+    return F.mul(x, number) if 1 in x.shape and made.strides != x.strides else made  # NumPy forgets the steps of sides of 1
 
 
 def more(x: Any, number: complex) -> Any:

@@ -65,7 +65,7 @@ class Factory:
             warnings.warn(DEPRECATED[self.name], UserWarning, stacklevel=2)
         pinned, flag = values[at], values.pop(at + 1)
         if pinned and self.name in LOOKING:
-            op.run(values)
+            op.run([min(v, 0) if name == "steps" else v for name, v in zip(op.schema.names, values, strict=True)])  # nothing to fill
         if pinned:
             raise RuntimeError(PINNED)
         if out is not None:
