@@ -61,7 +61,8 @@ def names(op: Declaration) -> Iterator[str]:
         elif kind == VALUE:
             yield f"_saved_{want}"
         elif kind in ABOUT:
-            yield f"_saved_{op.schema.names[i]}{ABOUT[kind]}"
+            optional = "_opt" if kind == SHAPE and op.schema.arguments[i].optional else ""  # of which PyTorch asks whether it is there
+            yield f"_saved_{op.schema.names[i]}{ABOUT[kind]}{optional}"
 
 
 def _wanted(node: OpNode, name: str) -> tuple[int, int, bool]:
@@ -85,6 +86,8 @@ def saved_value(node: OpNode, name: str) -> Any:
 
     Raises LookupError where no rule asks for such a thing, RuntimeError once it is freed, or was written to.
     """
+    if name.endswith(SIZES + "_opt"):
+        return _kept(node, _wanted(node, name.removesuffix(SIZES + "_opt") + "_shape"))[0] or (0,)  # an undefined tensor has these
     if "_sym_" in name:
         return _geometry(node, name)
     name = name.removesuffix("_scalar_type") + "_dtype" if name.endswith("_scalar_type") else name

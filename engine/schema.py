@@ -105,7 +105,11 @@ def _argument(part: str, text: str, kwarg_only: bool) -> Argument:
         raise ValueError(f"not an argument: {part!r} in {text!r}")
     base, alias, suffix, name, default = match.groups()
     type = base.replace("SymInt", "int") + suffix
-    return Argument(type, name, REQUIRED if default is None else literal(default), kwarg_only, alias or "", base.startswith("Sym"))
+    value = REQUIRED if default is None else literal(default)
+    sized = re.search(r"\[(\d+)\]", type)
+    if sized and isinstance(value, int):  # one number stands for all of a list
+        value = (value,) * int(sized[1])
+    return Argument(type, name, value, kwarg_only, alias or "", base.startswith("Sym"))
 
 
 def split(inside: str) -> list[str]:

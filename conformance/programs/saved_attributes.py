@@ -145,6 +145,29 @@ def of_products(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def of_convolutions(B: Any, draw: Any, see: Any) -> None:
+    F = B.nn.functional
+
+    dtype = draw.dtype()
+
+    def t(*shape: int) -> Any:
+        return draw.floats(shape, dtype, requires_grad=True)
+
+    numbers = "dilation groups output_padding padding stride transposed"
+    made = [
+        (lambda: B.conv2d(t(1, 2, 3, 3), t(2, 1, 2, 2), t(2), groups=2), f"bias_sym_sizes_opt {numbers} input weight", "input weight"),
+        (lambda: F.conv2d(t(1, 1, 3, 3), t(2, 1, 2, 2), None, 2, (1, 0)), f"bias_sym_sizes_opt {numbers} input weight", "input weight"),
+        (lambda: B.conv2d(t(1, 1, 3, 3), t(1, 1, 2, 2), padding="valid"), f"bias_sym_sizes_opt {numbers} input weight", "input weight"),
+        (lambda: B.conv2d(t(1, 1, 3, 3), B.ones(1, 1, 2, 2, dtype=dtype), t(1)), "input weight", "input weight"),
+    ]
+    for make, names, raw in made:
+        see.kept(make().grad_fn, names.split(), raw.split())
+    x, weight = t(1, 1, 3, 3), t(1, 1, 2, 2)
+    [g] = B.autograd.grad(B.conv2d(x, weight).sum(), x, create_graph=True)
+    see.kept(g.grad_fn, f"{numbers} grad_output input weight".split(), ["grad_output", "input", "weight"])
+
+
+@program
 def of_indexing(B: Any, draw: Any, see: Any) -> None:
     dtype = draw.dtype()
 
