@@ -147,7 +147,7 @@ def _run(step: Step, names: dict[str, Any], seen: dict[str, Any], at: str) -> No
 
     names["hook"] = hook
     names["recast"] = names["recast"] or "view(torch." in step.line
-    if "backward(" in step.line and any(_outgrown(one) for _, one in _tensors(names)):
+    if "backward(" in step.line and any(_attempt(_outgrown, one) is True for _, one in _tensors(names)):
         raise Ended("steps of a gradient compared with what lies beyond those of its leaf")
     code = _compiled(step.line)
     with warnings.catch_warnings(record=True) as caught:

@@ -136,7 +136,8 @@ def sigmoid_backward_kernel(grad_output: np.ndarray, output: np.ndarray) -> np.n
 
 def log_sigmoid_kernel(self: np.ndarray) -> np.ndarray:
     """`log(sigmoid(self))` without overflow."""
-    return np.ascontiguousarray(np.minimum(self, 0) - np.log1p(np.exp(-np.abs(self)))).reshape(self.shape)
+    rest = np.log1p(np.exp(-np.abs(self), dtype=np.float64))  # NumPy's single logarithms lose a digit that shows where they are cast
+    return np.ascontiguousarray((np.minimum(self, 0) - rest).astype(self.dtype, copy=False)).reshape(self.shape)
 
 
 def log_sigmoid_backward_kernel(grad_output: np.ndarray, self: np.ndarray, buffer: np.ndarray) -> np.ndarray:

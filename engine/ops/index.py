@@ -166,19 +166,17 @@ def index_kernel(self: np.ndarray, indices: Indices) -> np.ndarray:
     none_in_nothing(wide, self.shape)
     inside(wide, self.shape)
     shape = result_shape(wide, self.shape)
-    if 0 in shape:
-        return np.empty(shape, self.dtype)
-    made = self[key_of(wide)]
     if not any(i is not None for i in wide):
-        return copied(made)
+        return copied(self[key_of(wide)])
+    made = np.empty(shape, self.dtype) if 0 in shape else self[key_of(wide)]
     if any(i is not None and not in_order(i) for i in (self, *indices)):
         return laid_out(made, iterated(made.shape, _operand_steps(self, wide, made.shape)))
     return laid_out(made, row_major(made.shape)) if made.ndim else np.array(made)
 
 
 def in_order(array: np.ndarray) -> bool:
-    """True where an iteration surely goes row by row; a side of 1 may have any step, and steps decide the order."""
-    return array.flags.c_contiguous and 1 not in array.shape
+    """True where an iteration surely goes row by row; a side of 1 may have any step, as all may of nothing, and steps decide the order."""
+    return array.flags.c_contiguous and 1 not in array.shape and 0 not in array.shape
 
 
 def _operand_steps(self: np.ndarray, wide: list[np.ndarray | None], shape: tuple[int, ...]) -> list[tuple[int, ...]]:

@@ -14,7 +14,7 @@ from ..op import F, op, pointwise
 from ..pieces import PIECE, elementwise
 from ..promotion import floating, only
 from ..tensor import Tensor
-from .arithmetic import binary, number_less, times
+from .arithmetic import binary, less, number_less, times
 
 TWO_BY_SQRT_PI = 2 / math.sqrt(math.pi)
 
@@ -229,7 +229,7 @@ def incomplete(function: Callable[..., np.ndarray], before: float) -> Callable[.
 
 def density(g: Any, self: Any, other: Any) -> Any:
     """The slope of the lower incomplete gamma function, with respect to where it ends."""
-    return g * F.exp((self - 1) * F.log(other) - other - F.lgamma(self))
+    return g * F.exp(less(self, 1) * F.log(other) - other - F.lgamma(self))
 
 
 op("igamma(Tensor self, Tensor other) -> Tensor",
