@@ -55,11 +55,11 @@ def given(name: str) -> Kind:
     return always(lambda src, draft: numbers(src, draft)[name])
 
 
-FINITE: dict[str, Any] = {"dtype": first_dtype, "values_in": values.small}
+FACTOR: dict[str, Any] = {"dtype": first_dtype, "values_in": values.small}
 NUMBERS: dict[str, Any] = {
     "input": tensor(image, values_in=values.small),
-    "weight": tensor(kernel, **FINITE),
-    "bias": tensor(per_channel, **FINITE),
+    "weight": tensor(kernel, **FACTOR),
+    "bias": tensor(per_channel, **FACTOR),
     "groups": given("groups"),
     "sums": True,
     "why": "oneDNN adds in an order of its own, and whether what it multiplies with infinity is a padded zero is its choice as well",

@@ -19,6 +19,7 @@ from ..promotion import common
 from ..tensor import Tensor
 from ..views import check_cast
 from .arithmetic import not_implemented, plus
+from .batch_norm import lies
 from .loss import zeros_for
 
 Sides = tuple[int, ...]
@@ -244,6 +245,44 @@ def kept_format(t: np.ndarray, *like: np.ndarray) -> np.ndarray:
     return laid_out(t, channels_last(t.shape) if last else row_major(t.shape))
 
 
+def laid_in_groups(
+    t: np.ndarray, axis: int, input: np.ndarray, weight: np.ndarray, groups: int, quick: bool, like_weight: bool = False
+) -> np.ndarray:
+    """The same where PyTorch calls its own kernel for each group and joins what they give along `axis`: sides of 1 tell it nothing.
+
+    `like_weight`: it lies as the weight does once that is in one piece, which is what all kernels but the dilated make of its gradient.
+    """
+    if quick or t.ndim != 4:
+        return kept_format(t, input, weight)
+    last = is_channels_last(input) or is_channels_last(weight)
+    x, w = (form_of_group(in_one_piece(s, last), d, groups) for s, d in ((input, 1), (weight, 0)))
+    last = is_channels_last(x) or is_channels_last(w)
+    if last and like_weight:
+        last = is_channels_last(in_one_piece(w, True))
+    elif last and groups > 1:
+        last = is_channels_last(form(tuple(n // groups if d == axis else n for d, n in enumerate(t.shape)), True))
+    return laid_out(t, channels_last(t.shape) if last else row_major(t.shape))
+
+
+def form(shape: Sides, last: bool) -> np.ndarray:
+    """An array of no memory to speak of, with the strides of one of the two formats."""
+    steps = channels_last(shape) if last else row_major(shape)
+    return np.lib.stride_tricks.as_strided(np.zeros(1, np.int8), shape, steps)
+
+
+def in_one_piece(t: np.ndarray, last: bool) -> np.ndarray:
+    """What `contiguous` gives, as far as its strides go: the tensor itself, where it lies so but for sides of 1."""
+    steps = channels_last(t.shape) if last else row_major(t.shape)
+    return t if lies(t, steps) else form(t.shape, last)
+
+
+def form_of_group(t: np.ndarray, axis: int, groups: int) -> np.ndarray:
+    """The first of the groups in which PyTorch takes a tensor apart, with the strides it has then."""
+    if groups == 1:
+        return t
+    return in_one_piece(t[(slice(None),) * axis + (slice(t.shape[axis] // groups),)], is_channels_last(t))
+
+
 def is_empty(input: Any) -> bool:
     """True where PyTorch calls no kernel: no samples or no channels. Raises RuntimeError where other sides are 0."""
     if 0 in input.shape[:2]:
@@ -276,7 +315,8 @@ def convolution_kernel(
         made = gathered(x, w, stride, padding, dilation, groups)
     if bias is not None:
         made = made + bias.astype(wide, copy=False).reshape(-1, *[1] * len(spatial))
-    return kept_format(made.astype(input.dtype, copy=False), input, weight)
+    quick = is_quick(input, weight, stride, dilation, groups)
+    return laid_in_groups(made.astype(input.dtype, copy=False), 1, input, weight, groups, quick)
 
 
 def of_nothing(input: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, shape: Sides) -> np.ndarray:
@@ -329,12 +369,14 @@ def convolution_gradients(
         return [t if wanted else none for t, wanted, none in zip(zeros, output_mask, made, strict=True)]
     wide, rest = OF_NUMPY[input.dtype].wide, (stride, padding, dilation, groups)
     g, x, w = (t.astype(wide, copy=False) for t in (grad_output, input, weight))
+    as_before = input, weight, groups, is_quick(input, weight, stride, dilation, groups)
+    close = transposed or all(n == 1 for n in dilation)
     if output_mask[0]:
         found = gathered(g, w, *rest) if transposed else spread(g, w, input.shape[2:], *rest)
-        made[0] = kept_format(found.astype(input.dtype, copy=False), input, weight)
+        made[0] = laid_in_groups(found.astype(input.dtype, copy=False), 1, *as_before)
     if output_mask[1]:
         found = weights(g, x, weight.shape[2:], *rest) if transposed else weights(x, g, weight.shape[2:], *rest)
-        made[1] = kept_format(found.astype(input.dtype, copy=False), input, weight)
+        made[1] = laid_in_groups(found.astype(input.dtype, copy=False), 0, *as_before, close)
     if output_mask[2]:
         made[2] = np.add.reduce(g, (0, *range(2, g.ndim))).astype(input.dtype, copy=False)
     return made
@@ -400,14 +442,14 @@ def tangent_of_gradients(values: list[Any], tangents: list[Any], outs: list[Any]
 
 # -- the ops -------------------------------------------------------------------------------------------------------------------
 op(f"convolution(Tensor input, Tensor weight, Tensor? bias, {GEOMETRY}) -> Tensor",
-   plain(convolution_kernel, method=False, complex_gradient=False, jvp=convolution_tangent),
+   plain(convolution_kernel, method=False, complex_gradient=False, stepwise=True, jvp=convolution_tangent),
    {"input, weight, bias": convolution_rule})  # fmt: skip
 
 # What makes second derivatives; it is no op of its own here, for PyTorch's is called with all that belongs together only.
 BACKWARD = Op(
     f"convolution_backward(Tensor grad_output, Tensor input, Tensor weight, SymInt[]? bias_sizes, {GEOMETRY}, bool[] output_mask) "
     "-> (Tensor, Tensor, Tensor)",
-    plain(convolution_gradients, node="ConvolutionBackwardBackward0", jvp=tangent_of_gradients),
+    plain(convolution_gradients, node="ConvolutionBackwardBackward0", stepwise=True, jvp=tangent_of_gradients),
     {"grad_output, input, weight": convolution_twice},
 )  # fmt: skip
 
