@@ -133,6 +133,7 @@ def of_products(B: Any, draw: Any, see: Any) -> None:
         (lambda: t(1, 2, 2) @ t(1, 2, 2), "self_sym_sizes", ""),
         (lambda: t(2, 2) @ t(2), "self vec", "self vec"),
         (lambda: B.dot(t(2), t(2)), "self tensor", "self tensor"),
+        (lambda: B.linalg.qr(t(2, 2) + B.tensor([[9.0, 0.0], [0.0, 9.0]], dtype=dtype))[1], "Q R mode", "Q R"),
         (
             lambda: F.linear(t(2, 2), t(2, 2), t(2)),
             "alpha beta mat1 mat1_sym_sizes mat1_sym_strides mat2 mat2_sym_sizes mat2_sym_strides",
