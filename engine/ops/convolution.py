@@ -360,7 +360,10 @@ def convolution_gradients(
     grad_output: np.ndarray, input: np.ndarray, weight: np.ndarray, bias_sizes: Sides | None, stride: Sides, padding: Sides,
     dilation: Sides, transposed: bool, output_padding: Sides, groups: int, output_mask: Sequence[bool],
 ) -> list[Any]:  # fmt: skip
-    """The three gradients; nothing for one that is not asked for."""
+    """The three gradients; nothing for one that is not asked for. Raises RuntimeError for room behind what is no transposed result."""
+    if any(output_padding) and not transposed:
+        told = " ".join(map(str, output_padding))
+        raise RuntimeError(f"output_padding is not supported for non-transposed convolutions; got: {told}")
     stride, padding, dilation = (tuple(n) * (weight.ndim - 2) if len(n) == 1 else tuple(n) for n in (stride, padding, dilation))
     made: list[Any] = [np.zeros(0, input.dtype)] * 3
     if is_empty(input):
