@@ -1,4 +1,4 @@
-"""Of zeros of both signs `aminmax` and `min` take one, `amin` another, and along a dimension it is again the other one.
+"""Of zeros of both signs `aminmax` and `min` take another than `amin`; along a dimension all of them take that of `amin`.
 
 All are equal to the number they stand for; only their signs tell them apart.
 """
