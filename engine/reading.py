@@ -60,7 +60,7 @@ def names(op: Declaration) -> Iterator[str]:
             yield from (f"_saved_{want}", f"_raw_saved_{want}")
         elif kind == VALUE:
             yield f"_saved_{want}"
-        elif kind in ABOUT:
+        elif kind in ABOUT and "[" not in op.schema.arguments[i].type:  # PyTorch shows nothing of the tensors of a list
             optional = "_opt" if kind == SHAPE and op.schema.arguments[i].optional else ""  # of which PyTorch asks whether it is there
             yield f"_saved_{op.schema.names[i]}{ABOUT[kind]}{optional}"
 

@@ -43,6 +43,18 @@ def real_inputs_get_real_gradients(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def one_real_part_of_what_was_joined(B: Any, draw: Any, see: Any) -> None:
+    """The gradients of real tensors that were joined with a complex one are pieces of one real part, or real parts of pieces."""
+    x, y = draw.floats((2,), requires_grad=True), draw.floats((2,), requires_grad=True)
+    z = draw.complexes((2,), requires_grad=True)
+    joined = draw.choice([lambda: B.cat([x, z, y]), lambda: B.stack([x, z, y])])()
+    gradients = B.autograd.grad(joined.exp(), (x, y, z), draw.complexes(tuple(joined.shape)), create_graph=True)
+    for i, g in enumerate(gradients):
+        see(f"gradient {i}", g)
+        see.graph(f"graph {i}", g)
+
+
+@program
 def parts(B: Any, draw: Any, see: Any) -> None:
     z = draw.complexes((2,), requires_grad=True)
     part = draw.choice([lambda: z.real, lambda: z.imag, lambda: z.abs(), lambda: B.view_as_real(z)])()

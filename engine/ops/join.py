@@ -16,6 +16,7 @@ from ..promotion import by_dtype, common
 from ..strided import copied, dense_strides, new
 from ..tensor import Tensor
 from ..views import check_no_overlap
+from .arithmetic import is_complex
 
 Shape = tuple[int, ...]
 
@@ -71,14 +72,16 @@ def _new_joined(parts: list[np.ndarray], shape: Shape) -> np.ndarray:
     return np.empty(shape, parts[0].dtype)
 
 
-def cat_gradients(g: Any, tensors_shape: list[Shape], dim: int) -> list[Any]:
-    """The piece of `g` that came from each tensor."""
+def cat_gradients(g: Any, tensors_shape: list[Shape], tensors_dtype: list[dtype], dim: int) -> list[Any]:
+    """The piece of `g` that came from each tensor; those of real ones are pieces of one real part, as in PyTorch's graph."""
     dim, start, parts = dim % max(g.ndim, 1), 0, []
-    for shape in tensors_shape:
+    real = g.real if is_complex(g) else g
+    for shape, d in zip(tensors_shape, tensors_dtype, strict=True):
+        along = g if d.is_complex else real
         if is_skipped(shape):
-            parts.append(F.new_zeros(g, shape))
+            parts.append(F.new_zeros(along, shape))
             continue
-        parts.append(F.narrow(g, dim, start, shape[dim]))
+        parts.append(F.narrow(along, dim, start, shape[dim]))
         start += shape[dim]
     return parts
 
@@ -110,7 +113,7 @@ def _some(tensors: Sequence[Any], name: str) -> None:
 
 op("cat(Tensor[] tensors, int dim=0) -> Tensor",
    plain(cat_kernel, joined, method=False, out="joined", apart=True, moves=True, jvp="linear"),
-   tensors=lambda g, tensors_shape, dim: cat_gradients(g, tensors_shape, dim))  # fmt: skip
+   tensors=lambda g, tensors_shape, tensors_dtype, dim: cat_gradients(g, tensors_shape, tensors_dtype, dim))  # fmt: skip
 
 
 def unstacked(g: Any, dim: int) -> list[Any]:

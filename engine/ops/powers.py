@@ -116,7 +116,7 @@ def from_base(g: Any, self: Any, exponent: Any) -> Any:
 def from_number_exponent(g: Any, self: Any, exponent: complex) -> Any:
     """The gradient of `self ** exponent` in `self` for a number: none where it is 0 (False is no such 0 to PyTorch)."""
     if exponent == 0 and not isinstance(exponent, bool):
-        return F.zeros_like(g)
+        return F.zeros_like(g, memory_format="contiguous_format")
     power = exponent if isinstance(exponent, complex) else float(exponent)
     if isinstance(self, np.ndarray) and power - 1 in WRITTEN_OUT and self.dtype.char in "fd" and alike_in_rows(g, self):
         return elementwise(partial(steep_piece, power, WRITTEN_OUT[power - 1]), g, self)
@@ -139,12 +139,15 @@ def from_exponent_of_number(g: Any, self: complex, exponent: Any, result: Any) -
     """The gradient of `self ** exponent` in the exponent, for a number `self`."""
     logarithm = np.log(complex(self) if isinstance(self, complex) or is_complex(exponent) else float(self)).item()
     steep = times(result, logarithm).conj()
-    return of_kind(exponent, g * (F.where(not_negative(exponent), 0.0, steep) if self == 0 else steep))
+    # not `*`: NumPy lays out arrays of different orders in its own way, and the result is row-major whatever the gradient is
+    return of_kind(exponent, F.mul(g, F.where(not_negative(exponent), 0.0, steep) if self == 0 else steep))
 
 
 def power_by_tensor(self: np.ndarray, exponent: np.ndarray) -> np.ndarray:
     """`self ** exponent` for one base, row-major whatever the layout of the exponents."""
-    return np.ascontiguousarray(np.ones_like(exponent) if self == 1 else power(self, exponent)).reshape(exponent.shape)
+    if self == 1:
+        return np.ones(exponent.shape, exponent.dtype)
+    return np.ascontiguousarray(power(self, exponent)).reshape(exponent.shape)
 
 
 def power_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
