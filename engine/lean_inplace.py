@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from .op import Op
 
 COUNT = ["if a0._counter is FRESH: a0._counter = [1]", "else: a0._counter[0] += 1"]
-# Rounded exactly, whichever loop NumPy takes: the result may be the first operand.
-EXACT = {np.add, np.subtract, np.multiply, np.divide, np.negative}
+# Rounded exactly, whichever loop NumPy takes: the result may be the first operand. Not `negative`: NumPy 2.4 reads the wrong elements
+# where it writes with gaps and those it reads are as many elements apart as one has bytes.
+EXACT = {np.add, np.subtract, np.multiply, np.divide}
 
 
 def lean_in_place(op: Op) -> Callable[..., Any]:

@@ -207,6 +207,20 @@ def elements_that_feed_each_other(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def writes_at_any_step(B: Any, draw: Any, see: Any) -> None:
+    """Elements of one row or column, in place and into memory with gaps: no loop takes a step for another."""
+    x = draw.floats((4, 10), dtype=draw.choice([B.float32, B.float64]))
+    for step in range(1, 11):
+        for name in ("neg_", "abs_", "square_"):
+            flat = x.clone().reshape(-1)
+            getattr(flat[::step], name)()
+            see(f"{name} at step {step}", flat)
+        wide = B.zeros(80, dtype=x.dtype)
+        B.neg(x.reshape(-1)[::step], out=wide[: 2 * len(x.reshape(-1)[::step]) : 2])
+        see(f"neg into gaps at step {step}", wide)
+
+
+@program
 def no_grad_writes_count_too(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=True)
     y = x * x
