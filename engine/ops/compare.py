@@ -217,7 +217,8 @@ def infinite(name: str, sign: int) -> Family:
 def is_infinite(self: np.ndarray) -> np.ndarray:
     """True for infinities. Of integers PyTorch makes zeros, laid out as a copy is; of complex numbers it asks their parts."""
     if self.dtype.kind not in "biu":
-        return laid_out(np.asarray(np.isinf(self)), [self.real])
+        sizes = laid_out(np.abs(self.real), [self.real])
+        return laid_out(np.asarray(np.isinf(self)), [sizes, np.asarray(np.inf)])  # PyTorch compares the sizes with a number
     made = new(self.shape, dense_strides(self.shape, strides_of(self)), np.dtype(bool))
     made[...] = False
     return made
