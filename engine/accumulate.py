@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import modes
 from .dtypes import OF_NUMPY
 from .geometry import root_of, strides_of
 from .layout import dense
@@ -46,21 +47,23 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
         # Taken as it is only where nobody but the caller holds it.
         form = leaf._rows
         alike = form and g.strides == form.strides and g.shape == form.shape
+        part = False
         if getrefcount(g) <= ALONE and g.flags.writeable and (alike or _laid_out_as(g, leaf._array)):
             made = wrap(g, OF_NUMPY[g.dtype])
             writes = walk.sums.get(leaf, 0) or (walk.count_of(g)[0] if walk.written else 0)
             if writes or g.base is not None:
-                made._counter = [writes] if g.base is None else _shared_count(g, walk, writes)
+                part = g.base is not None
+                made._counter = _shared_count(g, walk, writes) if part else [writes]
         elif type(g) is Unstored and _laid_out_as(g, leaf._array):
             made = wrap(g, OF_NUMPY[g.dtype])
         else:
             given = conjugate_of(g) if g.dtype.kind == "c" and not g.flags.writeable else None
             if given is not None and _laid_out_as(given, leaf._array):
                 made = over(given, OF_NUMPY[g.dtype], frozenset(("conj",)))
-                made._counter = _shared_count(given, walk, 0)
+                made._counter, part = _shared_count(given, walk, 0), True
             else:
                 made = _copied_for(leaf, g)
-        leaf._gradient = settled(made)
+        leaf._gradient = settled(made, part)  # of which the count tells whether it is part of an inference tensor
         return
     if recording:
         leaf._gradient = old = old + g
@@ -86,9 +89,13 @@ def _may_share(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def _shared_count(g: np.ndarray, walk: Walk, start: int) -> list[int] | None:
-    """The version count of the memory `g` is a part of: what is a part of a cotangent, or of one buffer, is written to together."""
+    """The version count of the memory `g` is a part of: what is a part of a cotangent, or of one buffer, is written to together.
+
+    None where that is new memory in inference mode, or the cotangent an inference tensor.
+    """
     root = root_of(g)
-    return walk.counters.setdefault(id(root), ([start], root))[0]
+    new = None if modes.is_inference_mode_enabled() else [start]
+    return walk.counters.setdefault(id(root), (new, root))[0]
 
 
 def retain(t: Tensor, g: Tensor) -> None:

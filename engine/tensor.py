@@ -440,11 +440,11 @@ def _rows_of(array: np.ndarray, dtype: dtypes.dtype) -> Rows:
     return known
 
 
-def settled(made: Tensor) -> Tensor:
-    """A new tensor as the current mode has it: an inference tensor in inference mode."""
+def settled(made: Tensor, part: bool = False) -> Tensor:
+    """A new tensor as the current mode has it: an inference tensor in inference mode, unless it is `part` of a tensor that is none."""
     mode = modes.current()
     if mode & (modes.INFERENCE | modes.INSIDE):
-        if mode & modes.INFERENCE:
+        if mode & modes.INFERENCE and not part:
             made._counter = None
         if mode & modes.INSIDE:
             transforms.born([made])

@@ -19,7 +19,7 @@ from .geometry import root_of
 from .graph import FREED, AccumulateGrad, Hooks, Node, check_compatible, end_of, fit, recorded_as, type_name
 from .graph import looked_at as accumulator_of
 from .layout import dense
-from .memory import ALONE, owned
+from .memory import ALONE, WITHIN, owned
 from .operands import check_misfit
 from .ready import LEAVES, Ready
 from .silence import loud, quiet
@@ -478,8 +478,8 @@ class Walk:
                 check_hook_result(hook, shown, result)
                 given, g = g, self.take(result)
                 self.replaced = True
-                if g is given and not self.recording:
-                    g = g.view()  # the same numbers in another tensor: what arrives is no longer the tensor a user gave
+                if g is given and not self.recording and getrefcount(result) <= WITHIN:
+                    g = g.view()  # the same numbers in another tensor, which nobody else holds: no longer the one a user gave
         return g
 
     def _node_pre_hooks(self, hooks: Hooks, gs: list[Any]) -> list[Any]:

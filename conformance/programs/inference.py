@@ -199,6 +199,27 @@ def decorators_of_every_form(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def a_gradient_that_is_part_of_a_normal_tensor_is_normal_in_inference_mode(B: Any, draw: Any, see: Any) -> None:
+    x, given = draw.floats((2,), requires_grad=True), draw.floats((2,))
+    y = x.view(2)
+    with B.inference_mode():
+        [g] = B.autograd.grad(y, x, given)
+        see("captured", [g, g.is_inference(), g._is_view()])
+        g.fill_(2)
+        see("given after grad", [given, given._version])
+    hook = draw.choice([None, lambda g: g.detach(), lambda g: g * 2])
+    if hook is not None:
+        x.register_hook(hook)
+    with B.inference_mode():
+        z = draw.choice([x, y])
+        z.backward(given)
+        see("kind", x.grad.is_inference())
+        x.grad.zero_()
+        see("given after backward", [given, given._version])
+        see.raises("writes", lambda: x.grad._version)
+
+
+@program
 def a_leaf_of_inference_mode_gets_a_gradient(B: Any, draw: Any, see: Any) -> None:
     with B.inference_mode():
         c = B.ones(2, requires_grad=True)

@@ -213,7 +213,7 @@ def _arrived(g: np.ndarray, seeds: list[Tensor | None], count: Any) -> Tensor:
         modes.switch(before & ~modes.GRAD)
         make_view(made, source, OPS["as_strided"], [], None)
         modes.switch(before)
-    return settled(made)
+    return settled(made, source is not None)
 
 
 def _share(a: np.ndarray, b: np.ndarray) -> bool:
