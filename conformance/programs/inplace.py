@@ -342,3 +342,18 @@ def writes_into_out_of_any_kind(B: Any, draw: Any, see: Any) -> None:
             see("whole", whole)
     if saved.requires_grad and a.shape == saved.shape:
         see.raises("backward", lambda: saved.backward(draw.floats(shape, dtype)))
+
+
+@program
+def a_write_that_is_refused_does_not_warn_of_its_cast(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 1)).expand(2, draw.choice([1, 2]))
+    number = B.tensor(1 + 2j)
+    writes = {
+        "fill_": lambda: x.fill_(number),
+        "copy_": lambda: x.copy_(number),
+        "part": lambda: x.__setitem__(0, number),
+        "all": lambda: x.__setitem__(slice(None), number),
+    }
+    for name, write in writes.items():
+        see.warns(name, lambda name=name, write=write: see.raises(name, write))
+        see(f"after {name}", [x, x._version])

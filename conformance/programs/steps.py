@@ -41,6 +41,10 @@ WITHOUT_MEMORY = frozenset({"sgn", "sgn_"})  # real gradients are, so that 0 * -
 INFINITE = frozenset({"nn.functional.gelu"})  # upstream/gelu_of_infinity.py
 NEGATING = frozenset({"neg", "neg_", "negative", "negative_"})  # upstream/negated_zeros.py
 COUNTING = frozenset({"nn.functional.nll_loss", "nn.functional.cross_entropy"})  # upstream/size_of_no_dimensions.py
+# Reduced, they lie in memory for more, in which anything may stand, or losses: upstream/room_behind_a_loss.py
+ROOMY = frozenset({
+    "nn.functional.mse_loss", "nn.functional.smooth_l1_loss", "nn.functional.soft_margin_loss", "nn.functional.binary_cross_entropy",
+})  # fmt: skip
 MAKES_COMPLEX = frozenset({"complex", "polar", "view_as_complex"})
 SHAPES = ((2,), (), (2, 2), (1, 2), (2, 1), (1,), (3,), (2, 3), (0,), (2, 0), (2, 1, 2))
 LAYOUTS = (
@@ -177,6 +181,8 @@ class Words:
             text = text.replace("{a}", "negatable({a})")
         if callee.path in COUNTING:
             text = text.replace("{b}", "unshaped({b})")
+        if callee.path in ROOMY:
+            text += ".clone()"
         if callee.path in READING_BACK:
             text = re.sub(r"(apart\([^)]*)\)", r"\1, part=True)", text)
         if writes:

@@ -22,6 +22,7 @@ from ..parser import Parser
 from ..schema import parse
 from ..strided import copied, row_major, strided
 from ..tensor import PLAIN, Tensor, alias, count_apart, exchange, leave, method, settled
+from ..views import check_no_overlap
 
 builtin_type = type  # below, `type` is the method
 DISCARDS = "Casting complex values to real discards the imaginary part"
@@ -346,6 +347,13 @@ def filled_with(self: np.ndarray, value: np.ndarray) -> np.ndarray:
     return cast(np.asarray(value), self.dtype) if self.size else self  # without a word on a cast that nobody needs
 
 
+def filling_of(self: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """What to write to all of `self`. Raises RuntimeError where elements of it share memory, before a cast warns."""
+    if not np.ndim(value):
+        check_no_overlap(self)
+    return filled_with(self, value)
+
+
 def full_of(self: np.ndarray, value: np.ndarray) -> np.ndarray:
     made = copied(self)
     made[...] = value
@@ -385,7 +393,7 @@ op("fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)",
    write(lambda self, value: filling(value, self), node="FillBackward2", overlaps=True),
    self=nothing)  # fmt: skip
 op("fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)",
-   write(filled_with, node="FillBackward3"),
+   write(filling_of, node="FillBackward3"),
    self=nothing, value=lambda g: F.sum(g))  # fmt: skip
 op("zero_(Tensor(a!) self) -> Tensor(a!)",
    write(lambda self: np.zeros((), self.dtype), overlaps=True),
