@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 SIN = "self=lambda g, self: g * F.cos(self).conj())"
 DETACH = """Tensor:
     made = alias(self)
-    if modes"""
+    if made._counter"""
 TAN = "self=lambda g, result: g * more(F.pow(result, 2), 1).conj())"
 NO_GRAD = """        self.previous = is_grad_enabled()
         set_bit(GRAD, False)
