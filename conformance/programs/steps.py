@@ -38,6 +38,7 @@ BOTH_ENDS = frozenset({"aminmax"})  # of zeros of both signs any: upstream/extre
 NEAR_ZERO = frozenset({"igammac", "igammac_"})  # upstream/incomplete_gamma_near_zero.py
 GAMMA = frozenset({"igamma", "igamma_"}) | NEAR_ZERO  # of two large numbers nine digits are right: upstream/incomplete_gamma.py
 WITHOUT_MEMORY = frozenset({"sgn", "sgn_"})  # real gradients are, so that 0 * -1 is no -0: upstream/gradient_without_memory.py
+KEEPING = frozenset({"index_reduce", "index_reduce_"})  # of zeros of both signs one or the other: upstream/reduced_zeros.py
 INFINITE = frozenset({"nn.functional.gelu"})  # upstream/gelu_of_infinity.py
 NEGATING = frozenset({"neg", "neg_", "negative", "negative_"})  # upstream/negated_zeros.py
 COUNTING = frozenset({"nn.functional.nll_loss", "nn.functional.cross_entropy"})  # upstream/size_of_no_dimensions.py
@@ -175,6 +176,8 @@ class Words:
             text = text.replace("{a}", "sizable({a})")
         if callee.path in WITHOUT_MEMORY:
             text = text.replace("{a}", "unrecorded({a})")
+        if callee.path in KEEPING:
+            text = text.replace("{a}", "positive({a})").replace("{b}", "positive({b})")
         if callee.path in INFINITE:
             text = text.replace("{a}", "finite({a})")
         if callee.path in NEGATING:
@@ -356,6 +359,13 @@ def finite(t):
     return t
 
 
+def positive(t):
+    """The same. Raises Ended where a zero of it is negative."""
+    if t.is_floating_point() and (t.signbit() & (t == 0)).any():
+        raise Ended("which of two zeros is kept")
+    return t
+
+
 def negatable(t):
     """The same. Raises Ended where a complex zero of it may be negated in a whole step of a vector loop, which gives +0 and not -0."""
     if t.is_complex() and t.numel() * t.element_size() >= 64 and ((t.real == 0) | (t.imag == 0)).any():
@@ -381,7 +391,8 @@ def cotangent(t):
 
 # What lines may call, beside the backend.
 HELPERS: tuple[Any, ...] = (
-    Ended, once, copied, apart, numbers, small, sizable, finite, legible, unshaped, unrecorded, unsigned, negatable, undone, cotangent,
+    Ended, once, copied, apart, numbers, small, sizable, finite, legible, unshaped, unrecorded, unsigned, positive, negatable,
+    undone, cotangent,
 )  # fmt: skip
 
 
