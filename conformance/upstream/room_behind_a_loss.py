@@ -9,8 +9,4 @@ f = torch.nn.functional
 x = torch.full((3,), 0.5)
 for loss in (f.mse_loss, f.smooth_l1_loss, f.soft_margin_loss, f.binary_cross_entropy, f.l1_loss, f.huber_loss):
     made = loss(x, torch.ones(3))
-    print(loss.__name__, tuple(made.shape), made.untyped_storage().nbytes(), end=" ")
-    try:
-        print(made.as_strided((3,), (1,)))
-    except RuntimeError as error:
-        print(error)
+    print(loss.__name__, tuple(made.shape), "in", made.untyped_storage().nbytes(), "bytes")
