@@ -15,6 +15,7 @@ from .case import NAME, NUMPY, UNIT
 
 Observations = dict[str, Any]
 TRIALS = 8  # perturbed runs of the reference
+FURTHER = 256  # those in which an integer is looked for that is cut off from what has a few digits more
 FACTOR = 8.0  # how many times the case's own sensitivity an error may be
 SMALLEST = {
     "float16": 2.0**-24,
@@ -109,6 +110,9 @@ class Reference:
         return []
 
     def rounded(self) -> Iterable[Observations]:
+        return []
+
+    def further(self) -> Iterable[Observations]:
         return []
 
 
@@ -216,14 +220,21 @@ def arrays(
 
 
 def _rounded(left: np.ndarray, right: np.ndarray, label: str, reference: Reference | None) -> bool:
-    """True where each integer that differs is what it comes to, too, in a run whose numbers are rounded otherwise before that."""
-    wrong = left != right
-    for run in reference.rounded() if reference else ():
-        found = run.get(label)
-        if isinstance(found, np.ndarray) and found.shape == left.shape:
-            wrong &= found != left
-            if not wrong.any():
-                return True
+    """True where each integer that differs is what it comes to, too, in a run whose numbers are rounded otherwise before that.
+
+    Further runs are made only for integers that come to something else in one of the first.
+    """
+    wrong, still = left != right, np.ones(left.shape, bool)
+    for runs in (reference.rounded, reference.further) if reference else ():
+        for run in runs():
+            found = run.get(label)
+            if isinstance(found, np.ndarray) and found.shape == left.shape:
+                wrong &= found != left
+                still &= found == right
+                if not wrong.any():
+                    return True
+        if (wrong & still).any():
+            return False
     return False
 
 

@@ -122,8 +122,7 @@ class Moved(Draw):
 
     def rounded(self, result: Any, others: Sequence[Any], ulp: int = 4) -> Any:
         """The result as another library may round it, where nobody shares its memory."""
-        apart = result._base is None and all(one.data_ptr() != result.data_ptr() for one in others)
-        return self._beside(result, ulp) if self.unit and apart and _has_digits(result) else result
+        return self._beside(result, ulp) if self.unit and alone(result, others) and _has_digits(result) else result
 
     def written(self, tensor: Any, ulp: int = 4) -> None:
         """Moves what was written as another library may round it, seen by neither history nor version."""
@@ -153,7 +152,7 @@ class Rounded(Beside):
     A relative step of eps is one such unit or two, half of it one or none. First all results are moved alike, then each by chance.
     """
 
-    MOVES = (1.0, -1.0, 0.5, -0.5)
+    MOVES: tuple[float, ...] = (1.0, -1.0, 0.5, -0.5)
 
     def __init__(self, B: Any, source: Source, seed: int):
         super().__init__(B, source, 1.0, seed)
@@ -165,6 +164,21 @@ class Rounded(Beside):
     def _beside(self, tensor: Any, ulp: int) -> Any:
         step = ulp / 4 * float(self.B.finfo(tensor.dtype).eps) * self.random.choice(self.all or self.MOVES)
         return tensor + tensor.detach() * step  # not `tensor * (1 + step)`: half of eps is lost there
+
+
+class Further(Rounded):
+    """The same, each result by chance and by up to two such steps: no more than the four units that are near at sight."""
+
+    MOVES = tuple(halves / 2 for halves in range(-4, 5))
+
+    def __init__(self, B: Any, source: Source, seed: int):
+        super().__init__(B, source, seed)
+        self.all = ()
+
+
+def alone(tensor: Any, others: Sequence[Any]) -> bool:
+    """True where none of `others` shares its memory."""
+    return tensor._base is None and all(one.data_ptr() != tensor.data_ptr() for one in others)
 
 
 def _has_digits(tensor: Any) -> bool:

@@ -21,7 +21,7 @@ from ..source import ROOM, NpSource, Source
 from ..source import shrink as minimise
 from ..sweep import TOGETHER, CellResult, Failure
 from .declare import LENGTH, PROGRAMS, Body, Program
-from .draw import Beside, Draw, Moved, Rounded
+from .draw import Beside, Draw, Further, Moved, Rounded
 from .script import script_of
 from .see import ENDED, ORDER, STOPPED, See, texts
 
@@ -115,13 +115,19 @@ class Again(outcome.Reference):
         return self._runs(unit, partial(self._moved, unit))
 
     def rounded(self) -> Iterator[dict[str, Any]]:
-        torch = backends.truth.m
-        return self._runs("rounded", lambda seed: observe(torch, self.body, Rounded(torch, NpSource(self.data), seed)))
+        return self._runs("rounded", partial(self._otherwise, Rounded))
 
-    def _runs(self, name: float | str, made: Callable[[int], dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    def further(self) -> Iterator[dict[str, Any]]:
+        return self._runs("further", partial(self._otherwise, Further), outcome.FURTHER)
+
+    def _otherwise(self, rounding: type[Rounded], seed: int) -> dict[str, Any]:
+        torch = backends.truth.m
+        return observe(torch, self.body, rounding(torch, NpSource(self.data), seed))
+
+    def _runs(self, name: float | str, made: Callable[[int], dict[str, Any]], count: int = outcome.TRIALS) -> Iterator[dict[str, Any]]:
         """One run after the other, each made when it is asked for."""
         if name not in self.runs:
-            self.runs[name] = map(made, range(outcome.TRIALS))
+            self.runs[name] = map(made, range(count))
         self.runs[name], asked = tee(self.runs[name])
         return asked
 

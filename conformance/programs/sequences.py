@@ -16,8 +16,9 @@ import numpy as np
 
 from ..outcome import Raised
 from .declare import program
+from .draw import alone
 from .see import OPEN, STOPPED, graph_lines, texts, values
-from .steps import HELPERS, IN_PLACE, LENGTH, Ended, Step, steps
+from .steps import COMPUTED, HELPERS, IN_PLACE, LENGTH, Ended, Step, steps
 
 # Where PyTorch says itself that it contradicts itself (`please report a bug to PyTorch`), or cannot read what it made.
 ASSERTED = re.compile("INTERNAL ASSERT FAILED|tensor with unallocated storage|ZeroTensors are immutable")
@@ -169,11 +170,11 @@ def _run(step: Step, names: dict[str, Any], seen: dict[str, Any], at: str) -> No
 def _moved(step: Step, names: dict[str, Any], draw: Any) -> Any:
     """What goes on in place of what a step made or wrote to: a reference rounds it otherwise."""
     made, others = names[step.target], [one for name, one in _tensors(names) if name != step.target]
-    if step.name in IN_PLACE:
+    if step.name in IN_PLACE or (step.name == "gradient" and alone(made, others)):
         draw.written(made, step.ulp)
     elif any(made is one for one in others):
         made = draw.copied(made, f"at the end: tensor {step.target[1:]}")
-    return draw.rounded(made, others, step.ulp) if step.name == "call" else made
+    return draw.rounded(made, others, step.ulp) if step.name in COMPUTED else made
 
 
 @lru_cache(1 << 14)

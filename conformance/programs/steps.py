@@ -272,6 +272,8 @@ LINES = {
     "delete": "del {a}",
 }
 IN_PLACE = frozenset({"call in place", "write in place"})  # steps that compute anew what a tensor holds
+# Steps that make what two libraries may round otherwise.
+COMPUTED = frozenset({"call", "grad", "grad of two", "grad as zeros", "grad of a batch"})
 OFTEN = {"call": 6, "call in place": 2}  # steps with a choice of hundreds
 NAMES = tuple(name for name in LINES if name != "first" for _ in range(OFTEN.get(name, 1)))
 

@@ -16,7 +16,7 @@ import engine
 from conformance import outcome
 from conformance.programs import PROGRAMS, many, run, sequences
 from conformance.programs.calls import callees
-from conformance.programs.draw import Draw, Moved, Rounded
+from conformance.programs.draw import Draw, Further, Moved, Rounded
 from conformance.programs.run import Again
 from conformance.programs.steps import LENGTH, LINES, STEPS, WIDTH, Step, steps
 from conformance.source import NpSource
@@ -180,6 +180,80 @@ def test_another_one_of_equal_elements_is_found_though_runs_round_otherwise(monk
     plain = engine.argmax
     monkeypatch.setattr(engine, "argmax", lambda t: plain(t) + 1)
     assert compared(CUT_OFF, monkeypatch)[0] == "step call: tensor values"
+
+
+CUT_FAR = (  # the inner exponential a unit from PyTorch's, of which the outer makes eight
+    ("first", "t0 = torch.tensor([1.0, 2.0], dtype=torch.float32)"),
+    ("write in place", "t1 = t0.exp_()"),
+    ("write in place", "t2 = t0.exp_()"),
+    ("write in place", "t3 = t0.mul_(t0)"),
+    ("cast", "t4 = t3.to(torch.int64)"),
+)
+
+
+def of_units_in_place(units):
+    """The exponential, so many units in the last place from PyTorch's."""
+    return lambda t: t.copy_(engine.tensor([e + units * 2.0**-21 * (e > 4) for e in torch.exp(torch.tensor(t.tolist())).tolist()]))
+
+
+@pytest.mark.parametrize("units", [-2, -1])
+def test_what_is_cut_off_far_from_its_roundings_is_judged_by_further_runs(units, monkeypatch):
+    monkeypatch.setattr(engine.Tensor, "exp_", of_units_in_place(units))
+    assert compared(CUT_FAR, monkeypatch) == []
+    monkeypatch.setattr(Again, "further", lambda self: [])
+    assert compared(CUT_FAR, monkeypatch) == ["step cast: tensor values"]
+
+
+def test_an_integer_that_no_further_run_makes_is_found(monkeypatch):
+    plain = engine.Tensor.to
+    monkeypatch.setattr(engine.Tensor, "to", lambda t, dtype: plain(t, dtype) - 40)
+    assert compared(CUT_FAR, monkeypatch) == ["step cast: tensor values"]
+
+
+def test_further_runs_are_made_only_for_integers_that_move(monkeypatch):
+    asked = []
+    monkeypatch.setattr(Again, "further", lambda self: asked.append(self) or [])
+    plain = engine.Tensor.to
+    monkeypatch.setattr(engine.Tensor, "to", lambda t, dtype: plain(t, dtype) - 1)
+    assert compared((CUT_FAR[0], ("cast", "t4 = t0.to(torch.int64)")), monkeypatch) and not asked
+
+
+FIRST = ("first", "t0 = torch.tensor([3.0], dtype=torch.float32, requires_grad=True)")
+TAKEN = (("grad", "t1 = torch.autograd.grad(t0.exp().sum(), t0)[0].clone()"),)
+ACCUMULATED = (("backward", "t0.exp().sum().backward()"), ("gradient", "t1 = t0.grad"))
+CUT = (("number", "t2 = t1 * 2.0**30"), ("cast", "t3 = t2.to(torch.int64)"))
+
+
+def exp_of_units(units):
+    """The exponential of 3, so many units in the last place from PyTorch's, seen through its gradient alone."""
+    return lambda t: t * (torch.exp(torch.tensor(3.0)).item() + units * 2.0**-19)
+
+
+@pytest.mark.parametrize("gradient", [TAKEN, ACCUMULATED])
+def test_what_is_cut_off_from_a_gradient_is_judged_by_runs_that_round_it_otherwise(gradient, monkeypatch):
+    monkeypatch.setattr(engine.Tensor, "exp", exp_of_units(1))
+    assert compared((FIRST, *gradient, *CUT), monkeypatch) == []
+    monkeypatch.setattr(Again, "rounded", lambda self: [])
+    assert compared((FIRST, *gradient, *CUT), monkeypatch) == ["step cast: tensor values"]
+
+
+@pytest.mark.parametrize("gradient", [TAKEN, ACCUMULATED])
+def test_a_planted_error_of_a_gradient_is_found_where_it_is_cut_off(gradient, monkeypatch):
+    monkeypatch.setattr(engine.Tensor, "exp", exp_of_units(1))
+    plain = engine.Tensor.to
+    monkeypatch.setattr(engine.Tensor, "to", lambda t, dtype: plain(t, dtype) + 1)
+    assert compared((FIRST, *gradient, *CUT), monkeypatch) == ["step cast: tensor values"]
+
+
+@pytest.mark.parametrize("number", [1.0001, 1.9999])
+def test_further_runs_move_a_result_by_four_units_and_no_more(number):
+    x = torch.tensor(number)
+    found = set()
+    for seed in range(outcome.FURTHER):
+        t = x.clone()
+        Further(torch, NpSource(b""), seed).written(t)
+        found.add(round((t - x).item() * 2**23))
+    assert {-2, -1, 0, 1, 2} <= found <= set(range(-4, 5))
 
 
 REPEATED = (*ROUNDED_TWICE, ("create", "t5 = torch.ones(1).expand(2).detach()"), ("write in place", "t6 = t5.zero_()"))
