@@ -15,10 +15,10 @@ import numpy as np
 from . import anomaly, dtypes, modes, saved
 from .accumulate import accumulate, added, retain
 from .deep import DEPTH, in_new_thread
-from .geometry import root_of
+from .geometry import root_of, strides_of
 from .graph import FREED, AccumulateGrad, Hooks, Node, check_compatible, end_of, fit, recorded_as, type_name
 from .graph import looked_at as accumulator_of
-from .layout import dense
+from .layout import dense, row_major
 from .memory import ALONE, WITHIN, owned
 from .operands import check_misfit
 from .ready import LEAVES, Ready
@@ -560,8 +560,15 @@ class Walk:
 
 
 def _owned(array: np.ndarray) -> bool:
-    """True where nobody else holds the memory of a dense array; that of an element repeated, if once, PyTorch's view holds, too."""
-    return owned(array) and 0 not in array.strides and (array.flags.c_contiguous or dense(array))
+    """True where nobody else holds the memory of a dense array; that of an element repeated, if once, PyTorch's view holds, too.
+
+    As a matrix turned round does. What is added up then shows it only where a side of 1 has the steps of the one turned.
+    """
+    if not owned(array) or 0 in array.strides:
+        return False
+    if array.flags.c_contiguous:
+        return type(array.base) is not np.ndarray or strides_of(array) == row_major(array.shape)
+    return dense(array)
 
 
 def check_hook_results(hook: Any, before: tuple[Any, ...], after: Any) -> None:

@@ -247,3 +247,18 @@ def strides_of_sums_of_strided_parts(B: Any, draw: Any, see: Any) -> None:
     g = B.autograd.grad([one.sum() for one in asked], x)[0]
     see("gradient", g)
     see("strides", g.stride())
+
+
+@program
+def strides_of_sums_of_turned_matrices(B: Any, draw: Any, see: Any) -> None:
+    """The gradient of a column-major matrix is one that was turned round, a view: a second one is not added to it in place."""
+    turned = draw.floats((draw.choice((2, 1, 3)), draw.choice((1, 2)))).t()
+    x = draw.choice([lambda: turned.clone(), turned.contiguous])().requires_grad_()
+    column, row = draw.floats((x.shape[1], 1)), draw.floats((1, x.shape[0]))
+    asked = [
+        draw.choice([lambda: x.mm(column), lambda: x.mm(x.t()), lambda: row.mm(x), lambda: x.sin(), lambda: x.t().exp(), lambda: x * x])()
+        for _ in range(draw.integer(1, 3))
+    ]
+    g = B.autograd.grad([one.sum() for one in asked], x)[0]
+    see("gradient", g)
+    see("strides", g.stride())
