@@ -17,7 +17,7 @@ from .memory import LARGE
 from .registry import F
 from .rows import sums_along
 from .strided import recast
-from .tensor import LEAF, Tensor, counter_of, rare
+from .tensor import LEAF, Tensor, counter_of, rare, wanted_of, wrap
 from .unstored import Unstored, unstored
 
 sequence = itertools.count(1).__next__
@@ -254,6 +254,7 @@ class AccumulateGrad:
 
     __slots__ = ("variable", "pre", "post", "metadata", "shape", "dtype", "__weakref__")
     outgrown: ClassVar[bool] = False  # whether a leaf ever got another shape
+    recast: ClassVar[bool] = False  # whether a user ever said of which dtype the gradients of a leaf are to be
 
     def __init__(self, variable: Tensor) -> None:
         self.variable, self.pre, self.post, self.metadata = variable, Hooks(), Hooks(), {}  # type: ignore[var-annotated]  # anything a user likes
@@ -335,11 +336,22 @@ def _nodes_before(leaf: Tensor) -> list[Node]:
 
 
 def recorded_as(end: Any, nr: int) -> Any:
-    """Shape and dtype that gradients have at output `nr` of a node, or at a leaf, where that is known to the node alone."""
+    """Shape and dtype that gradients have at output `nr` of a node, or at a leaf, where that is known to the node alone.
+
+    The dtype is None where a leaf takes gradients of any.
+    """
     if isinstance(end, Node):
         return None if end.extras is None else end.extras.shapes.get(nr)
-    node = looked_at(end) if isinstance(end, Tensor) else end
+    node, leaf = (looked_at(end), end) if isinstance(end, Tensor) else (end, end.variable)
+    if chooses(leaf):
+        return leaf._array.shape if node is None else node.shape, wanted_of(leaf)
     return None if node is None else (node.shape, node.dtype)
+
+
+def chooses(end: Any) -> bool:
+    """True for a leaf, or an accumulate node of one, of which a user has said which dtype its gradients are to be of."""
+    leaf = end.variable if type(end) is AccumulateGrad else end
+    return isinstance(leaf, Tensor) and leaf._rare is not None and leaf._rare.grad_dtype is not None
 
 
 def check_differentiable(t: Tensor) -> None:
@@ -359,6 +371,24 @@ def check_compatible(g: Any, shape: Sequence[int], what: str) -> None:
 def fit(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> Any:
     """Undo broadcasting and casting of a gradient: written once, so no rule has to."""
     return fit_array(g, shape, dtype) if not isinstance(g, Tensor) else _fit_tensor(g, shape, dtype)
+
+
+def fit_to(edge: Any, g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> Any:
+    """The same along an edge: not rounded to the dtype of a leaf that wants its gradients in another."""
+    if not chooses(edge):
+        return fit(g, shape, dtype)
+    if not isinstance(g, Tensor):
+        g = np.asarray(g)
+    own = g._dtype if isinstance(g, Tensor) else dtypes.OF_NUMPY[g.dtype]
+    return fit(g, shape, own.to_real() if own.is_complex and not dtype.is_complex else own)
+
+
+def fit_at_leaf(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype | None) -> Any:
+    """The same for a leaf that wants gradients of `dtype`, or of any: cast as by `to`, which warns where imaginary parts are lost."""
+    t = g if isinstance(g, Tensor) else wrap(g, dtypes.OF_NUMPY[g.dtype])
+    t = _fit_tensor(t, shape, t._dtype)
+    t = t if dtype is None or t._dtype is dtype else F.to(t, dtype)
+    return t if isinstance(g, Tensor) else t._array
 
 
 def fit_array(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> np.ndarray:

@@ -11,7 +11,7 @@ from . import anomaly, forward, modes, reading, saved
 from .compiled import lean_plan
 from .declaration import OUTPUT, TENSOR, TENSORS
 from .dtypes import OF_NUMPY
-from .graph import FREED, FREED_TWICE, Listed, Node, Saved, edge_of, fit_array, sequence
+from .graph import FREED, FREED_TWICE, AccumulateGrad, Listed, Node, Saved, edge_of, fit_array, fit_to, sequence
 from .graph import fit as fit_any
 from .kept import as_made_by, check_version, keep, value_of, version_of
 from .operands import array_of, as_it_is, cast_like, widened
@@ -23,6 +23,10 @@ from .views import NO_PLAN, source_of
 
 if TYPE_CHECKING:
     from .op import Op
+
+
+# The ops whose formula in PyTorch casts to the input's dtype itself, whatever dtype the input wants its gradient in.
+CASTS = frozenset({"_to_copy", "copy_", "nansum", "cumsum", "_softmax", "_log_softmax", "vector_norm", "mse_loss"})
 
 
 def packed_before(op: Op, values: list[Any], needs: tuple[bool, ...] | None) -> dict[int, Any] | None:
@@ -154,6 +158,11 @@ class OpNode(Node):
         if fits is None:  # a specialised call whose operands were all as its result
             fits = [(g.shape, g._dtype if isinstance(g, Tensor) else OF_NUMPY[g.dtype])] * len(parts)
         lists = self.op.takes_lists  # of a list PyTorch computes every gradient or none
+        if AccumulateGrad.recast and self.op.schema.name not in CASTS:
+            return [
+                None if p is None or (e is None and not lists) else fit_to(e, p, *f)
+                for p, e, f in zip(parts, self.edges, fits, strict=True)
+            ]
         return [
             None if p is None or (e is None and not lists) else fit_any(p, *f) if isinstance(p, Tensor) else fit_array(p, *f)
             for p, e, f in zip(parts, self.edges, fits, strict=True)

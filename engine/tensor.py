@@ -82,7 +82,7 @@ class Apart(View):
 class Rare:
     """What few tensors have: hooks, a retained gradient, a materialised accumulate node, a tangent."""
 
-    __slots__ = ("hooks", "retains", "accumulate", "left", "post_hooks", "tangents", "used_first", "writes")
+    __slots__ = ("hooks", "retains", "accumulate", "left", "post_hooks", "tangents", "used_first", "writes", "grad_dtype")
 
     def __init__(self) -> None:
         self.hooks: dict[int, Callable[..., Any]] | None = None
@@ -93,6 +93,7 @@ class Rare:
         self.tangents: dict[Any, Tensor] | None = None  # by level of forward mode
         self.used_first: list[str] | None = None  # where, in anomaly mode
         self.writes: int | None = None  # to what was detached from an inference tensor outside inference mode
+        self.grad_dtype: tuple[dtypes.dtype | None] | None = None  # what gradients are cast to (None: nothing), where a user said so
 
 
 def readonly(read: Callable[[Any], Any], name: str = "") -> Any:
@@ -505,16 +506,28 @@ def leave(t: Tensor) -> None:
         rare(t).left = True
 
 
+def wanted_of(t: Tensor) -> dtypes.dtype | None:
+    """The dtype of gradients of `t`: its own unless `grad_dtype` was set; None for any."""
+    slot = t._rare
+    return t._dtype if slot is None or slot.grad_dtype is None else slot.grad_dtype[0]
+
+
+def cpp_name(d: dtypes.dtype) -> str:
+    """A dtype as C++ has it, in texts."""
+    return dtypes.CPP_NAMES.get(d.scalar_name, d.scalar_name)
+
+
 def check_grad(t: Tensor, value: Any) -> None:
     """Raises where `value` cannot be the gradient of `t`: TypeError for no tensor, RuntimeError for another shape or dtype."""
     if not isinstance(value, Tensor):
         raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
     if value is t:
         raise RuntimeError("can't assign Variable as its own grad")
-    if value._dtype is not t._dtype:
+    wanted = wanted_of(t)
+    if wanted is not None and value._dtype is not wanted:
         raise RuntimeError(
-            f"attempting to assign a gradient with dtype '{dtypes.CPP_NAMES.get(value._dtype.scalar_name, value._dtype.scalar_name)}' to a "
-            f"tensor with grad_dtype '{t._dtype.scalar_name}'. "
+            f"attempting to assign a gradient with dtype '{cpp_name(value._dtype)}' to a "
+            f"tensor with grad_dtype '{wanted.scalar_name}'. "
             "The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). You can set the tensor's grad_dtype "
             "attribute with a "
             "specific dtype, or None to allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its "

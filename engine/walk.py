@@ -16,7 +16,7 @@ from . import anomaly, dtypes, modes, saved
 from .accumulate import accumulate, added, retain
 from .deep import DEPTH, in_new_thread
 from .geometry import root_of, strides_of
-from .graph import FREED, AccumulateGrad, Hooks, Node, check_compatible, end_of, fit, recorded_as, type_name
+from .graph import FREED, AccumulateGrad, Hooks, Node, check_compatible, chooses, end_of, fit, fit_at_leaf, recorded_as, type_name
 from .graph import looked_at as accumulator_of
 from .layout import dense, row_major
 from .memory import ALONE, WITHIN, owned
@@ -107,6 +107,8 @@ class Walk:
             if straight is None:
                 self.waiting.clear()
                 order = self._count(starts)
+                if AccumulateGrad.recast and any(map(chooses, self.waiting)):
+                    self.generic = self.looked_at = True
             else:
                 order = straight
             if self.targets is not None:
@@ -298,7 +300,7 @@ class Walk:
         if g is not None and known is not None:
             what = f"Function {node.name()} returned an invalid gradient at index {list(node.edges).index(edge)}"
             check_compatible(g, known[0], what)
-            g = fit(g, *known)
+            g = (fit_at_leaf if chooses(end) else fit)(g, *known)
         return end, nr, g
 
     def _first(self, one: Any, other: Any) -> Any:
@@ -348,12 +350,15 @@ class Walk:
             if node is not None and made.ndim:
                 self.own.add(node)
             return made
-        if others > 0 or not flags.writeable or not _owned(old) or old.dtype is not g.dtype:
+        if others > 0 or not flags.writeable or not _owned(old):
             self.sums[node] = 0
             made = laid_out(np.asarray(added(old, g)), (old, g))
         else:
             self.sums[node] = self.sums.get(node, 0) + 1
-            made = added(old, g, out=old)
+            made = added(old, g, out=old if old.dtype is g.dtype else None)
+            if made is not old:  # a leaf takes gradients of any dtype: the first that comes decides
+                old[...] = made
+                made = old
         if node is not None and made.dtype.kind == "f" and made.ndim and made.flags.c_contiguous and made.flags.writeable:
             self.own.add(node)
         return made

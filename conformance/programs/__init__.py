@@ -14,6 +14,7 @@ TOPICS = (
     "generators",
     "requires_grad",
     "leaves",
+    "gradient_dtypes",
     "backward_api",
     "batched",
     "accumulation",

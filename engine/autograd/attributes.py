@@ -6,8 +6,9 @@ import warnings
 import weakref
 from typing import Any
 
-from ..graph import Hooks, RemovableHandle, extras
-from ..tensor import LEAF, Tensor, method, rare, readonly
+from ..dtypes import dtype
+from ..graph import AccumulateGrad, Hooks, RemovableHandle, extras
+from ..tensor import LEAF, Tensor, cpp_name, method, rare, readonly, wanted_of
 from ..transforms import refuse_inside
 from ..views import node_of
 
@@ -71,6 +72,35 @@ def is_leaf(self: Tensor) -> bool:
 
 
 Tensor.grad_fn, Tensor.is_leaf = readonly(grad_fn), readonly(is_leaf)  # type: ignore[attr-defined, method-assign]
+
+
+def grad_dtype(self: Tensor) -> dtype | None:
+    """The dtype of this leaf's gradients, to which a backward casts what arrives: its own unless set; None for any.
+
+    Raises RuntimeError for what is no leaf; where it is set also for another type, or another dtype than that of a gradient there is.
+    """
+    if not self.is_leaf:
+        raise RuntimeError("grad_dtype can only be accessed on leaf tensors.")
+    return wanted_of(self)
+
+
+def _set_grad_dtype(self: Tensor, value: dtype | None) -> None:
+    if value is not None and not isinstance(value, dtype):
+        raise RuntimeError(f"grad_dtype must be a torch.dtype or None, but got {type(value).__name__}")
+    g = self.grad  # with what that says of what is no leaf
+    if not self.is_leaf:
+        raise RuntimeError("grad_dtype can only be set on leaf tensors.")
+    if value is not None and g is not None and g._dtype is not value:
+        raise RuntimeError(
+            f"Cannot set grad_dtype to '{value.scalar_name}' because there is already a gradient with dtype '{cpp_name(g._dtype)}'. Please "
+            "clear the gradient (.grad = None) before changing grad_dtype, or ensure the new grad_dtype matches the existing gradient's "
+            "dtype."
+        )
+    rare(self).grad_dtype = (value,)
+    AccumulateGrad.recast = True
+
+
+Tensor.grad_dtype = property(grad_dtype, _set_grad_dtype)  # type: ignore[attr-defined]  # attached here
 
 
 # -- names that few use ------------------------------------------------------------------------------------------------

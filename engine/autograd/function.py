@@ -13,7 +13,7 @@ import numpy as np
 from .. import anomaly, kept, modes
 from ..device import CPU, device
 from ..dtypes import OF_NUMPY, dtype, get_default_dtype
-from ..graph import FREED, FREED_TWICE, Listed, Saved, check_compatible, edge_of, fit, sequence
+from ..graph import FREED, FREED_TWICE, Listed, Saved, check_compatible, edge_of, fit_to, sequence
 from ..node import Error
 from ..registry import F
 from ..saved import Packed, SavedTensor, packed
@@ -285,7 +285,7 @@ class BackwardCFunction(Named, Listed, FunctionCtx):
         check_compatible(r, shape, f"Function {type(self).__name__} returned an invalid gradient at index {i}")
         if not dtype.is_complex and r._dtype.is_complex:
             raise RuntimeError(UNLIKE)
-        return fit(r, shape, dtype)
+        return fit_to(self.edges[i], r, shape, dtype)
 
 
 class FunctionMeta(type):
