@@ -531,3 +531,47 @@ def functions_of_old(B: Any, draw: Any, see: Any) -> None:
     if x.requires_grad:
         see.raises("half, backward", lambda: Half.apply(x).backward(draw.floats((2,))))
     see("x.grad", x.grad)
+
+
+@program
+def functions_of_nested_arguments(B: Any, draw: Any, see: Any) -> None:
+    class Nested(B.autograd.function.NestedIOFunction):
+        def forward_extended(self, a, others):
+            return a * 2, [others[0] * 3, None]
+
+        def backward_extended(self, g, gs):
+            return g * 2, [gs[0], gs[1]]
+
+    class Static(B.autograd.function.NestedIOFunction):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.save_for_backward(a)
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * ctx.saved_tensors[0]
+
+    x, y = draw.floats((2,), requires_grad=draw.flag()), draw.floats((2,))
+    see.raises("applied", lambda: Nested.apply(x, (y,)))
+    made = see.warns("made", lambda: Nested())
+    see.raises("called", lambda: made(x, (y, None)))
+    see("remembered", made._nested_input)
+    see.raises("forward", lambda: made.forward())
+    see("as nested", made._nested_output)
+    see.raises("backward", lambda: made.backward(draw.floats((2,)), draw.floats((2,))))
+    see.raises("backward of fewer", lambda: made.backward(y))
+    for args in ((x, (y, None), {"a": x}), (x, 3), (None, "b")):
+        see.raises("kept", lambda args=args: made.save_for_backward(*args))
+        see("flat", made.to_save if hasattr(made, "to_save") else None)
+    see.raises("read", lambda: made.saved_tensors)
+    made.mark_dirty(x, other=[y])
+    made.mark_non_differentiable((x, y))
+    see("marked", [made.dirty_tensors, made.non_differentiable])
+    for name in ("forward_extended", "backward_extended"):
+        see.raises(name, lambda name=name: getattr(B.autograd.NestedIOFunction, name)(made))
+    result = Static.apply(x)
+    see("static", result)
+    if x.requires_grad:
+        result.backward(draw.floats((2,)))
+    see("x.grad", x.grad)

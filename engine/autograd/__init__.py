@@ -7,10 +7,12 @@ from .backward import backward, grad
 from .function import Function
 from .grad_mode import enable_grad, inference_mode, is_multithreading_enabled, no_grad, set_grad_enabled, set_multithreading_enabled
 from .gradcheck import gradcheck, gradgradcheck
+from .nested_function import NestedIOFunction
 from .variable import Variable
 
 __all__ = [
     "Function",
+    "NestedIOFunction",
     "anomaly_mode",
     "detect_anomaly",
     "set_detect_anomaly",
