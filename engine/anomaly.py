@@ -104,12 +104,12 @@ class watching:
             _tell(self.node)
 
     def check(self, results: Sequence[Any] | None) -> None:
-        """Raises RuntimeError for the first gradient with NaN that somebody wants."""
+        """Raises RuntimeError for the first gradient with NaN, whether somebody wants it or not."""
         if not _Switch.check_nan or results is None:
             return
-        for i, (edge, r) in enumerate(zip(self.node.edges, results, strict=False)):
+        for i, r in enumerate(results):
             array = r._array if isinstance(r, Tensor) else r
-            if edge is not None and array is not None and array.dtype.kind in "fcV" and np.isnan(array).any():
+            if array is not None and array.dtype.kind in "fcV" and np.isnan(array).any():
                 raise RuntimeError(f"Function '{type(self.node).name(self.node)}' returned nan values in its {i}th output.")
 
 

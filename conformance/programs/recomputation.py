@@ -345,6 +345,53 @@ def gradients_inside_of_checkpoints(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def gradients_before_the_end(B: Any, draw: Any, see: Any) -> None:
+    """Of what a checkpoint has kept so far: computed again, it keeps more than is there yet."""
+    from importlib import import_module
+
+    C = import_module(B.__name__ + ".utils.checkpoint")
+    runs = []
+
+    def function(a):
+        runs.append(1)
+        y = (a**3).sin()
+        for _ in range(times):
+            (g,) = B.autograd.grad(y.sum(), a, retain_graph=True, create_graph=record)
+            y = y * g
+        return y.exp() * a
+
+    times, record = draw.integer(1, 2), draw.flag()
+    x = draw.floats((2,), B.float64, requires_grad=True) / 8
+    y = C.checkpoint(function, x, use_reentrant=False, early_stop=draw.flag())
+    see("value", y)
+    see("runs", len(runs))
+    see.raises("gradient", lambda: B.autograd.grad(y, x, draw.floats((2,), B.float64)))
+    see("runs in all", len(runs))
+
+
+@program
+def what_nobody_keeps_may_change(B: Any, draw: Any, see: Any) -> None:
+    """What the first run kept and dropped may be of another shape, or dtype, in the second; what is still needed may not."""
+    from importlib import import_module
+
+    C = import_module(B.__name__ + ".utils.checkpoint")
+    runs = []
+
+    def function(a):
+        runs.append(1)
+        first = len(runs) == 1
+        aside = (a if first or same else a[:1] if shorter else a.float()).exp()
+        y = a.sin() * 2
+        return y + aside.sum() if needed else y
+
+    same, shorter, needed = draw.flag(), draw.flag(), draw.flag()
+    x = draw.floats((2,), B.float64, requires_grad=True)
+    y = C.checkpoint(function, x, use_reentrant=False, early_stop=not draw.flag())
+    see.raises("backward", lambda: y.backward(draw.floats((2,), B.float64)))
+    see("x.grad", x.grad)
+
+
+@program
 def modules_and_their_segments(B: Any, draw: Any, see: Any) -> None:
     from importlib import import_module
 
