@@ -373,10 +373,12 @@ def _spread(tangent: Tensor | None, out: Tensor, of_reals: bool = False) -> Tens
     """The tangent of an elementwise result: of its shape and dtype.
 
     Where only a number made the result complex, the tangent stays real: PyTorch copies it, and casts, where the layouts differ.
+    Without dimensions one of more precision stays as it is, too.
     """
     if tangent is None:
         return None
     kept = of_reals and out._dtype.is_complex and not tangent._dtype.is_complex and _same_layout(tangent, out)
+    kept |= not out.shape and not tangent.shape and dtypes.promote_types(tangent._dtype, out._dtype) is not out._dtype
     dtype = tangent._dtype if kept else out._dtype
     return fit(F.expand(tangent, out.shape) if tangent.shape != out.shape else tangent, out._array.shape, dtype)
 

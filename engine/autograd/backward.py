@@ -185,7 +185,8 @@ def gradients(
     walk = Walk(keep, recording, targets, False)
     walk.given = seeds
     captured = walk.run(starts_of(begin, seeds, recording))  # and what is captured may be one of these
-    given = {id(g._array): g for g in seeds if g is not None}  # a cotangent that arrives as it was given is that very tensor
+    given = {id(t._array): t for t in ends if isinstance(t, Tensor) and not t._array.size}  # what has no elements may be its own gradient
+    given.update((id(g._array), g) for g in seeds if g is not None)  # a cotangent that arrives as it was given is that very tensor
     given.update({} if walk.shown is None else {key: t for key, t in walk.shown.items() if id(t._array) == key})
     results = []
     for i, place in enumerate(places):

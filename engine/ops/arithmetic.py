@@ -74,6 +74,25 @@ def along(formula: Callable[..., Any]) -> Callable[..., Any]:
     return rule
 
 
+def beside_missing(tangent: Any, other: Any, of: Any, number: complex) -> Any:
+    """A tangent to which PyTorch adds `other`, that of `of`, times a number that is not 1.
+
+    Where none has dimensions and the other is missing, the number counts as a tensor: a float makes the tangent one of double precision.
+    """
+    if other is not None or tangent is None or number == 1 or (isinstance(of, Tensor) and of.shape):
+        return tangent
+    return as_beside(tangent, number, common([of]))
+
+
+def as_beside(tangent: Any, number: Any, at_least: dtypes.dtype = dtypes.bool_) -> Any:
+    """The tangent, without dimensions in the dtype it has beside a number that counts as a tensor."""
+    if tangent is None or tangent.shape or isinstance(number, Tensor):
+        return tangent
+    factor = dtypes.complex128 if isinstance(number, complex) else dtypes.float64 if isinstance(number, float) else dtypes.bool_
+    dtype = dtypes.promote_types(tangent._dtype, dtypes.promote_types(at_least, factor))
+    return tangent if dtype is tangent._dtype else F.to(tangent, dtype)
+
+
 def number_over(number: complex, x: Any) -> Any:
     """`number / x` as a rule of PyTorch's has it: written to a filled tensor, where the operator of a Tensor takes the reciprocal first.
 
@@ -196,12 +215,12 @@ def subtracting(operands: Any) -> dtypes.dtype:
 op("neg(Tensor self) -> Tensor", pointwise(negated, operator="neg", inplace=check_negated, out="exact"), self=lambda g: opposite(g))
 op("add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
    binary(lambda self, other, alpha: np.add(self, scaled(other, alpha)), operator="add", first=check_alpha, inplace=check_kept,
-          jvp=along(lambda _, other, alpha, s, o, result: plus(s, by(o, lambda: alpha)))),
+          jvp=along(lambda _, other, alpha, s, o, result: plus(beside_missing(s, o, other, alpha), by(o, lambda: alpha)))),
    self=lambda g: g,
    other=lambda g, alpha: through_factor(g, alpha))  # fmt: skip
 op("sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
    binary(less_scaled, subtracting, operator="sub", first=check_subtraction, inplace=check_kept,
-          jvp=along(lambda _, other, alpha, s, o, result: minus(s, by(o, lambda: alpha)))),
+          jvp=along(lambda _, other, alpha, s, o, result: minus(beside_missing(s, o, other, alpha), by(o, lambda: alpha)))),
    self=lambda g: g,
    other=lambda g, alpha: through_factor(opposite(g), alpha))  # fmt: skip
 op("subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
@@ -279,7 +298,7 @@ def divided_along(self: Any, other: Any, rounding_mode: str | None, s: Any, o: A
     """The tangent of a quotient, flat where it is rounded."""
     if rounding_mode is not None:
         return F.zeros_like(result)
-    return minus(over(s, other), over(by(o, lambda: self / other), other))
+    return minus(over(as_beside(s, other), other), over(by(o, lambda: self / other), other))
 
 
 def no_derivative(g: Any) -> NoReturn:

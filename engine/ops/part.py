@@ -419,8 +419,11 @@ def restrided(self: np.ndarray, size: Shape, stride: Shape, storage_offset: int 
     start = (address(self) - address(root)) // item if storage_offset is None else storage_offset
     if start < 0:
         raise RuntimeError(f"Tensor: invalid storage offset {start}")
-    if any(n < 0 for n in size):
-        raise RuntimeError(f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}")
+    if 0 not in size:  # with a 0 NumPy refuses, which PyTorch leaves to whoever reads the result
+        if any(n < 0 and s for n, s in zip(size, stride, strict=True)):
+            raise RuntimeError(f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}")
+        if any(n < 0 for n in size):
+            raise RuntimeError("numel: integer multiplication overflow")
     needed = span(size, stride, start) * item
     if needed > root.nbytes:
         raise RuntimeError(

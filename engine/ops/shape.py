@@ -84,7 +84,7 @@ def expanded(self: np.ndarray, size: Shape) -> np.ndarray:
             steps[i] = 0
         elif i < lead:
             steps[i] = shape[i + 1] * steps[i + 1] if i + 1 < len(shape) else 1
-    if any(n < 0 for n in shape):
+    if any(n < 0 for n in shape) and 0 not in shape:  # with a 0 NumPy refuses, which PyTorch leaves to whoever reads the result
         raise RuntimeError("numel: integer multiplication overflow")
     made = strided(self, shape, steps if self.ndim else [0] * len(shape))
     if whole and made.size and len(_expansions) < 4096:

@@ -20,7 +20,21 @@ from ..promotion import common, only, without_half
 from ..silence import quietly
 from ..tensor import Tensor, wrap
 from ..transforms import running
-from .arithmetic import along, as_it_is, by, cast_number, conjugate, minus, not_implemented, number_less, number_over, over, plus, times
+from .arithmetic import (
+    along,
+    as_it_is,
+    beside_missing,
+    by,
+    cast_number,
+    conjugate,
+    minus,
+    not_implemented,
+    number_less,
+    number_over,
+    over,
+    plus,
+    times,
+)
 
 BYTE_CONDITION = (
     "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version of PyTorch. "
@@ -169,12 +183,14 @@ def check_integers(self: Any, tensor1: Any, tensor2: Any, value: complex) -> Non
 
 def product_along(_: Any, one: Any, two: Any, value: complex, s: Any, t1: Any, t2: Any, result: Any) -> Any:
     """The tangent of `addcmul`."""
-    return plus(plus(s, scaled(by(t1, lambda: two), value)), scaled(by(t2, lambda: one), value))
+    made = plus(plus(s, scaled(by(t1, lambda: two), value)), scaled(by(t2, lambda: one), value))
+    return beside_missing(beside_missing(made, t1, two, value), t2, one, value)
 
 
 def quotient_along(_: Any, one: Any, two: Any, value: complex, s: Any, t1: Any, t2: Any, result: Any) -> Any:
     """The tangent of `addcdiv`."""
-    return minus(plus(s, scaled(over(t1, two), value)), scaled(over(by(t2, lambda: one / two), two), value))
+    made = minus(plus(s, scaled(over(t1, two), value)), scaled(over(by(t2, lambda: one / two), two), value))
+    return beside_missing(beside_missing(made, t1, two, value), t2, one, value)
 
 
 def scaled(tangent: Any, value: complex) -> Any:
