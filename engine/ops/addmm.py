@@ -328,9 +328,9 @@ def check_factor(value: Any, name: str, d: np.dtype) -> None:
 
 op("addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
    plain(addr_kernel, out=addr_into, inplace=exactly, jvp=of_present(
-       lambda t, self, vec1, vec2, beta, alpha: scaled(F.expand(t, (*vec1.shape, *vec2.shape)), beta),
-       lambda t, self, vec1, vec2, beta, alpha: scaled(F.outer(t, vec2), alpha),
-       lambda t, self, vec1, vec2, beta, alpha: scaled(F.outer(vec1, t), alpha))),
+       lambda t, self, vec1, vec2, beta, alpha: times(F.expand(t, (*vec1.shape, *vec2.shape)), beta),
+       lambda t, self, vec1, vec2, beta, alpha: times(F.outer(t, vec2), alpha),
+       lambda t, self, vec1, vec2, beta, alpha: times(F.outer(vec1, t), alpha))),
    self=lambda g, beta: scaled(g, beta),
    vec1=lambda g, vec2, alpha: scaled(F.mv(g, vec2.conj()), alpha),
    vec2=lambda g, vec1, alpha: scaled(F.mv(F.t(g), vec1.conj()), alpha))  # fmt: skip

@@ -213,6 +213,14 @@ def subtracting(operands: Any) -> dtypes.dtype:
 
 
 op("neg(Tensor self) -> Tensor", pointwise(negated, operator="neg", inplace=check_negated, out="exact"), self=lambda g: opposite(g))
+@along
+def less_along(self: Any, other: complex, alpha: complex, s: Any, result: Any) -> Any:
+    """The tangent of `other - alpha * self`: PyTorch's keeps no imaginary part where `self` has none, though its dtype is that of `alpha`."""
+    tangent = through_factor(opposite(s.conj()), alpha).conj()
+    return F.to(F.real(tangent), tangent.dtype) if tangent.is_complex() and not self.is_complex() else tangent
+
+
+less_along.stays_real = True  # type: ignore[attr-defined]  # functions have those they are given
 op("add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
    binary(lambda self, other, alpha: np.add(self, scaled(other, alpha)), operator="add", first=check_alpha, inplace=check_kept,
           jvp=along(lambda _, other, alpha, s, o, result: plus(beside_missing(s, o, other, alpha), by(o, lambda: alpha)))),
@@ -234,7 +242,7 @@ op("rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
    other=lambda g: g)  # fmt: skip
 op("rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
    binary(lambda self, other, alpha: less_scaled(other, self, alpha), subtracting, promotes=("self", "other"),
-          operator="rsub", first=check_subtraction, method=False, inplace=False, out=False),
+          operator="rsub", first=check_subtraction, method=False, inplace=False, out=False, jvp=less_along),
    self=lambda g, alpha: through_factor(opposite(g), alpha))  # fmt: skip
 op("mul.Tensor(Tensor self, Tensor other) -> Tensor",
    binary(np.multiply, operator="mul", wide_numbers=True,
