@@ -36,6 +36,7 @@ WIDE = {"float16": "float64", "bfloat16": "float64", "float32": "float64", "comp
 SINGLE = {"float64": "float32", "complex128": "complex64"}
 UNIT = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": 2.0**-53, "complex64": 2.0**-24, "complex128": 2.0**-53}
 
+FACTORS = ("alpha", "beta", "value")  # arguments that are numbers which terms of a sum are multiplied by
 REAL = {"complex64": "float32", "complex128": "float64"}  # the dtype of their parts
 
 
@@ -327,8 +328,12 @@ class Case:
         return self._changed(lambda t: t.beside(seed, UNIT[self.narrowest()] ** 0.5))
 
     def magnitudes(self) -> Case:
-        """The case in double precision with no number negative, infinite or NaN: how large the terms of a sum are together."""
-        return self.upcast()._changed(TensorValue.magnitude)
+        """The case in double precision with no number negative, infinite or NaN: how large the terms of a sum are together.
+
+        A factor below 1 is made 1: it may come before the sum, or after it.
+        """
+        made = self.upcast()._changed(TensorValue.magnitude)
+        return replace(made, args={n: _magnitude(v) if n in FACTORS else v for n, v in made.args.items()})
 
     def _changed(self, change: Callable[[TensorValue], TensorValue]) -> Case:
         return self._map(change, changed=change)
@@ -375,6 +380,11 @@ def _special(root: np.ndarray) -> list[str]:
     if min(map(abs, numbers - {0.0} if finite else {x for x in numbers if x and x == x}), default=inf) < 1.18e-38:
         words.append("subnormal")
     return words
+
+
+def _magnitude(factor: Any) -> Any:
+    """At least 1, or 0: tensors and what is no number stay as they are."""
+    return max(abs(factor), 1) if isinstance(factor, int | float | complex) and not isinstance(factor, bool) and factor else factor
 
 
 def _encode(value: Any) -> Any:

@@ -38,9 +38,16 @@ def describe(subject: str = "engine") -> dict[str, Any]:
 def widenings() -> list[dict[str, Any]]:
     """Every spec that allows a larger distance than the usual one, or replaces the call, with its reason."""
     return [
-        {"op": made.key, "ulp": made.ulp, "sums": made.sums, "call": made.call is not None, "why": made.why}
+        {
+            "op": made.key,
+            "ulp": made.ulp,
+            "sums": made.sums,
+            "overflow": bool(made.overflow),
+            "call": made.call is not None,
+            "why": made.why,
+        }
         for made in spec.SPECS.values()
-        if made.why and (made.ulp != spec.Spec("").ulp or made.sums or made.call is not None)
+        if made.why and (made.ulp != spec.Spec("").ulp or made.sums or made.overflow or made.call is not None)
     ]
 
 

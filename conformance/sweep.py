@@ -102,14 +102,17 @@ class Trial:
 
     def compared(self, case: Case, right: Observations, left: Observations) -> Comparison:
         """What the subject came to beside what PyTorch did."""
-        made = compare(left, right, Again(self, case), self.op.spec.ulp, self.op.spec.sums)
+        spec = self.op.spec
+        terms = max((t.size for t in case.tensors().values()), default=1) if spec.overflow == "mean" else int(spec.overflow or spec.sums)
+        made = compare(left, right, Again(self, case), spec.ulp, spec.sums, terms)
         judged = self.property.judges_errors and Raised.by_design(right.get("raises"))
         if made.differences and self.property.either is not None and not judged:
             right = self.seen(self.property.either, case)
-            other = compare(left, right, Again(self, case, self.property.either), self.op.spec.ulp, self.op.spec.sums)
+            other = compare(left, right, Again(self, case, self.property.either), spec.ulp, spec.sums, terms)
             made = made if other.differences else other
         made.raised = isinstance(right.get("raises"), Raised)
-        made.observed += made.raised and (self.property.judges_errors or right["raises"].refuses)
+        if made.raised and not Raised.asserted(right["raises"]):
+            made.observed += self.property.judges_errors or right["raises"].refuses
         return made
 
     def failure(self, case: Case, found: Difference) -> Failure:

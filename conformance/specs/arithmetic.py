@@ -23,8 +23,8 @@ def scalar_overload(key: str) -> Callable[..., Any]:
 
 
 for _key in (
-    "neg", "positive", "add.Tensor", "sub.Tensor", "rsub.Tensor", "rsub.Scalar", "mul.Tensor", "div.Tensor", "true_divide.Tensor",
-    "true_divide.Scalar", "floor_divide", "floor_divide.Scalar", "subtract.Scalar", "multiply.Scalar", "divide.Scalar",
+    "neg", "positive", "mul.Tensor", "div.Tensor", "true_divide.Tensor",
+    "true_divide.Scalar", "floor_divide", "floor_divide.Scalar", "multiply.Scalar", "divide.Scalar",
     "remainder.Scalar", "remainder.Tensor", "remainder.Scalar_Tensor", "fmod.Scalar", "fmod.Tensor", "reciprocal",
     "abs", "abs_", "atan2", "hypot", "copysign.Tensor", "copysign.Scalar", "logaddexp", "xlogy.Tensor",
     "xlogy.Scalar_Self", "xlogy.Scalar_Other",
@@ -33,12 +33,19 @@ for _key in (
 for _key in ("div.Tensor_mode", "div.Scalar_mode", "divide.Scalar_mode"):
     spec(_key, rounding_mode=one_of("floor", "trunc", None, "nearest"))
 
+FUSED: dict[str, Any] = {"overflow": True, "why": "PyTorch's compiler adds a product in one rounding, in which it cannot overflow"}
+for _key in ("add.Tensor", "sub.Tensor", "rsub.Tensor", "rsub.Scalar", "subtract.Scalar"):
+    spec(_key, **FUSED)
+
 _SECOND_NAME = "the second name PyTorch gives the op"
 spec("neg[negative]", call=lambda m, self: m.negative(self), why=_SECOND_NAME)
 spec("abs[absolute]", call=lambda m, self: m.absolute(self), why=_SECOND_NAME)
-spec("sub.Tensor[subtract]", call=lambda m, self, other, **more: m.subtract(self, other, **more), why=_SECOND_NAME)
+spec("sub.Tensor[subtract]", call=lambda m, self, other, **more: m.subtract(self, other, **more), overflow=True,
+     why=f"{_SECOND_NAME}; {FUSED['why']}")  # fmt: skip
 spec("mul.Tensor[multiply]", call=lambda m, self, other: m.multiply(self, other), why=_SECOND_NAME)
 spec("div.Tensor[divide]", call=lambda m, self, other: m.divide(self, other), why=_SECOND_NAME)
 spec("atan2[arctan2]", call=lambda m, self, other: m.arctan2(self, other), why=_SECOND_NAME)
-for _key in ("mul.Scalar", "add.Scalar", "div.Scalar"):
-    spec(_key, call=scalar_overload(_key), why="reached only by native code, which multiplies by numbers in losses and gradients")
+_NATIVE = "reached only by native code, which multiplies by numbers in losses and gradients"
+for _key in ("mul.Scalar", "div.Scalar"):
+    spec(_key, call=scalar_overload(_key), why=_NATIVE)
+spec("add.Scalar", call=scalar_overload("add.Scalar"), overflow=True, why=f"{_NATIVE}; {FUSED['why']}")

@@ -6,6 +6,7 @@ from ..case import TensorValue
 from ..kinds import Draft, draw_shape, first_dtype, integer_index, integer_values, like, tensor
 from ..source import Source
 from ..spec import spec
+from .arithmetic import FUSED
 
 vector = integer_index(shape="vector")
 
@@ -26,7 +27,7 @@ def flat(src: Source, draft: Draft) -> TensorValue:
 
 
 spec("index_select", index=vector)
-spec("index_add", index=vector, source=tensor(slices, dtype=first_dtype))
+spec("index_add", index=vector, source=tensor(slices, dtype=first_dtype), **FUSED)
 spec("index_copy", index=vector, source=tensor(slices, dtype=first_dtype))
 spec("index_fill.int_Scalar", index=vector)
 spec("index_fill.int_Tensor", index=vector, value=tensor(lambda src, draft: ()))

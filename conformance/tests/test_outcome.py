@@ -139,6 +139,15 @@ def test_errors_compare_type_then_template_then_text():
     assert compare({"raises": truth_}, {"value": np.zeros(1)}).differences
 
 
+def test_what_pytorch_calls_a_bug_of_its_own_is_counted_and_not_judged():
+    bug = Raised("RuntimeError", "n >= 3 INTERNAL ASSERT FAILED at Kernel.h:8, please report a bug to PyTorch.")
+    for mine in ({"first": 1, "value": np.zeros(1)}, {"first": 1, "raises": Raised("RuntimeError", "no")}):
+        made = compare(mine, {"first": 1, "raises": bug})
+        assert (made.differences, dict(made.verdicts), made.observed) == ([], {"equal": 1, "asserted": 1}, 1)
+    assert not compare({"value": 1}, {"value": bug}).differences
+    assert compare({"value": bug}, {"value": 1}).differences and compare({"raises": bug}, {"value": 1}).differences
+
+
 def test_an_error_inside_an_interpreted_operation_is_what_the_operation_says():
     with torch.autograd.forward_ad.dual_level():
         g = torch.autograd.forward_ad.make_dual(torch.tensor(1.0), torch.tensor(1.0))
@@ -300,6 +309,23 @@ def test_how_a_sum_overflows_is_open_only_where_its_terms_can():
     assert not outcomes([np.inf, largest], np.nan)[1]
     assert not outcomes([largest / 2, largest / 2], np.inf)[1]  # PyTorch's order stays below
     assert outcomes([largest / 9, largest / 9], np.inf)[1]
+
+
+def test_how_a_product_overflows_is_open_only_where_it_does_and_never_the_sign_of_a_zero():
+    """PyTorch's compiler adds `alpha * other` in one rounding: there the product has no infinity to take from another."""
+    largest, add = np.finfo(np.float32).max, declaration("add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor")
+
+    def differs(self, other, alpha, mine, terms=1):
+        made = {"self": tensor_value(np.float32([self])), "other": tensor_value(np.float32([other])), "alpha": alpha}
+        case = Case("add.Tensor", made, bytes(20))
+        trial = Trial(add, PROPERTIES["value"], "torch")
+        theirs, reference = trial.seen(truth, case), knowing(Again(trial, case), strided=dict)
+        return bool(compare({"value": np.float32([mine])}, theirs, reference, terms=terms).differences)
+
+    assert not differs(np.inf, -largest, 2.0, np.nan) and differs(np.inf, -largest, 2.0, np.nan, terms=0)
+    assert differs(np.inf, -largest, 1.0, np.nan) and not differs(np.inf, -largest / 4, 1.0, np.nan, terms=5)
+    assert differs(np.inf, -largest, 2.0, 5.0)
+    assert differs(-0.0, -0.0, 2.0, 0.0)
 
 
 def test_results_cast_from_a_less_precise_dtype_are_compared_in_it():

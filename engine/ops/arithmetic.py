@@ -212,15 +212,16 @@ def subtracting(operands: Any) -> dtypes.dtype:
     return common(operands)
 
 
-op("neg(Tensor self) -> Tensor", pointwise(negated, operator="neg", inplace=check_negated, out="exact"), self=lambda g: opposite(g))
 @along
 def less_along(self: Any, other: complex, alpha: complex, s: Any, result: Any) -> Any:
-    """The tangent of `other - alpha * self`: PyTorch's keeps no imaginary part where `self` has none, though its dtype is that of `alpha`."""
+    """The tangent of `other - alpha * self`: without an imaginary part where `self` has none, though of the dtype of `alpha`."""
     tangent = through_factor(opposite(s.conj()), alpha).conj()
     return F.to(F.real(tangent), tangent.dtype) if tangent.is_complex() and not self.is_complex() else tangent
 
 
 less_along.stays_real = True  # type: ignore[attr-defined]  # functions have those they are given
+
+op("neg(Tensor self) -> Tensor", pointwise(negated, operator="neg", inplace=check_negated, out="exact"), self=lambda g: opposite(g))
 op("add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
    binary(lambda self, other, alpha: np.add(self, scaled(other, alpha)), operator="add", first=check_alpha, inplace=check_kept,
           jvp=along(lambda _, other, alpha, s, o, result: plus(beside_missing(s, o, other, alpha), by(o, lambda: alpha)))),
