@@ -10,6 +10,8 @@ import numpy as np
 from scipy import special
 
 from ..calls import FUNCTIONS, Form
+from ..constants import constant
+from ..dtypes import OF_NUMPY
 from ..op import OPS, F, Op, composite, op, pointwise
 from ..out import CHECKS
 from ..pieces import elementwise
@@ -26,20 +28,12 @@ HALF_ROOT = math.sqrt(0.5)
 PEAK = HALF_ROOT / math.sqrt(math.pi)  # of the density
 SLOPE = math.sqrt(2 / math.pi)  # of the argument of the hyperbolic tangent, at 0
 CUBIC = 0.044715
-LOG2_E = math.log2(math.e)
+STEEP, HIGH = -0.5 * math.log2(math.e), math.log2(PEAK)  # the density is 2 to the power of `STEEP * x * x + HIGH`
 
 # The inverse hyperbolic tangent of erf(x), over x, as a polynomial in x * x; fitted to the least absolute error of erf, 6e-8: that is near
 # enough where 1 is added to it.
 NEAR = (1.589510556e-07, -5.985566137e-06, 8.971198852e-05, -6.257183165e-04, -1.843848432e-04, 1.027654819e-01, 1.128379705)
-
-
-def of_scaled(scale: float) -> list[np.ndarray]:
-    """The series for the root of a half of `x`, as one of `x * scale`."""
-    root, last = HALF_ROOT / scale, len(NEAR) - 1
-    return terms(*(number * root ** (2 * (last - i) + 1) for i, number in enumerate(NEAR)))
-
-
-HALF, SLOPING = of_scaled(0.5), of_scaled(SLOPE)
+SERIES = terms(*(number * HALF_ROOT ** (2 * (len(NEAR) - i) - 1) for i, number in enumerate(NEAR)))  # the same for `HALF_ROOT * x`
 
 
 def check_way(*values: Any) -> None:
@@ -50,55 +44,49 @@ def check_way(*values: Any) -> None:
 
 # -- of arrays, in pieces: `out` is the last, what is before it holds what is made on the way ------------------------------------
 def gelu_kernel(self: np.ndarray, approximate: str) -> np.ndarray:
-    return elementwise(by_tanh_piece, self, scratch=1) if approximate == "tanh" else elementwise(exact_piece, self, scratch=3)
+    return elementwise(by_tanh_piece if approximate == "tanh" else exact_piece, self, scratch=1)
 
 
 def gelu_backward_kernel(grad_output: np.ndarray, self: np.ndarray, approximate: str) -> np.ndarray:
     if approximate == "tanh":
         return elementwise(by_tanh_backward_piece, grad_output, self, scratch=2)
-    return elementwise(exact_backward_piece, grad_output, self, scratch=3)
+    return elementwise(exact_backward_piece, grad_output, self, scratch=1)
 
 
-def bent(series: Sequence[np.ndarray], self: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
-    """The hyperbolic tangent of an odd polynomial, given by its terms from the highest on."""
-    np.multiply(self, self, out=square)
-    np.multiply(square, series[0], out=out)
-    for term in series[1:-1]:
-        np.add(out, term, out=out)
-        np.multiply(out, square, out=out)
-    np.add(out, series[-1], out=out)
-    np.multiply(out, self, out=out)
-    np.tanh(out, out=out)
-
-
-def likely(series: Sequence[np.ndarray], scale: float, self: np.ndarray, scaled: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
-    """Twice the probability of less than `self`; on the way `self * scale`, which `series` is one of, and its square."""
-    np.multiply(self, scale, out=scaled)
+def likely(self: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
+    """The probability of less than `self`, in float32 by the hyperbolic tangent of a series; on the way the square."""
+    half = constant(0.5, OF_NUMPY[out.dtype])
+    np.multiply(self, self, square)
     if out.dtype == np.float32:
-        bent(series, scaled, square, out)
+        np.multiply(square, SERIES[0], out)
+        for term in SERIES[1:-1]:
+            np.add(out, term, out)
+            np.multiply(out, square, out)
+        np.add(out, SERIES[-1], out)
+        np.multiply(out, self, out)
+        np.tanh(out, out)
     else:
-        np.multiply(scaled, scaled, out=square)
-        np.multiply(self, HALF_ROOT, out=out)
-        special.erf(out, out=out)
-    out += 1
+        np.multiply(self, HALF_ROOT, out)
+        special.erf(out, out)
+    np.multiply(out, half, out)
+    np.add(out, half, out)
 
 
-def exact_piece(self: np.ndarray, half: np.ndarray, square: np.ndarray, twice: np.ndarray, out: np.ndarray) -> None:
-    likely(HALF, 0.5, self, half, square, twice)
-    np.multiply(twice, half, out=out)
+def exact_piece(self: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
+    likely(self, square, out)
+    np.multiply(out, self, out)
 
 
-def exact_backward_piece(
-    grad_output: np.ndarray, self: np.ndarray, scaled: np.ndarray, square: np.ndarray, twice: np.ndarray, out: np.ndarray
-) -> None:
-    """`g` times probability plus `self` times density, whose exponent is one of 2: NumPy has that in half the time."""
-    likely(SLOPING, SLOPE, self, scaled, square, twice)
-    square *= -math.pi / 4 * LOG2_E
-    np.exp2(square, out=square)
-    square *= scaled
-    twice += square
-    twice *= 0.5
-    np.multiply(twice, grad_output, out=out)
+def exact_backward_piece(grad_output: np.ndarray, self: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
+    """`g` times probability plus `self` times density, which is taken as a power of 2: NumPy has those in half the time."""
+    likely(self, square, out)
+    d = OF_NUMPY[out.dtype]
+    np.multiply(square, constant(STEEP, d), square)
+    np.add(square, constant(HIGH, d), square)
+    np.exp2(square, square)
+    np.multiply(square, self, square)
+    np.add(out, square, out)
+    np.multiply(out, grad_output, out)
 
 
 def by_tanh_of(self: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
