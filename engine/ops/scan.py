@@ -56,7 +56,8 @@ def scan(ufunc: np.ufunc, array: np.ndarray, dim: int, out: np.ndarray) -> np.nd
                 sums_of_rows(array[at], out[at])
             return out
         if dim and FEW * count <= min(array.size, PIECE) and (beside < WIDE or count >= FEWER):
-            return in_pieces(partial(sums_beside_each_other, dim), [array], out)
+            order = dim, *(d for d in range(array.ndim) if d != dim)
+            return in_pieces(partial(sums_beside_each_other, order), [array], out)
         if dim == 1 and array.ndim == 2:
             return in_pieces(sums_of_two_rows, [array], out, piece=2 * PIECE)
     if beside >= WIDE:
@@ -88,14 +89,14 @@ def sums_of_rows(array: np.ndarray, out: np.ndarray) -> None:
         sums[0] = here[-1]
 
 
-def sums_beside_each_other(dim: int, part: np.ndarray, made: np.ndarray) -> None:
-    """Running sums of one dimension, for all places of the others at once: each addition of one of them waits for the one before."""
-    moved = np.moveaxis(part, dim, 0)
+def sums_beside_each_other(order: Sequence[int], part: np.ndarray, made: np.ndarray) -> None:
+    """Running sums of the first dimension of `order`, for all places of the others at once: each addition waits for the one before."""
+    moved = part.transpose(order)
     sums = aligned(moved.shape, np.dtype(np.float64))
     sums[...] = moved
     sums[0] += 0  # no sum is -0
     add_down(sums.reshape(len(sums), -1))
-    np.moveaxis(made, dim, 0)[...] = sums
+    made.transpose(order)[...] = sums
 
 
 def sums_of_two_rows(part: np.ndarray, made: np.ndarray) -> None:
