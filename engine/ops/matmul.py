@@ -191,7 +191,7 @@ def matrices(left: Any, right: Any) -> Any:
 
 
 DEEP = 256  # terms of a sum from which to turn a product round costs less than it saves
-TINY = 2**15  # multiplications up to which what stands around a product counts
+TINY = 2**19  # multiplications up to which what stands around a product counts
 SMALL = 400  # multiplications per batch below which PyTorch uses no BLAS
 
 
@@ -302,6 +302,11 @@ def of_right(g: Any, self: Any, mat2_geometry: Any) -> Any:
     return matrices(adjoint(self), g)
 
 
+def batches(left: Any, right: Any) -> Any:
+    """The products of two batches of matrices, of which a rule knows that they go together."""
+    return batched(left, right) if type(left) is ndarray else F.bmm(left, right)
+
+
 def outer_of(column: Any, row: Any) -> Any:
     return column.reshape((column.shape[0], 1)) * row
 
@@ -318,8 +323,8 @@ MM = op("mm(Tensor self, Tensor mat2) -> Tensor",
    mat2=of_right)  # fmt: skip
 op("bmm(Tensor self, Tensor mat2) -> Tensor",
    multiplying(bmm_kernel, checked(check_batches, check_batch_dtypes)),
-   self=lambda g, mat2: F.bmm(g, adjoint(mat2)),
-   mat2=lambda g, self: F.bmm(adjoint(self), g))  # fmt: skip
+   self=lambda g, mat2: batches(g, adjoint(mat2)),
+   mat2=lambda g, self: batches(adjoint(self), g))  # fmt: skip
 op("mv(Tensor self, Tensor vec) -> Tensor",
    multiplying(mv_kernel, checked(check_mv, same("addmv input tensors must have the same dtype, but got {1}, {0}, and {1}")),
            out="addmv input tensors must have the same dtype, but got {out}, {result}, and {result}"),
