@@ -122,9 +122,8 @@ class Program:
         size, dtype = outs[0].size, outs[0].dtype
         flat = [a.reshape(-1) if a.ndim else a for a in (*arrays, *outs)]
         count = lanes(size * self.steps)
-        piece = (
-            -(-size // count) if self.steps == 1 or (self.steps == 2 and size < WHOLE) else min(PIECE if count == 1 else SHARED_PIECE, size)
-        )
+        most = 2 * PIECE if count == 1 else SHARED_PIECE
+        piece = -(-size // count) if self.steps == 1 or (self.steps == 2 and size < WHOLE) else min(most, size)
 
         def lane(starts: Sequence[int]) -> None:
             buffers = [aligned((piece,), dtype) for _ in range(self.buffers)]

@@ -30,7 +30,7 @@ Moments = tuple[int, np.ndarray, np.ndarray]  # how many elements, their mean, t
 Sums = list[np.ndarray]  # of the gradients of weight and bias
 LANES = {2: 16, 4: 8, 8: 4}  # elements in a vector of PyTorch's, by their size
 CHUNK = 16  # vectors
-SEVERAL = 4 * PIECE  # elements of samples at a time: there are several steps with a number for each sample, which take as long for few
+SEVERAL = 8 * PIECE  # elements of samples at a time: there are several steps with a number for each sample, which take as long for few
 PARTS = "input", "weight", "bias"  # what has a gradient
 
 
