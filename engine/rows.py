@@ -35,6 +35,11 @@ def sums_along(array: np.ndarray, dim: int) -> np.ndarray:
     return (array.reshape(-1, size) @ of_ones(size, array.dtype)).reshape(*array.shape[:-1], 1)
 
 
+def sum_of_few(array: np.ndarray) -> np.ndarray:
+    """The sum of up to ROW floating numbers, in their order in memory: by BLAS, which sets up in a third of the time of NumPy's sums."""
+    return np.asarray(of_ones(array.size, array.dtype).dot(array.ravel("K")))
+
+
 def sum_of_all(array: np.ndarray) -> np.ndarray:
     """The sum of floating numbers in row-major order: rows of them by BLAS, which reads memory faster than NumPy's sums."""
     flat = array.reshape(-1)

@@ -16,7 +16,7 @@ from ..modes import is_grad_enabled
 from ..op import F, Op, op, reduction
 from ..out import matching
 from ..pieces import PIECE, in_pieces
-from ..rows import sum_of_all, sums_along
+from ..rows import ROW, of_ones, sum_of_all, sum_of_few, sums_along
 from ..tensor import Tensor
 from ..views import check_cast
 from .arithmetic import quotient
@@ -99,14 +99,20 @@ def summed_dtype(self: np.ndarray, to: dtype | None) -> dtype:
 def accumulated(ufunc: np.ufunc, self: np.ndarray, dim: Any, keepdim: bool, to: dtype) -> np.ndarray:
     """Reduce in dtype `to`; 16-bit floats in float32, rounded once."""
     if self.dtype is to.np is to.wide and self.ndim and dim is None and not keepdim:  # to one element, with nothing to convert
-        if ufunc is np.add and self.size >= MANY and to.category == 2 and self.flags.c_contiguous:
-            return sum_of_all(self)
+        if ufunc is np.add and to.category == 2:
+            if self.size <= ROW:
+                return sum_of_few(self)
+            if self.size >= MANY and self.flags.c_contiguous:
+                return sum_of_all(self)
         made: np.ndarray = ufunc.reduce(self, None, self.dtype, np.empty((), self.dtype))
         return made
     dims = axes(dim, self.ndim)
     wide = cast(self, to.np).astype(to.wide, copy=False)
-    if ufunc is np.add and wide.size >= MANY and wide.dtype.kind == "f" and dims == (wide.ndim - 1,):
-        return compact(sums_along(wide, dims[0]), left(self.shape, dims, keepdim)).astype(to.np, copy=False)
+    if ufunc is np.add and wide.dtype.kind == "f":
+        if 0 < len(dims) == wide.ndim and wide.size <= ROW:
+            return sum_of_few(wide).astype(to.np, copy=False).reshape(left(self.shape, dims, keepdim))
+        if wide.size >= MANY and dims == (wide.ndim - 1,):
+            return compact(sums_along(wide, dims[0]), left(self.shape, dims, keepdim)).astype(to.np, copy=False)
     return folded(lambda a, d: ufunc.reduce(a, d, dtype=a.dtype), wide, dims, keepdim).astype(to.np, copy=False)
 
 
@@ -118,9 +124,13 @@ def accumulated_in_rows(ufunc: np.ufunc, self: np.ndarray, dim: Any, keepdim: bo
     dims = axes(dim, self.ndim)
     reduce: Callable[..., Any] = ufunc.reduce
     shape = left(self.shape, dims, keepdim)
+    few = ufunc is np.add and own.kind == "f" and self.size <= ROW and len(dims) == self.ndim
+    if few and not shape:
+        dot, asarray = of_ones(self.size, own).dot, np.asarray
+        return lambda self: asarray(dot(self.ravel()))  # what `sum_of_few` comes to
     if not shape:
         return lambda self: reduce(self, None, None, np.empty((), own))
-    if not self.size or len(dims) != 1:
+    if few or not self.size or len(dims) != 1:
         return None
     (d,) = dims
     if 1 in shape:
