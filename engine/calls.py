@@ -187,7 +187,7 @@ def _direct(op: Op, slow: Callable[..., Any]) -> Callable[..., Any]:
         return slow
 
     def write(space: dict[str, Any]) -> Any:
-        lines, names = straight(op)
+        lines, names = straight(op, (0, 1))
         space.update({**names, "PLAIN": PLAIN, "elsewhere": slow})
         taken = ["if type(a1) in PLAIN and type(a0) in PLAIN:", *(f"    {line}" for line in lines)]
         return function_of(["a0", "a1", "/"], [*taken, "return elsewhere(a0, a1)"], f"{op.key} as an operator", space)

@@ -133,27 +133,33 @@ def space_of(op: Op) -> dict[str, Any]:
 
 def _lines(op: Op, certain: Collection[int]) -> list[str]:
     slow = f"return slow({listed(op)})"
-    lines = ["mode = current()", f"if mode > 1: {slow}", *operands(op, certain)]
-    for name in op.family.constants:
-        lines.append(f"if mode and n{op.schema.names.index(name)} is not None: {slow}")
     looks = [f"first({', '.join(names_of(op))})"] if op.family.first is not None else []
     before, call = computed(op, "_dtype", "kernel(" if op.family.plan == "view" else "silent(kernel, ", looks)
     made = [*before, "try:", *call, f"except Exception: return again(slow, {listed(op)})"]
-    lines += _remembered(op, made) if remembers(op) else made
+    constant = [f"if mode and n{op.schema.names.index(name)} is not None: {slow}" for name in op.family.constants]
+    lines = ["mode = current()", f"if mode > 1: {slow}"]
+    lines += _remembered(op, made, constant, certain) if remembers(op) else [*operands(op, certain), *constant, *made]
     return lines + (_several(op) if _has_several(op) else _single(op))
 
 
-def _remembered(op: Op, otherwise: list[str]) -> list[str]:
+def _remembered(op: Op, otherwise: list[str], before: list[str], certain: Collection[int]) -> list[str]:
     """Sets `r` in the way known of such tensors, or does what it has to `otherwise`; sets `order` to what `rows` says of `r`.
 
     Of what is no view `made` is the dtype, where it is known: `r` is an array then. `fits` and `held` are those of a node, where known.
+    What `rows` says of tensors says, too, that they are plain. `before` is what is looked at in any case.
     """
     arguments, view = op.schema.arguments, op.family.plan == "view"
+    slow = f"return slow({listed(op)})"
     tensors = [i for i, _ in op.tensors]
     others = [i for i in range(len(arguments)) if i not in tensors]
     key = [f"order{i}" for i in tensors] + [f"a{i}" for i in others]
     lists = [f"type(a{i}) is not list" for i in others if "[" in arguments[i].type]
-    lines = [f"order{i} = a{i}._rows" for i in tensors] + [f"if order{i} is None: order{i} = rows(a{i})" for i in tensors]
+    asked = [f"order{i} = a{i}._rows" for i in tensors]
+    if any(i not in certain for i in tensors):
+        asked = ["try:", *(f"    {line}" for line in asked), f"except AttributeError: {slow}"]
+    lines = asked + [f"if order{i} is None: order{i} = rows(a{i})" for i in tensors]
+    found = f"way = ways.get(key := ({', '.join(key)}))"
+    lines += ["try: " + found, "except TypeError: way = None"] if lists else [found]  # a list is no key
     if view:
         take = ["way, given, order, fits, held = way", "r = way(x0, given)"]
         learn = f"ways.learn(key, op, x0, r, a0, {_held(op)})"
@@ -164,15 +170,15 @@ def _remembered(op: Op, otherwise: list[str]) -> list[str]:
         values = ", ".join(f"x{i}" if i in tensors else f"a{i}" for i in range(len(arguments)))
         take = ["way, order, fits, held, made = way", f"try: r = silent(way, {given})", failed]
         learn = f"silent(ways.learn, key, op, ({values},), {_held(op)})"
+    read = [f"x{i} = a{i}._array; n{i} = a{i}._node" for i in tensors]
     return [
         *lines,
-        f"alike = {' and '.join([*(f'order{i}' for i in tensors), *lists])}",
-        f"way = ways.get(key := ({', '.join(key)})) if alike else None",
         "if way is not None:",
-        *(f"    {line}" for line in take),
+        f"    if {' or '.join(outdated_text(f'a{i}') for i in tensors)}: {slow}",
+        *(f"    {line}" for line in [*read, *before, *take]),
         "else:",
-        *(f"    {line}" for line in otherwise),
-        f"    if alike: {learn}",
+        *(f"    {line}" for line in [*operands(op, certain), *before, *otherwise]),
+        f"    if {' and '.join([*(f'order{i}' for i in tensors), *lists])}: {learn}",
         "    order = fits = held = None" if view else "    order = fits = held = made = None",
     ]
 

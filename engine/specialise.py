@@ -17,7 +17,7 @@ from .alike import result_dtypes, specialisable
 from .compiled import fast_plan, numbers_as_arrays
 from .constants import constant
 from .declaration import OUTPUT, TENSOR
-from .dtypes import OF_NUMPY
+from .dtypes import OF_NUMPY, dtype
 from .graph import Saved, edge_of, sequence
 from .memory import LARGE
 from .programs import Program, on_large, program
@@ -37,36 +37,63 @@ HEAD = """
 def call({parameters}):
     {odd}
     try:
-        alike = order = a._rows
+        alike = a._rows
     except AttributeError:
         return slow({names})
     mode = current()
-    kernel = fits = None
 """
-# Of operands of which `rows` says something that alone decides what is done, and it was done before.
-ONE_KNOWN = """
-    kernel = few(alike)
+# Of operands of which `rows` says the same, which alone decides what is done, and it was done before.
+KNOWN = """
+    if {tensors}(kernel := few(alike)) is not None and mode <= 1 and {up_to_date}:
+        try:
+            r = silent(kernel, {given})
+        except Exception:
+            return slow({names})
+        t = Tensor()
+        t._array = r
+        t._dtype = a._dtype
+        t._rows = alike
+        t._gradient = t._view = t._rare = t._node = None
+        t._nr = 0
+        t._counter = FRESH
 """
+KNOWN_RECORD = """
+        if mode:
+            {nodes}
+            if {some}:
+                node = Node()
+                {edges}
+                node.extras = node.fits = None
+                node.seq = sequence()
+                t._node = node
+                {versions}
+{alike}
+"""
+# The same of two, the second of which may be broadcast with the first, or a number.
 TWO_KNOWN = """
     if type(b) is Tensor or type(b) in PLAIN:
-        if b._rows is alike:
-            kernel = few(alike)
-        elif (way := few((alike, b._rows))) is not None:
+{known}
+        kernel = fits = None
+        order = alike
+        if (way := few((alike, b._rows))) is not None:
             kernel, order, fits = way
             alike = False
         nb = b._node
         y = b._array
         other_version = b._counter
         number = False
-    elif NUMBERS and (type(b) is float or (type(b) is int and -0x8000000000000000 <= b < 0x8000000000000000)):
-        if (kernel := few(alike)) is not None:
-            nb = None
-            y = constant(b, a._dtype)
-            other_version = FRESH
-            number = True
+    else:
+        kernel = fits = None
+        order = alike
+        if NUMBERS and (type(b) is float or (type(b) is int and -0x8000000000000000 <= b < 0x8000000000000000)):
+            if (kernel := few(alike)) is not None:
+                nb = None
+                y = constant(b, a._dtype)
+                other_version = FRESH
+                number = True
 """
 AS_BEFORE = """
-    if kernel is not None and mode <= 1 and {up_to_date}:
+    if kernel is not None and mode <= 1 and {up_to_date_or_number}:
         small = readable = True
         out = dtype = a._dtype
         version = a._counter
@@ -162,7 +189,7 @@ USUAL = """
 KEPT = """
         kept = Saved()
         kept.array = r
-        kept.dtype = out
+        kept.dtype = t._dtype
         kept.nr = 0
         kept.tangents = kept.through = None
         kept.counter = t._counter = [0]
@@ -178,48 +205,66 @@ def edge_text(t: str, node: str) -> str:
 def outdated_text(t: str) -> str:
     """What `views.outdated` says of a view, for the tensor of this name; sets `view`."""
     borrowed = f"view.borrowed if view.base._node is None else {t}._node is None"
-    return f"((view := {t}._view) is not None and (view.version != {t}._counter[0] or ({borrowed})))"
+    return f"({t}._view is not None and ((view := {t}._view).version != {t}._counter[0] or ({borrowed})))"
 
 
 def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:
     """The text of the specialised call of `op`, whose first `count` arguments are its Tensors; an operator gets no other arguments."""
     names, arrays = ("a", "b")[:count], ("x", "y")[:count]
+    learns = any(_readable(made, d) for d, made in result_dtypes(op, count).items())
+    current = [f"not {outdated_text(n)}" for n in names]
     fill = {
         "parameters": ", ".join(names) + ", /, *more" if operator else ", ".join(f"{n}=MISSING" for n in names) + ", /, *args, **kwargs",
         "odd": "if more: return NotImplemented"
         if operator
         else f"if {names[-1]} is MISSING or args or kwargs: return slow(*given({', '.join(names)}), *args, **kwargs)",
         "names": ", ".join(names),
+        "tensors": "b._rows is alike and " if count == 2 else "",
+        "given": ", ".join(f"{n}._array" for n in names),
         "outdated_a": outdated_text("a"),
         "outdated_b": outdated_text("b"),
-        "up_to_date": f"not {outdated_text('a')}" + (f" and (number or not {outdated_text('b')})" if count == 2 else ""),
-        "several": TOGETHER if count == 2 else "",
+        "up_to_date": " and ".join(current),
+        "up_to_date_or_number": f"{current[0]} and (number or {current[-1]})",
+        "several": TOGETHER if learns and count == 2 else "",
         "together": " and (alike or x.size * y.size < limit or broadcast(x, y).size < limit)" if count == 2 else "",
         "arrays": ", ".join(arrays),
         "in_turn": ", ".join(arrays[i] for i in op.order if i < count),
         "unlike": "r.strides != x.strides" if count == 1 else UNLIKE,
     }
-    text = (
-        HEAD
-        + (ONE_KNOWN if count == 1 else TWO_KNOWN)
-        + AS_BEFORE
-        + indent(FIRST + (SECOND if count == 2 else "") + COMPUTE, " " * 8)
-        + MADE
-    )
-    if not op.diff:
-        return (text + "    return t\n").format(**fill)
     live = [("a", "b")[i] for i in op.diff]
+    if live:
+        _fill_records(fill, op, live, count, numbers and count == 2)
+    fill["known"] = indent((KNOWN + KNOWN_RECORD * bool(live) + "        return t\n").format(**fill), " " * 4 * (count - 1))
+    otherwise = FIRST + (SECOND if count == 2 else "") + COMPUTE
+    if not learns:
+        text = "    fits = None\n" + indent(otherwise, " " * 4)
+    elif count == 1:
+        text = "{known}    fits = None\n" + indent(otherwise, " " * 4)
+    else:
+        text = TWO_KNOWN + AS_BEFORE + indent(otherwise, " " * 8)
+    return (HEAD + text + MADE + (RECORD if live else "    return t\n")).format(**fill)
+
+
+def _fill_records(fill: dict[str, str], op: Op, live: list[str], count: int, numbers: bool) -> None:
+    """Add what the templates say of a recorded call, in which the operands `live` may need a gradient."""
+    fill["nodes"] = "; ".join(f"n{n} = {n}._node" for n in live)
+    fill["versions"] = "version = a._counter" + "; other_version = b._counter" * (count == 2)
     fill["some"] = " or ".join(f"n{n} is not None" for n in live)
     edges = [edge_text(n, f"n{n}") for n in live]
     fill["edges"] = f"node.first = {edges[0]}; node.second = {edges[1]}" if op.paired else f"node.edges = ({', '.join(edges)},)"
-    fill["same"] = "".join(f" and {x}.shape == r.shape" for x in arrays) if count > 1 else ""
+    fill["same"] = "".join(f" and {x}.shape == r.shape" for x in ("x", "y")) if count > 1 else ""
     fill["fits"] = ", ".join(f"({'x' if n == 'a' else 'y'}.shape, dtype)" for n in live)
     fill["result"] = KEPT if any(kind == OUTPUT for kind, _, _ in fast_plan(op, (True,) * len(live), "general").save) else ""
     masks = _masks(len(live))
-    fill["saves"] = "".join(_save_text(op, live, mask, numbers and count == 2) for mask in masks)
-    usual = "".join(_usual_text(op, live, mask, numbers and count == 2) for mask in masks) if op.compact else ""
+    fill["saves"] = "".join(_save_text(op, live, mask, numbers) for mask in masks)
+    usual = "".join(_usual_text(op, live, mask, numbers) for mask in masks) if op.compact else ""
     fill["usual"] = usual and USUAL.format(result=indent(fill["result"], "    "), saves=usual)
-    return (text + RECORD).format(**fill)
+    fill["alike"] = indent(fill["result"], " " * 8) + "".join(_alike_text(op, live, mask) for mask in masks)
+
+
+def _readable(made: dtype, of: dtype) -> bool:
+    """True where what is made of operands of a dtype is computed by what is remembered, and its rules are read as arithmetic."""
+    return made is of and of.is_floating_point
 
 
 def _masks(count: int) -> list[tuple[bool, ...]]:
@@ -232,24 +277,38 @@ def _plan_name(mask: tuple[bool, ...], variant: str) -> str:
 
 def _save_text(op: Op, live: list[str], mask: tuple[bool, ...], numbers: bool) -> str:
     """Where these operands need a gradient: the plan for how they agree, and what it keeps."""
+    plan = f"{_plan_for(mask, 'alike', 'number', numbers)} if alike else {_plan_name(mask, 'general')}"
+    return _where(live, mask, _saving(op, mask, plan), "        ")
+
+
+def _saving(op: Op, mask: tuple[bool, ...], plan: str) -> list[str]:
     saved = _saved(op, mask)
-    lines = [f"node.plan = {_plan_for(mask, 'alike', 'number', numbers)} if alike else {_plan_name(mask, 'general')}"]
     if op.compact:
-        lines.append(f"node.one, node.other = {slots(saved)}")
+        kept = f"node.one, node.other = {slots(saved)}"
     elif _reads_operands(op, mask):
-        lines.append(f"node.saved = ({', '.join(f'{value}, {version}' for value, version in saved)},)")
+        kept = f"node.saved = ({', '.join(f'{value}, {version}' for value, version in saved)},)"
     else:
-        lines.append(f"node.saved = {_plan_name(mask, 'constants')}")
-    return _where(live, mask, lines, "        ")
+        kept = f"node.saved = {_plan_name(mask, 'constants')}"
+    return [f"node.plan = {plan}", kept]
 
 
 def _usual_text(op: Op, live: list[str], mask: tuple[bool, ...], numbers: bool) -> str:
     """The same for small operands that are alike, where nothing that a CompactPair holds was ever written to."""
+    return _where(live, mask, _usually(op, mask, _plan_for(mask, "small", "few", numbers)), "            ")
+
+
+def _usually(op: Op, mask: tuple[bool, ...], plan: str) -> list[str]:
     saved = _saved(op, mask)
     versions = " or ".join(version for _, version in saved if version != "0")
     first, second = [*(value for value, _ in saved), "None", "None"][:2]
-    kept = f"node.plan = {_plan_for(mask, 'small', 'few', numbers)}; node.one = {first}; node.other = {second}; return t"
-    return _where(live, mask, [f"if not ({versions}): {kept}" if versions else kept], "            ")
+    kept = f"node.plan = {plan}; node.one = {first}; node.other = {second}; return t"
+    return [f"if not ({versions}): {kept}" if versions else kept]
+
+
+def _alike_text(op: Op, live: list[str], mask: tuple[bool, ...]) -> str:
+    """Both for tensors that are alike and small."""
+    usually = _usually(op, mask, _plan_name(mask, "small")) if op.compact else []
+    return _where(live, mask, [*usually, *_saving(op, mask, _plan_name(mask, "alike"))], " " * 16)
 
 
 def _saved(op: Op, mask: tuple[bool, ...]) -> list[tuple[str, str]]:
@@ -361,7 +420,7 @@ def space_of(op: Op, numbers: bool) -> dict[str, Any]:
     for d, made in result.items():
         kernel = general if d.is_complex else real
         with_large = kernel if large is None or made is not d or d.is_complex else on_large(large, kernel, d.np)
-        readable = made is d and d.is_floating_point
+        readable = _readable(made, d)
         computed[d] = made, kernel, with_large, readable, LARGE if readable else 0
     space: dict[str, Any] = {f"d{i}": a.default for i, a in enumerate(op.schema.arguments) if i >= count}
     for mask in _masks(len(op.diff)) if op.diff else ():

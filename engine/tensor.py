@@ -404,10 +404,10 @@ class Rows:
     Mostly one: two that are the same object say the same, two that are not may.
     """
 
-    __slots__ = ("shape", "strides", "dtype", "fit", "geometry")
+    __slots__ = ("shape", "strides", "ndim", "dtype", "fit", "geometry")
 
     def __init__(self, array: np.ndarray, dtype: dtypes.dtype) -> None:
-        self.shape, self.strides, self.dtype = array.shape, array.strides, dtype
+        self.shape, self.strides, self.ndim, self.dtype = array.shape, array.strides, array.ndim, dtype
         self.fit = array.shape, dtype  # of a gradient
         self.geometry = array.shape, strides_of(array), 0  # of one that begins where its memory does: steps and offset in elements
 

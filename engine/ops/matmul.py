@@ -374,8 +374,8 @@ def outer(self: Tensor, vec2: Tensor) -> Tensor:
     return F.reshape(self, (self.numel(), 1)) * vec2
 
 
-@composite("matmul(Tensor self, Tensor other) -> Tensor", usually=("mm", "self._array.ndim == 2 == other._array.ndim"),
-           operator="matmul", out=product_into)  # fmt: skip
+@composite("matmul(Tensor self, Tensor other) -> Tensor", operator="matmul", out=product_into,
+           usually=("mm", "(self._rows or self._array).ndim == 2 == (other._rows or other._array).ndim"))  # fmt: skip
 def matmul(self: Tensor, other: Tensor) -> Tensor:
     """The product NumPy's `@` names: vectors, matrices, or broadcast batches of matrices."""
     if self._array.ndim == 2 == other._array.ndim:
