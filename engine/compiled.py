@@ -307,9 +307,10 @@ def lean_lines(op: Op, mask: Mask, plan: Plan) -> tuple[list[str], list[str]]:
     lines.append("fits = node.fits")
     if op.takes_lists:
         return [*lines, *_fitted_list(plan)], ["parts"]
-    for k, (_, sources, positions) in enumerate(plan.rules):
+    for k, (rule, sources, positions) in enumerate(plan.rules):
         given = ", ".join(_array_name(plan, s) for s in sources)
-        lines.append(f"{', '.join(f'r{p}' for p in positions)} = rule{k}({given})")
+        hands_on = len(positions) == 1 and sources == [-1] and traced.hands_on(rule, [traced.Opaque()])
+        lines.append(f"{', '.join(f'r{p}' for p in positions)} = {'g' if hands_on else f'rule{k}({given})'}")
         for p in (p for p in positions if mask[p]):
             odd = f"type(r{p}) is not ndarray or r{p}.shape != shape or r{p}.dtype is not dtype.np"
             lines += [f"if r{p} is not None:", f"    shape, dtype = fits[{p}]", f"    if {odd}: r{p} = fit_array(r{p}, shape, dtype)"]

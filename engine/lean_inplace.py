@@ -19,7 +19,7 @@ from .lean import KEEPING, computed, fit_text, held_in, kept_text, listed, names
 from .memory import recycled
 from .operands import expands
 from .promotion import BY_DTYPE, BY_SHAPE
-from .specialise import edge_text
+from .specialise import edge_text, outdated_text
 from .texts import function_of
 from .traced import as_ufunc
 from .views import check_cast, check_inplace, rebase, same_elements
@@ -55,8 +55,8 @@ def space_in_place(op: Op, numbers: Collection[int] = ()) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def lines_in_place(op: Op, numbers: Collection[int] = ()) -> list[str] | None:
-    """What is done once the arguments are in place; None where the generic call does it."""
+def lines_in_place(op: Op, numbers: Collection[int] = (), certain: Collection[int] = ()) -> list[str] | None:
+    """What is done once the arguments are in place; None where the generic call does it. The arguments `certain` are plain Tensors."""
     family, arguments = op.family, op.schema.arguments
     warns = family.promote is not None and family.promote not in BY_DTYPE | BY_SHAPE  # or may: it looks at more than it has to
     odd = warns or family.underived or family.into is not None or family.apart is True or op.takes_lists or len(op.schema.outputs) > 1
@@ -64,8 +64,9 @@ def lines_in_place(op: Op, numbers: Collection[int] = ()) -> list[str] | None:
         return None
     slow = f"return slow({listed(op)})"
     lines = ["mode = current()", f"if mode > 1: {slow}"]
-    for i, _ in op.tensors:
-        lines += operand(op, i, arguments[i]) if i not in numbers else []
+    tensors = [i for i, _ in op.tensors if i not in numbers]
+    unknown = [line for i in tensors for line in operand(op, i, arguments[i], i in certain)]
+    lines += _alike(op, tensors, unknown, certain) if _is_exact(op) else unknown
     lines += _apart(op, numbers)
     if numbers:
         lines += [f"if a0._dtype not in DIRECT: {slow}", *(f"x{i} = constant(a{i}, a0._dtype); n{i} = None" for i in numbers)]
@@ -77,6 +78,28 @@ def lines_in_place(op: Op, numbers: Collection[int] = ()) -> list[str] | None:
         "else: a0._counter[0] += 1",
         *_rebased(op, numbers),
         "return a0",
+    ]
+
+
+def _is_exact(op: Op) -> bool:
+    """True where the usual call writes the result of one ufunc right to the target."""
+    count = specialisable(op)
+    return bool(op.family.inplace and count and as_ufunc(op.kernel, count, [a.default for a in op.schema.arguments[count:]]) in EXACT)
+
+
+def _alike(op: Op, tensors: list[int], otherwise: list[str], certain: Collection[int]) -> list[str]:
+    """Sets `alike` to whether the tensors lie in one row-major order, which says, too, that they are plain, and of one dtype."""
+    slow = f"return slow({listed(op)})"
+    asked = [f"alike = {' and '.join(['a0._rows', *(f'a{i}._rows is a0._rows' for i in tensors[1:])])}"]
+    if any(i not in certain for i in tensors):
+        asked = ["try:", *(f"    {line}" for line in asked), f"except AttributeError: {slow}"]
+    return [
+        *asked,
+        "if alike:",
+        f"    if {' or '.join(outdated_text(f'a{i}') for i in tensors)}: {slow}",
+        *(f"    x{i} = a{i}._array; n{i} = a{i}._node" for i in tensors),
+        "else:",
+        *(f"    {line}" for line in otherwise),
     ]
 
 
@@ -123,26 +146,25 @@ def _written(op: Op, numbers: Collection[int]) -> list[str]:
     """Computes, keeps what the rules want of the target as it was, and writes to its memory."""
     slow = f"return slow({listed(op)})"
     general = [*_result(op), *_before(op, "False"), "x0[...] = r"]
-    count = specialisable(op)
-    if not (op.family.inplace and count and as_ufunc(op.kernel, count, [a.default for a in op.schema.arguments[count:]]) in EXACT):
+    if not _is_exact(op):
         return general
+    count = specialisable(op)
     usual = [f"a{i} is default{i}" for i in range(count, len(op.schema.arguments))]
-    same = [f"a{i}._dtype is a0._dtype" for i in range(1, count) if i not in numbers]
+    same = [f"(alike or a{i}._dtype is a0._dtype)" for i in range(1, count) if i not in numbers]
     arrays = ", ".join(f"x{i}" for i in range(count))
-    alike = " and ".join(["a0._rows", *(f"a{i}._rows is a0._rows" for i in range(1, count) if i not in numbers)])
     return [  # what else would look at the arguments finds nothing in these, but shapes that the ufunc refuses
         f"if {' and '.join(['a0._dtype in DIRECT', *same, *usual])}:",
         *(
             f"    {line}"
             for line in [
-                *_before(op, f"bool({alike})"),
+                *_before(op, "True if alike else False"),
                 "try:",
                 f"    silent(exact, {arrays}, x0)",
                 f"except Exception: return again(slow, {listed(op)})",
             ]
         ),
         "else:",
-        *(f"    {line}" for line in (general if not numbers else [slow])),
+        *(f"    {line}" for line in (["alike = False", *general] if not numbers else [slow])),
     ]
 
 
@@ -186,7 +208,8 @@ def _rebased(op: Op, numbers: Collection[int]) -> list[str]:
         "if recorded:",
         "    node = Node()",
         f"    {joined}",
-        f"    node.fits, node.extras, node.plan = ({fits},), None, plan",
+        f"    node.fits = {'None if alike else ' * _is_exact(op)}({fits},)",
+        "    node.extras = None; node.plan = plan",
         f"    {held_in(op)} = keep({', '.join(['before', *names_of(op)[1:]])}, a0)",
         "    node.seq = sequence()",
         "    if a0._view is None and a0._rare is None: a0._node = node; a0._nr = 0",

@@ -169,16 +169,16 @@ def route_of(form: Form, plan: Plan, key: tuple[Any, ...], count: int, words: li
 def _text_of(form: Form, op: Op, text: _Arguments) -> tuple[list[str], dict[str, Any]]:
     """Everything that is done with the arguments of a call, and the names this uses."""
     if form.inplace or op.writes:
-        lines, space = _straight_in_place(op, text.numbers)
+        lines, space = _straight_in_place(op, text.numbers, text.certain)
     else:
         lines, space = straight(op, text.certain)
     return text.lines + lines, {**space, **text.space, "odd": form, "Unfit": Unfit, "unfit": unfit}
 
 
-def _straight_in_place(op: Op, numbers: list[int]) -> tuple[list[str], dict[str, Any]]:
+def _straight_in_place(op: Op, numbers: list[int], certain: set[int]) -> tuple[list[str], dict[str, Any]]:
     if op.body is not None:
         return [f"return body({', '.join(names_of(op))})"], {"body": op.family.inplace}
-    return lines_in_place(op, numbers) or [f"return slow({listed(op)})"], space_in_place(op, numbers)
+    return lines_in_place(op, numbers, certain) or [f"return slow({listed(op)})"], space_in_place(op, numbers)
 
 
 def _straight(op: Op, in_place: bool) -> Any:

@@ -104,13 +104,13 @@ def _with_step(part: np.ndarray, self: np.ndarray, dim: int, step: int) -> np.nd
     return strided(part, part.shape, steps)
 
 
-def sliced_back(g: Any, shape: Shape, dim: int, start: int | None, end: int | None, step: int) -> Any:
+def sliced_back(g: Any, self_shape: Shape, dim: int, start: int | None, end: int | None, step: int) -> Any:
     """`slice_backward`. NumPy keeps to the bounds as PyTorch does."""
     if type(g) is not np.ndarray:
-        return F.slice_backward(g, shape, dim, start or 0, LAST if end is None else end, step)
-    whole = np.zeros(shape, g.dtype)
+        return F.slice_backward(g, self_shape, dim, start or 0, LAST if end is None else end, step)
+    whole = np.zeros(self_shape, g.dtype)
     if dim:
-        whole[(*WHOLE[: in_range(dim, len(shape))], slice(start, end, step))] = g
+        whole[(*WHOLE[: in_range(dim, len(self_shape))], slice(start, end, step))] = g
     else:
         whole[start:end:step] = g
     return whole
@@ -124,7 +124,7 @@ def slice_of(dim: int, start: int | None, end: int | None, step: int, shape: Sha
 LAST = 2**63 - 1  # an end that no dimension reaches
 SLICE = op("slice.Tensor(Tensor(a) self, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor(a)",
    view(sliced, method=False, function=False),
-   self=lambda g, self_shape, dim, start, end, step: sliced_back(g, self_shape, dim, start, end, step))  # fmt: skip
+   self=sliced_back)  # fmt: skip
 op("slice_backward(Tensor grad_output, int[] input_sizes, int dim, int start, int end, int step) -> Tensor",
    plain(lambda grad_output, input_sizes, dim, start, end, step:
          placed(grad_output, input_sizes, slice_of(dim, start, end, step, input_sizes)),

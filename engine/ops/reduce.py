@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ..dtypes import OF_NUMPY, bool_, dtype, float32, get_default_dtype, int64, uint8
 from ..geometry import in_range
@@ -203,7 +204,11 @@ def sum_kernel(self: np.ndarray, dim: Any, keepdim: bool, dtype: dtype | None) -
 def sum_rule(g: Any, self_shape: tuple[int, ...], self_dtype: dtype, dtype: dtype | None) -> Any:
     if dtype is not None:
         refuse_complex(self_dtype, dtype)
-    return expanded(g, self_shape) if type(g) is np.ndarray else F.expand(g, self_shape)
+    if type(g) is not ndarray:
+        return F.expand(g, self_shape)
+    if g.base is None:  # what `expanded` comes to
+        return ndarray(self_shape, g.dtype, g, 0, (0,) * len(self_shape))
+    return expanded(g, self_shape)
 
 
 def sum_dim_rule(g: Any, self_shape: tuple[int, ...], self_dtype: dtype, dim: Any, keepdim: bool, dtype: dtype | None) -> Any:

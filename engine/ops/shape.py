@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ..dtypes import OF_NUMPY
 from ..geometry import in_range, strides_of
@@ -45,12 +46,12 @@ def viewed(self: np.ndarray, size: Shape) -> np.ndarray:
     return strided(self, size, steps)
 
 
-def reshaped(g: Any, shape: Shape) -> Any:
+def reshaped(g: Any, self_shape: Shape) -> Any:
     """A gradient in another shape; unlike NumPy, PyTorch derives the step of a side of 1 from those around it."""
-    if type(g) is np.ndarray and g.size and 1 in g.shape:
-        steps = viewed_strides(g.shape, strides_of(g), shape)
-        return strided(g, shape, steps) if steps is not None else g.reshape(shape)
-    return g.reshape(shape)
+    if type(g) is ndarray and 1 in g.shape and g.size:
+        steps = viewed_strides(g.shape, strides_of(g), self_shape)
+        return strided(g, self_shape, steps) if steps is not None else g.reshape(self_shape)
+    return g.reshape(self_shape)
 
 
 def expanded(self: np.ndarray, size: Shape) -> np.ndarray:
@@ -95,13 +96,13 @@ def expanded(self: np.ndarray, size: Shape) -> np.ndarray:
 _expansions: dict[Any, tuple[tuple[int, ...], tuple[int, ...]]] = {}  # by geometry and size: shape, and strides in bytes
 
 
-VIEW = op("view(Tensor(a) self, SymInt[] size) -> Tensor(a)", view(viewed), self=lambda g, self_shape: reshaped(g, self_shape))
+VIEW = op("view(Tensor(a) self, SymInt[] size) -> Tensor(a)", view(viewed), self=reshaped)
 op("_reshape_alias(Tensor(a) self, SymInt[] size, SymInt[] stride) -> Tensor(a)",
    view(strided, method=False, function=False, node="ReshapeAliasBackward0"),
-   self=lambda g, self_shape: reshaped(g, self_shape))  # fmt: skip
+   self=reshaped)  # fmt: skip
 UNSAFE_VIEW = op("_unsafe_view(Tensor self, SymInt[] size) -> Tensor",
    view(viewed, method=False, function=False, node="UnsafeViewBackward0"),
-   self=lambda g, self_shape: reshaped(g, self_shape))  # fmt: skip
+   self=reshaped)  # fmt: skip
 op("expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)",
    view(lambda self, size, implicit: expanded(self, size), function=False),
    self=lambda g, self_shape: g if len(self_shape) else F.sum(g))  # fmt: skip
@@ -287,6 +288,13 @@ def transposed(self: np.ndarray, dim0: int, dim1: int) -> np.ndarray:
     return permuted(self, order)
 
 
+def transposed_back(g: Any, dim0: int, dim1: int) -> Any:
+    """The gradient of `transpose`, whose dimensions are known to be there."""
+    if type(g) is not ndarray:
+        return F.transpose(g, dim0, dim1)
+    return g.swapaxes(dim0, dim1) if g.size and g.ndim else transposed(g, dim0, dim1)
+
+
 def ordered(self: np.ndarray, dims: Shape) -> np.ndarray:
     """`permute`'s kernel. Raises RuntimeError where `dims` is not every dimension once."""
     if len(dims) != self.ndim:
@@ -317,7 +325,7 @@ def flipped(self: np.ndarray, name: str = "t") -> np.ndarray:
 
 op("transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)",
    view(transposed),
-   self=lambda g, dim0, dim1: transposed(g, dim0, dim1) if type(g) is np.ndarray else F.transpose(g, dim0, dim1))  # fmt: skip
+   self=transposed_back)  # fmt: skip
 PERMUTE = op("permute(Tensor(a) self, int[] dims) -> Tensor(a)", view(ordered), self=lambda g, dims: unpermuted(g, dims))
 op("t(Tensor(a) self) -> Tensor(a)", view(flipped), self=lambda g: flipped(g) if type(g) is np.ndarray else F.t(g))
 
