@@ -18,11 +18,11 @@ from . import dtypes, traced
 from .constants import constant
 from .declaration import OUTPUT, TENSOR, TENSORS, Plan
 from .graph import FREED, FREED_TWICE, fit_array
-from .kept import check_version, stale_text, unpacked
+from .kept import check_version, edges_text, stale_text, unpacked
 from .memory import ALONE, HANDED, LARGE
 from .on_tensors import on_tensors
 from .pieces import short_buffers
-from .programs import gradients, on_large_gradients, twin
+from .programs import UFUNCS, gradients, on_large_gradients, twin
 from .straight import PARAMETERS, run_and_spread, sending
 from .straight import SPACE as SENDING
 from .strided import in_order
@@ -98,9 +98,11 @@ def compiled(op: Op, mask: Mask, plan: Plan, variant: str, *, sent: bool = False
         space["careful"] = lambda node, g: fast_plan(op, mask, "general").fast(node, g)  # type: ignore[misc]  # a compiled plan
         lines, results = alike_lines(op, mask, plan, variant, space)
     lines = unpacked(plan, variant not in SMALL) + lines
+    if sent or (not op.takes_lists and any("edge" in line for line in lines)):
+        lines = edges_text(plan, len(mask)) + lines
     if sent:
         space["ALONE"] = HANDED
-        return function_of(PARAMETERS, sending(plan, lines, results), f"{op.node_name} of {op.key}, sent on", space | SENDING)
+        return function_of(PARAMETERS, sending(plan, lines, results, mask), f"{op.node_name} of {op.key}, sent on", space | SENDING)
     ending = "return parts" if op.takes_lists else f"return {', '.join(results)},"
     return function_of(("node", "g"), [*lines, ending], f"{op.node_name} of {op.key}", space)
 
@@ -109,7 +111,7 @@ def gathering(op: Op, mask: Mask, plan: Plan, variant: str) -> Callable[..., Any
     """The arrays that the rules read, in the order of the program's names; None where the rules are more than arithmetic."""
     space = SPACE | {"careful": lambda node, g: None}
     lines, names = alike_lines(op, mask, plan, variant, space, gathered=True)
-    lines = [*unpacked(plan), *lines, f"return ({''.join(f'{name}, ' for name in names)})"]
+    lines = [*edges_text(plan, len(mask)), *unpacked(plan), *lines, f"return ({''.join(f'{name}, ' for name in names)})"]
     return function_of(("node", "g"), lines, f"what {op.node_name} of {op.key} reads", space) if plan.texts else None
 
 
@@ -172,7 +174,7 @@ def alike_lines(
         space |= {"large": on_large_gradients(plan.program, results), "ALONE": ALONE, "getrefcount": getrefcount}
         arrays.append(f"if g.size >= LARGE: return large({', '.join(['getrefcount(g) == ALONE', 'g', *names])})")
     numbers, results = numbers_as_arrays(results, "g", space)
-    return [*lines, *arrays, *numbers], results
+    return [*lines, *arrays, *numbers], called(results, space)
 
 
 def numbers_as_arrays(texts: Sequence[str], like: str, space: dict[str, Any]) -> tuple[list[str], list[str]]:
@@ -205,6 +207,34 @@ class Numbers(ast.NodeTransformer):
 
 
 LETTERS = str.maketrans("-.+", "mpe")
+
+
+def called(texts: Sequence[str], space: dict[str, Any]) -> list[str]:
+    """The texts with calls of ufuncs for the operators between names: to find them by the operands' type takes longer."""
+    calls = Calls()
+    made = [ast.unparse(calls.visit(ast.parse(text, mode="eval"))) for text in texts]
+    space |= {f"np_{name}": getattr(np, name) for name in calls.found}
+    return made
+
+
+class Calls(ast.NodeTransformer):
+    """Makes calls of operators, but where an operand has no name: NumPy's operators write to large ones that nobody else holds."""
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        named = isinstance(node.left, ast.Name) and isinstance(node.right, ast.Name) and type(node.op) in UFUNCS
+        return ast.Call(self._name(UFUNCS[type(node.op)].__name__), [node.left, node.right], []) if named else node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        of_numpy = isinstance(node.value, ast.Name) and node.value.id == "np"
+        return self._name(node.attr) if of_numpy else node
+
+    def _name(self, name: str) -> ast.Name:
+        self.found.add(name)
+        return ast.Name(f"np_{name}")
 
 
 class InDtypes(dict[np.dtype, np.ndarray]):

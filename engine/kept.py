@@ -103,15 +103,24 @@ def _unpacked_slots(plan: Plan, versions: bool) -> list[str]:
     return lines
 
 
+def edges_text(plan: Plan, count: int) -> list[str]:
+    """Sets `edge<i>` to where the gradients go."""
+    if plan.paired:
+        return ["edge0 = node.first", "edge1 = node.second"]
+    return [f"{''.join(f'edge{p}, ' for p in range(count))}= node.edges"]
+
+
 def stale_text(op: Op, mask: tuple[bool, ...], i: int, kind: int, at: int, version: str = "") -> str:
-    """The text of when the tensor `s{i}`, argument (or result) `at`, was written to or detached since it was kept."""
+    """The text of when the tensor `s{i}`, argument (or result) `at`, was written to or may have been detached since it was kept.
+
+    A tensor that is as it was is what its edge leads to, or has the node that does: see `check_attached`.
+    """
     written = f"s{i}._counter[0]" if version == "0" else f"s{i}._counter[0] != v{i}"
     if kind == OUTPUT or at not in op.diff or not mask[op.diff.index(at)]:
         return written
     position = op.diff.index(at)
-    edge = ("node.first", "node.second")[position] if op.paired else f"node.edges[{position}]"
-    detached = f" or s{i}._node is None or (s{i}._node is LEAF and {edge} is not s{i})"
-    return f"{written}{detached}"
+    edge = f"node.edges[{position}]" if op.takes_lists else f"edge{position}"
+    return f"{written} or (s{i}._node is not {edge} and s{i} is not {edge} and (s{i}._node is None or s{i}._node is LEAF))"
 
 
 def as_made_by(node: OpNode, t: Tensor, nr: int) -> Tensor:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .declaration import OUTPUT, TENSOR, VALUE, Plan
 from .graph import FREED, FREED_TWICE, fit
-from .kept import check_version, stale_text, unpacked
+from .kept import check_version, edges_text, stale_text, unpacked
 from .tensor import LEAF, PLAIN
 from .texts import function_of
 from .traced import TensorSymbol, read_on_tensors
@@ -28,7 +28,7 @@ UNKNOWN = object()
 def on_tensors(op: Op, mask: tuple[bool, ...], plan: Plan, specialised: bool) -> Callable[[Any, Any], Any]:
     """`run(node, g)` for nodes of one result that keep no lists of tensors; `specialised`: what is no tensor is what its default says."""
     space = SPACE | {f"rule{k}": rule for k, (rule, _, _) in enumerate(plan.rules)}
-    lines = unpacked(plan) + lines_of(op, mask, plan, specialised)
+    lines = unpacked(plan) + ([] if op.takes_lists else edges_text(plan, len(mask))) + lines_of(op, mask, plan, specialised)
     return function_of(("node", "g"), lines, f"{op.node_name} of {op.key} on Tensors", space)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import Context
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,8 @@ try:
     with np.errstate(all="ignore"):
         _ignore = _policy.get()
 
-    def quiet() -> Any:
-        """Turn the warnings off; give what it returns to `loud`."""
-        return _policy.set(_ignore)
-
+    # Turns the warnings off; what it returns is to be given to `loud`.
+    quiet: Callable[[], Any] = partial(_policy.set, _ignore)
     loud = _policy.reset
 
     policy: Callable[[], Any] = _policy.get

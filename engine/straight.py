@@ -6,7 +6,7 @@ hand them out, where no hook can tell in which order leaves follow that are read
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any
@@ -15,8 +15,9 @@ import numpy as np
 
 from .accumulate import accumulate
 from .graph import FREED, Node
-from .memory import LARGE, WITHIN
-from .tensor import LEAF, Tensor
+from .memory import HANDED, LARGE, WITHIN
+from .modes import GRAD, current
+from .tensor import LEAF, PLAIN, Tensor, wrap_in_rows
 from .texts import function_of
 from .together import MOST, run_together
 from .views import PartPlan
@@ -33,28 +34,53 @@ def order_of(walk: Walk, starts: list[Any]) -> list[Any] | None:
 
     `waiting` then says of every leaf how many gradients are to come.
     """
-    waiting, order = walk.waiting, [*starts]
-    seen: dict[Any, Any] = dict.fromkeys((None, *starts))
-    if not all(isinstance(node, Node) for node in starts):
+    order = [*starts]
+    if not collect(order, walk.waiting):
         return None
-    for node in order:  # grows while it is read
-        plan = node.plan
-        if plan.send is None or node.extras is not None:
-            return None
-        for e in (node.first, node.second) if plan.paired else node.edges:
-            if e in seen:
-                continue
-            if e in waiting:
-                waiting[e] += 1
-            elif isinstance(e, Node):
-                seen[e] = None
-                order.append(e)
-            elif isinstance(e, Tensor) and e._rare is None and e._view is None:
-                waiting[e] = 1
-            else:
-                return None
-    order.sort(key=number, reverse=True)
+    if len(order) > 1:
+        order.sort(key=number, reverse=True)
     return order
+
+
+def _collecting() -> Callable[[list[Any], dict[Any, int]], bool]:
+    """Adds to a list all that its nodes lead to, and to a dict the leaves, with how many edges lead there. False as `order_of` says.
+
+    Written out, because a tuple of two edges takes as long as to look at them.
+    """
+
+    def look_at(indent: str) -> list[str]:
+        lines = [
+            "if e in seen: seen[e] += 1",
+            "elif type(e) not in PLAIN: seen[e] = 1; order.append(e)",
+            "elif e._rare is None and e._view is None: seen[e] = 1; leaves.append(e)",
+            "else: return False",
+        ]
+        return [f"{indent}{line}" for line in lines]
+
+    lines = [
+        "seen = {None: 0}",
+        "for node in order: seen[node] = 0",
+        "leaves = []",
+        "try:",
+        "    for node in order:",
+        "        plan = node.plan",
+        "        if plan.send is None or node.extras is not None: return False",
+        "        if plan.paired:",
+        "            e = node.first",
+        *look_at("            "),
+        "            e = node.second",
+        *look_at("            "),
+        "        else:",
+        "            for e in node.edges:",
+        *look_at("                "),
+        "except AttributeError: return False",  # an end that is no node
+        "for e in leaves: waiting[e] = seen[e]",
+        "return True",
+    ]
+    return function_of(("order", "waiting"), lines, "the nodes of a walk", {"PLAIN": PLAIN})
+
+
+collect = _collecting()
 
 
 def send(walk: Walk, order: list[Any]) -> None:
@@ -81,7 +107,8 @@ def send(walk: Walk, order: list[Any]) -> None:
                     together = None
                     continue
             g = None
-        complete = plan.send(node, take(node, None), walk, arrived, own, waiting)
+        run = plan.send  # no method
+        complete = run(node, take(node, None), walk, arrived, own, waiting)
         if complete is not None:
             for e in complete:  # nobody but the walk holds what arrived
                 _complete(walk, e)
@@ -130,10 +157,30 @@ def send_recorded(walk: Walk, order: list[Any]) -> None:
 
 
 def _complete(walk: Walk, leaf: Any) -> None:
-    if leaf._node is LEAF and leaf in walk.arrived:
-        accumulate(leaf, walk.arrived.pop(leaf), False, walk)
-    else:
+    """Hand to a leaf what has arrived there. What is its own, laid out as it is, becomes its first gradient, as `accumulate` has it."""
+    if leaf._node is not LEAF or leaf not in walk.arrived:
         walk.leaf(leaf)
+        return
+    g = walk.arrived.pop(leaf)
+    form = leaf._rows
+    if (
+        leaf._gradient is None
+        and form
+        and g.base is None
+        and getrefcount(g) == HANDED
+        and g.strides == form.strides
+        and g.dtype is form.dtype.np
+        and g.shape == form.shape
+        and form.dtype.is_floating_point
+        and not walk.written
+        and current() <= GRAD
+    ):
+        made = wrap_in_rows(g, form)
+        if leaf in walk.sums:
+            made._counter = [walk.sums[leaf]]
+        leaf._gradient = made
+    else:
+        accumulate(leaf, g, False, walk)
 
 
 def run_and_spread(node: Any, g: Any, walk: Walk, *_: Any) -> list[Any] | None:
@@ -187,11 +234,11 @@ PARAMETERS = "node", "g", "walk", "arrived", "own", "waiting"
 SPACE = {"spread": spread, "add_to": add_to, "add": np.add}
 
 
-def sending(plan: Plan, lines: Sequence[str], results: Sequence[str]) -> list[str]:
-    """The text of `send`: what runs the node, by `lines` that end in its `results`, with the edges in turn.
+def sending(plan: Plan, lines: Sequence[str], results: Sequence[str], mask: Sequence[bool]) -> list[str]:
+    """The text of `send`: what runs the node, by `lines` that end in its `results`, with the edges in turn, which are `edge<p>`.
 
     A result is the text of an array, "None" where no gradient is sent, or `r<p>`, which may be None. What the lines return before
-    their end is spread as ever.
+    their end is spread as ever. Where the `mask` is not set there is no edge.
     """
     made = ["if g is None: return spread(walk, node, walk.step(node, None))"]
     made += [_elsewhere(line) for line in lines]
@@ -199,17 +246,18 @@ def sending(plan: Plan, lines: Sequence[str], results: Sequence[str]) -> list[st
     made += [f"{name} = {text}" for name, text in zip(names, results, strict=True) if name != text]
     if plan.keeps_tensors:
         made.append(f"if not walk.keep: {'node.one, node.other = FREED, None' if plan.compact else 'node.saved = FREED'}")
-    places = ("node.first", "node.second") if plan.paired else [f"edge{p}" for p in range(len(results))]
-    if not plan.paired:
-        made.append(f"{', '.join(places)}, = node.edges")
-    if plan.paired and "None" not in results:
+    if plan.paired and all(mask):
         made += _together(*names)
-    made.append("complete = None")
+    live = [p for p, needed in enumerate(mask) if needed]
+    if len(live) > 1:
+        made.append("complete = None")
     sent: list[str] = []
-    for place, name, text in zip(places, names, results, strict=True):
-        made += [f"e = {place}", *_along(name, name != text or text == "g", sent)]
+    for p in live:
+        name, text = names[p], results[p]
+        made += _along(f"edge{p}", name, name != text or text == "g", sent)
+        made.append("    else: return [e]" if len(live) == 1 else "    else: complete = [e] if complete is None else [*complete, e]")
         sent += [name] if name not in ("g", "None") else []
-    return [*made, "return complete"]
+    return [*made, "return complete"] if len(live) > 1 else made
 
 
 def _together(one: str, other: str) -> list[str]:
@@ -217,9 +265,8 @@ def _together(one: str, other: str) -> list[str]:
     first = f"{one} is not None is not {other} and {one}.dtype.kind == 'f' and {one}.dtype is {other}.dtype"
     alike = f"{one}.strides == {other}.strides and {one}.flags.c_contiguous and 1 not in {one}.shape"
     return [
-        "e = node.first",
-        "if e is node.second and e is not None and e not in arrived and e not in waiting:",
-        f"    if {first} and {alike}: arrived[e] = add({one}, {other}); return None",
+        "if edge0 is edge1 and edge0 is not None and edge0 not in arrived and edge0 not in waiting:",
+        f"    if {first} and {alike}: arrived[edge0] = add({one}, {other}); return None",
     ]
 
 
@@ -228,14 +275,18 @@ def _elsewhere(line: str) -> str:
     return f"{before}return spread(walk, node, {result})" if word else line
 
 
-def _along(r: str, sure: bool, sent: Sequence[str]) -> list[str]:
-    """Sends the result of this name along the edge `e`; those `sent` before are forgotten where somebody asks who holds them."""
+def _along(edge: str, r: str, sure: bool, sent: Sequence[str]) -> list[str]:
+    """Sends the result of this name along an edge; those `sent` before are forgotten where somebody asks who holds them.
+
+    The last line is that of a leaf at which more is to arrive.
+    """
     none = ["if e in own and e in waiting: walk.sums[e] -= 1"]
     some = [
-        "if e in own:",
-        "    old = arrived[e]",
-        f"    add(old, {r}, old)",
-        f"elif e in arrived: {''.join(f'{name} = ' for name in sent)}old = None; add_to(walk, e, {r}, ())",
+        "if e in arrived:",
+        "    if e in own:",
+        "        old = arrived[e]",
+        f"        add(old, {r}, old)",
+        f"    else: {''.join(f'{name} = ' for name in sent)}old = None; add_to(walk, e, {r}, ())",
         f"elif e is not None: arrived[e] = {r}",
     ]
     if r == "None":
@@ -244,20 +295,15 @@ def _along(r: str, sure: bool, sent: Sequence[str]) -> list[str]:
         lines = some
     else:
         lines = [f"if {r} is None:", *(f"    {line}" for line in none), "else:", *(f"    {line}" for line in some)]
-    return [
-        *lines,
-        "if e in waiting:",
-        "    left = waiting[e] - 1",
-        "    if left: waiting[e] = left",
-        "    else: complete = [e] if complete is None else [*complete, e]",
-    ]
+    return [f"e = {edge}", *lines, "if e in waiting:", "    left = waiting[e] - 1", "    if left: waiting[e] = left"]
 
 
 def _part_sent() -> Any:
     """The same for writes through views, most of which have two edges."""
     fast = "node.plan.fast(node, g)"
-    lines = [f"if len(node.edges) != 2: return {fast}", f"r0, r1 = {fast}"]
-    return function_of(PARAMETERS, sending(PartPlan, lines, ["r0", "r1"]), "CopySlices, sent on", {**SPACE, "FREED": FREED})  # type: ignore[arg-type]  # it has what is asked of a plan
+    lines = [f"if len(node.edges) != 2: return {fast}", "edge0, edge1 = node.edges", f"r0, r1 = {fast}"]
+    text = sending(PartPlan, lines, ["r0", "r1"], (True, True))  # type: ignore[arg-type]  # it has what is asked of a plan
+    return function_of(PARAMETERS, text, "CopySlices, sent on", {**SPACE, "FREED": FREED})
 
 
 PartPlan.send = staticmethod(_part_sent())

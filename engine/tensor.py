@@ -383,6 +383,21 @@ def wrap(array: np.ndarray, dtype: dtypes.dtype) -> Tensor:
     return t
 
 
+def wrap_in_rows(array: np.ndarray, form: Rows) -> Tensor:
+    """The same over an array of which `form` holds."""
+    t = Tensor()
+    t._array = array
+    t._dtype = form.dtype
+    t._rows = form
+    t._node = None
+    t._gradient = None
+    t._view = None
+    t._rare = None
+    t._nr = 0
+    t._counter = FRESH
+    return t
+
+
 def counter_of(t: Tensor) -> Any:
     """The version count of `t`, to be shared or raised: made now where there was no need of one. None in an inference tensor."""
     if t._counter is FRESH:

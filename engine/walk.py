@@ -31,6 +31,7 @@ from .views import node_of
 NO_LEAF = (
     "A leaf node was passed to _will_engine_execute_node but we are currently running autograd.grad(). This is currently not supported."
 )
+ONE = {d: np.ones((), d.np) for d in dtypes.ALL if d.is_floating_point}
 _active = threading.local()
 
 
@@ -562,6 +563,66 @@ class Walk:
                 result = hook((), (self.show(g),))
                 if result is not None:
                     check_hook_results(hook, (), result)
+
+
+class PlainWalk(Walk):
+    """The walk from one root to all leaves in a plain mode, of which nobody asks more: see `run_plain`."""
+
+    create_graph = recording = generic = False
+    targets = None
+    accumulate = True
+
+    def __init__(self, keep: bool) -> None:
+        self.keep = keep
+        self.id = self._ids()
+        self.arrived = {}
+        self.waiting = {}
+        self.sums = {}
+        self.own = set()
+
+
+def run_plain(root: Any, t: Tensor, seed: Tensor | None, keep: bool) -> bool:
+    """Send down the gradient of `t`, which `root` made: `seed`, or 1. `Walk.run` is the meaning.
+
+    False, and nothing is done, where more than gradients of leaves is asked for.
+    """
+    if Node.reshaped or Node.renumbered or AccumulateGrad.outgrown:
+        return False
+    walk = PlainWalk(keep)
+    order = order_of(walk, [root])
+    if order is None:
+        return False
+    try:
+        walks = _active.walks
+    except AttributeError:
+        walks = _active.walks = []
+    if len(walks) >= DEPTH:
+        return False
+    if seed is None:
+        g = ONE[t._dtype].copy()
+        walk.counters = {id(g): ([0], g)}
+    else:
+        g = seed._array
+        memory = g if g.base is None else root_of(g)
+        walk.counters = {id(memory): (counter_of(seed), memory)}
+        walk.given = (seed,)
+    walk.arrived[root] = g
+    del g  # which is read as held by nobody but the walk and the seed
+    before = modes.current()
+    modes.switch(0)
+    token = quiet()
+    walks.append(walk)
+    try:
+        send(walk, order)
+        for callback in walk.callbacks:
+            callback()
+    finally:
+        walks.pop()
+        loud(token)
+        if modes.current() & modes.SAVED_HOOKS:
+            saved.restore(())
+        modes.switch(before)
+    return True
 
 
 def _owned(array: np.ndarray) -> bool:

@@ -71,6 +71,20 @@ def one_gradient_for_two_leaves(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def one_gradient_that_nobody_else_holds(B: Any, draw: Any, see: Any) -> None:
+    leaves = [draw.floats((2, 3), requires_grad=True) for _ in range(3)]
+    total = leaves[0] + leaves[1]
+    if draw.flag():
+        total = total + leaves[draw.integer(0, 2)]
+    (total * 2).backward(draw.floats((2, 3)))
+    for i, leaf in enumerate(leaves):
+        see(f"gradient {i}", leaf.grad)
+        if leaf.grad is not None:
+            leaf.grad.mul_(10)
+    see("each multiplied once", [leaf.grad for leaf in leaves])
+
+
+@program
 def the_seed_may_become_the_gradient(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=True)
     g = draw.floats((2,))

@@ -19,7 +19,7 @@ from ..size import Size
 from ..tensor import LEAF, PLAIN, Tensor, counter_of, settled, wrap
 from ..transforms import Running, running
 from ..views import make_view, node_of
-from ..walk import Walk
+from ..walk import Walk, run_plain
 from .attributes import retain_grad
 
 NO_GRAD = "element {i} of tensors does not require grad and does not have a grad_fn"
@@ -373,14 +373,6 @@ def input_end(t: Any) -> tuple[Any, int]:
     return end(t)[:2]
 
 
-def plain_seed(t: Tensor, g: Any) -> Tensor | None:
-    """The cotangent of a root where it needs neither check nor conversion."""
-    if g is None:
-        one = t._array.size == 1 and t._dtype.is_floating_point
-        return None if not one else F.ones_like(t) if t._array.ndim else wrap(ones((), t._dtype.np), t._dtype)
-    return g if type(g) in PLAIN and g._dtype is t._dtype and g._array.shape == t._array.shape else None
-
-
 # -- what Tensor has of it ---------------------------------------------------------------------------------------------
 def _method(name: str) -> Any:
     """A method under a name that means something else in this module."""
@@ -396,15 +388,14 @@ def _method(name: str) -> Any:
 @_method("backward")
 def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
     """Accumulate gradients of this tensor into the leaves it was computed from; see `autograd.backward`."""
-    if inputs is None and not create_graph and type(self) in PLAIN and not (running() or modes.current() & modes.ON_TENSORS):
-        g = plain_seed(self, gradient)
-        node = None if g is None else node_of(self)
+    if inputs is None and not create_graph and type(self) in PLAIN and not modes.current() & ~modes.GRAD:
         # what the checks of `backward` come to where there is nothing to refuse
-        if g is not None and isinstance(node, Node) and node.extras is None:
-            walk = Walk(bool(retain_graph), False, None, True)
-            root = root_of(g._array)
-            walk.counters[id(root)] = counter_of(g), root
-            walk.given = (g,)
-            walk.run([(node, self._nr, g._array)])
-            return
+        if gradient is None:
+            usual = not self._array.ndim and self._dtype.is_floating_point
+        else:
+            usual = type(gradient) in PLAIN and gradient._dtype is self._dtype and gradient._array.shape == self._array.shape
+        if usual:
+            node = self._node if self._view is None else node_of(self)
+            if isinstance(node, Node) and node.extras is None and run_plain(node, self, gradient, bool(retain_graph)):
+                return
     backward(self, gradient, retain_graph, create_graph, inputs=inputs)
