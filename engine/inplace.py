@@ -17,6 +17,7 @@ from .operands import array_of, check_broadcast, expands
 from .promotion import common
 from .registry import OPS, F
 from .silence import loud, quiet
+from .strided import copied
 from .tensor import Tensor, exchange, store, wrap
 from .views import (
     bump,
@@ -180,7 +181,7 @@ def check_target(op: Op, into: Tensor, values: list[Any], dtype_too: bool) -> No
 
 def copy_of(t: Tensor) -> Tensor:
     """The tensor as it is before a write, in memory of its own. PyTorch clones it, which is recorded."""
-    made = wrap(t._array.copy("K"), t._dtype)
+    made = wrap(copied(t._array), t._dtype)
     made._rows = t._rows or None
     if t._node is not None:
         check_differentiable(t)

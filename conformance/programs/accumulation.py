@@ -269,10 +269,21 @@ def strides_of_sums_of_turned_matrices(B: Any, draw: Any, see: Any) -> None:
     turned = draw.floats((draw.choice((2, 1, 3)), draw.choice((1, 2)))).t()
     x = draw.choice([lambda: turned.clone(), turned.contiguous])().requires_grad_()
     column, row = draw.floats((x.shape[1], 1)), draw.floats((1, x.shape[0]))
-    asked = [
-        draw.choice([lambda: x.mm(column), lambda: x.mm(x.t()), lambda: row.mm(x), lambda: x.sin(), lambda: x.t().exp(), lambda: x * x])()
-        for _ in range(draw.integer(1, 3))
-    ]
-    g = B.autograd.grad([one.sum() for one in asked], x)[0]
+    parts = [
+        lambda: x.mm(column), lambda: x.mm(x.t()), lambda: row.mm(x), lambda: x.sin(), lambda: x.t().exp(), lambda: x.clamp(x[0], x),
+    ]  # fmt: skip
+    g = B.autograd.grad([draw.choice(parts)().sum() for _ in range(draw.integer(1, 3))], x)[0]
     see("gradient", g)
     see("strides", g.stride())
+
+
+@program
+def strides_behind_bounds_in_place(B: Any, draw: Any, see: Any) -> None:
+    """What an in-place form saves of its target is a clone, in which a side of 1 keeps its step."""
+    shape = draw.choice(((2, 1), (1, 2), (2, 1, 2), (1, 2, 2)))
+    x = draw.floats(shape[::-1]).permute(*range(len(shape))[::-1]).clone().requires_grad_()
+    y = x.clone()
+    draw.choice([lambda: y.clamp_(min=1), lambda: y.clamp_(-1, 1), lambda: y.clamp_max_(1), lambda: y.clamp_min_(1), lambda: y.abs_()])()
+    y.backward(draw.floats(shape))
+    see("gradient", x.grad)
+    see("strides", x.grad.stride())
