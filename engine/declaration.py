@@ -15,7 +15,7 @@ from .alike import specialisable
 from .dtypes import ALL, dtype
 from .family import Family
 from .graph import Node
-from .promotion import BY_DTYPE, BY_SHAPE
+from .promotion import BY_DTYPE, BY_NUMBER, BY_SHAPE
 from .registry import OPS
 from .tensor import wrap
 
@@ -124,10 +124,10 @@ class Declaration:
 
     @cached_property
     def unpromoted_beside(self) -> dict[type, frozenset[dtype]] | None:
-        """The floating dtypes in which operands of one dtype are computed as they are beside Python numbers of a type."""
+        """The floating dtypes in which operands of one dtype are computed as they are beside (small) Python numbers of a type."""
         family, arguments = self.family, self.schema.arguments
         of_tensors = [arguments[i].is_tensor for i in self.promoted]
-        if self.promotes_list or all(of_tensors) or not any(of_tensors) or family.promote not in BY_DTYPE:
+        if self.promotes_list or all(of_tensors) or not any(of_tensors) or family.promote not in BY_DTYPE | BY_NUMBER:
             return None
         return {
             kind: frozenset(d for d in ALL if d.is_floating_point and not d.low and self._computes_in(d, kind)) for kind in (int, float)

@@ -23,7 +23,7 @@ from .kept import version_of
 from .moves import Moves, Ways, remembers
 from .once import again
 from .operands import settle, shape_of
-from .promotion import BY_SHAPE
+from .promotion import BY_NUMBER, BY_SHAPE, SMALL
 from .registry import OPS
 from .schema import Argument
 from .silence import QUIET, policy, silent
@@ -263,6 +263,8 @@ def _beside_numbers(op: Op, dtype: str, numbers: list[int], otherwise: list[str]
     head, *rest = [i for i in op.promoted if i not in numbers]
     usual = [f"a{head}.{dtype} in BESIDE.get(type(a{i}), ())" for i in numbers] + [f"a{i}.{dtype} is a{head}.{dtype}" for i in rest]
     known = f"a{head}._dtype" if dtype == "_dtype" else f"OF_NUMPY[a{head}.dtype]"
+    if op.family.promote in BY_NUMBER:
+        usual += [f"{-SMALL} < a{i} < {SMALL}" for i in numbers]
     converted = [f"    x{i} = constant(a{i}, {known})" for i in numbers]
     return [f"if {' and '.join(usual)}:", *converted, "else:", *(f"    {line}" for line in otherwise)]
 

@@ -16,6 +16,9 @@ BY_DTYPE: set[Promote] = set()  # the rules that look at nothing but dtypes, so 
 
 BY_SHAPE: set[Promote] = set()  # and those that look at shapes, too
 
+BY_NUMBER: set[Promote] = set()  # those that look at dtypes, and at Python numbers: beside floats only at those that are not SMALL
+SMALL = 2**15
+
 BY_CALL: dict[Promote, Callable[[Sequence[Any]], Promote]] = {}  # of a rule: what gives the one to follow, by all arguments of a call
 
 

@@ -15,7 +15,7 @@ from ..memory import LARGE, empty
 from ..number import converted as cast_number
 from ..op import OPS, F, Family, Op, alias, composite, op, pointwise, write
 from ..operands import check_broadcast, expands
-from ..promotion import Promote, by_rounding, common, floating, only, step_by_step, without_half
+from ..promotion import Promote, by_dtype, by_rounding, common, floating, only, step_by_step, without_half
 from ..schema import Schema, parse
 from ..tensor import Tensor, method
 from ..views import check_cast, check_no_overlap
@@ -143,6 +143,9 @@ def check_alpha(self: Any, other: Any, alpha: complex = 1) -> None:
 
 def check_subtraction(self: Any, other: Any, alpha: complex = 1) -> None:
     """Raises RuntimeError for bools, and as `check_alpha`."""
+    own = self._dtype.np if type(self) is Tensor else self.dtype if type(self) is np.ndarray else None
+    if own is not None and own.char in "fd" and type(other) in (int, float):
+        return  # of which nothing is refused
     subtracting([self, other])
     check_alpha(self, other, alpha)
 
@@ -202,6 +205,7 @@ def opposite(x: Any) -> Any:
     return F.neg(x) if isinstance(x, np.ndarray) and 1 in x.shape and made.strides != x.strides else made
 
 
+@by_dtype
 def subtracting(operands: Any) -> dtypes.dtype:
     """The common dtype. Raises RuntimeError where an operand is bool."""
     bools = [common([v]) is dtypes.bool_ for v in operands]

@@ -263,8 +263,14 @@ def identity(n: int, m: int, dtype: dtype | None) -> np.ndarray:
 
 
 # -- ranges ------------------------------------------------------------------------------------------------------------------------
+BOUND = 2**53  # integers up to here are numbers of double precision, too
+
+
 def counted(start: Any, end: Any, step: Any, dtype: dtype | None, closed: bool = False) -> np.ndarray:
     """`start`, `start + step`, ... below `end` (up to it where `closed`). Raises RuntimeError where that never ends."""
+    if not closed and (dtype is None or dtype is dtypes.int64) and type(start) is type(end) is type(step) is int:
+        if -BOUND < start <= end < BOUND and 0 < step < BOUND:
+            return np.arange(start, end, step, dtype=np.int64)  # what the rest comes to
     if dtype is None:
         integral = all(isinstance(v, int) for v in (start, end, step))
         dtype = dtypes.int64 if integral and not closed else dtypes.get_default_dtype()

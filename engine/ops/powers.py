@@ -11,7 +11,7 @@ import numpy as np
 from .. import dtypes
 from ..op import F, Op, composite, op, plain
 from ..pieces import FEW, alike_in_rows, elementwise
-from ..promotion import common, without_half
+from ..promotion import BY_NUMBER, common, without_half
 from ..tensor import Tensor
 from ..views import check_cast, check_no_partial_overlap
 from .arithmetic import along, binary, cast_number, is_complex, less, not_implemented, of_kind, times
@@ -71,8 +71,9 @@ WRITTEN_OUT: dict[Any, Callable[[np.ndarray, np.ndarray], Any]] = {  # of pieces
 
 def power_of_number(self: np.ndarray, exponent: np.ndarray) -> np.ndarray:
     """`self ** exponent` for one exponent, of which PyTorch computes a few in another way."""
-    written_out = WRITTEN_OUT.get(exponent.item()) if exponent >= 0 or self.dtype.kind in "fc" else None
-    if self.dtype.kind == "b" and exponent > 1:
+    kind = self.dtype.kind
+    written_out = WRITTEN_OUT.get(exponent.item()) if kind in "fc" or exponent >= 0 else None
+    if kind == "b" and exponent > 1:
         raise not_implemented("pow", self)
     if self.dtype == np.float16:  # in which PyTorch takes no square roots: a power of -0 or -inf is one of 0 or inf
         flat = np.where((self == 0) | np.isinf(self), np.abs(self), self)
@@ -81,7 +82,7 @@ def power_of_number(self: np.ndarray, exponent: np.ndarray) -> np.ndarray:
         return power(self, exponent)
     if self.size >= FEW:
         return elementwise(written_out, self)
-    made = np.empty_like(self)
+    made = np.empty(self.shape, self.dtype) if self.flags.c_contiguous else np.empty_like(self)
     written_out(self, made)
     return made
 
@@ -105,6 +106,9 @@ def raising(operands: Any) -> dtypes.dtype:
     refuse_reciprocals(*operands)
     cast_number(exponent, d.np)
     return d.unwidened() if d is dtypes.float16 and abs(exponent) == 0.5 else d
+
+
+BY_NUMBER.add(raising)
 
 
 def from_base(g: Any, self: Any, exponent: Any) -> Any:
