@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -63,7 +64,8 @@ def dense(array: np.ndarray) -> bool:
     return is_dense(array.shape, array.strides, array.itemsize)
 
 
-def dense_strides(shape: Sequence[int], steps: Sequence[int]) -> tuple[int, ...]:
+@lru_cache(4096)
+def dense_strides(shape: tuple[int, ...], steps: tuple[int, ...]) -> tuple[int, ...]:
     """Strides of new memory in the order of an old layout: the same where that was dense already.
 
     Dimensions are sorted by step as PyTorch's iterators sort them: a step of 0 says nothing, ties go by size.

@@ -90,7 +90,9 @@ def _is_exact(op: Op) -> bool:
 def _alike(op: Op, tensors: list[int], otherwise: list[str], certain: Collection[int]) -> list[str]:
     """Sets `alike` to whether the tensors lie in one row-major order, which says, too, that they are plain, and of one dtype."""
     slow = f"return slow({listed(op)})"
-    asked = [f"alike = {' and '.join(['a0._rows', *(f'a{i}._rows is a0._rows' for i in tensors[1:])])}"]
+    asked = ["alike = a0._rows if a0._rows is not None else rows(a0)"]
+    for i in tensors[1:]:
+        asked += [f"if alike and a{i}._rows is None: rows(a{i})", f"alike = alike and a{i}._rows is alike"]
     if any(i not in certain for i in tensors):
         asked = ["try:", *(f"    {line}" for line in asked), f"except AttributeError: {slow}"]
     return [

@@ -375,7 +375,7 @@ class NoPlan:
     fast: Any = None
     send: Any = None
     on_tensors = gather = None
-    paired = False
+    paired = compact = False
     keeps_tensors = True  # perhaps, as results
     keeps_results = True
     save = ()
@@ -386,8 +386,6 @@ NO_PLAN = NoPlan()
 
 class PartPlan(NoPlan):
     """How the walk runs a CopySlices on arrays; it drops what is kept by setting `saved`."""
-
-    compact = False
 
     @staticmethod
     def fast(node: CopySlices, g: np.ndarray) -> Sequence[Any]:
@@ -447,8 +445,12 @@ class CopySlices(Listed):
         self.free()
 
     def free(self) -> None:
-        if self.inner.plan.keeps_tensors:
-            self.inner.free()
+        inner = self.inner
+        if inner.plan.keeps_tensors:
+            if inner.plan.compact:
+                inner.one, inner.other = FREED, None  # a CompactPair
+            else:
+                inner.free()
         self.freed = True
 
     def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:

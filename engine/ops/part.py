@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy import ndarray
 
 from ..batch_refusals import NO_FALLBACK, NO_VIEW, refuse_samples
 from ..calls import FUNCTIONS
@@ -444,23 +445,39 @@ def from_strided(g: Any, geometry: Geometry, size: Shape, stride: Shape, storage
     Through a buffer: elements seen more than once add up there, and where the input itself overlaps, each place's sum is
     divided by how often the input shows it. Source: PyTorch's `as_strided_backward`.
     """
+    if type(g) is ndarray and type(size) is type(stride) is tuple:
+        known = _places.get((geometry, size, stride, storage_offset, g.itemsize))
+        if known is not None:
+            return _placed_in_zeros(g, *known)
     shape, steps, offset = geometry
     at = offset if storage_offset is None else storage_offset
     if 0 in size or 0 in shape:
         zeros = np.zeros(shape, g.dtype if not isinstance(g, Tensor) else g._dtype.np)
         return wrap(zeros, g._dtype) if isinstance(g, Tensor) else zeros  # of a batch, the same for all samples
-    for d in reversed(range(len(size))) if 1 in size or 0 in stride else ():
+    reduced = 1 in size or 0 in stride
+    for d in reversed(range(len(size))) if reduced else ():
         if size[d] == 1:
             g = F.squeeze(g, d)
         elif stride[d] == 0:
             g = F.sum(g, (d,), False)
     through = _buffer(shape, steps, offset, tuple(size), tuple(stride), at)
-    if through.whole and type(g) is np.ndarray:
+    if through.whole and type(g) is ndarray:
         places, steps, offset = through.out
-        made, item = zeros_kept(shape, g.dtype), g.itemsize
-        np.ndarray(places, g.dtype, made, offset * item, [s * item for s in steps])[...] = g
-        return made.view(np.ndarray)
+        item = g.itemsize
+        known = shape, places, offset * item, tuple([s * item for s in steps])
+        if not reduced and type(size) is type(stride) is tuple and len(_places) < 4096:
+            _places[geometry, size, stride, storage_offset, item] = known
+        return _placed_in_zeros(g, *known)
     return _scatter_tensors(g, through) if isinstance(g, Tensor) else _scatter_arrays(g, through)
+
+
+_places: dict[Any, tuple[Places, Places, int, Places]] = {}  # where gradients go that need no more than to be placed in zeros
+
+
+def _placed_in_zeros(g: np.ndarray, shape: Places, places: Places, start: int, strides: Places) -> np.ndarray:
+    made = zeros_kept(shape, g.dtype)
+    ndarray(places, g.dtype, made, start, strides)[...] = g
+    return made.view(ndarray)
 
 
 class Buffer(NamedTuple):
