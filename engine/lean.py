@@ -114,7 +114,7 @@ def _raw_lines(op: Op) -> list[str]:
     lines += [*before, "try:", *call, f"except Exception: return again(slow, {listed(op)})"]
     if _has_several(op):
         return [*lines, "return [settle(x, None) for x in r]"]
-    return [*lines, *_settled(op), "return r"]
+    return [*lines, *_settled(op, False), "return r"]
 
 
 def space_of(op: Op) -> dict[str, Any]:
@@ -269,13 +269,18 @@ def _beside_numbers(op: Op, dtype: str, numbers: list[int], otherwise: list[str]
     return [f"if {' and '.join(usual)}:", *converted, "else:", *(f"    {line}" for line in otherwise)]
 
 
-def _settled(op: Op) -> list[str]:
-    """Makes the one result `r` an array in PyTorch's layout."""
+def _settled(op: Op, of_tensors: bool = True) -> list[str]:
+    """Makes the one result `r` an array in PyTorch's layout, which is NumPy's of operands in row-major order: tensors may know they are."""
     lines = ["if type(r) is not ndarray:", f"    if isinstance(r, (tuple, list)): return slow({listed(op)})", "    r = asarray(r)"]
     if op.family.plan == "pointwise":
         single = [i for i, is_list in op.tensors if not is_list]
         arrays = [f"x{i}" for i in op.order if i in single]
         unlike = " or ".join(f"({x} is not None and r.strides != {x}.strides)" for x in arrays) or "True"
+        known = " and ".join(
+            f"(a{i} is None or a{i}._rows)" if op.schema.arguments[i].optional else f"a{i}._rows" for i in op.order if i in single
+        )
+        if of_tensors and known:
+            unlike = f"(not ({known}) and ({unlike}))"
         numbers = [] if op.family.unary else ["NUMBER" for i in op.promoted if not op.schema.arguments[i].is_tensor]
         lines.append(f"if r.ndim and (r.ndim == 4 or {unlike}): r = laid_out(r, ({', '.join(arrays + numbers)},))")
     return lines

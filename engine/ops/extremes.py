@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ..batching import innermost
 from ..dtypes import OF_NUMPY
@@ -106,7 +107,7 @@ def extreme_kernel(name: str, ufunc: np.ufunc) -> Callable[..., np.ndarray]:
 
 
 def extreme_in_rows(kernel: Callable[..., np.ndarray], ufunc: np.ufunc) -> Callable[..., Any]:
-    """What `kernel` does with a few numbers, unless the extreme of some is zero: then their signs are looked at."""
+    """What `kernel` does with a few numbers, unless the extreme of some is zero or NaN, whose signs are looked at."""
 
     def in_rows(self: np.ndarray, dim: Any = None, keepdim: bool = False) -> Callable[..., Any] | None:
         own, dims, reduce = self.dtype, axes(dim, self.ndim), ufunc.reduce
@@ -115,7 +116,14 @@ def extreme_in_rows(kernel: Callable[..., np.ndarray], ufunc: np.ufunc) -> Calla
         if own.char not in "fd" or not 0 < self.size < MANY:
             return None
         if not shape:
-            return lambda self: best if (best := reduce(self, None, None, np.empty((), own))) else kernel(self, *others)
+            place, asarray = ndarray.argmax if ufunc is np.maximum else ndarray.argmin, np.asarray
+
+            def way(self: np.ndarray) -> np.ndarray:
+                flat = self.ravel()
+                best = flat[place(flat)]  # of which NumPy finds the place in a sixth of the time
+                return asarray(best) if best and best == best else kernel(self, *others)
+
+            return way
         if len(dims) != 1 or 1 in shape:
             return None
         (d,) = dims
