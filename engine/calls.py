@@ -14,7 +14,7 @@ from .out import run_out
 from .parser import NUMBERS_AS_TENSORS, Parser, python_order, register
 from .routes import filled, front
 from .schema import REQUIRED
-from .specialise import specialise
+from .specialise import plain_text, specialise
 from .tensor import PLAIN, Tensor
 from .texts import function_of, written_when_called
 
@@ -189,7 +189,7 @@ def _direct(op: Op, slow: Callable[..., Any]) -> Callable[..., Any]:
     def write(space: dict[str, Any]) -> Any:
         lines, names = straight(op, (0, 1))
         space.update({**names, "PLAIN": PLAIN, "elsewhere": slow})
-        taken = ["if type(a1) in PLAIN and type(a0) in PLAIN:", *(f"    {line}" for line in lines)]
+        taken = [f"if {plain_text('a1')} and {plain_text('a0')}:", *(f"    {line}" for line in lines)]
         return function_of(["a0", "a1", "/"], [*taken, "return elsewhere(a0, a1)"], f"{op.key} as an operator", space)
 
     return written_when_called(write)

@@ -7,9 +7,11 @@ There shapes, dtypes and arguments alone decide what the kernel does. A view is 
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import getitem
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy import ndarray
 
 from .dtypes import OF_NUMPY, dtype
 from .geometry import address
@@ -23,6 +25,7 @@ Held = tuple[Any, ...] | None  # what a node keeps, with versions, where it is t
 Move = tuple[Callable[[np.ndarray, Any], np.ndarray], Any, Any, Fits, Held]
 PLACES = ("SymInt", "int?")  # an argument that tells of a place takes too many values for each to be remembered
 LIMIT = 1024
+TURNED = ndarray.T.__get__  # what reads the attribute, of an array and its type
 
 
 def remembers(op: Declaration) -> bool:
@@ -77,11 +80,19 @@ class Moves(dict[Any, Move]):
 def _ways(array: np.ndarray, made: np.ndarray) -> list[tuple[Callable[[np.ndarray, Any], np.ndarray], Any]]:
     """What may make the view, the quickest first."""
     ways: list[tuple[Callable[[np.ndarray, Any], np.ndarray], Any]] = []
+    start = address(made) - address(array)
     if made.size == array.size:
-        ways.append((np.ndarray.reshape, made.shape))
+        if made.ndim == 1:
+            ways.append((ndarray.ravel, "C"))
+        ways.append((ndarray.reshape, made.shape))
+    if made.ndim == array.ndim == 2:
+        ways.append((TURNED, ndarray))
     if made.ndim == array.ndim:
-        ways.append((np.ndarray.transpose, _order(array, made)))
-    return [*ways, (_over, (made.shape, array.dtype, address(made) - address(array), made.strides))]
+        ways.append((ndarray.transpose, _order(array, made)))
+    if made.ndim == array.ndim - 1:  # perhaps all at one place of a dimension
+        places = [(d, *divmod(start, step)) for d, step in enumerate(array.strides) if step]
+        ways += [(getitem, (*[slice(None)] * d, i, Ellipsis)) for d, i, rest in places if not rest and i < array.shape[d]]
+    return [*ways, (_over, (made.shape, array.dtype, start, made.strides))]
 
 
 def _order(array: np.ndarray, made: np.ndarray) -> tuple[int, ...]:
@@ -97,7 +108,7 @@ def _order(array: np.ndarray, made: np.ndarray) -> tuple[int, ...]:
 
 def _over(array: np.ndarray, given: tuple[Any, ...]) -> np.ndarray:
     shape, dtype, start, strides = given
-    return np.ndarray(shape, dtype, array, start, strides)
+    return ndarray(shape, dtype, array, start, strides)
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> bool:

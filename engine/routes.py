@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from .lean import listed, names_of, straight
 from .lean_inplace import lines_in_place, space_in_place
 from .parser import Constant, Unfit, exact_int, exact_ints
-from .tensor import PLAIN
+from .specialise import plain_text
+from .tensor import PLAIN, Tensor
 from .texts import function_of
 
 if TYPE_CHECKING:
@@ -145,11 +146,11 @@ def _written(call: FunctionType, form: Form, plan: Plan, key: tuple[Any, ...], o
     lines, space = _text_of(form, op, text)
     names = [*text.given, *NAMES[count:]]
     looks = [
-        f"type({name}) {'in PLAIN' if cls in PLAIN else f'is _type{j}'}" for j, (name, cls) in enumerate(zip(text.given, key, strict=True))
+        plain_text(name) if cls in PLAIN else f"type({name}) is _type{j}" for j, (name, cls) in enumerate(zip(text.given, key, strict=True))
     ]
     alone = "not _more" if count == len(names) else f"{names[count]} is _MISSING"
     taken = [f"if {' and '.join([*reversed(looks), alone, 'not _words'])}:", *(f"    {line}" for line in [*text.absent, *lines])]
-    call.__globals__.update({**space, "PLAIN": PLAIN, **{f"_type{j}": cls for j, cls in enumerate(key)}})
+    call.__globals__.update({**space, "PLAIN": PLAIN, "Tensor": Tensor, **{f"_type{j}": cls for j, cls in enumerate(key)}})
     call.__code__ = _code_of(names, "".join(f"    {line}\n" for line in taken), f"{op.key} as called", operator)
     return call
 

@@ -202,6 +202,11 @@ def edge_text(t: str, node: str) -> str:
     return f"({node} if {node} is None else {leaf} if {node} is LEAF else ({node}, {t}._nr) if {t}._nr else {node})"
 
 
+def plain_text(t: str) -> str:
+    """Whether what has this name is a plain tensor; most are of the first type."""
+    return f"(type({t}) is Tensor or type({t}) in PLAIN)"
+
+
 def outdated_text(t: str) -> str:
     """What `views.outdated` says of a view, for the tensor of this name; sets `view`."""
     borrowed = f"view.borrowed if view.base._node is None else {t}._node is None"

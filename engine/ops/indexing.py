@@ -43,31 +43,31 @@ BASIC = {int, slice, type(None), type(Ellipsis)}
 def _write_getitem(space: dict[str, Any]) -> Any:
     """`x[index]`, in which a slice is what `_slice` and the op come to: of the first dimension NumPy takes it as PyTorch does."""
     lines, names = straight(SLICE)
+    unknown = "type(a0) not in PLAIN or a0._counter is None"
+    lines = [line.replace(unknown, f"(not a0._rows and ({unknown}))") for line in lines]  # of which rows says that they are plain
     at = next(i for i, line in enumerate(lines) if line.strip().startswith("r = kernel("))
     taken = ["    r = x0[a2:a3] if a4 == 1 else x0[a2:a3:a4]", f"    if not r.size or (a4 != 1 and r.shape[0] == 1): {lines[at].strip()}"]
     head = [
-        "if type(index) is not slice: return indexed(a0, index)",
+        "if type(index) is not slice:",
+        "    if type(index) is int and (shape := (a0._rows or a0._array).shape) and -shape[0] <= index < shape[0]:",
+        "        return select(a0, 0, index)",
+        "    return indexed(a0, index)",
         "a1 = 0; a2 = index.start; a3 = index.stop; a4 = index.step",
         # numbers of 30 bits are compared in less, where they are written out
         "a2 = 0 if a2 is None else a2 if type(a2) is int and -0x40000000 < a2 < 0x40000000 else bound(a2)",
         "a3 = LAST if a3 is None else a3 if type(a3) is int and -0x40000000 < a3 < 0x40000000 else bound(a3)",
         "a4 = 1 if a4 is None else a4 if type(a4) is int and 0 < a4 < 0x40000000 else step(a4)",
     ]
-    space |= {**names, "indexed": _indexed, "bound": _bound, "step": _step, "LAST": LAST}
+    space |= {**names, "select": SELECT.direct, "indexed": _indexed, "bound": _bound, "step": _step, "LAST": LAST}
     return function_of(["a0", "index"], [*head, *lines[:at], *taken, *lines[at + 1 :]], "slices", space)
 
 
 def _indexed(self: Tensor, index: Any) -> Tensor:
     """A view where integers, slices, None and Ellipsis say where; a copy where tensors, lists or bools do."""
-    made: Tensor
     if type(index) is int:
-        shape = self._array.shape
-        if shape and -shape[0] <= index < shape[0]:
-            made = SELECT.direct(self, 0, index)
-            return made
         return _select(self, 0, index, 0)
     if index is None:
-        made = UNSQUEEZE.direct(self, 0)
+        made: Tensor = UNSQUEEZE.direct(self, 0)
         return made
     if isinstance(index, np.integer):
         return _select(self, 0, int(index), 0)
