@@ -37,9 +37,15 @@ class ElementByElement(TorchDispatchMode):
     """
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if torch.Tag.pointwise in func.tags and not func._schema.is_mutable:
-            args = tree_map(self.spaced, args)
-        return func(*args, **(kwargs or {}))
+        if torch.Tag.pointwise not in func.tags:
+            return func(*args, **(kwargs or {}))
+        apart = tree_map(self.spaced, args)
+        if not func._schema.is_mutable:
+            return func(*apart, **(kwargs or {}))
+        if kwargs or not isinstance(args[0], torch.Tensor) or apart[0].stride() == args[0].stride():
+            return func(*args, **(kwargs or {}))
+        func(*apart)
+        return args[0].copy_(apart[0])
 
     @staticmethod
     def spaced(x: Any) -> Any:

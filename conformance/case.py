@@ -335,6 +335,12 @@ class Case:
         made = self.upcast()._changed(TensorValue.magnitude)
         return replace(made, args={n: _magnitude(v) if n in FACTORS else v for n, v in made.args.items()})
 
+    def has_both_zeros(self) -> bool:
+        """True where there are zeros of both signs among the elements."""
+        roots = [np.asarray(t.root, np.float64) for t in self.tensors().values() if t.dtype in FLOATING]
+        signs = [np.signbit(root[root == 0]) for root in roots]
+        return any(s.any() for s in signs) and not all(s.all() for s in signs)
+
     def _changed(self, change: Callable[[TensorValue], TensorValue]) -> Case:
         return self._map(change, changed=change)
 

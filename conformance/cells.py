@@ -43,11 +43,12 @@ def widenings() -> list[dict[str, Any]]:
             "ulp": made.ulp,
             "sums": made.sums,
             "overflow": bool(made.overflow),
+            "zeros": made.zeros,
             "call": made.call is not None,
             "why": made.why,
         }
         for made in spec.SPECS.values()
-        if made.why and (made.ulp != spec.Spec("").ulp or made.sums or made.overflow or made.call is not None)
+        if made.why and (made.ulp != spec.Spec("").ulp or made.sums or made.overflow or made.zeros or made.call is not None)
     ]
 
 

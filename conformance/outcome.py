@@ -122,12 +122,18 @@ class Reference:
 
 
 def compare(
-    mine: Observations, theirs: Observations, reference: Reference | None = None, ulp: int = 4, sums: bool = False, terms: int = 0
+    mine: Observations,
+    theirs: Observations,
+    reference: Reference | None = None,
+    ulp: int = 4,
+    sums: bool = False,
+    terms: int = 0,
+    zeros: bool = False,
 ) -> Comparison:
     """Compare what a subject (`mine`) and PyTorch (`theirs`) came to, label by label.
 
     `sums` says that results are sums whose order is the library's own, so that the sign of a zero is open, and how they overflow;
-    `terms` says the latter alone, and by how many of them at most a sum was divided.
+    `terms` says the latter alone, and by how many of them at most a sum was divided, `zeros` the former alone.
     """
     made = Comparison()
     for label, right in theirs.items():
@@ -139,7 +145,7 @@ def compare(
                 made.observed += 1
                 made.verdicts["equal"] += 1
             else:
-                _one(made, label, left, right, reference, ulp, sums, terms)
+                _one(made, label, left, right, reference, ulp, sums, terms, zeros)
         elif "raises" not in mine and label != "raises" and not _explained(made, label):
             made.differences.append(Difference(label, f"{label} is missing", "nothing", show(right)))
     if not Raised.asserted(theirs.get("raises")):
@@ -165,10 +171,12 @@ def _explained(made: Comparison, label: str) -> bool:
     return any(d.kind.startswith(whole) for d in made.differences)
 
 
-def _one(made: Comparison, label: str, left: Any, right: Any, reference: Reference | None, ulp: int, sums: bool, terms: int) -> None:
+def _one(
+    made: Comparison, label: str, left: Any, right: Any, reference: Reference | None, ulp: int, sums: bool, terms: int, zeros: bool
+) -> None:
     made.observed += label != "raises"
     if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
-        verdict, words = arrays(left, right, label, reference, ulp, sums, terms)
+        verdict, words = arrays(left, right, label, reference, ulp, sums, terms, zeros)
         made.verdicts[verdict] += 1
         if words:
             kind = label if verdict == "engine" else verdict if label.startswith("value") else f"{label} {verdict}"
@@ -216,6 +224,7 @@ def arrays(
     ulp: int = 4,
     sums: bool = False,
     terms: int = 0,
+    zeros: bool = False,
 ) -> tuple[str, str]:
     """The verdict on two arrays and, where it is a failure, what is wrong in words."""
     if left.dtype != right.dtype:
@@ -228,7 +237,7 @@ def arrays(
         return ("rounded", "") if _rounded(left, right, label, reference) else ("engine", _where(left, right, left != right))
     left, right = _narrowed(left, right, reference)
     name = NAME[left.dtype]
-    right, open_ = _closed(left, right, label, reference, sums, terms or 1) if sums or terms else (right, False)
+    right, open_ = _closed(left, right, label, reference, sums, terms, zeros) if sums or terms or zeros else (right, False)
     if open_ and left.tobytes() == right.tobytes():
         return "order", ""
     verdict, words = _decided(left, right, label, name, reference, ulp)
@@ -289,23 +298,23 @@ def _held(left: np.ndarray, right: np.ndarray, dtype: np.dtype) -> tuple[np.ndar
 
 
 def _closed(
-    left: np.ndarray, right: np.ndarray, label: str, reference: Reference | None, sums: bool, terms: int
+    left: np.ndarray, right: np.ndarray, label: str, reference: Reference | None, sums: bool, terms: int, zeros: bool
 ) -> tuple[np.ndarray, bool]:
     """`right` with the elements that no rule decides taken from `left`, and whether there were any.
 
-    Open is whether an overflow on the way makes an element infinite or NaN; and in sums whose order the library chooses (`sums`), too, the
-    sign of a zero and which part of an infinite complex number is NaN. Elsewhere PyTorch's answer is a definite one, or one of two
-    (see `_either`).
+    Open is whether an overflow on the way makes an element infinite or NaN (`terms`); the sign of a zero (`zeros`); and in sums whose order
+    the library chooses (`sums`) both, and which part of an infinite complex number is NaN. Elsewhere PyTorch's answer is a definite one, or
+    one of two (see `_either`).
     """
     a, b = _parts(left), _parts(right)
     free = np.zeros(a.shape, bool)
     blown = ~np.isfinite(a)
-    if sums:
+    if sums or zeros:
         free |= (a == 0) & (b == 0) & (np.signbit(a) != np.signbit(b))
-        if left.dtype.kind == "c":
-            free |= blown.any(-1, keepdims=True) & (~np.isfinite(b)).any(-1, keepdims=True)
-    if (blown & ~free & ~_identical(a, b)).any():
-        large = _overflows(left, label, reference, terms)
+    if sums and left.dtype.kind == "c":
+        free |= blown.any(-1, keepdims=True) & (~np.isfinite(b)).any(-1, keepdims=True)
+    if (sums or terms) and (blown & ~free & ~_identical(a, b)).any():
+        large = _overflows(left, label, reference, terms or 1)
         free |= blown.any(-1, keepdims=True) & large[..., None] if left.dtype.kind == "c" else blown & large
     if not free.any():
         return right, False

@@ -108,5 +108,6 @@ def _widenings(header: dict[str, Any]) -> str:
 def _allowed(widening: dict[str, Any]) -> str:
     said = [f"{widening['ulp']} ULP"] if widening.get("ulp", 4) != 4 else []
     said += ["any sign of a zero, infinity or NaN where terms overflow"] if widening.get("sums") else []
+    said += ["the sign of a zero chosen among zeros of both signs"] if widening.get("zeros") else []
     said += ["infinity or NaN where terms overflow"] if widening.get("overflow") else []
     return ", ".join(said + (["another call than the public one"] if widening.get("call") else []))

@@ -26,6 +26,7 @@ class Spec:
     ulp: int = 4
     sums: bool = False
     overflow: bool | str = False
+    zeros: bool = False
     call: Callable[..., Any] | None = None
     contents: bool = True
     samples: int = 0
@@ -43,6 +44,7 @@ def spec(
     ulp: int = 4,
     sums: bool = False,
     overflow: bool | str = False,
+    zeros: bool = False,
     call: Callable[..., Any] | None = None,
     contents: bool = True,
     samples: int = 0,
@@ -52,17 +54,17 @@ def spec(
 
     `ulp` widens the second tier of equality, `sums` leaves open what the order of a library's sums decides (the sign of a
     zero, which part of an infinite complex number is NaN, how what is too large overflows), `overflow` the last of these alone
-    ("mean": before the result is divided by how many terms there are), `call` (called with the module, then the arguments by name)
-    replaces the public call, `contents=False` says that results are uninitialised memory, `samples` is how many a batch under
-    `vmap` has at least; each needs a `why`.
+    ("mean": before the result is divided by how many terms there are), `zeros` the sign of a zero that was chosen among zeros of both
+    signs, `call` (called with the module, then the arguments by name) replaces the public call, `contents=False` says that results are
+    uninitialised memory, `samples` is how many a batch under `vmap` has at least; each needs a `why`.
 
     Raises SpecError where the key is taken or a reason is missing.
     """
     if key in SPECS:
         raise SpecError(f"there are two specs for {key}")
-    if (ulp != 4 or sums or overflow or call is not None or not contents or samples) and not why:
+    if (ulp != 4 or sums or overflow or zeros or call is not None or not contents or samples) and not why:
         raise SpecError(f"the spec for {key} widens the comparison or replaces the call without saying why")
-    SPECS[key] = Spec(key, domains, why, ulp, sums, overflow, call, contents, samples)
+    SPECS[key] = Spec(key, domains, why, ulp, sums, overflow, zeros, call, contents, samples)
     return SPECS[key]
 
 

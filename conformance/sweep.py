@@ -104,11 +104,12 @@ class Trial:
         """What the subject came to beside what PyTorch did."""
         spec = self.op.spec
         terms = max((t.size for t in case.tensors().values()), default=1) if spec.overflow == "mean" else int(spec.overflow or spec.sums)
-        made = compare(left, right, Again(self, case), spec.ulp, spec.sums, terms)
+        zeros = spec.zeros and case.has_both_zeros()
+        made = compare(left, right, Again(self, case), spec.ulp, spec.sums, terms, zeros)
         judged = self.property.judges_errors and Raised.by_design(right.get("raises"))
         if made.differences and self.property.either is not None and not judged:
             right = self.seen(self.property.either, case)
-            other = compare(left, right, Again(self, case, self.property.either), spec.ulp, spec.sums, terms)
+            other = compare(left, right, Again(self, case, self.property.either), spec.ulp, spec.sums, terms, zeros)
             made = made if other.differences else other
         made.raised = isinstance(right.get("raises"), Raised)
         if made.raised and not Raised.asserted(right["raises"]):

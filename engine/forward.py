@@ -377,7 +377,7 @@ def _spread(tangent: Tensor | None, out: Tensor, of_reals: bool = False) -> Tens
     """
     if tangent is None:
         return None
-    kept = of_reals and out._dtype.is_complex and not tangent._dtype.is_complex and _same_layout(tangent, out)
+    kept = of_reals and out._dtype.is_complex and not tangent._dtype.is_complex and (not out._array.size or _same_layout(tangent, out))
     kept |= not out.shape and not tangent.shape and dtypes.promote_types(tangent._dtype, out._dtype) is not out._dtype
     dtype = tangent._dtype if kept else out._dtype
     return fit(F.expand(tangent, out.shape) if tangent.shape != out.shape else tangent, out._array.shape, dtype)

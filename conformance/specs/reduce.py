@@ -3,7 +3,8 @@
 from ..spec import spec
 
 for _key in (
-    "prod", "prod.dim_int", "logsumexp", "all.dim", "all.dims", "any", "any.dim", "any.dims", "count_nonzero", "count_nonzero.dim_IntList",
+    "prod", "prod.dim_int", "logsumexp",
+    "all", "all.dim", "all.dims", "any", "any.dim", "any.dims", "count_nonzero", "count_nonzero.dim_IntList",
 ):  # fmt: skip
     spec(_key)
 _ORDER = "the order of the additions is the library's own, and with it how they overflow"

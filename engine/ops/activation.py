@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import Batched
 from ..calls import FUNCTIONS, Form
 from ..dtypes import OF_NUMPY, dtype
 from ..geometry import strides_of
@@ -243,6 +244,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if bias is not None and row and input.is_contiguous():
         return _flattened(input, weight, bias)
     product = F.matmul(input, F.t(weight))
+    if isinstance(bias, Batched):  # there may be one for each sample of a batch that the product is the same for
+        return product + bias
     return product if bias is None else product.add_(bias)
 
 

@@ -242,7 +242,8 @@ op("subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
    self=lambda g: g)  # fmt: skip
 op("rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
    binary(lambda self, other, alpha: less_scaled(other, self, alpha), subtracting, promotes=("other", "self"), operator="rsub",
-          first=check_reflected, method=False, inplace=False, out=False),
+          first=check_reflected, method=False, inplace=False, out=False,
+          jvp=along(lambda self, other, alpha, s, o, result: minus(beside_missing(o, s, self, alpha), by(s, lambda: alpha)))),
    self=lambda g, alpha: through_factor(opposite(g), alpha),
    other=lambda g: g)  # fmt: skip
 op("rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",

@@ -276,7 +276,8 @@ def batch_norm_backward_steps(
     save_mean: Tensor, save_invstd: Tensor, train: bool, eps: float, output_mask: Sequence[bool],
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """What PyTorch runs for tangents of the gradients. Source: `torch._decomp.decompositions_for_jvp`."""
-    dims, share = others(input), 1.0 / math.prod(input.shape[d] for d in others(input))
+    dims = others(input)
+    share = 1.0 / (math.prod(input.shape[d] for d in dims) or math.nan)  # of no elements nothing is shared
     if train:
         variance, mean = F.var_mean(input, dims, correction=0, keepdim=False)
         beyond = (F.pow(1 / save_invstd, 2) - variance).detach()

@@ -12,7 +12,7 @@ from .. import modes
 from ..batch_rules import NoRule, batches_of, taken_apart
 from ..batching import batched
 from ..device import channels_last
-from ..dtypes import OF_NUMPY
+from ..dtypes import OF_NUMPY, dtype
 from ..fused import fused
 from ..layout import laid_out, row_major, suggested
 from ..op import F, Op, composite, op, plain
@@ -93,13 +93,14 @@ def group_norm_kernel(
 
 # -- backward --------------------------------------------------------------------------------------------------------------------
 def group_norm_rule(
-    g_result0: Any, g_result1: Any, g_result2: Any, input: Any, weight: Any, N: int, C: int, HxW: int, group: int, eps: float,
-    result1: Any, result2: Any, needs: set[str],
+    g_result0: Any, g_result1: Any, g_result2: Any, input: Any, input_dtype: dtype, weight: Any, N: int, C: int, HxW: int, group: int,
+    eps: float, result1: Any, result2: Any, needs: set[str],
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     mask = [name in needs for name in PARTS]
     if g_result1 is None and g_result2 is None and (isinstance(input, np.ndarray) or not modes.is_grad_enabled()):
         run = BACKWARD.raw if isinstance(input, np.ndarray) else BACKWARD.run
-        made = run([g_result0, input, result1, result2, weight, N, C, HxW, group, mask])
+        given = input.astype(input_dtype.np) if isinstance(input, np.ndarray) and input_dtype.low else input  # which its steps depend on
+        made = run([g_result0, given, result1, result2, weight, N, C, HxW, group, mask])
         return tuple(t if wanted else None for t, wanted in zip(made, mask, strict=True))  # type: ignore[return-value]  # three of three
     g, g_mean, g_rstd, x, mean, rstd, scale = (
         None if t is None else wrapped(t) for t in (g_result0, g_result1, g_result2, input, result1, result2, weight)
@@ -125,7 +126,10 @@ def group_norm_backward(
         of_group, of_level = (in_turn(t, scale) for t in (along, total))
         slope = fused(of_level, level, -of_group) * factor * factor * factor * share
         rest = fused(-(of_level * factor), share, -slope * level)
-        made[0] = (fused(g, factor * scale, slope * x) + rest).reshape(input.shape)
+        if input.dtype == np.float16:  # there it is the other product that is not rounded
+            made[0] = (fused(slope, x, g * (factor * scale)) + rest).reshape(input.shape)
+        else:
+            made[0] = (fused(g, factor * scale, slope * x) + rest).reshape(input.shape)
     if output_mask[1]:
         made[1] = np.add.reduce((along - total * level) * factor, 0).reshape(C)
     if output_mask[2]:

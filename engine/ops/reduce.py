@@ -380,7 +380,9 @@ def prod_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any
     else:
         dim, keepdim = values[1:3]
         made = F.sum(shares_of_products(one, given, dim, keepdim, result) * tangent, dim, keepdim)
-    return made.conj() if result.is_complex() or not made.is_complex() else F.real(made)
+    if result.is_complex():
+        return F.to(made.conj(), result.dtype)  # only one of real numbers keeps more precision
+    return F.real(made) if made.is_complex() else made.conj()
 
 
 op("prod(Tensor self, *, ScalarType? dtype=None) -> Tensor",
