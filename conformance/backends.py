@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch.autograd import Variable
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_flatten, tree_map
 
 from engine.dtypes import OF_NAME
 from engine.schema import REQUIRED, Schema, literal, parse, split
@@ -53,6 +53,45 @@ class ElementByElement(TorchDispatchMode):
         if not isinstance(x, torch.Tensor) or not x.numel() or 0 in x.stride():
             return x
         return torch.empty_strided(x.shape, [2 * s for s in x.stride()], dtype=x.dtype).copy_(x)
+
+
+class RoundedOtherwise(TorchDispatchMode):
+    """Within it each element that an op of PyTorch's computes, of a backward too, is a unit in the last place away, or half of one.
+
+    What was only moved about, or is a constant, is exact and stays as it is.
+    """
+
+    MOVES = (1.0, -1.0, 0.5, -0.5)
+    CONSTANT = re.compile("(new_)?(ones|zeros|full|empty|arange|fill|scalar_tensor|eye)")
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.chance = torch.Generator().manual_seed(seed)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        fresh = not func._schema.is_mutable and not any(r.alias_info for r in func._schema.returns)
+        if not fresh or self.CONSTANT.match(func._schema.name.removeprefix("aten::")):
+            return made
+        given = [x for x in tree_flatten((args, kwargs))[0] if self.has_digits(x)]
+        return tree_map(lambda t: self.moved(t, given), made)
+
+    @staticmethod
+    def has_digits(x: Any) -> bool:
+        """True for tensors of floats in memory: the zeros that stand for a missing tangent have none."""
+        return isinstance(x, torch.Tensor) and (x.dtype.is_floating_point or x.dtype.is_complex) and not x._is_zerotensor()
+
+    def moved(self, t: Any, given: list[Any]) -> Any:
+        """The result with other last digits where an element is none of those `given`."""
+        if not self.has_digits(t) or any(t is x for x in given):
+            return t
+        step = torch.tensor(self.MOVES)[torch.randint(4, t.shape, generator=self.chance)] * torch.finfo(t.dtype).eps
+        whole = (torch.view_as_real(x.resolve_conj()) if x.is_complex() else x for x in given)
+        numbers = torch.cat([x.double().flatten() for x in whole] or [torch.zeros(0, dtype=torch.float64)])
+        parts = torch.view_as_real(t.resolve_conj()) if t.is_complex() else t
+        kept = torch.isin(parts.double(), numbers)
+        kept = kept.all(-1) if t.is_complex() else kept
+        return t.add_(torch.where(kept, 0, t * step.to(t.dtype))) if 0 not in t.stride() else t
 
 
 @cache
