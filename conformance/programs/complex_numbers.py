@@ -40,6 +40,20 @@ def real_inputs_get_real_gradients(B: Any, draw: Any, see: Any) -> None:
     see.graph("graph", y)
     y.backward(draw.complexes(tuple(y.shape)))
     see("gradients", [x.grad, z.grad])
+    refused = draw.choice(
+        [
+            lambda: B.addr(x[0], z, z),
+            lambda: B.addr(z[0], x, z),
+            lambda: B.addr(z[0], z, x),
+            lambda: B.lerp(z, z * 2, x[0]),
+            lambda: B.fill(z, x[0]),
+            lambda: z.clone().fill_(x[0]),
+        ]
+    )()
+    g = draw.complexes(tuple(refused.shape))
+    see.raises("where no formula drops the imaginary part", lambda: B.autograd.grad(refused, x, g))
+    zeros = B.autograd.grad(z.clone().eq_(x), x, draw.complexes((2,)))[0]
+    see("a gradient of zeros", [zeros, zeros.stride()])
 
 
 @program
@@ -83,6 +97,8 @@ def real_tensors_have_no_imag(B: Any, draw: Any, see: Any) -> None:
     see.same("real", x.real, x)
     see.raises("view_as_real", lambda: B.view_as_real(x))
     see.raises("ordering", lambda: draw.complexes((2,)) > 0)
+    ones = draw.complexes(draw.choice([(1,), (2, 1), (2,), (1, 0)]))
+    see("how many are not 0", see.warns("as numbers", lambda: B.linalg.vector_norm(ones, 0, -1)))
     see("kinds", [x.is_complex(), draw.complexes(()).is_complex(), x.is_floating_point()])
 
 

@@ -86,6 +86,9 @@ def indices_that_are_wrong(B: Any, draw: Any, see: Any) -> None:
         see.raises(f"index {i}", lambda index=index: x[index])
     see.raises("assigning a wrong shape", lambda: x.detach().__setitem__(0, B.ones(2)))
     see.raises("a number has no items", lambda: draw.floats(())[0])
+    whole = B.tensor([0, 1])
+    value = draw.choice([whole, whole[0], B.tensor([[2]]), B.tensor(0.5), 2])
+    see.raises("an index of itself", lambda: whole.index_fill_(0, draw.choice([whole, whole[1], B.tensor([0.5])]), value))
 
 
 @program

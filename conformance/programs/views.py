@@ -419,6 +419,8 @@ def steps_of_sides_of_one_in_gradients(B: Any, draw: Any, see: Any) -> None:
         ]
     )()
     see("strides", [z.stride(), *(one.stride() for one in B.autograd.grad(z, (x, y), g))])
+    signed = B.copysign(x, y)
+    see("strides of a sign's gradients", [one.stride() for one in B.autograd.grad(signed, (x, y), g)])
     powers = [B.pow(1, x), B.pow(2, x), B.pow(x, 0)]
     see("strides of powers", [power.stride() for power in powers])
     see("strides of a comparison", B.isinf(x).stride())

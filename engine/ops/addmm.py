@@ -19,7 +19,7 @@ from ..promotion import common
 from ..strided import flat_root, laid_out, over, over_enough, row_major
 from ..tensor import Tensor, exchange, wrap
 from ..views import PARTIAL_OVERLAP, check_cast, check_no_overlap, check_no_partial_overlap, keeps_dtype
-from .arithmetic import cast_number
+from .arithmetic import cast_number, real_stays_real
 from .convert import cast
 from .matmul import (
     adjoint,
@@ -331,6 +331,6 @@ op("addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1
        lambda t, self, vec1, vec2, beta, alpha: times(F.expand(t, (*vec1.shape, *vec2.shape)), beta),
        lambda t, self, vec1, vec2, beta, alpha: times(F.outer(t, vec2), alpha),
        lambda t, self, vec1, vec2, beta, alpha: times(F.outer(vec1, t), alpha))),
-   self=lambda g, beta: scaled(g, beta),
-   vec1=lambda g, vec2, alpha: scaled(F.mv(g, vec2.conj()), alpha),
-   vec2=lambda g, vec1, alpha: scaled(F.mv(F.t(g), vec1.conj()), alpha))  # fmt: skip
+   self=lambda g, beta, self_dtype: real_stays_real(scaled(g, beta), self_dtype),
+   vec1=lambda g, vec2, alpha, vec1_dtype: real_stays_real(scaled(F.mv(g, vec2.conj()), alpha), vec1_dtype),
+   vec2=lambda g, vec1, alpha, vec2_dtype: real_stays_real(scaled(F.mv(F.t(g), vec1.conj()), alpha), vec2_dtype))  # fmt: skip

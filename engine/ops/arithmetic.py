@@ -121,6 +121,11 @@ def as_it_is(g: Any, of_complex: bool) -> Any:
     return g
 
 
+def real_stays_real(g: Any, dtype: dtypes.dtype) -> Any:
+    """The same, by the dtype of the argument."""
+    return as_it_is(g, dtype.is_complex)
+
+
 def of_kind(of: Any, g: Any) -> Any:
     """A gradient without its imaginary part where what it is of is real: forward mode sees that, too."""
     return g.real if is_complex(g) and not is_complex(of) else g
@@ -429,7 +434,7 @@ def by_sign(g: Any, self: Any, result: Any) -> Any:
     if isinstance(ratio, Tensor):
         return g * F.masked_fill(ratio, F.eq(self, 0), 0)
     ratio[F.expand(F.eq(self, 0), ratio.shape)] = 0  # in place, as PyTorch does: that keeps its layout
-    return g * ratio
+    return F.mul(g, ratio)
 
 
 def log_sum_exp(self: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -476,7 +481,7 @@ op("hypot(Tensor self, Tensor other) -> Tensor",
 op("copysign.Tensor(Tensor self, Tensor other) -> Tensor",
    binary(np.copysign, COPYSIGN, stepwise=True, jvp=along(copied_along)),
    self=by_sign,
-   other=lambda g: F.zeros_like(g))  # fmt: skip
+   other=lambda g: F.new_zeros(g, tuple(g.shape)))  # fmt: skip
 op("copysign.Scalar(Tensor self, Scalar other) -> Tensor",
    binary(np.copysign, COPYSIGN, promotes=("self", "other")),
    self=by_sign)  # fmt: skip

@@ -14,7 +14,7 @@ from ..op import F, Family, Op, alias, composite, op, plain, pointwise, write
 from ..operands import array_of, expands
 from ..promotion import common, only, step_by_step
 from ..strided import dense_strides, laid_out, new
-from ..tensor import Tensor, method, strides_of
+from ..tensor import Tensor, method, strides_of, wrap
 from ..views import check_no_overlap
 from .arithmetic import along, binary, minus, plus, quotient
 from .convert import DISCARDS
@@ -92,6 +92,12 @@ def flat(g: Any) -> Any:
     return F.new_zeros(g, tuple(g.shape))  # not in the layout of `g`: PyTorch makes them of a shape alone
 
 
+def zeros_of(g: Any, shape: Sequence[int], dtype: dtypes.dtype) -> Any:
+    """Zeros of an operand's shape and dtype, and like neither it nor `g` in anything else: PyTorch keeps no more than these of it."""
+    zeros = np.zeros(tuple(shape), dtype.np)
+    return wrap(zeros, dtype) if isinstance(g, Tensor) else zeros
+
+
 def warn_of_parts(target: Any, operands: Sequence[Any]) -> None:
     """Warns where the truths are to be numbers of a real tensor: PyTorch casts them from the dtype of the operands."""
     if isinstance(target, Tensor) and target.dtype.category in (1, 2) and target.numel() and common(operands).is_complex:
@@ -131,11 +137,12 @@ def comparison(name: str, kernel: Callable[..., Any], synonym: str) -> None:
     op(
         f"{name}_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)",
         write(kernel, promote=in_place, promotes=both, function=False),
-        self=flat,
+        self=lambda g, self_shape, self_dtype: zeros_of(g, self_shape, self_dtype),
     )
     op(f"{name}_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)",
        write(kernel, promote=in_place, promotes=both, function=False),
-       self=flat, other=flat)  # fmt: skip
+       self=lambda g, self_shape, self_dtype: zeros_of(g, self_shape, self_dtype),
+       other=lambda g, other_shape, other_dtype: zeros_of(g, other_shape, other_dtype))  # fmt: skip
     if synonym:
         alias(synonym, name)
         alias(f"{synonym}_", f"{name}_")

@@ -23,6 +23,7 @@ from ..schema import parse
 from ..strided import copied, row_major, strided
 from ..tensor import PLAIN, Tensor, alias, count_apart, exchange, leave, method, settled
 from ..views import check_no_overlap
+from .arithmetic import real_stays_real
 
 builtin_type = type  # below, `type` is the method
 DISCARDS = "Casting complex values to real discards the imaginary part"
@@ -388,13 +389,13 @@ op("fill.Scalar(Tensor self, Scalar value) -> Tensor",
    self=nothing)  # fmt: skip
 op("fill.Tensor(Tensor self, Tensor value) -> Tensor",
    plain(lambda self, value: full_of(self, filled_with(self, value)), method=False),
-   self=nothing, value=lambda g: F.sum(g))  # fmt: skip
+   self=nothing, value=lambda g, value_dtype: real_stays_real(F.sum(g), value_dtype))  # fmt: skip
 op("fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)",
    write(lambda self, value: filling(value, self), node="FillBackward2", overlaps=True),
    self=nothing)  # fmt: skip
 op("fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)",
    write(filling_of, node="FillBackward3"),
-   self=nothing, value=lambda g: F.sum(g))  # fmt: skip
+   self=nothing, value=lambda g, value_dtype: real_stays_real(F.sum(g), value_dtype))  # fmt: skip
 op("zero_(Tensor(a!) self) -> Tensor(a!)",
    write(lambda self: np.zeros((), self.dtype), overlaps=True),
    self=nothing)  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import OF_NUMPY, dtype
+from ..dtypes import OF_NUMPY
 from ..geometry import in_range, strides_of
 from ..layout import dense_strides, iterated, laid_out, row_major, walk_order
 from ..number import converted
@@ -18,12 +18,9 @@ from ..rows import add_rows
 from ..strided import copied, viewed_strides
 from ..tensor import Tensor
 from ..views import PARTIAL_OVERLAP, overlaps
+from .arithmetic import real_stays_real
 from .shape import expanded as spread
 
-COMPLEX_OF_REAL = (
-    "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == grad_is_complex) to be true, but got false.  "
-    "(Could this error message be improved?  If so, please report an enhancement request to PyTorch.)"
-)
 Indices = Sequence[np.ndarray | None]
 BYTE_MASK = "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead."
 EXPANDED = (
@@ -328,13 +325,6 @@ def flat_places(shape: tuple[int, ...], key: tuple[Any, ...]) -> np.ndarray:
         side[k if k < start else k + rank - len(rest)] = shape[d]
         where = where + (np.arange(shape[d]) * steps[d]).reshape(side)
     return np.asarray(where)
-
-
-def real_stays_real(g: Any, dtype: dtype) -> Any:
-    """Raises RuntimeError for the complex gradient of a real argument: PyTorch's formula does not drop the imaginary part."""
-    if not dtype.is_complex and (g._dtype if isinstance(g, Tensor) else OF_NUMPY[g.dtype]).is_complex:
-        raise RuntimeError(COMPLEX_OF_REAL)
-    return g
 
 
 def put_back(g: Any, shape: tuple[int, ...], indices: Indices) -> Any:

@@ -16,7 +16,8 @@ from ..select import where
 from ..strided import dense_strides, inferred
 from ..tensor import Tensor
 from ..views import check_no_overlap
-from .index import expanded, laid_as, real_stays_real, word, zeros
+from .arithmetic import real_stays_real
+from .index import expanded, laid_as, word, zeros
 
 BYTE_MASK = (
     "masked_scatter_ received a mask with dtype torch.uint8, this behavior is now deprecated,"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..dtypes import OF_NUMPY, bool_, dtype, float32, get_default_dtype, int64, uint8
+from ..errors import COMPLEX_OF_REAL
 from ..geometry import in_range
 from ..memory import empty
 from ..modes import is_grad_enabled
@@ -169,10 +170,7 @@ def in_dtype(x: Any, to: dtype | None) -> Any:
 def refuse_complex(self_dtype: dtype, to: dtype | None) -> None:
     """PyTorch sends no complex gradient to a real tensor. Raises RuntimeError in its words."""
     if to is not None and to.is_complex and not self_dtype.is_complex:
-        raise RuntimeError(
-            "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == grad_is_complex) to be true, but got false.  "
-            "(Could this error message be improved?  If so, please report an enhancement request to PyTorch.)"
-        )
+        raise RuntimeError(COMPLEX_OF_REAL)
 
 
 # -- out= ------------------------------------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from ..op import F, Op, op, plain
 from ..strided import new
 from ..tensor import Tensor, method, wrap
 from ..views import PARTIAL_OVERLAP, check_apart, overlaps
-from .arithmetic import times
-from .index import add_at, along, expanded, kept, laid_as, real_stays_real, within, word, zeros
+from .arithmetic import real_stays_real, times
+from .index import add_at, along, expanded, kept, laid_as, within, word, zeros
 from .part import restrided
 
 # -- whole slices along a dimension ------------------------------------------------------------------------------------
@@ -173,15 +173,21 @@ def index_fill_kernel(self: np.ndarray, dim: int, index: np.ndarray, value: Any)
 
 
 def apart_from_index(self: Tensor, dim: int, index: Tensor, value: Any) -> None:
-    """What `index_fill_` looks at first. Raises RuntimeError where it would write to its own index."""
+    """What `index_fill_` looks at first. Raises RuntimeError for a value with dimensions, and where it would write to its own index."""
+    single(value)
     if index._dtype is int64 and (self is index or overlaps(self._array, index._array)):
         raise RuntimeError(PARTIAL_OVERLAP)
 
 
+def single(value: Any) -> None:
+    """Raises RuntimeError for a value with dimensions."""
+    if getattr(value, "ndim", 0):
+        raise RuntimeError(f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
+
+
 def fill_into(self: np.ndarray, dim: int, index: np.ndarray, value: Any) -> None:
     """Fill the slices named. Raises IndexError or RuntimeError before anything is written."""
-    if isinstance(value, np.ndarray) and value.ndim:
-        raise RuntimeError(f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
+    single(value)
     if index.dtype != np.int64:
         raise IndexError("index_fill_(): Expected dtype int64 for index.")
     expanded(self, "index_fill_", "tensor[mask] = scalar")

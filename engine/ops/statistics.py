@@ -12,6 +12,7 @@ import numpy as np
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, dtype
 from ..memory import aligned, empty
+from ..once import warn_once
 from ..op import OPS, F, Op, composite, op, reduction
 from ..out import fit, matching
 from ..pieces import PIECE, alike_in_rows, in_pieces
@@ -19,7 +20,7 @@ from ..rows import ROW, SHORT, of_ones, sum_of_all, sums_along
 from ..tensor import Tensor, method
 from ..views import check_cast, check_no_partial_overlap
 from .arithmetic import modulus, plus, times
-from .convert import cast
+from .convert import DISCARDS, cast
 from .masked import zeroed
 from .reduce import MANY, axes, compact, counted, counts, folded, kept, left, raised, spread
 
@@ -413,6 +414,8 @@ def vector_norm_kernel(self: np.ndarray, ord: Any, dim: Any, keepdim: bool, dtyp
     dims = axes(dim, self.ndim)
     sizes = modulus(self.astype(to.wide, copy=False))
     single = all(self.shape[d] == 1 for d in dims) and (self.ndim or not dim)  # a number has no dimension of length 1
+    if single and ord == 0 and to.is_complex and self.size:
+        warn_once(DISCARDS)  # PyTorch casts what it has compared with 0
     order = 1.0 if single and ord != 0 else float(ord)  # of one element: its size, without rounding
     return folded(power_mean(order), sizes, dims, keepdim).astype(to.to_real().np, copy=False)
 

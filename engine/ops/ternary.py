@@ -33,6 +33,7 @@ from .arithmetic import (
     number_over,
     over,
     plus,
+    real_stays_real,
     times,
 )
 
@@ -151,7 +152,7 @@ op("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor",
    pointwise(between_by_tensor, None, inplace_function=False, out=between_into, first=check_lerp, jvp=along(between_along)),
    self=lambda g, weight: g * number_less(1, weight).conj(),
    end=lambda g, weight: g * weight.conj(),
-   weight=lambda g, self, end: g * F.sub(end, self).conj())  # fmt: skip
+   weight=lambda g, self, end, weight_dtype: real_stays_real(g * F.sub(end, self).conj(), weight_dtype))  # fmt: skip
 
 
 # -- adding a product or a quotient ---------------------------------------------------------------------------------------------------
