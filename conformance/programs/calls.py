@@ -29,7 +29,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {  # how an argument is written: by its na
     "condition": ("{b} > 1", "torch.tensor([True])", "{b}"),
     "repeats": ("2", "torch.tensor([2])", "torch.tensor([0, 1])", "{b}"),
     "pin_memory": ("False", "True"),
-    "sparse": ("False",),  # the layout of a gradient, of which the engine has one
+    **dict.fromkeys(("sparse", "sparse_grad"), ("False",)),  # the layout of a gradient, of which the engine has one
     "equation": ("'ij,jk->ik'", "'i,i->'", "'ij,ij->ji'", "'...i,...i->...'"),
     "reduce": ("'sum'", "'mean'", "'amax'", "'prod'", "'add'", "'multiply'", "'amin'"),
     "str": ("'mean'", "'sum'", "'none'"),  # the reduction of a loss

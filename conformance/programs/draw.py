@@ -121,8 +121,10 @@ class Moved(Draw):
         return moved if self.unit else value
 
     def rounded(self, result: Any, others: Sequence[Any], ulp: int = 4) -> Any:
-        """The result as another library may round it, where nobody shares its memory."""
-        return self._beside(result, ulp) if self.unit and alone(result, others) and _has_digits(result) else result
+        """The result as another library may round it, where nobody shares its memory; what its node has kept of it, too."""
+        if alone(result, others):
+            self.written(result, ulp)
+        return result
 
     def written(self, tensor: Any, ulp: int = 4) -> None:
         """Moves what was written as another library may round it, seen by neither history nor version."""
@@ -177,8 +179,13 @@ class Further(Rounded):
 
 
 def alone(tensor: Any, others: Sequence[Any]) -> bool:
-    """True where none of `others` shares its memory."""
-    return tensor._base is None and all(one.data_ptr() != tensor.data_ptr() for one in others)
+    """True where none of `others` shares its memory, as far as its first element says."""
+    return tensor._base is None and _begin(tensor) not in map(_begin, others)
+
+
+def _begin(tensor: Any) -> int:
+    """Where the memory begins that it is a part of."""
+    return int(tensor.data_ptr() - tensor.storage_offset() * tensor.element_size())
 
 
 def _has_digits(tensor: Any) -> bool:

@@ -113,7 +113,7 @@ def _steps(names: dict[str, Any], draw: Any, seen: dict[str, Any], each: bool) -
             names[step.target] = _moved(step, names, draw)
         if each:
             seen.update(_observed(names, at))
-        if names["recast"] and _lost(_tensors(names)):
+        if names["recast"] and _lost(_tensors(names) + _through(names)):
             raise Ended("the bits of NaN read in another dtype")
 
 
@@ -186,6 +186,11 @@ def _tensors(names: dict[str, Any]) -> list[tuple[str, Any]]:
     return [(name, one) for name, one in names.items() if name[0] == "t" and name[1:].isdigit()]
 
 
+def _through(names: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The last view in another dtype that was written to and that no tensor is."""
+    return [(name, names[name]) for name in ("through",) if name in names]
+
+
 def _observed(names: dict[str, Any], at: str) -> dict[str, Any]:
     """What can be seen of every live tensor: numbers as arrays, everything else in one list."""
     live = _tensors(names)
@@ -196,7 +201,7 @@ def _observed(names: dict[str, Any], at: str) -> dict[str, Any]:
     memory: dict[int, str] = {}
     real = {name: one.is_floating_point() or one.is_complex() for name, one in live}
     numbers = {} if all(real.values()) else {_memory(one): one.dtype for name, one in live if real[name] and one.numel()}
-    lost = _lost([(name, one) for name, one in live if real[name]]) if names["recast"] else {}
+    lost = _lost([(name, one) for name, one in live if real[name]] + _through(names)) if names["recast"] else {}
     for name, one in live:
         label = f"{at}tensor {name[1:]}"
         if first[id(one)] != name:

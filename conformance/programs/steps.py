@@ -134,10 +134,12 @@ class Words:
         at, options = CHOICES["write alone"]
         return f"negatable({self.a()})" if options[self.raw[at] % len(options)] == "neg_()" else self.a()
 
-    def viewed(self) -> str:
-        """The same, as what is written to through a view that nobody sees."""
+    def through(self) -> str:
+        """A view of it that is written to and that nobody sees; one in another dtype is kept, for what its numbers are to others."""
         at, options = CHOICES["view"]
-        return f"legible({self.a()}, {self.single()})" if options[self.raw[at] % len(options)] == "view({single})" else self.a()
+        if options[self.raw[at] % len(options)] != "view({single})":
+            return f"{self.a()}.{self['view']}"
+        return f"(through := legible({self.a()}, {self.single()}).{self['view']})"
 
     def b(self) -> str:
         return self.made[self.raw[2] % len(self.made)]
@@ -239,7 +241,7 @@ LINES = {
     "write": "{t} = once({a}).{write}(apart({a}, {b}))",
     "write in place": "{t} = once({written}).{write alone}",
     "shape in place": "{a}.{shape}",
-    "write a view": "once({viewed}.{view}).{write}(apart({a}, {b}, part=True))",
+    "write a view": "once({through}).{write}(apart({a}, {b}, part=True))",
     "setitem": "once({a})[{index}] = apart({a}, {b}, part=True)",
     "setitem number": "once({a})[{index}] = {number}",
     "assign data": "if {a}.is_inference() == {b}.is_inference() == torch.is_inference_mode_enabled(): "

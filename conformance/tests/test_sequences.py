@@ -129,6 +129,28 @@ def of_units(units):
     return lambda t: engine.tensor([c + units * 2.0**-23 for c in torch.cosh(torch.tensor(t.tolist())).tolist()])
 
 
+KEPT = (  # a float from 1 and one beside it leave other gradients, in double precision as in single
+    ("first", "t0 = torch.tensor([1.0], dtype=torch.float32)"),
+    ("leaf", "t1 = torch.tensor([9.0], dtype=torch.float64).requires_grad_(True)"),
+    ("call", "t2 = torch.tanh(t1)"),
+    ("grad", "t3 = torch.autograd.grad(t2, t1, torch.ones_like(t2))[0]"),
+)
+
+
+def test_what_a_node_has_kept_of_a_result_is_judged_by_runs_that_round_it_otherwise(monkeypatch):
+    plain = engine.tanh
+    monkeypatch.setattr(engine, "tanh", lambda t: moved(plain(t), 2.0**-52))
+    assert compared(KEPT, monkeypatch) == []
+    monkeypatch.setattr(engine, "tanh", lambda t: moved(plain(t), 2.0**-44))
+    assert compared(KEPT, monkeypatch) == ["step call: tensor values"]
+
+
+def moved(t, by):
+    """The tensor, so much smaller, and what was kept of it."""
+    t.data.sub_(by)
+    return t
+
+
 def test_what_has_more_digits_than_it_was_computed_from_is_judged_by_runs_that_round_otherwise(monkeypatch):
     monkeypatch.setattr(engine, "cosh", of_units(1))
     assert compared(WIDENED, monkeypatch) == []
@@ -300,6 +322,22 @@ def test_a_write_through_the_bits_of_nan_ends_a_program_and_a_difference_before_
     assert not made.differences and "ends: the bits of NaN read in another dtype" in counted and "at the end: tensor 1" in seen
     monkeypatch.setattr(engine.Tensor, "clone", lambda self: self.detach())
     assert seen_of(monkeypatch, *THROUGH_NAN)[0].differences
+
+
+THROUGH_A_VIEW = (  # of which no tensor is left
+    "torch.tensor([[2.0], [-1.0]], dtype=torch.float64)",
+    "t0.log()",
+    "(once((through := legible(t0, torch.float32).view(torch.float32))).sub_(t1), t1)[1]",
+    "t0 * 2",
+)
+
+
+def test_a_write_of_nan_through_a_view_nobody_sees_ends_a_program_and_what_it_makes_of_other_numbers_is_found(monkeypatch):
+    made, seen, counted = seen_of(monkeypatch, *THROUGH_A_VIEW)
+    assert not made.differences and "ends: the bits of NaN read in another dtype" in counted and "at the end: tensor 2" in seen
+    plain = engine.Tensor.sub_
+    monkeypatch.setattr(engine.Tensor, "sub_", lambda t, other: plain(t, other).mul_(2))
+    assert seen_of(monkeypatch, *THROUGH_A_VIEW)[0].differences
 
 
 @pytest.mark.parametrize("wrong", ["sqrt", "add"])
