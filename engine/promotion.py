@@ -111,6 +111,8 @@ def step_by_step(promote: Promote) -> Promote:
     def unwidened(operands: Sequence[Any]) -> dtype:
         return promote(operands).unwidened()
 
+    if promote in BY_SHAPE:
+        BY_SHAPE.add(unwidened)
     return by_dtype(unwidened) if promote in BY_DTYPE else unwidened
 
 

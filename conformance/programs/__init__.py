@@ -53,6 +53,7 @@ TOPICS = (
     "normalization",
     "random_numbers",
     "complex_numbers",
+    "zeros",
     "forward_mode",
     "tangents",
     "function_tangents",

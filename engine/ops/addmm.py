@@ -15,7 +15,7 @@ from ..graph import keep_ends
 from ..op import F, Op, op, plain
 from ..operands import expands, requires
 from ..out import fit
-from ..promotion import common
+from ..promotion import common, step_by_step
 from ..strided import flat_root, laid_out, over, over_enough, row_major
 from ..tensor import Tensor, exchange, wrap
 from ..views import PARTIAL_OVERLAP, check_cast, check_no_overlap, check_no_partial_overlap, keeps_dtype
@@ -32,6 +32,7 @@ from .matmul import (
     check_shapes,
     checked,
     dtype_of,
+    is_little,
     matrices,
     multiplying,
     of_left,
@@ -83,14 +84,30 @@ def check_sum(operands: Sequence[Any]) -> None:
 
 
 # -- kernels -----------------------------------------------------------------------------------------------------------------
-def sum_of(self: np.ndarray, product: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
-    """`beta * self + alpha * product` in the memory of `product`; with `beta` 0 NaN and infinities of `self` do not count."""
+BLAS = "fdFD"  # the dtypes of which PyTorch has a BLAS compute sums
+
+
+def sum_of(
+    self: np.ndarray, multiply: Callable[..., np.ndarray], left: np.ndarray, right: np.ndarray, beta: Any, alpha: Any, blas: bool
+) -> np.ndarray:
+    """`beta * self + alpha * product`; with `beta` 0 NaN and infinities of `self` do not count, nor do a BLAS's factors with `alpha` 0."""
     if type(alpha) is int and type(beta) is int and alpha == beta == 1:
+        product = multiply(left, right)
         return np.add(product, self, out=product)
-    a, b = cast_number(alpha, product.dtype), cast_number(beta, product.dtype)
+    a, b = cast_number(alpha, left.dtype), cast_number(beta, left.dtype)
+    if a == 0 and blas and left.dtype.char in BLAS:
+        made = np.zeros((*left.shape[:-1], *right.shape[left.ndim - 1 :]), left.dtype)
+        return made if b == 0 else np.positive(self, out=made) if b == 1 else np.multiply(self, b, out=made)
+    product = multiply(left, right)
     if a != 1:
         np.multiply(product, a, out=product)
     return product if b == 0 else np.add(product, self if b == 1 else self * b, out=product)
+
+
+def in_float32(kernel: Callable[..., np.ndarray], operands: Sequence[np.ndarray], beta: Any, alpha: Any) -> np.ndarray:
+    """The sum of 16-bit numbers, rounded once. PyTorch's own loops make it, which read every factor."""
+    wide = [cast(t, np.dtype(np.float32)) for t in operands]
+    return cast(kernel(*wide, beta, alpha, blas=False), operands[0].dtype)
 
 
 def nothing_added(self: np.ndarray, shape: tuple[int, ...], beta: Any) -> np.ndarray:
@@ -109,35 +126,43 @@ def empty_sum(self: np.ndarray, shape: tuple[int, ...], beta: Any) -> np.ndarray
     return nothing_added(self, shape, beta if math.prod(shape) else 0)
 
 
-def addmm_kernel(self: np.ndarray, mat1: np.ndarray, mat2: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
+def addmm_kernel(self: np.ndarray, mat1: np.ndarray, mat2: np.ndarray, beta: Any, alpha: Any, blas: bool = True) -> np.ndarray:
+    if self.itemsize == 2 and OF_NUMPY[self.dtype].low:
+        return in_float32(addmm_kernel, (self, mat1, mat2), beta, alpha)
     if not (mat1.size and mat2.size):
         return empty_sum(self, (mat1.shape[0], mat2.shape[1]), beta)
     refuse_bool("addmm_impl_cpu_", mat1)
-    return sum_of(self, matrices(mat1, mat2), beta, alpha)
+    return sum_of(self, matrices, mat1, mat2, beta, alpha, blas)
 
 
-def addmv_kernel(self: np.ndarray, mat: np.ndarray, vec: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
+def addmv_kernel(self: np.ndarray, mat: np.ndarray, vec: np.ndarray, beta: Any, alpha: Any, blas: bool = True) -> np.ndarray:
+    if self.itemsize == 2 and OF_NUMPY[self.dtype].low:
+        return in_float32(addmv_kernel, (self, mat, vec), beta, alpha)
     if not mat.size:
         factor = cast_number(beta, self.dtype).item()
         return empty_sum(self, self.shape if factor else (mat.shape[0],), factor)  # PyTorch does not broadcast `self` here
     refuse_bool("addmv_impl_cpu", mat)
-    made = sum_of(self, np.matmul(mat, vec), beta, alpha)
+    made = sum_of(self, np.matmul, mat, vec, beta, alpha, blas and self.dtype.kind == "f")  # of complex numbers in a loop of its own
     return made if beta else made + made.dtype.type(0)  # which PyTorch's kernel adds to: none is -0
 
 
-def baddbmm_kernel(self: np.ndarray, batch1: np.ndarray, batch2: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
+def baddbmm_kernel(self: np.ndarray, batch1: np.ndarray, batch2: np.ndarray, beta: Any, alpha: Any, blas: bool = True) -> np.ndarray:
+    if self.itemsize == 2 and OF_NUMPY[self.dtype].low:
+        return in_float32(baddbmm_kernel, (self, batch1, batch2), beta, alpha)
     if not (batch1.size and batch2.size):
         return empty_sum(self, (*batch1.shape[:2], batch2.shape[2]), beta)
     refuse_bool("baddbmm", batch1)
-    return sum_of(self, batched(batch1, batch2), beta, alpha)
+    return sum_of(self, batched, batch1, batch2, beta, alpha, blas and not is_little(batch1, batch2))
 
 
-def addbmm_kernel(self: np.ndarray, batch1: np.ndarray, batch2: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
+def addbmm_kernel(self: np.ndarray, batch1: np.ndarray, batch2: np.ndarray, beta: Any, alpha: Any, blas: bool = True) -> np.ndarray:
     """One batch after the other is added, as PyTorch does."""
+    if self.itemsize == 2 and OF_NUMPY[self.dtype].low:
+        return in_float32(addbmm_kernel, (self, batch1, batch2), beta, alpha)
     if not batch1.shape[0]:
         return nothing_added(self, (batch1.shape[1], batch2.shape[2]), beta)
     for one, two in zip(batch1, batch2, strict=True):
-        self, beta = addmm_kernel(self, one, two, beta, alpha), 1
+        self, beta = addmm_kernel(self, one, two, beta, alpha, blas), 1
     return self
 
 
@@ -241,27 +266,29 @@ def keeps_shape(self: Any, shape: list[int]) -> None:
 
 
 op("addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-   multiplying(addmm_kernel, checked(*ADDMM_DTYPES, check_addmm), inplace=into_its_own_shape, inplace_function=False,
+   multiplying(addmm_kernel, step_by_step(checked(*ADDMM_DTYPES, check_addmm)), inplace=into_its_own_shape, inplace_function=False,
            apart="itself", jvp=of_sum(lambda a, b: F.mm(a, b))),
    self=lambda g, beta: scaled(g, beta),
    mat1=lambda g, mat2, mat1_geometry, alpha: scaled(of_left(g, mat2, mat1_geometry), alpha),
    mat2=lambda g, mat1, mat2_geometry, alpha: scaled(of_right(g, mat1, mat2_geometry), alpha))  # fmt: skip
 op("addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-   multiplying(addmv_kernel, checked(check_addmv, same("addmv input tensors must have the same dtype, but got {0}, {1}, and {2}")),
+   multiplying(addmv_kernel,
+           step_by_step(checked(check_addmv, same("addmv input tensors must have the same dtype, but got {0}, {1}, and {2}"))),
            inplace=into_a_vector, apart="itself", jvp=of_sum(lambda a, b: F.mv(a, b))),
    self=lambda g, beta: scaled(g, beta),
    mat=lambda g, vec, alpha: scaled(outer_of(g, vec.conj()), alpha),
    vec=lambda g, mat, alpha: scaled(adjoint(mat) @ g, alpha))  # fmt: skip
 op("baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
    multiplying(baddbmm_kernel,
-           checked(check_baddbmm, same("Input dtypes must be the same, got: input {0}, batch1: {1}, batch2: {2}", 0, 1, names=CPP_NAMES),
-                   check_batches, check_batch_dtypes),
+           step_by_step(checked(
+               check_baddbmm, same("Input dtypes must be the same, got: input {0}, batch1: {1}, batch2: {2}", 0, 1, names=CPP_NAMES),
+               check_batches, check_batch_dtypes)),
            inplace=into_batches, inplace_function=False, apart="itself", jvp=of_sum(lambda a, b: F.bmm(a, b))),
    self=lambda g, beta: scaled(g, beta),
    batch1=lambda g, batch2, alpha: scaled(F.bmm(g, adjoint(batch2)), alpha),
    batch2=lambda g, batch1, alpha: scaled(F.bmm(adjoint(batch1), g), alpha))  # fmt: skip
 op("addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-   multiplying(addbmm_kernel, adding_batches, first=count_batches, inplace=into_the_sum, inplace_function=False,
+   multiplying(addbmm_kernel, step_by_step(adding_batches), first=count_batches, inplace=into_the_sum, inplace_function=False,
            jvp=of_sum(lambda a, b: F.sum(F.bmm(a, b), 0)), apart="itself", out=addbmm_into),
    self=lambda g, beta: scaled(g, beta),
    batch1=lambda g, batch2, alpha: scaled(F.bmm(for_each(g, batch2), adjoint(batch2)), alpha),

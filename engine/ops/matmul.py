@@ -195,10 +195,15 @@ TINY = 2**19  # multiplications up to which what stands around a product counts
 SMALL = 400  # multiplications per batch below which PyTorch uses no BLAS
 
 
+def is_little(batch1: np.ndarray, batch2: np.ndarray) -> bool:
+    """True for batches of matrices that PyTorch multiplies without a BLAS."""
+    n, k = batch1.shape[1:]
+    return 0 < n * k * batch2.shape[2] < SMALL
+
+
 def batched(batch1: np.ndarray, batch2: np.ndarray) -> np.ndarray:
     """The products of two batches of matrices; small ones add one product after the other, each rounded, as PyTorch does."""
-    n, k = batch1.shape[1:]
-    if not 0 < n * k * batch2.shape[2] < SMALL:
+    if not is_little(batch1, batch2):
         return np.matmul(batch1, batch2)
     products = np.multiply(np.moveaxis(batch1, 2, 0)[..., None], np.moveaxis(batch2, 1, 0)[:, :, None], order="C")
     return np.add.accumulate(products, 0, dtype=products.dtype)[-1] + products.dtype.type(0)  # a sum begins with 0, so is never -0

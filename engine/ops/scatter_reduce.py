@@ -48,12 +48,17 @@ def combined(made: np.ndarray, key: Any, parts: np.ndarray, reduce: str, include
     return made
 
 
-def _reduced(self: np.ndarray, key: Any, parts: np.ndarray, reduce: str, include_self: bool) -> np.ndarray:
-    """`combined` on a copy; 16-bit floats in float32, rounded once."""
+def _reduced(self: np.ndarray, key: np.ndarray, parts: np.ndarray, reduce: str, include_self: bool) -> np.ndarray:
+    """`combined` on a copy; 16-bit floats in float32, rounded once. Of equal extremes the first is kept, which may be a zero of either sign."""
     wide = OF_NUMPY[self.dtype].wide
-    return combined(np.array(self, wide, order="C"), key, parts.astype(wide, copy=False), reduce, include_self).astype(
-        self.dtype, copy=False
-    )
+    parts = parts.astype(wide, copy=False)
+    made = combined(np.array(self, wide, order="C"), key, parts, reduce, include_self).astype(self.dtype, copy=False)
+    if reduce in ("amax", "amin") and wide.kind == "f":
+        zeros_met = (parts == 0) & (made[key] == 0)
+        made[key[zeros_met][::-1]] = parts[zeros_met][::-1]
+        if include_self:
+            np.copyto(made, self, where=(self == 0) & (made == 0))
+    return made
 
 
 def scatter_reduce_kernel(self: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray, reduce: str, include_self: bool) -> np.ndarray:
