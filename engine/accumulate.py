@@ -50,7 +50,7 @@ def accumulate(leaf: Tensor, g: Any, recording: bool, walk: Walk) -> None:
         part = False
         if getrefcount(g) <= ALONE and g.flags.writeable and (alike or _laid_out_as(g, leaf._array)):
             made = wrap(g, OF_NUMPY[g.dtype])
-            writes = walk.sums.get(leaf, 0) or (walk.count_of(g)[0] if walk.written else 0)
+            writes = walk.count_at(leaf, g)[0]
             if writes or g.base is not None:
                 part = g.base is not None
                 made._counter = _shared_count(g, walk, writes) if part else [writes]

@@ -300,8 +300,8 @@ def _along(edge: str, r: str, sure: bool, sent: Sequence[str]) -> list[str]:
 
 def _part_sent() -> Any:
     """The same for writes through views, most of which have two edges."""
-    fast = "node.plan.fast(node, g)"
-    lines = [f"if len(node.edges) != 2: return {fast}", "edge0, edge1 = node.edges", f"r0, r1 = {fast}"]
+    run = "walk.part(node, g)"
+    lines = [f"if len(node.edges) != 2: return {run}", "edge0, edge1 = node.edges", f"r0, r1 = {run}"]
     text = sending(PartPlan, lines, ["r0", "r1"], (True, True))  # type: ignore[arg-type]  # it has what is asked of a plan
     return function_of(PARAMETERS, text, "CopySlices, sent on", {**SPACE, "FREED": FREED})
 

@@ -370,10 +370,11 @@ def move_retained(t: Tensor, node: Node, nr: int) -> None:
 
 
 class NoPlan:
-    """The plan of nodes that have one way to run, and perhaps a short one, `fast`, and what `send` comes to then."""
+    """The plan of nodes that have one way to run, and perhaps a short one, and what `send` comes to then."""
 
     fast: Any = None
     send: Any = None
+    short: Any = None  # in place of `fast`, for a walk that counts what is written
     on_tensors = gather = None
     paired = compact = False
     keeps_tensors = True  # perhaps, as results
@@ -388,7 +389,7 @@ class PartPlan(NoPlan):
     """How the walk runs a CopySlices on arrays; it drops what is kept by setting `saved`."""
 
     @staticmethod
-    def fast(node: CopySlices, g: np.ndarray) -> Sequence[Any]:
+    def short(node: CopySlices, g: np.ndarray) -> Sequence[Any]:
         """What `apply` comes to where the base lies in row-major order and the node within has a short way, too."""
         part, whole, inner = node.part, node.base_array, node.inner
         run = inner.plan.fast
@@ -407,7 +408,7 @@ class OverwrittenPlan(PartPlan):
     """The same for one of what was written over."""
 
     @staticmethod
-    def fast(node: CopySlices, g: np.ndarray) -> Sequence[Any]:
+    def short(node: CopySlices, g: np.ndarray) -> Sequence[Any]:
         part = node.part
         if node.freed or g.dtype is not part.dtype or g.shape != node.base_array.shape or not _usual(node.base_array):
             return node.apply([g], False)

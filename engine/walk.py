@@ -26,7 +26,7 @@ from .silence import loud, quiet
 from .straight import number, order_of, recorded_order, send, send_recorded
 from .strided import laid_out
 from .tensor import FRESH, LEAF, Tensor, counter_of, wrap
-from .views import node_of
+from .views import CopySlices, node_of
 
 NO_LEAF = (
     "A leaf node was passed to _will_engine_execute_node but we are currently running autograd.grad(). This is currently not supported."
@@ -60,7 +60,7 @@ class Walk:
     several: Set[Any] = frozenset()  # the nodes of several outputs
     captured: Any = MappingProxyType({})  # where there are targets a dict: what arrived, by place
     callbacks: Sequence[Callable[[], Any]] = ()
-    written: Mapping[int, tuple[ref, Any]] = MappingProxyType({})  # the version counts of gradients written to, by the `id` of their arrays
+    written: Any = MappingProxyType({})  # the version counts of gradients written to, by the `id` of their arrays
     shown: Any = None  # tensors that users got to see, by the `id` of their arrays, while they last
     looked_at = False  # some edges lead to leaves by what a user was shown, or to what has another shape by now
 
@@ -400,6 +400,8 @@ class Walk:
             fast = None if self.generic or node.outputs is not None else node.plan.on_tensors if self.recording else node.plan.fast
             if self._ends_here(node):
                 results = node.looked_over(gs, self.recording)
+            elif isinstance(node, CopySlices) and not self.recording:
+                results = self.part(node, gs[0])
             elif self.targets is not None and self._unwanted(node):
                 results = node.apply(gs, self.recording, self._wants)  # type: ignore[call-arg]  # the node of an op
             else:
@@ -414,6 +416,17 @@ class Walk:
         del held
         if not self.keep:
             node.free()
+        return results
+
+    def part(self, node: Any, g: np.ndarray) -> Sequence[Any]:
+        """Run a write through a view. PyTorch copies the base's gradient to new memory and writes over the part: two writes."""
+        results: Sequence[Any] = node.apply([g], False) if self.generic else node.plan.short(node, g)
+        whole = results[0]
+        if whole is not None:
+            count = [2]
+            self._count_writes(whole, count)
+            if whole.base is not None:
+                self._count_writes(root_of(whole), count)
         return results
 
     def _wants(self, edge: Any) -> bool:
@@ -457,12 +470,25 @@ class Walk:
     def remember(self, t: Any) -> None:
         """Keep the version of a gradient that a user wrote to, for whoever sees it next."""
         if isinstance(t, Tensor) and t._counter is not None and t._counter[0]:
-            self.written = {**self.written, id(t._array): (ref(t._array), t._counter)}
+            self._count_writes(t._array, t._counter)
+
+    def _count_writes(self, g: np.ndarray, count: Any) -> None:
+        if not self.written:
+            self.written = {}
+        self.written[id(g)] = ref(g), count
 
     def count_of(self, g: np.ndarray) -> Any:
-        """The version count of a gradient."""
-        array, count = self.written.get(id(g), (None, FRESH))
-        return count if array is None or array() is g else FRESH
+        """The version count of a gradient, or of what it is a view of."""
+        for array in () if not self.written else (g,) if g.base is None else (g, root_of(g)):
+            seen, count = self.written.get(id(array), (None, None))
+            if seen is not None and seen() is array:
+                return count
+        return FRESH
+
+    def count_at(self, end: Any, g: np.ndarray) -> Any:
+        """The same of what has arrived at `end`, where it may have been added up in place."""
+        count, sums = self.count_of(g) if self.written else FRESH, self.sums.get(end, 0)
+        return [count[0] + sums] if sums else count
 
     def take(self, g: Any) -> Any:
         return g if g is None or self.recording else g._array
@@ -536,6 +562,9 @@ class Walk:
         if unwanted and end is not self.only_start:
             return
         more = leaf._rare
+        if self.sums.get(end) and not self.recording:
+            self._count_writes(g, self.count_at(end, g))  # which hooks may ask for
+            self.sums[end] = 0
         if more is not None and more.hooks:
             g = self._run_hooks(more.hooks, g)
         if unwanted:

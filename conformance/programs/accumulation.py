@@ -247,9 +247,36 @@ def writes_to_sums_of_scattered_parts(B: Any, draw: Any, see: Any) -> None:
         lambda: x.gather(0, index), lambda: x.take(index), lambda: x[index], lambda: x * 2, lambda: x.as_strided((2,), (1,)), lambda: x[1:],
         lambda: x.as_strided((3,), (1,)), lambda: x.index_select(0, index),
     ]  # fmt: skip
-    sum(draw.choice(parts)().sum() for _ in range(draw.integer(1, 3))).backward()
-    see("gradient", x.grad)
-    see("writes", [x.grad._version, x.grad.stride()])
+    loss = sum(draw.choice(parts)().sum() for _ in range(draw.integer(1, 3)))
+    if draw.flag():
+        x.register_hook(lambda g: see("writes a hook sees", g._version))
+    if draw.flag():
+        gradient = B.autograd.grad(loss, x)[0]
+    else:
+        loss.backward()
+        gradient = x.grad
+    see("gradient", gradient)
+    see("writes", [gradient._version, gradient.stride()])
+
+
+@program
+def writes_to_gradients_behind_written_views(B: Any, draw: Any, see: Any) -> None:
+    """The gradient of what was written to through a view is copied, and its part written over: two writes, where it goes on as it is."""
+    x = draw.floats((2, 3), requires_grad=True)
+    y = draw.choice([x.clone, lambda: x * 2, lambda: x.clone().view(-1), lambda: (x * 1).t(), lambda: x.t().clone(), lambda: x - 1])()
+    for _ in range(draw.integer(1, 2)):
+        part = draw.choice([lambda: y[:1], lambda: y[..., -1:], lambda: y.view_as(y), lambda: y.transpose(0, -1)])()
+        draw.choice([lambda: part.mul_(3), lambda: part.exp_(), lambda: part.fill_(2), lambda: part.copy_(B.ones(part.shape))])()
+        y[0] = draw.number()
+    if draw.flag():
+        x.register_hook(lambda g: see("writes a hook sees", g._version))
+    if draw.flag():
+        gradient = B.autograd.grad(y, x, B.ones(y.shape))[0]
+    else:
+        y.backward(B.ones(y.shape))
+        gradient = x.grad
+    see("gradient", gradient)
+    see("writes", [gradient._version, gradient.storage_offset(), gradient.stride()])
 
 
 @program

@@ -306,11 +306,10 @@ GRADIENT_FLAGS: tuple[Callable[[Any], Any], ...] = (
     lambda t: t.requires_grad,
     lambda t: t.is_leaf,
     _node,
-    lambda t: t.stride() if t.numel() else None,  # nothing to place
+    lambda t: (t.stride(), t.storage_offset()) if t.numel() else None,  # nothing to place
 )
 FLAGS = (
     *GRADIENT_FLAGS,
-    lambda t: t.storage_offset() if t.numel() else None,
     lambda t: t.output_nr,
     lambda t: t.retains_grad,
     lambda t: t.is_inference(),

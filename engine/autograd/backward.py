@@ -188,6 +188,7 @@ def gradients(
     given = {id(t._array): t for t in ends if isinstance(t, Tensor) and not t._array.size}  # what has no elements may be its own gradient
     given.update((id(g._array), g) for g in seeds if g is not None)  # a cotangent that arrives as it was given is that very tensor
     given.update({} if walk.shown is None else {key: t for key, t in walk.shown.items() if id(t._array) == key})
+    leads = {place: end for (end, _), place in targets.items()}
     results = []
     for i, place in enumerate(places):
         g = captured.get(place)
@@ -197,7 +198,7 @@ def gradients(
                 f"the desired behavior."
             )
         g = given.get(id(g), g)
-        results.append(g if g is None or isinstance(g, Tensor) else _arrived(g, [] if walk.replaced else seeds, walk.count_of(g)))
+        results.append(g if g is None or isinstance(g, Tensor) else _arrived(g, [] if walk.replaced else seeds, walk.count_at(leads[place], g)))
     return tuple(results)
 
 
