@@ -41,6 +41,13 @@ def active() -> Walk | None:
     return walks[-1] if walks else None
 
 
+def _nothing() -> None:
+    return None
+
+
+NEVER = _nothing, FRESH  # the count of what nobody wrote to, in place of a reference to it
+
+
 class Walk:
     """One backward pass: which nodes run, what has arrived at each, and where gradients are captured.
 
@@ -421,12 +428,10 @@ class Walk:
     def part(self, node: Any, g: np.ndarray) -> Sequence[Any]:
         """Run a write through a view. PyTorch copies the base's gradient to new memory and writes over the part: two writes."""
         results: Sequence[Any] = node.apply([g], False) if self.generic else node.plan.short(node, g)
-        whole = results[0]
-        if whole is not None:
-            count = [2]
-            self._count_writes(whole, count)
-            if whole.base is not None:
-                self._count_writes(root_of(whole), count)
+        whole, end = results[0], node.edges[0]
+        plan = getattr(end, "plan", None)  # what keeps tensors multiplies with them, or copies: nobody sees how often this was written to
+        if whole is not None and (plan is None or not plan.keeps_tensors or end.extras is not None or self.targets is not None):
+            self._count_writes(root_of(whole), [2])
         return results
 
     def _wants(self, edge: Any) -> bool:
@@ -479,11 +484,10 @@ class Walk:
 
     def count_of(self, g: np.ndarray) -> Any:
         """The version count of a gradient, or of what it is a view of."""
-        for array in () if not self.written else (g,) if g.base is None else (g, root_of(g)):
-            seen, count = self.written.get(id(array), (None, None))
-            if seen is not None and seen() is array:
-                return count
-        return FRESH
+        array, count = self.written.get(id(g), NEVER)
+        if array() is g:
+            return count
+        return FRESH if g.base is None or root_of(g) is g else self.count_of(root_of(g))
 
     def count_at(self, end: Any, g: np.ndarray) -> Any:
         """The same of what has arrived at `end`, where it may have been added up in place."""

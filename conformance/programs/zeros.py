@@ -6,6 +6,7 @@ from typing import Any
 
 from .declare import program
 
+
 @program
 def products_times_zero(B: Any, draw: Any, see: Any) -> None:
     """What is multiplied by an `alpha` of 0 is read by some sums of products, and by others, of a BLAS, not."""

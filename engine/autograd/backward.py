@@ -198,7 +198,9 @@ def gradients(
                 f"the desired behavior."
             )
         g = given.get(id(g), g)
-        results.append(g if g is None or isinstance(g, Tensor) else _arrived(g, [] if walk.replaced else seeds, walk.count_at(leads[place], g)))
+        if g is not None and not isinstance(g, Tensor):
+            g = _arrived(g, [] if walk.replaced else seeds, walk.count_at(leads[place], g))
+        results.append(g)
     return tuple(results)
 
 

@@ -49,7 +49,7 @@ def combined(made: np.ndarray, key: Any, parts: np.ndarray, reduce: str, include
 
 
 def _reduced(self: np.ndarray, key: np.ndarray, parts: np.ndarray, reduce: str, include_self: bool) -> np.ndarray:
-    """`combined` on a copy; 16-bit floats in float32, rounded once. Of equal extremes the first is kept, which may be a zero of either sign."""
+    """`combined` on a copy; 16-bit floats in float32, rounded once. Of extremes that are zeros the first is kept, with its sign."""
     wide = OF_NUMPY[self.dtype].wide
     parts = parts.astype(wide, copy=False)
     made = combined(np.array(self, wide, order="C"), key, parts, reduce, include_self).astype(self.dtype, copy=False)
