@@ -25,7 +25,7 @@ from .operands import array_of, check_broadcast, number_of, refuse_gradient, req
 from .promotion import BY_CALL
 from .registry import OPS, OVERLOADS, F
 from .silence import loud, quiet
-from .strided import as_cast, laid_out, recast
+from .strided import as_cast, copied, laid_out, recast
 from .tensor import Tensor, wrap
 from .unstored import cast
 from .views import make_view, node_of, share, view_creation
@@ -154,6 +154,10 @@ class Op(Declaration):
         for i, is_list in self.tensors:
             v = arrays[i]
             arrays[i] = [array_of(x) for x in v] if is_list and v is not None else array_of(v)
+        if self.family.plan == "pointwise":
+            for i, _ in self.tensors:
+                if type(values[i]) is lazy.Lazy and 1 in arrays[i].shape:
+                    arrays[i] = copied(arrays[i])  # which PyTorch makes first: what it leaves of the steps of such sides shows
         operands = self.iterated(arrays) if self.family.plan == "pointwise" else ()
         token = quiet()
         try:

@@ -266,7 +266,7 @@ def writes_to_gradients_behind_written_views(B: Any, draw: Any, see: Any) -> Non
     y = draw.choice([x.clone, lambda: x * 2, lambda: x.clone().view(-1), lambda: (x * 1).t(), lambda: x.t().clone(), lambda: x - 1])()
     for _ in range(draw.integer(1, 2)):
         part = draw.choice([lambda: y[:1], lambda: y[..., -1:], lambda: y.view_as(y), lambda: y.transpose(0, -1)])()
-        draw.choice([lambda t: t.mul_(3), lambda t: t.exp_(), lambda t: t.fill_(2), lambda t: t.copy_(B.ones(t.shape))])(part)
+        draw.choice([lambda t: t.mul_(3), lambda t: t.neg_(), lambda t: t.fill_(2), lambda t: t.copy_(B.ones(t.shape))])(part)
         y[0] = draw.number()
     if draw.flag():
         x.register_hook(lambda g: see("writes a hook sees", g._version))

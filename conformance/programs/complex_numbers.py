@@ -205,3 +205,20 @@ def parts_of_another_shape_written(B: Any, draw: Any, see: Any) -> None:
     seed, create_graph = draw.floats(tuple(of.shape)), draw.flag()
     see.raises("backward", lambda: see.warns("warnings", lambda: of.backward(seed, create_graph=create_graph)))
     see("x.grad", x.grad)
+
+
+@program
+def steps_of_sides_of_1_in_conjugates(B: Any, draw: Any, see: Any) -> None:
+    """Most ops work on a copy of what is conjugated when read, which keeps less of the steps of its sides of 1."""
+    z = draw.complexes((1, 2, 2, 2))
+    part = draw.choice([lambda: z[0, :, :1, 0], lambda: z[0, :1, :, 0], lambda: z[0, :, :, 0], lambda: z[..., 0], lambda: z[0, 0]])()
+    conjugate = draw.choice([part.conj().mT, part.mT.conj(), part.conj(), part.conj().mT.unsqueeze(-1)])
+    other = draw.complexes(conjugate.shape)
+    made = {
+        "log": conjugate.log(), "sin": conjugate.sin(), "sum": conjugate + conjugate, "with another": conjugate * other,
+        "half": conjugate / 2, "clone": conjugate.clone(), "cast": conjugate.to(B.complex128), "exp": conjugate.exp(),
+        "negative": -conjugate, "resolved": conjugate.resolve_conj(), "sizes": conjugate.abs(), "part": conjugate.imag,
+        "of the part": conjugate.imag * 2,
+    }  # fmt: skip
+    see("made", made)
+    see("strides", [list(one.stride()) for one in made.values()])

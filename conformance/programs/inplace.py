@@ -357,3 +357,15 @@ def a_write_that_is_refused_does_not_warn_of_its_cast(B: Any, draw: Any, see: An
     for name, write in writes.items():
         see.warns(name, lambda name=name, write=write: see.raises(name, write))
         see(f"after {name}", [x, x._version])
+
+
+@program
+def powers_of_a_number_into_a_target(B: Any, draw: Any, see: Any) -> None:
+    """Those of 1 are filled in, into a target whose elements share memory, too; for others memory is looked at before dtypes are."""
+    names = ("float32", "int64", "complex64", "bool", "bfloat16")
+    base = draw.choice([1, 0, 0.0, 1.0, 0j, True, 2])
+    exponent = B.tensor([0, 1, 2, 0], dtype=draw.dtype(*names))[: draw.choice([4, 1, 0])]
+    target = B.zeros(4, dtype=draw.dtype(*names))
+    target = draw.choice([lambda: target[:1].expand(4), lambda: target, lambda: exponent.expand(4), lambda: target[:0]])()
+    see.raises("powers", lambda: B.pow(base, exponent.expand(4) if exponent.numel() == 1 else exponent, out=target))
+    see("target", target)

@@ -10,10 +10,11 @@ import numpy as np
 
 from .. import dtypes
 from ..op import F, Op, composite, op, plain
+from ..out import fit, put
 from ..pieces import FEW, alike_in_rows, elementwise
 from ..promotion import BY_NUMBER, common, without_half
 from ..tensor import Tensor
-from ..views import check_cast, check_no_partial_overlap
+from ..views import check_cast, check_no_overlap, check_no_partial_overlap
 from .arithmetic import along, binary, cast_number, is_complex, less, not_implemented, of_kind, times
 
 
@@ -149,18 +150,23 @@ def from_exponent_of_number(g: Any, self: complex, exponent: Any, result: Any) -
 
 def power_by_tensor(self: np.ndarray, exponent: np.ndarray) -> np.ndarray:
     """`self ** exponent` for one base, row-major whatever the layout of the exponents."""
-    if self == 1:
+    if self == 1 and exponent.dtype.kind != "b":  # for which there are no powers
         return np.ones(exponent.shape, exponent.dtype)
     return np.ascontiguousarray(power(self, exponent)).reshape(exponent.shape)
 
 
-def power_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
-    """The powers of a number for `out=`, of which those of 1 are in any dtype at once."""
+def power_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray] | None:
+    """The powers of a number for `out=`, of which those of 1 are filled in: in any dtype, and where elements share memory, too."""
+    [target] = outs
+    made = np.ones(values[1]._array.shape, target.dtype.np)
+    fit(target, made)  # before anything else is looked at
+    if values[0] == 1 and values[0] is not True:
+        put(made, target)
+        return None
+    check_no_overlap(target._array)
+    check_no_partial_overlap(target, values)
     _, [result] = op.compute(values)
-    if values[0] == 1:
-        return [np.ones(result.shape, outs[0].dtype.np)]
-    check_cast(dtypes.OF_NUMPY[result.dtype], outs[0].dtype)
-    check_no_partial_overlap(outs[0], values)
+    check_cast(dtypes.OF_NUMPY[result.dtype], target.dtype)
     return [result]
 
 
