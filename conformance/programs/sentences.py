@@ -395,3 +395,14 @@ def a_write_to_its_own_index(B: Any, draw: Any, see: Any) -> None:
     value = draw.choice([1, 0, 1j, B.tensor(1)])
     see.raises("index_fill_", lambda: into.index_fill_(draw.integer(0, 1), index, value))
     see("index", index)
+
+
+@program
+def convolutions_along_one_side(B: Any, draw: Any, see: Any) -> None:
+    """PyTorch takes them for ones along two sides, the first of which is 1, which what it refuses says."""
+    dtype = draw.dtype("float32", "float64", "complex64", "int64", "bool")
+    n, k = draw.choice([(3, 2), (3, 0), (0, 2), (1, 1), (3, 4)])
+    x, weight = B.ones((1, 1, n), dtype=dtype), B.ones((1, 1, k), dtype=draw.choice([dtype, B.float32]))
+    stride, padding, dilation = draw.choice([1, 2, 0]), draw.choice([0, 1, -1, 2**62]), draw.choice([1, 2, 0])
+    transposed, behind = draw.flag(), draw.choice([0, 1, 3])
+    see.raises("result", lambda: B.convolution(x, weight, None, (stride,), (padding,), (dilation,), transposed, (behind,), 1))

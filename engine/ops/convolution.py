@@ -45,6 +45,9 @@ def for_each_side(given: Sequence[int], name: str, count: int) -> Sides:
     return tuple(given)
 
 
+MOST = 2**62 - 1  # padding, which stands on both sides
+
+
 def check_numbers(stride: Sides, padding: Sides, dilation: Sides, output_padding: Sides) -> None:
     """Raises RuntimeError for numbers that no window can have."""
     if any(n < 0 for n in padding):
@@ -55,6 +58,9 @@ def check_numbers(stride: Sides, padding: Sides, dilation: Sides, output_padding
         raise RuntimeError("non-positive stride is not supported")
     if any(n < 0 for n in dilation):
         raise RuntimeError("dilation should be greater than zero")
+    for at, n in enumerate(padding):
+        if n > MOST:
+            raise RuntimeError(f"Given padding={n} at dimension {at} , expected padding to be at most {MOST}")
 
 
 def check_ranks(input: Any, weight: Any, word: str) -> None:
@@ -107,7 +113,8 @@ def check_kernel(
     """Raises what PyTorch's kernels do: of float32 and bfloat16 those of oneDNN mostly, of other dtypes its own."""
     d, sides = OF_NUMPY[input.dtype], list(weight.shape[2:])
     big = transposed and is_big(stride, dilation, output_padding)
-    if is_quick(input, weight, stride, dilation, groups) and not big:
+    behind = transposed and any(o >= s for o, s in zip(output_padding, stride, strict=True))  # which oneDNN is not asked for
+    if is_quick(input, weight, stride, dilation, groups) and not behind:
         for name, t in (("weight", weight), ("bias", bias)):
             if t is not None and t.dtype != input.dtype:
                 raise RuntimeError(
@@ -288,7 +295,9 @@ def is_empty(input: Any) -> bool:
     if 0 in input.shape[:2]:
         return True
     if 0 in input.shape:
-        raise RuntimeError(f"Only zero batch or zero channel inputs are supported, but got input shape: {list(input.shape)}")
+        shape = list(input.shape)
+        shape[2:2] = [1] * (len(shape) == 3)  # PyTorch has made it one of matrices
+        raise RuntimeError(f"Only zero batch or zero channel inputs are supported, but got input shape: {shape}")
     return False
 
 
@@ -306,7 +315,9 @@ def convolution_kernel(
     channels = weight.shape[1] * groups if transposed else weight.shape[0]
     if is_empty(input):
         return of_nothing(input, weight, bias, (input.shape[0], channels if input.shape[1] else 0, *spatial))
-    check_kernel(input, weight, bias, stride, dilation, transposed, spatial, output_padding, groups)
+    one = (1,) * (input.ndim == 3)  # one side is to PyTorch the second of two
+    x, w = (np.expand_dims(t, 2) if one else t for t in (input, weight))
+    check_kernel(x, w, bias, (*one, *stride), (*one, *dilation), transposed, (*one, *spatial), (*(0 for _ in one), *output_padding), groups)
     wide = OF_NUMPY[input.dtype].wide
     x, w = (t.astype(wide, copy=False) for t in (input, weight))
     if transposed:
