@@ -56,7 +56,7 @@ def along(kernel: Callable[..., np.ndarray], name: str, fast: Callable[..., None
 def many(fast: Callable[..., None], arrays: Sequence[np.ndarray], dim: int) -> np.ndarray:
     """`fast(dim, *arrays, out)` in pieces along the first dimension, where that is another one: the fewer arrays, the larger."""
     made = empty(arrays[0].shape, arrays[0].dtype)
-    return in_pieces(partial(fast, dim), arrays, made, whole=dim == 0, piece=4 * PIECE // len(arrays))
+    return in_pieces(partial(fast, dim), arrays, made, whole=dim == 0, piece=8 * PIECE // len(arrays))
 
 
 def forward(kernel: Callable[..., np.ndarray], name: str, fast: Callable[..., None]) -> Callable[..., np.ndarray]:
