@@ -23,6 +23,7 @@ from .memory import ALONE, HANDED, LARGE
 from .on_tensors import on_tensors
 from .pieces import short_buffers
 from .programs import UFUNCS, gradients, on_large_gradients, twin
+from .silence import unbuffered
 from .straight import PARAMETERS, run_and_spread, sending
 from .straight import SPACE as SENDING
 from .strided import in_order
@@ -37,7 +38,7 @@ SMALL = ("small", "few")
 SPACE: dict[str, Any] = {
     "FREED": FREED, "FREED_TWICE": FREED_TWICE, "check": check_version, "Tensor": Tensor, "constant": constant, "ndarray": np.ndarray,
     "in_order": in_order, "np": np, "OF_NUMPY": dtypes.OF_NUMPY, "fit_array": fit_array, "PLAIN": PLAIN, "LEAF": LEAF,
-    "LARGE": LARGE, "short_buffers": short_buffers, "setbufsize": np.setbufsize,
+    "LARGE": LARGE, "short_buffers": short_buffers, "unbuffered": unbuffered,
     "WIDE": frozenset(d.np for d in dtypes.ALL if d.differentiable and not d.low),
 }  # fmt: skip
 
@@ -293,7 +294,7 @@ def general_lines(op: Op, mask: Mask, plan: Plan) -> tuple[list[str], list[str]]
         ordered = " and ".join(f"in_order({s})" for s in ("g", *read))
         lines.append(f"if g.ndim > 1 and ({differ} or 1 in g.shape) and not ({ordered}): return node.apply([g], False)")
     # an error ends the walk, which sets the buffers back as well
-    lines += ["fits = node.fits", "before = g.size >= LARGE and short_buffers(g)"]
+    lines += ["fits = node.fits", "before = short_buffers(g) if g.size >= LARGE else None"]
     for k, (rule, sources, positions) in enumerate(plan.rules):
         call = f"rule{k}({', '.join('g' if s < 0 else f's{s}' for s in sources)})"
         if len(positions) == 1 and sources[0] < 0 and traced.hands_on(rule, [_opaque(op, plan, s) for s in sources]):
@@ -303,7 +304,7 @@ def general_lines(op: Op, mask: Mask, plan: Plan) -> tuple[list[str], list[str]]
             odd = f"type(r{p}) is not ndarray or r{p}.shape != shape or r{p}.dtype is not dtype.np"
             lines += ["if fits is None:", "    " + _fitted(f"r{p}"), f"elif r{p} is not None:", f"    shape, dtype = fits[{p}]"]
             lines.append(f"    if {odd}: r{p} = fit_array(r{p}, shape, dtype)")
-    lines.append("if before: setbufsize(before)")
+    lines.append("if before is not None: unbuffered(before)")
     return lines, [f"r{p}" if m else "None" for p, m in enumerate(mask)]
 
 

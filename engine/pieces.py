@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .memory import RETURNED, aligned, empty
+from .silence import buffered, unbuffered
 from .threads import lanes, share
 
 PIECE = 2**15  # elements
@@ -30,9 +31,9 @@ def written_by(work: Callable[..., None]) -> Callable[[Callable[..., np.ndarray]
     return register
 
 
-def short_buffers(large: np.ndarray) -> int:
-    """Let NumPy work on long rows without copying them, until `numpy.setbufsize` is given what this returns, if that is not 0."""
-    return np.setbufsize(BUFFER) if large.shape[-1] > BUFFER else 0
+def short_buffers(large: np.ndarray) -> Any:
+    """Let NumPy work on long rows without copying them, until `unbuffered` is given what this returns, if that is not None."""
+    return buffered(BUFFER) if large.shape[-1] > BUFFER else None
 
 
 def alike_in_rows(*arrays: np.ndarray) -> bool:
@@ -68,11 +69,12 @@ def in_pieces(
             made = out[part]
             work(*(a[part] for a in arrays), *(s[: len(made)] for s in spare), made)
 
-    buffer = np.setbufsize(BUFFER if out.shape[-1] > BUFFER else np.getbufsize())
+    before = short_buffers(out)
     try:
         share(lane, range(0, len(out), rows), lanes(size))
     finally:
-        np.setbufsize(buffer)
+        if before is not None:
+            unbuffered(before)
     return out
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from .memory import aligned, empty, owned
 from .pieces import PIECE, SHARED_PIECE, WRITING, short_buffers
+from .silence import unbuffered
 from .strided import across
 from .threads import lanes, share
 
@@ -157,8 +158,8 @@ def on_large(made: Program, kernel: Callable[..., Any], dtype: np.dtype) -> Call
                 try:
                     return kernel(*arrays)
                 finally:
-                    if before:
-                        np.setbufsize(before)
+                    if before is not None:
+                        unbuffered(before)
         out = empty(shape, dtype)
         if made.steps == 1 and first.size < WHOLE:
             made.run(*arrays, out)

@@ -26,6 +26,24 @@ try:
     policy: Callable[[], Any] = _policy.get
     QUIET: Any = _ignore  # what it gives where they are off
 
+    _buffered: dict[int, Any] = {}
+
+    def buffered(size: int) -> Any:
+        """Let NumPy copy no more than `size` elements at once; give what this returns to `unbuffered`.
+
+        `numpy.setbufsize` makes a policy at every call, which takes several times as long.
+        """
+        before, made = _policy.get(), _buffered.get(size)
+        if made is not None and (before is _ignore or before is made):
+            return _policy.set(made)
+        token = _policy.set(before)
+        np.setbufsize(size)
+        if before is _ignore:
+            _buffered[size] = _policy.get()
+        return token
+
+    unbuffered: Callable[[Any], Any] = _policy.reset
+
     _context = Context()
     _context.run(_policy.set, _ignore)
 
@@ -44,6 +62,8 @@ except ImportError:  # another NumPy: the public way
         return None
 
     QUIET = object()
+
+    buffered = unbuffered = np.setbufsize
 
     def silent(function: Callable[..., Any], *arguments: Any) -> Any:  # type: ignore[misc]  # what a context's `run` is
         with np.errstate(all="ignore"):
