@@ -32,6 +32,7 @@ class Missing:
 
 MISSING = Missing()
 LIMIT = 2**63
+FEW = 2**30  # numbers of so many bits are compared in less, where they are written out
 REMEMBERED = 256  # routes one front keeps before it starts again
 
 
@@ -244,7 +245,7 @@ class _Arguments:
     def _converted(self, place: int, binder: Any, text: str) -> str:
         """The line that makes of a value what the op takes."""
         if binder is exact_int:
-            return f"a{place} = {text} if {-LIMIT} <= {text} < {LIMIT} else unfit()"
+            return f"a{place} = {text} if {-FEW} < {text} < {FEW} or {-LIMIT} <= {text} < {LIMIT} else unfit()"
         constant = isinstance(binder, Constant)
         self.space[f"bind{place}"] = binder.value if constant else binder
         return f"a{place} = bind{place}" + ("" if constant else f"({text})")

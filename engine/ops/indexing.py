@@ -45,6 +45,8 @@ def _write_getitem(space: dict[str, Any]) -> Any:
     lines, names = straight(SLICE)
     unknown = "type(a0) not in PLAIN or a0._counter is None"
     lines = [line.replace(unknown, f"(not a0._rows and ({unknown}))") for line in lines]  # of which rows says that they are plain
+    made = lines.index("if type(r) is not ndarray:")
+    del lines[made : made + 3]  # a slice is
     at = next(i for i, line in enumerate(lines) if line.strip().startswith("r = kernel("))
     taken = ["    r = x0[a2:a3] if a4 == 1 else x0[a2:a3:a4]", f"    if not r.size or (a4 != 1 and r.shape[0] == 1): {lines[at].strip()}"]
     head = [
@@ -64,6 +66,12 @@ def _write_getitem(space: dict[str, Any]) -> Any:
 
 def _indexed(self: Tensor, index: Any) -> Tensor:
     """A view where integers, slices, None and Ellipsis say where; a copy where tensors, lists or bools do."""
+    if type(index) is tuple and len(index) == 2 and type(index[1]) is int:  # a column, as many are: what `_walk` comes to
+        first, ndim = index[0], self._array.ndim
+        if first is Ellipsis and ndim:
+            return _select(self, ndim - 1, index[1], 1)
+        if type(first) is slice and first.start is first.stop is first.step is None and ndim > 1:
+            return _select(self, 1, index[1], 1)
     if type(index) is int:
         return _select(self, 0, index, 0)
     if index is None:
