@@ -128,9 +128,12 @@ def inferred(data: Any) -> dtype:
     raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
 
 
+NUMBERS = {bool, int, float, complex}
+
+
 def _plain(data: Sequence[Any]) -> bool:
     """True where the types of the elements alone say their dtypes."""
-    return all(type(v) in (bool, int, float, complex) for v in data)
+    return NUMBERS.issuperset(map(type, data))
 
 
 def flattened(data: Any, shape: Sequence[int], level: int, into: list[Any]) -> None:
@@ -144,6 +147,9 @@ def flattened(data: Any, shape: Sequence[int], level: int, into: list[Any]) -> N
         raise ValueError(f"expected sequence of length {shape[level]} at dim {level} (got {len(data)})")
     if isinstance(data, np.ndarray) and data.ndim == len(shape) - level:
         into += data.reshape(-1).tolist() if data.dtype.kind != "O" else list(data.reshape(-1))
+        return
+    if level == len(shape) - 1 and type(data) in (list, tuple) and _plain(data):
+        into += data
         return
     for v in data:
         flattened(v, shape, level + 1, into)
@@ -204,6 +210,8 @@ def made_from(data: Any, d: dtype | None) -> np.ndarray:
         raise TypeError("new(): invalid data type 'str'")
     if not is_sequence(data):
         return filled([data], d or inferred(data)).reshape(())
+    if type(data) is list and data and _plain(data):
+        return filled(data, d or inferred(data))
     shape = shape_of(data)
     if shape and isinstance(data, list | tuple) and len(data) and isinstance(data[0], np.ndarray):
         warn_once(SLOW_ARRAYS)

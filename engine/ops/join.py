@@ -86,6 +86,9 @@ def cat_gradients(g: Any, tensors_shape: list[Shape], tensors_dtype: list[dtype]
     return parts
 
 
+FEW = 4  # arrays that are written to their places before NumPy has looked at what it is to join
+
+
 def stack_kernel(tensors: list[np.ndarray], dim: int) -> np.ndarray:
     dim = in_range(dim, tensors[0].ndim + 1)
     for i, t in enumerate(tensors):
@@ -95,6 +98,10 @@ def stack_kernel(tensors: list[np.ndarray], dim: int) -> np.ndarray:
             )
     shape = tensors[0].shape
     made = np.empty((*shape[:dim], len(tensors), *shape[dim:]), tensors[0].dtype)
+    if not dim and len(tensors) <= FEW:
+        for i, t in enumerate(tensors):
+            made[i] = t
+        return made
     wider = (*shape[:dim], 1, *shape[dim:])
     return np.concatenate([t.reshape(wider) for t in tensors], dim, made)  # what `numpy.stack` does, but for its own checks
 
