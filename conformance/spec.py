@@ -54,9 +54,10 @@ def spec(
 
     `ulp` widens the second tier of equality, `sums` leaves open what the order of a library's sums decides (the sign of a
     zero, which part of an infinite complex number is NaN, how what is too large overflows), `overflow` the last of these alone
-    ("mean": before the result is divided by how many terms there are), `zeros` the sign of a zero that was chosen among zeros of both
-    signs, `call` (called with the module, then the arguments by name) replaces the public call, `contents=False` says that results are
-    uninitialised memory, `samples` is how many a batch under `vmap` has at least; each needs a `why`.
+    ("mean": before the result is divided by how many terms there are, "alpha": in a product with an `alpha` above 1), `zeros` the sign
+    of a zero that was chosen among zeros of both signs, `call` (called with the module, then the arguments by name) replaces the public
+    call, `contents=False` says that results are uninitialised memory, `samples` is how many a batch under `vmap` has at least; each
+    needs a `why`.
 
     Raises SpecError where the key is taken or a reason is missing.
     """

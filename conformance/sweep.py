@@ -103,7 +103,7 @@ class Trial:
     def compared(self, case: Case, right: Observations, left: Observations) -> Comparison:
         """What the subject came to beside what PyTorch did."""
         spec = self.op.spec
-        terms = max((t.size for t in case.tensors().values()), default=1) if spec.overflow == "mean" else int(spec.overflow or spec.sums)
+        terms = self._terms(case)
         zeros = spec.zeros and case.has_both_zeros()
         made = compare(left, right, Again(self, case), spec.ulp, spec.sums, terms, zeros)
         judged = self.property.judges_errors and Raised.by_design(right.get("raises"))
@@ -115,6 +115,16 @@ class Trial:
         if made.raised and not Raised.asserted(right["raises"]):
             made.observed += self.property.judges_errors or right["raises"].refuses
         return made
+
+    def _terms(self, case: Case) -> int:
+        """How many terms a sum was divided by, where how those overflow is open; 0 where it is not."""
+        spec = self.op.spec
+        if spec.overflow == "mean":
+            return max((t.size for t in case.tensors().values()), default=1)
+        if spec.overflow == "alpha":
+            alpha = case.args.get("alpha")
+            return int(isinstance(alpha, (int, float, complex)) and abs(alpha) > 1)
+        return int(spec.overflow or spec.sums)
 
     def failure(self, case: Case, found: Difference) -> Failure:
         op, name = self.op.key, self.property.name

@@ -82,11 +82,12 @@ def test_specialised_call_equals_generic_call(key: str, dtype: str):
         same_both_ways(call, dtype, layouts)
 
 
-@pytest.mark.parametrize("number", [0.5, 3, -0.0, 0])
+@pytest.mark.parametrize("dtype", ["float32", "complex64"])
+@pytest.mark.parametrize("number", [0.5, 3, -0.0, 0, float("inf")])
 @pytest.mark.parametrize("name", ["add", "sub", "mul", "div"])
-def test_with_a_number_as_second_operand(name: str, number: float):
+def test_with_a_number_as_second_operand(name: str, number: float, dtype: str):
     for layout in LAYOUTS:
-        same_both_ways(lambda t: getattr(engine, name)(t, number), "float32", (layout,))
+        same_both_ways(lambda t: getattr(engine, name)(t, number), dtype, (layout,))
 
 
 def test_only_one_of_the_operands_requires_grad():

@@ -35,12 +35,12 @@ for _key in ("div.Tensor_mode", "div.Scalar_mode", "divide.Scalar_mode"):
 
 FUSED: dict[str, Any] = {"overflow": True, "why": "PyTorch's compiler adds a product in one rounding, in which it cannot overflow"}
 for _key in ("add.Tensor", "sub.Tensor", "rsub.Tensor", "rsub.Scalar", "subtract.Scalar"):
-    spec(_key, **FUSED)
+    spec(_key, **FUSED | {"overflow": "alpha"})
 
 _SECOND_NAME = "the second name PyTorch gives the op"
 spec("neg[negative]", call=lambda m, self: m.negative(self), why=_SECOND_NAME)
 spec("abs[absolute]", call=lambda m, self: m.absolute(self), why=_SECOND_NAME)
-spec("sub.Tensor[subtract]", call=lambda m, self, other, **more: m.subtract(self, other, **more), overflow=True,
+spec("sub.Tensor[subtract]", call=lambda m, self, other, **more: m.subtract(self, other, **more), overflow="alpha",
      why=f"{_SECOND_NAME}; {FUSED['why']}")  # fmt: skip
 spec("mul.Tensor[multiply]", call=lambda m, self, other: m.multiply(self, other), why=_SECOND_NAME)
 spec("div.Tensor[divide]", call=lambda m, self, other: m.divide(self, other), why=_SECOND_NAME)
@@ -48,4 +48,4 @@ spec("atan2[arctan2]", call=lambda m, self, other: m.arctan2(self, other), why=_
 _NATIVE = "reached only by native code, which multiplies by numbers in losses and gradients"
 for _key in ("mul.Scalar", "div.Scalar"):
     spec(_key, call=scalar_overload(_key), why=_NATIVE)
-spec("add.Scalar", call=scalar_overload("add.Scalar"), overflow=True, why=f"{_NATIVE}; {FUSED['why']}")
+spec("add.Scalar", call=scalar_overload("add.Scalar"), overflow="alpha", why=f"{_NATIVE}; {FUSED['why']}")

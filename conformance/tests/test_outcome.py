@@ -9,7 +9,7 @@ from conformance.backends import ElementByElement, Torch, truth
 from conformance.case import Case, Named, tensor_value
 from conformance.outcome import Raised, Reference, arrays, compare, errors
 from conformance.properties import PROPERTIES
-from conformance.spec import declaration
+from conformance.spec import declaration, declarations
 from conformance.sweep import Again, Trial, find
 
 EXP = declaration("exp(Tensor self) -> Tensor", "pointwise", "self")
@@ -326,6 +326,16 @@ def test_how_a_product_overflows_is_open_only_where_it_does_and_never_the_sign_o
     assert differs(np.inf, -largest, 1.0, np.nan) and not differs(np.inf, -largest / 4, 1.0, np.nan, terms=5)
     assert differs(np.inf, -largest, 2.0, 5.0)
     assert differs(-0.0, -0.0, 2.0, 0.0)
+
+
+def test_a_sum_without_a_product_overflows_as_pytorchs_does():
+    largest = np.finfo(np.float32).max
+    op = declarations()["add.Tensor"]
+    for alpha in (1, 2):
+        made = {"self": tensor_value(np.float32([largest])), "other": tensor_value(np.float32([-largest / alpha])), "alpha": alpha}
+        case, trial = Case("add.Tensor", made, bytes(20)), Trial(op, PROPERTIES["value"], "torch")
+        theirs = trial.seen(truth, case)
+        assert bool(trial.compared(case, theirs, theirs | {"value": np.float32([np.inf])}).differences) == (alpha == 1)
 
 
 def test_results_cast_from_a_less_precise_dtype_are_compared_in_it():

@@ -187,11 +187,16 @@ def scaled(other: np.ndarray, alpha: complex) -> np.ndarray:
     return other if alpha == 1 and other.dtype.kind != "c" else other * cast_number(alpha, other.dtype)
 
 
+def as_complex(self: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """`other`, complex where `self` is: PyTorch multiplies real numbers by alpha as complex ones, too, which infinite ones show."""
+    return other.astype(self.dtype) if self.dtype.kind == "c" and other.dtype.kind != "c" else other
+
+
 def less_scaled(self: np.ndarray, other: np.ndarray, alpha: complex) -> np.ndarray:
     """`self - alpha * other`, as PyTorch computes it: by adding, which decides the sign of zero."""
     if alpha is True or alpha is False or (alpha == 1 and self.dtype.kind != "c"):
         return np.subtract(self, scaled(other, alpha))
-    return np.add(self, scaled(other, -alpha))
+    return np.add(self, scaled(as_complex(self, other), -alpha))
 
 
 def conjugate(number: complex) -> complex:
@@ -232,7 +237,8 @@ less_along.stays_real = True  # type: ignore[attr-defined]  # functions have tho
 
 op("neg(Tensor self) -> Tensor", pointwise(negated, operator="neg", inplace=check_negated, out="exact"), self=lambda g: opposite(g))
 op("add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
-   binary(lambda self, other, alpha: np.add(self, scaled(other, alpha)), operator="add", first=check_alpha, inplace=check_kept,
+   binary(lambda self, other, alpha: np.add(self, scaled(as_complex(self, other), alpha)), operator="add", first=check_alpha,
+          inplace=check_kept,
           jvp=along(lambda _, other, alpha, s, o, result: plus(beside_missing(s, o, other, alpha), by(o, lambda: alpha)))),
    self=lambda g: g,
    other=lambda g, alpha: through_factor(g, alpha))  # fmt: skip
