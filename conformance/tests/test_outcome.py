@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from conformance.backends import ElementByElement, Torch, truth
+from conformance.backends import ElementByElement, RoundedOtherwise, Torch, truth
 from conformance.case import Case, Named, tensor_value
 from conformance.outcome import Raised, Reference, arrays, compare, errors
 from conformance.properties import PROPERTIES
@@ -274,6 +274,34 @@ def test_a_rounding_pytorch_happened_not_to_make_is_no_error(dtype):
     assert not differs(above)
     assert differs(above, knowing(Again(trial, case), beside=list))
     assert differs(rounded * dtype(1 + 100 * np.finfo(dtype).eps)) and differs(1 + output) and differs(rounded * rounded)
+
+
+def test_what_ops_compute_is_rounded_otherwise_by_a_unit_at_most_and_what_they_move_is_not():
+    x = torch.linspace(0.1, 2.3, 64, dtype=torch.float64).reshape(8, 8).requires_grad_()
+    for call in (torch.t, torch.clone, lambda t: t.flip(0), lambda t: torch.cat([t, t]), lambda t: t[2:, ::3], torch.ones_like, torch.relu):
+        with RoundedOtherwise(0):
+            made = call(x)
+        assert torch.equal(made, call(x))
+    results = []
+    for seed in range(8):
+        with RoundedOtherwise(seed):
+            results += [torch.cat([(y := x.exp()), *torch.autograd.grad(y, x, torch.ones_like(y) / 3)])]
+    exact = torch.cat([x.exp(), x.exp() / 3])
+    far = torch.stack([(one / exact - 1).abs() for one in results]) / torch.finfo(torch.float64).eps
+    assert (far.amax(0) >= 0.5).all() and far.amax() <= 4  # the gradient's cotangent, its exponential and their product
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_sum_that_cancels_may_differ_by_what_its_terms_are_rounded_by_and_no_more(dtype):
+    """The gradient of softmax for cotangents that are nearly alike: what is left of them has few digits in PyTorch, too."""
+    trial = Trial(find("softmax.int"), PROPERTIES["gradient"], "torch")
+    case = Case("softmax.int", {"self": tensor_value(np.linspace(0, 1, 6, dtype=dtype)[None], requires_grad=True), "dim": 1}, bytes(20))
+    theirs = trial.seen(truth, case)
+    right = theirs["gradient.self"]
+    unit = np.finfo(dtype).eps
+    for off, wrong in ((unit / 2, False), (200 * unit, True), (1e-3, True)):
+        mine = right + np.asarray(off * np.abs(right).max() * np.float64([[1, -1, 1, -1, 1, -1]])).astype(dtype)
+        assert bool(trial.compared(case, theirs, theirs | {"gradient.self": mine}).differences) == wrong
 
 
 def test_a_target_of_a_drawn_dtype_has_a_reference():
