@@ -304,6 +304,15 @@ def test_a_sum_that_cancels_may_differ_by_what_its_terms_are_rounded_by_and_no_m
         assert bool(trial.compared(case, theirs, theirs | {"gradient.self": mine}).differences) == wrong
 
 
+@pytest.mark.parametrize(("values", "either"), [((0.0, -0.0), True), ((0.0, 0.0), False), ((-0.0, -0.0), False)])
+def test_which_zero_is_the_greatest_is_open_only_where_there_are_two(values, either):
+    trial = Trial(find("max"), PROPERTIES["value"], "torch")
+    case = Case("max", {"self": tensor_value(np.float32(values))}, bytes(20))
+    theirs = trial.seen(truth, case)
+    assert not trial.compared(case, theirs, dict(theirs)).differences
+    assert bool(trial.compared(case, theirs, theirs | {"value": np.asarray(-theirs["value"])}).differences) != either
+
+
 def test_a_target_of_a_drawn_dtype_has_a_reference():
     """`mm` refuses a target of another dtype, so that the run in double precision needs one as wide as its result."""
     noise = bytes([3, 1, *bytes(18)])  # another dtype: float32
