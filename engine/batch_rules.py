@@ -39,7 +39,9 @@ PRODUCTS = {
     "addmm": (2, 2, 2),
     "addmv": (2, 1, 1),
     "baddbmm": (3, 3, 3),
+    "addbmm": (3, 3, 2),
 }
+BY_PLACE = frozenset(("max", "min", "median", "nanmedian"))  # reductions of everything that PyTorch makes ones along a flattened sample
 NUMBERS = re.compile(r"[-\d, ]+")
 Rule = Callable[[Any, list[Any], Level], Any]
 
@@ -281,8 +283,10 @@ def _named(op: Any, values: list[Any]) -> tuple[Any, list[Any]]:
     t, mark = values[0], "_" * op.schema.is_inplace
     if op.key == "_reshape_alias":  # of which the batch has other strides
         return OPS["view"], values[:2]
-    if op.key == "squeeze.dim" and t.ndim:
-        return OPS["squeeze.dims"], [t, [values[1]]]
+    if op.key == f"squeeze{mark}.dim" and t.ndim:
+        return OPS[f"squeeze{mark}.dims"], [t, [values[1]]]
+    if op.key == "squeeze" and t.ndim:
+        return OPS["view"], [t, [n for n in t.shape if n != 1]]
     if op.key == f"squeeze{mark}":
         return OPS[f"squeeze{mark}.dims"], [t, [d for d, n in enumerate(t.shape) if n == 1]]
     if op.key == f"t{mark}":
@@ -318,7 +322,8 @@ def _shifted(op: Any, values: list[Any], level: Level) -> tuple[Any, list[Any]]:
         if not rank and op.key == "unfold":  # which sees one dimension where there is none
             raise NoRule
     if op.key == "expand":
-        changed[0] = _padded(changed[0], len(values[1]) - rank)
+        more = len(values[1]) - rank
+        changed[0] = F.view(changed[0], changed[0].shape) if not more and changed[0] is not first else _padded(changed[0], more)
     return op, changed
 
 
@@ -383,7 +388,10 @@ def _along(op: Any, values: list[Any], level: Level) -> Any:
     if _argument(op, values, "correction", None) is not None and not (t.ndim and dim is not None):
         raise NoRule  # by no degree of freedom the whole has another gradient
     if dim in ([], ()):  # to some ops everything, to others nothing
-        raise NoRule
+        if op.schema.name not in ("amax", "amin") or not (t.ndim and level.size and t.numel()):
+            raise NoRule
+        values = [t, [*range(t.ndim)], *values[2:]]
+        dim = values[1]
     if t.ndim and dim is not None:
         op, changed = _shifted(op, values, level)
         return op.run(changed)
@@ -411,6 +419,9 @@ def _along(op: Any, values: list[Any], level: Level) -> Any:
 def reduced(op: Any, values: list[Any], level: Level) -> Any:
     """A reduction of everything is that of one dimension, where such an overload returns the same."""
     name = op.schema.name
+    t = values[0]
+    if name in BY_PLACE and t.ndim and level.size and t.numel() and not (t._dtype.is_complex or differentiated_inside(level)):
+        return OPS[f"{name}.dim"].run([F.reshape(whole_or_spread(t, level), (level.size, -1)), 1, False])[0]
     other = next((o for o in (OPS.get(f"{name}.{w}") for w in ("dim_IntList", "dim_int", "dim")) if o is not None), None)
     if name in ("max", "min"):
         other = OPS[f"a{name}"]
@@ -418,7 +429,7 @@ def reduced(op: Any, values: list[Any], level: Level) -> Any:
         raise NoRule
     given = dict(zip(op.schema.names, values, strict=True))
     changed = [given.get(a.name, a.default) for a in other.schema.arguments]
-    t, many = values[0], "[" in other.schema.arguments[1].type
+    many = "[" in other.schema.arguments[1].type
     changed[1] = [*range(1, max(t.ndim, 1) + 1)] if many else 1
     if not (level.size and t.numel()) or (name in ("max", "min") and t._dtype.is_complex):
         raise NoRule
@@ -445,22 +456,40 @@ def product(op: Any, values: list[Any], level: Level) -> Any:
     op.compute([_sample(v) for v in values])  # raises what one sample raises
     rank_a, rank_b, rank = PRODUCTS[op.key]
     adds = "add" in op.key
-    if adds and values[3:5] != [1, 1]:
+    if adds and values[3:5] != [1, 1] and not values[0]._dtype.differentiable:
+        raise NoRule
+    if op.key == "addbmm" and not values[3]:  # which leaves out what is added
         raise NoRule
     a, b = (_operand(t, level) for t in values[adds : adds + 2])
-    if rank_a == 1:
-        a = F.unsqueeze(a, -2)
-    if rank_b == 1:
-        b = F.unsqueeze(b, -1)
-    made = F.matmul(a, b)
-    if rank_b == 1:
-        made = F.squeeze(made, -1)
-    if rank_a == 1:
+    batches = a is not values[adds], b is not values[adds + 1]
+    made = by_vectors(a, b, rank_a, batches) if rank_b == 1 and False in batches else F.matmul(*as_matrices(a, b, rank_a, rank_b))
+    for _ in range((rank_a == 1) + (rank_b == 1) if all(batches) else 0):
         made = F.squeeze(made, -1)
     if not adds:
         return made
-    added = _operand(values[0], level)
-    return F.add(added if added is values[0] else _padded(added, rank - values[0].ndim), made)
+    if op.key == "addbmm":
+        made = F.sum(made, made.ndim - 3)
+    added, alpha = F.mul(_operand(values[0], level), values[3]), values[4]
+    if op.key == "addbmm" and alpha != 1:
+        made, alpha = F.mul(made, alpha), 1
+    return F.add(_padded(added, rank - values[0].ndim) if added.ndim > values[0].ndim else added, made, alpha=alpha)
+
+
+def by_vectors(a: Tensor, b: Tensor, rank: int, batches: tuple[bool, bool]) -> Tensor:
+    """A matrix, or vector, times a vector, of which one is the same for all samples: the vectors of a batch are the rows of a matrix."""
+    if rank == 1:
+        made: Tensor = F.matmul(a, F.t(b))
+        return made
+    if batches[0] or not batches[1]:
+        return F.matmul(a, b)
+    return F.permute(F.mm(a, F.permute(b, (1, 0))), (1, 0))
+
+
+def as_matrices(a: Tensor, b: Tensor, rank_a: int, rank_b: int) -> tuple[Tensor, Tensor]:
+    """Batches of vectors as such of rows and columns."""
+    if (rank_a, rank_b) == (2, 1):
+        a = F.permute(a, (0, 1, 2))
+    return F.unsqueeze(a, -2) if rank_a == 1 else a, F.unsqueeze(b, -1) if rank_b == 1 else b
 
 
 def _operand(t: Tensor, level: Level) -> Tensor:

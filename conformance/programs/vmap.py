@@ -408,3 +408,32 @@ def transforms_in_any_order(B: Any, draw: Any, see: Any) -> None:
     if result.requires_grad:
         leaves = [one for one in (x, weight) if one.requires_grad]
         see("gradient, outside", B.autograd.grad(result, leaves, draw.floats(result.shape, dtype), allow_unused=True))
+
+
+@program
+def nodes_of_batches(B: Any, draw: Any, see: Any) -> None:
+    """What is recorded of whole batches, by ops that PyTorch takes apart, or along a sample laid out in one dimension."""
+    f = draw.choice(
+        [
+            lambda a, b: B.addmm(a, a, b, beta=draw.choice([1, 2, 0.5]), alpha=draw.choice([1, 2])),
+            lambda a, b: B.addmm(a[0], a, b.t(), beta=2),
+            lambda a, b: B.addmv(a[:, 0], a, b[0]),
+            lambda a, b: B.addbmm(a, a[None], b[None], alpha=2),
+            lambda a, b: B.baddbmm(a[None], a[None], b[None]),
+            lambda a, b: B.mv(a, b[0]),
+            lambda a, b: B.dot(a[0], b[0]),
+            lambda a, b: b[0] @ a,
+            lambda a, b: a.expand_as(b),
+            lambda a, b: a.repeat_interleave(2, 0),
+            lambda a, b: a.unsqueeze(0).squeeze(),
+            lambda a, b: a.max() * b.min(),
+            lambda a, b: a.median() * b.amax(),
+            lambda a, b: B.nn.functional.cross_entropy(a, B.tensor([0, 1])),
+        ]
+    )
+    x, y = draw.floats((3, 2, 2), requires_grad=True), draw.floats((3, 2, 2), requires_grad=True)
+    in_dims = draw.choice([(0, 0), (0, None), (None, 0)])
+    made = B.vmap(f, in_dims)(x if in_dims[0] == 0 else x[0], y if in_dims[1] == 0 else y[0])
+    see("batch", made)
+    see.graph("graph", made)
+    see("gradients", B.autograd.grad(made, (x, y), draw.floats(made.shape), allow_unused=True) if made.requires_grad else None)

@@ -269,7 +269,7 @@ def likelihood_of_samples(self: Tensor, target: Tensor, weight: Tensor | None, r
         scores = F.gather(self, dim, classes)
     except RuntimeError:  # for a target that is no class, which a sample refuses in words about targets
         raise NoRule from None
-    loss = F.where(counts, F.squeeze(-scores, dim), 0)
+    loss = F.where(counts, -F.squeeze(scores, dim), 0)
     if reduction == NONE:
         return loss
     if reduction == SUM:
