@@ -15,8 +15,6 @@ from ..spec import Declaration, declarations
 _UNSAFE = "PyTorch reads beyond the end of parameters that do not fit or are not dense, and divides by sizes of 0: it crashes"
 NOT_CALLED = {
     "index": "PyTorch's method of this name wants named dimensions",
-    "pdist": "PyTorch's gradient of the distances of no rows reads beyond its memory: it crashes",
-    "qr": "rounding alone decides what the factors of a singular matrix are",
     **dict.fromkeys(("batch_norm", "instance_norm", "native_batch_norm", "native_group_norm"), _UNSAFE),
 }
 TENSORS = ("{a}", "{b}", "{c}")  # what stands where a call has its first, second and third tensor

@@ -46,6 +46,8 @@ COUNTING = frozenset({"nn.functional.nll_loss", "nn.functional.cross_entropy"}) 
 ROOMY = frozenset({
     "nn.functional.mse_loss", "nn.functional.smooth_l1_loss", "nn.functional.soft_margin_loss", "nn.functional.binary_cross_entropy",
 })  # fmt: skip
+ROWS = frozenset({"pdist", "nn.functional.pdist"})  # PyTorch's gradient of the distances of no rows reads beyond its memory: it crashes
+REGULAR = frozenset({"qr", "linalg.qr"})  # rounding alone decides what the factors of a singular matrix are
 MAKES_COMPLEX = frozenset({"complex", "polar", "view_as_complex"})
 SHAPES = ((2,), (), (2, 2), (1, 2), (2, 1), (1,), (3,), (2, 3), (0,), (2, 0), (2, 1, 2))
 LAYOUTS = (
@@ -184,6 +186,10 @@ class Words:
             text = text.replace("{a}", "finite({a})")
         if callee.path in NEGATING:
             text = text.replace("{a}", "negatable({a})")
+        if callee.path in ROWS:
+            text = text.replace("{a}", "rows({a})")
+        if callee.path in REGULAR:
+            text = text.replace("{a}", "regular({a})")
         if callee.path in COUNTING:
             text = text.replace("{b}", "unshaped({b})")
         if callee.path in ROOMY:
@@ -370,6 +376,25 @@ def positive(t):
     return t
 
 
+def rows(t):
+    """The same. Raises Ended where a matrix has no elements."""
+    if t.ndim == 2 and not t.numel():
+        raise Ended("distances of no rows")
+    return t
+
+
+def regular(t):
+    """Matrices with 3 more along the diagonal. Raises Ended for more columns than rows, and where one may be singular all the same."""
+    if t.ndim < 2 or not (t.is_floating_point() or t.is_complex()):
+        return t
+    made = t + 3 * t.new_ones(t.shape).tril().triu()
+    size = made.detach().abs().double()
+    apart = size.diagonal(0, -2, -1).amin() - 2 * size.tril(-1).amax() - 2 * size.triu(1).amax() if t.numel() else size.sum() + 1
+    if t.shape[-2] < t.shape[-1] or not 0 < apart < 1000:
+        raise Ended("the factors of a matrix that may be singular")
+    return made
+
+
 def negatable(t):
     """The same. Raises Ended where a complex zero of it may be negated in a whole step of a vector loop, which gives +0 and not -0."""
     if t.is_complex() and t.numel() * t.element_size() >= 64 and ((t.real == 0) | (t.imag == 0)).any():
@@ -395,8 +420,8 @@ def cotangent(t):
 
 # What lines may call, beside the backend.
 HELPERS: tuple[Any, ...] = (
-    Ended, once, copied, apart, numbers, small, sizable, finite, legible, unshaped, unrecorded, unsigned, positive, negatable,
-    undone, cotangent,
+    Ended, once, copied, apart, numbers, small, sizable, finite, legible, unshaped, unrecorded, unsigned, positive, rows, regular,
+    negatable, undone, cotangent,
 )  # fmt: skip
 
 
