@@ -661,14 +661,14 @@ def run_plain(root: Any, t: Tensor, seed: Tensor | None, keep: bool) -> bool:
 def _owned(array: np.ndarray) -> bool:
     """True where nobody else holds the memory of a dense array; that of an element repeated, if once, PyTorch's view holds, too.
 
-    As a matrix turned round does. What is added up then shows it only where a side of 1 has the steps of the one turned; memory that
-    `strided` laid out so is flat, or has the same shape.
+    As a matrix turned round does, or a part of complex numbers. What is added up then shows it only where a side of 1 has other steps;
+    memory that `strided` laid out so is flat, or has the same shape.
     """
     if not owned(array) or 0 in array.strides:
         return False
     if array.flags.c_contiguous:
         base = array.base
-        laid = type(base) is not np.ndarray or base.ndim < 2 or base.shape == array.shape
+        laid = type(base) is not np.ndarray or (base.dtype == array.dtype and (base.ndim < 2 or base.shape == array.shape))
         return laid or strides_of(array) == row_major(array.shape)
     return dense(array)
 

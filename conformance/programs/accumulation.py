@@ -314,3 +314,14 @@ def strides_behind_bounds_in_place(B: Any, draw: Any, see: Any) -> None:
     y.backward(draw.floats(shape))
     see("gradient", x.grad)
     see("strides", x.grad.stride())
+
+
+@program
+def strides_of_sums_of_parts_of_complex_numbers(B: Any, draw: Any, see: Any) -> None:
+    """The gradient of real numbers that met complex ones is a part of such, a view: a second one is not added to it in place."""
+    x = draw.floats(draw.choice(((1,), (2,), (1, 1))), requires_grad=True)
+    c = draw.complexes(x.shape, B.complex128 if x.dtype == B.float64 else None)
+    parts = [lambda: x * c, lambda: c - x, lambda: x * x.to(c.dtype), lambda: B.polar(x, x), lambda: B.complex(x, x) / c, lambda: x * 2]
+    g = B.autograd.grad(sum(draw.choice(parts)() for _ in range(draw.integer(1, 3))), x, draw.choice([c, B.ones_like(c)]))[0]
+    see("gradient", g)
+    see("strides", g.stride())
