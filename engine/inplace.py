@@ -96,8 +96,11 @@ def write_into(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] 
         if sources and not op.family.overlaps:
             check_no_overlap(into._array)
         check_no_partial_overlap(into, sources)
+    looked_at = values
+    if op.family.plan == "restride" and type(into) is Lazy:  # which goes on reading as its memory does not hold
+        looked_at = [into._stored, *values[1:]]
     try:
-        _, [result] = op.compute(values)
+        _, [result] = op.compute(looked_at)
     except (RuntimeError, IndexError) as error:  # PyTorch looks at the target before it looks for a kernel
         if op.family.apart is True and OUT_OF_BOUNDS.search(str(error)):  # and at its memory before it looks at positions
             check_apart(into, values[1:])

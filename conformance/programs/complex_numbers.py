@@ -222,3 +222,17 @@ def steps_of_sides_of_1_in_conjugates(B: Any, draw: Any, see: Any) -> None:
     }  # fmt: skip
     see("made", made)
     see("strides", [list(one.stride()) for one in made.values()])
+
+
+@program
+def another_shape_in_place_of_a_conjugate(B: Any, draw: Any, see: Any) -> None:
+    """It goes on reading the memory that it reads as its conjugate."""
+    x = draw.complexes(draw.choice(((2, 2), (2, 1), (2,), ())), draw.dtype("complex64", "complex128"))
+    x = x.requires_grad_().clone() if draw.flag() else x
+    y = draw.choice([x.conj, x.conj().imag.detach, lambda: x.resolve_conj().conj()])()
+    shapes = [y.t_, y.squeeze_, lambda: y.unsqueeze_(0), lambda: y.transpose_(0, -1), lambda: y.as_strided_((1,), (1,))]
+    see.raises("another shape", draw.choice(shapes))
+    see("read", [y, y.is_conj(), y.stride(), y.data_ptr() == x.data_ptr(), y._version])
+    with B.no_grad():
+        x.mul_(2)
+        see("written to", y)

@@ -10,6 +10,7 @@ from .. import modes
 from ..dtypes import CPP_NAMES
 from ..graph import edge_of, keep_ends
 from ..layout import channels_last
+from ..lazy import parts
 from ..node import Underived
 from ..op import F, composite, op, restride
 from ..parser import Parser
@@ -88,7 +89,7 @@ def _resized(self: Tensor, size: tuple[int, ...], memory_format: Any) -> Tensor:
         raise RuntimeError("required rank 4 tensor to use channels_last format")
     if size != self._array.shape or last:
         changed = size != self._array.shape
-        exchange(self, over_enough(self._array, size, channels_last(size) if last else row_major(size)))
+        exchange(self, over_enough(parts(self)[0], size, channels_last(size) if last else row_major(size)))
         if changed:
             bump(self)
     return self
