@@ -92,13 +92,14 @@ class Reference:
     case's own precision with every tensor spaced out in memory, those between its steps too: there PyTorch takes other
     loops than for dense tensors. `magnitudes` is the run in double precision with the absolute values of all finite
     numbers; `beside` are runs on inputs so far away that they round otherwise, each with its own run in double precision, those
-    of a case in double precision in single; `rounded` are runs of the case itself in which the results of ops are rounded otherwise.
-    `narrowest` is the least precise dtype in the case, `single` says that there are numbers of single precision in it, too.
+    of a case in double precision in single; `rounded` are runs of the case itself in which the results of calls are rounded otherwise,
+    by a unit in the last place, `further` more of them, by up to the units that are near at sight, and in those of `stepped` every op
+    on the way rounds otherwise, those of backward and inside of PyTorch's own code, too. `narrowest` is the least precise dtype in the
+    case, `single` says that there are numbers of single precision in it, too.
     """
 
     narrowest = "float64"
     single = False
-    stepwise = False  # whether `rounded` reaches every op, inside of PyTorch's own code, too
 
     def exact(self) -> Observations:
         return {}
@@ -119,6 +120,9 @@ class Reference:
         return []
 
     def further(self) -> Iterable[Observations]:
+        return []
+
+    def stepped(self) -> Iterable[Observations]:
         return []
 
 
@@ -252,7 +256,7 @@ def _rounded(left: np.ndarray, right: np.ndarray, label: str, reference: Referen
     Further runs are made only for integers that come to something else in one of the first.
     """
     wrong, still = left != right, np.ones(left.shape, bool)
-    for runs in (reference.rounded, reference.further) if reference and not reference.stepwise else ():
+    for runs in (reference.rounded, reference.further) if reference else ():
         for run in runs():
             found = run.get(label)
             if isinstance(found, np.ndarray) and found.shape == left.shape:
@@ -431,12 +435,12 @@ def _noise(label: str, exact: np.ndarray, name: str, reference: Reference | None
 def _reach(label: str, right: np.ndarray, name: str, reference: Reference | None) -> np.ndarray:
     """How far apart elements come where the ops on the way round otherwise, by a unit in the last place: all, or those of fewer digits."""
     reach = np.zeros(right.shape)
-    if reference is not None and (reference.stepwise or UNIT[name] < UNIT[reference.narrowest]):
-        for run in reference.rounded():
-            found = run.get(label)
-            if isinstance(found, np.ndarray) and found.shape == right.shape and found.dtype == right.dtype:
-                apart = np.abs(found - right)
-                reach = np.where(np.isfinite(apart), np.fmax(reach, apart), reach)
+    fewer = reference.rounded() if reference and UNIT[name] < UNIT[reference.narrowest] else ()
+    for run in (*fewer, *reference.stepped()) if reference else ():
+        found = run.get(label)
+        if isinstance(found, np.ndarray) and found.shape == right.shape and found.dtype == right.dtype:
+            apart = np.abs(found - right)
+            reach = np.where(np.isfinite(apart), np.fmax(reach, apart), reach)
     return reach
 
 

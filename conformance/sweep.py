@@ -138,8 +138,6 @@ class Trial:
 class Again(Reference):
     """PyTorch asked again about one case, each way once."""
 
-    stepwise = True
-
     def __init__(self, trial: Trial, case: Case, truth: backends.Backend = backends.truth) -> None:
         self.trial, self.case, self.truth = trial, case, truth
         self.answers: dict[Any, Any] = {}
@@ -183,14 +181,14 @@ class Again(Reference):
     def magnitudes(self) -> Observations:
         return self._once("magnitudes", lambda: self._in_double(self.case.magnitudes())[0])
 
-    def rounded(self) -> Iterator[Observations]:
+    def stepped(self) -> Iterator[Observations]:
         """One run after the other, as `moved`."""
 
         def run(seed: int) -> Observations:
             with backends.RoundedOtherwise(seed):
                 return self._seen(self.case)
 
-        self.answers["rounded"], asked = tee(self._once("rounded", lambda: map(run, range(TRIALS))))
+        self.answers["stepped"], asked = tee(self._once("stepped", lambda: map(run, range(TRIALS))))
         return asked
 
     def beside(self) -> list[tuple[Observations, Observations]]:

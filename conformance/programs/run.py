@@ -120,6 +120,14 @@ class Again(outcome.Reference):
     def further(self) -> Iterator[dict[str, Any]]:
         return self._runs("further", partial(self._otherwise, Further), outcome.FURTHER)
 
+    def stepped(self) -> Iterator[dict[str, Any]]:
+        return self._runs("stepped", self._stepwise)
+
+    def _stepwise(self, seed: int) -> dict[str, Any]:
+        torch = backends.truth.m
+        with backends.RoundedOtherwise(seed):
+            return observe(torch, self.body, Draw(torch, NpSource(self.data)))
+
     def _otherwise(self, rounding: type[Rounded], seed: int) -> dict[str, Any]:
         torch = backends.truth.m
         return observe(torch, self.body, rounding(torch, NpSource(self.data), seed))

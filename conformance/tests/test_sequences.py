@@ -155,6 +155,7 @@ def test_what_has_more_digits_than_it_was_computed_from_is_judged_by_runs_that_r
     monkeypatch.setattr(engine, "cosh", of_units(1))
     assert compared(WIDENED, monkeypatch) == []
     monkeypatch.setattr(Again, "rounded", lambda self: [])
+    monkeypatch.setattr(Again, "stepped", lambda self: [])
     assert compared(WIDENED, monkeypatch) == ["step sum: tensor values"]
 
 
@@ -276,6 +277,23 @@ def test_further_runs_move_a_result_by_four_units_and_no_more(number):
         Further(torch, NpSource(b""), seed).written(t)
         found.add(round((t - x).item() * 2**23))
     assert {-2, -1, 0, 1, 2} <= found <= set(range(-4, 5))
+
+
+SATURATED = (  # of the last digit of the hyperbolic tangent its gradient makes eight
+    ("first", "t0 = torch.tensor([9.0], dtype=torch.float64, requires_grad=True)"),
+    ("call", "t1 = torch.tanh(t0)"),
+    ("grad", "t2 = torch.autograd.grad(t1, t0)[0].clone()"),
+)
+
+
+@pytest.mark.parametrize("error", [3e-9, 1e-6])
+def test_a_gradient_is_judged_by_runs_in_which_every_op_rounds_otherwise_and_a_planted_error_of_it_is_found(error, monkeypatch):
+    plain = engine.autograd.grad
+    monkeypatch.setattr(engine.autograd, "grad", lambda *given: [g * (1 + error) for g in plain(*given)])
+    differing = ["step grad: tensor values"]
+    assert compared(SATURATED, monkeypatch) == (differing if error > 1e-8 else [])
+    monkeypatch.setattr(Again, "stepped", lambda self: [])
+    assert compared(SATURATED, monkeypatch) == differing
 
 
 REPEATED = (*ROUNDED_TWICE, ("create", "t5 = torch.ones(1).expand(2).detach()"), ("write in place", "t6 = t5.zero_()"))
