@@ -129,7 +129,10 @@ def give_at(level: Level, t: Tensor, tangent: Tensor) -> None:
 
 
 def _arranged(tangent: Tensor, t: Tensor) -> Tensor:
-    """The tangent in the layout of what it is of, as PyTorch keeps it: what is a view of one is a view of the other."""
+    """The tangent in the layout of what it is of, as PyTorch keeps it: what is a view of one is a view of the other.
+
+    Where that takes a copy, it is one of the dtype of what it is of.
+    """
     (primal, flips), others = lazy.parts(t), lazy.parts(tangent)[1]
     shape, steps = primal.shape, strides_of(primal)
     if not primal.size or tangent._array.shape != shape:
@@ -141,7 +144,7 @@ def _arranged(tangent: Tensor, t: Tensor) -> Tensor:
         from .batching import Batched, laid_out_like
 
         return laid_out_like(tangent, primal) if type(tangent) is Batched else tangent
-    made = lazy.over(new(shape, steps, tangent._array.dtype), tangent._dtype, flips)
+    made = lazy.over(new(shape, steps, t._array.dtype), t._dtype, flips)
     born([made])
     return F.copy_(made, tangent)
 
@@ -378,7 +381,8 @@ def _spread(tangent: Tensor | None, out: Tensor, of_reals: bool = False) -> Tens
     if tangent is None:
         return None
     kept = of_reals and out._dtype.is_complex and not tangent._dtype.is_complex and (not out._array.size or _same_layout(tangent, out))
-    kept |= not out.shape and not tangent.shape and dtypes.promote_types(tangent._dtype, out._dtype) is not out._dtype
+    if not out.shape and not tangent.shape and tangent._dtype.is_complex == out._dtype.is_complex:
+        kept = dtypes.promote_types(tangent._dtype, out._dtype) is not out._dtype
     dtype = tangent._dtype if kept else out._dtype
     return fit(F.expand(tangent, out.shape) if tangent.shape != out.shape else tangent, out._array.shape, dtype)
 

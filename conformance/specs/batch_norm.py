@@ -59,9 +59,14 @@ def native(m: Any, **given: Any) -> Any:
     return m.native_batch_norm(**given)
 
 
-spec("native_batch_norm", call=native, samples=1, why="PyTorch does not look whether sizes fit, divides by them, and crashes",
+ORDER = "mean and variance are sums in an order of the library's own"
+spec("native_batch_norm", call=native, samples=1, sums=True,
+     why=f"PyTorch does not look whether sizes fit, divides by them, and crashes; {ORDER}",
      input=tensor(with_channels), running_mean=moved(PARAMETER, 0), running_var=moved(POSITIVE, 0), **NUMBERS)  # fmt: skip
-CRASH: dict[str, Any] = {"samples": 1, "why": "in a batch without samples PyTorch's backward divides the integer 0 by itself and crashes"}
+CRASH: dict[str, Any] = {
+    "samples": 1, "sums": True,
+    "why": f"in a batch without samples PyTorch's backward divides the integer 0 by itself and crashes; {ORDER}",
+}  # fmt: skip
 spec("batch_norm", **SAMPLES, **NUMBERS, **CRASH)
 spec("nn.functional.batch_norm", training=always(boolean), **SAMPLES, **NUMBERS, **CRASH)
 spec("instance_norm", **SAMPLES, **NUMBERS, **CRASH)

@@ -9,7 +9,7 @@ from ..draft import Draft, draw_shape
 from ..kinds import one_of, tensor
 from ..source import Source
 from ..spec import spec
-from .batch_norm import channels, parameter_dtype
+from .batch_norm import ORDER, channels, parameter_dtype
 
 
 def with_channels(src: Source, draft: Draft) -> tuple[int, ...]:
@@ -33,7 +33,8 @@ def size(of: str) -> Any:
 
 PARAMETER = tensor(channels, dtype=parameter_dtype)
 GROUPED: dict[str, Any] = {"input": tensor(with_channels), "weight": PARAMETER, "bias": PARAMETER, "eps": one_of(1e-5, 0.1),
-                           "samples": 1, "why": "of a batch without samples PyTorch's result has no rows"}  # fmt: skip
+                           "samples": 1, "sums": True,
+                           "why": f"of a batch without samples PyTorch's result has no rows; {ORDER}"}  # fmt: skip
 DENSE: dict[str, Any] = {"weight": tensor(channels, dtype=parameter_dtype, dense=True)}  # next to each other, as the native op reads them
 spec("native_group_norm", N=size("N"), C=size("C"), HxW=size("HxW"), group=divisor, **{**GROUPED, **DENSE, "bias": DENSE["weight"]})
 spec("group_norm", num_groups=divisor, **GROUPED)

@@ -6,6 +6,7 @@ from ..draft import Draft
 from ..kinds import first_dtype, one_of, tensor
 from ..source import Source
 from ..spec import spec
+from .batch_norm import ORDER
 
 
 def last_dimensions(src: Source, draft: Draft) -> tuple[int, ...]:
@@ -20,6 +21,6 @@ def sides(src: Source, draft: Draft) -> tuple[int, ...]:
 
 FEATURES = tensor(sides, dtype=first_dtype)
 for _key in ("native_layer_norm", "layer_norm", "nn.functional.layer_norm"):
-    spec(_key, normalized_shape=last_dimensions, weight=FEATURES, bias=FEATURES, eps=one_of(1e-5, 0.1))
+    spec(_key, normalized_shape=last_dimensions, weight=FEATURES, bias=FEATURES, eps=one_of(1e-5, 0.1), sums=True, why=ORDER)
 for _key in ("rms_norm", "nn.functional.rms_norm"):
-    spec(_key, normalized_shape=last_dimensions, weight=FEATURES, eps=one_of(1e-5, 0.1))
+    spec(_key, normalized_shape=last_dimensions, weight=FEATURES, eps=one_of(1e-5, 0.1), sums=True, why=ORDER)

@@ -313,6 +313,24 @@ def test_which_zero_is_the_greatest_is_open_only_where_there_are_two(values, eit
     assert bool(trial.compared(case, theirs, theirs | {"value": np.asarray(-theirs["value"])}).differences) != either
 
 
+def test_what_is_left_where_numbers_cancel_may_differ_by_the_last_digits_of_what_they_were_computed_from():
+    """The gradient `g - exp(output) * sum(g)` for an output near 0: no input moved by a unit shows that `exp` was rounded near 1."""
+    output = tensor_value(np.array(-6.7e-10))
+    given = {"grad_output": tensor_value(np.array(0.0), requires_grad=True), "output": output, "dim": 0, "input_dtype": Named("float64")}
+    case = Case("_log_softmax_backward_data", given, bytes(range(20)))
+    trial = Trial(find("_log_softmax_backward_data"), PROPERTIES["gradient"], "torch")
+    theirs = trial.seen(truth, case)
+    label = "gradient.grad_output"
+
+    def differs(step, reference=None):
+        mine = {**theirs, label: np.asarray(theirs[label] + step * np.finfo(np.float64).eps)}
+        return bool(compare(mine, theirs, reference or Again(trial, case)).differences)
+
+    assert not differs(2) and not differs(-2)
+    assert differs(2, knowing(Again(trial, case), rounded=list))
+    assert differs(1000) and differs(-1000)
+
+
 def test_a_target_of_a_drawn_dtype_has_a_reference():
     """`mm` refuses a target of another dtype, so that the run in double precision needs one as wide as its result."""
     noise = bytes([3, 1, *bytes(18)])  # another dtype: float32

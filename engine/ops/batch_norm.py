@@ -19,7 +19,7 @@ from ..layout import channels_last, laid_out, row_major, suggested
 from ..op import F, Op, composite, op, plain
 from ..tensor import Tensor
 from ..transforms import Outside, differentiating
-from .arithmetic import more, not_implemented, plus
+from .arithmetic import by, more, not_implemented, plus
 from .loss import native, zeros_for
 from .normalization import (
     beside_a_weight,
@@ -297,12 +297,13 @@ def batch_norm_backward_steps(
 def batch_norm_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> list[Any]:
     """The tangent of the result; what it was made with has none."""
     (input, weight, _, running_mean, running_var, training, _, eps), (along_input, along_weight, along_bias) = values, tangents
-    dims, along = others(input), zeros_for(along_input, input)
+    dims, along = others(input), zeros_for(along_input, input) if training else along_input
     scale, along_scale, along_level = (by_channel(t, input) for t in (weight, along_weight, along_bias))
     mean, rstd = outs[1:] if training else (running_mean, 1 / F.sqrt(more(running_var, eps)))
     apart, rstd = input - by_channel(mean, input), by_channel(rstd, input)
-    made = tangent_of_normalised(along, apart, rstd, dims) if training else along * rstd
+    made = tangent_of_normalised(along, apart, rstd, dims) if training else by(along, lambda: rstd)
     made = scaled_tangent(made, apart * rstd, scale, along_scale, along_level)
+    made = made if made.shape == input.shape else F.clone(F.expand(made, tuple(input.shape)))
     return [in_dtype_of(made, input) if training and written_in_place(tangents, weight) else made, None, None]
 
 

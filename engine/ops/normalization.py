@@ -408,11 +408,11 @@ def tangent_of_rstd(along: Any, apart: Any, rstd: Any, dims: list[int]) -> Any:
 
 
 def scaled_tangent(along: Any, even: Any, weight: Any, along_weight: Any, along_bias: Any) -> Any:
-    """The tangent of `even * weight + bias`, `along` being that of `even`."""
-    made = along if weight is None else along * weight
+    """The tangent of `even * weight + bias`, `along` being that of `even`; what is missing counts for nothing, whatever its factor."""
+    made = along if weight is None or along is None else along * weight
     if along_weight is not None:
-        made = made + even * along_weight
-    return made if along_bias is None else made + along_bias
+        made = plus(made, even * along_weight)
+    return plus(made, along_bias)
 
 
 op("native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)",

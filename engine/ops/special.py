@@ -104,6 +104,8 @@ def lgamma_kernel(self: np.ndarray) -> np.ndarray:
 ZETA = (12.0, -720.0, 30240.0, -1209600.0, 47900160.0, -1.8924375803183791606e9, 7.47242496e10, -2.950130727918164224e12,
         1.1646782814350067249e14, -4.5979787224074726105e15, 1.8152105401943546773e17, -7.1661652561756670113e18)  # fmt: skip
 PRECISION = 1.11022302462515654042e-16
+TOGETHER = 64  # terms of all elements at once; of one that needs more, a chunk of its own terms
+CHUNK = 2**18
 
 
 def zeta(n: int, q: np.ndarray) -> np.ndarray:
@@ -115,6 +117,11 @@ def zeta(n: int, q: np.ndarray) -> np.ndarray:
     running, steps = ~((q <= 0) & (q == np.floor(q))), 0
     done = ~running
     while (counted := running & ((steps < 9) | (a <= 9))).any():
+        if steps == TOGETHER:  # far below 0
+            for at in np.ndindex(a.shape):
+                if counted[at]:
+                    a[at], term[at], total[at], done[at] = up_to_nine(float(a[at]), float(total[at]), x)
+            break
         steps += 1
         a = np.where(counted, a + 1, a)
         term = np.where(counted, np.power(a, -x), term)
@@ -132,6 +139,19 @@ def zeta(n: int, q: np.ndarray) -> np.ndarray:
         factor, term = factor * (x + k), term / a
         k = k + 1
     return np.where((q <= 0) & (q == np.floor(q)), np.inf, sum_)
+
+
+def up_to_nine(a: float, total: float, x: float) -> tuple[float, float, float, bool]:
+    """The loop of `zeta` from `a` on: where it ends, its last term, the sum, and whether no further term would change that."""
+    while True:
+        steps = a + np.arange(1, min(CHUNK, math.floor(9 - a) + 1) + 1)
+        terms = np.power(steps, -x)
+        sums = np.add.accumulate(np.concatenate(([total], terms)))[1:]
+        small = np.abs(terms) < np.abs(PRECISION * sums)
+        last = int(small.argmax()) if small.any() else len(steps) - 1
+        a, total = float(steps[last]), float(sums[last])
+        if small[last] or a > 9:
+            return a, float(terms[last]), total, bool(small[last])
 
 
 def check_polygamma(n: int, self: Any) -> None:
