@@ -16,7 +16,7 @@ from ..op import F, Op, op, plain
 from ..strided import new
 from ..tensor import Tensor, method, wrap
 from ..views import PARTIAL_OVERLAP, check_apart, overlaps
-from .arithmetic import real_stays_real, times
+from .arithmetic import as_beside, real_stays_real, times
 from .index import add_at, along, expanded, kept, laid_as, within, word, zeros
 from .part import restrided
 
@@ -52,8 +52,10 @@ def index_add_kernel(self: np.ndarray, dim: int, index: np.ndarray, source: np.n
             raise IndexError("index out of range in self")
         within(index.reshape(-1), dim, self.shape[dim], RuntimeError)
     if not self.size:
-        if self.ndim <= 1 and index.size:
-            raise IndexError("index out of range in self")
+        if self.ndim <= 1:
+            converted(alpha, self.dtype)
+            if index.size:
+                raise IndexError("index out of range in self")
         return np.array(self)
     wide = OF_NUMPY[self.dtype].wide if scattered else self.dtype
     made = np.array(self, wide, order="C", ndmin=1)
@@ -237,7 +239,9 @@ def added_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> An
     """The tangent of `index_add`: the source's is scaled before it is added."""
     self, dim, index, source, alpha = values
     mine, theirs = (zeros(t, t.shape) if tangent is None else tangent for t, tangent in zip((self, source), tangents, strict=True))
-    return F.index_add(mine, dim, index, theirs if alpha == 1 else theirs * alpha)
+    if alpha != 1:
+        theirs = theirs * alpha if tangents[1] is not None else as_beside(theirs * alpha, alpha)
+    return F.index_add(mine, dim, index, theirs)
 
 
 op("index_select(Tensor self, int dim, Tensor index) -> Tensor",
