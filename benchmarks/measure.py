@@ -68,7 +68,10 @@ def calls(work: Work, clock: Clock) -> int:
 
 
 def times(works: Mapping[str, Work], clock: Clock, budget: float) -> dict[str, list[float]]:
-    """Seconds a call in every round. Every backend is timed in every round, and another one begins each, so that a slow moment hits all."""
+    """Seconds a call in every round. Every backend is timed in every round, and another one begins each, so that a slow moment hits all.
+
+    A call before each timing has brought back what the others left in the processor's caches: of few calls it would be a large part.
+    """
     counts = {name: calls(work, clock) for name, work in works.items()}
     made: dict[str, list[float]] = {name: [] for name in works}
     order = list(works)
@@ -77,6 +80,7 @@ def times(works: Mapping[str, Work], clock: Clock, budget: float) -> dict[str, l
     start = time.perf_counter()
     while len(made[order[0]]) < low or (len(made[order[0]]) < high and time.perf_counter() - start < budget):
         for name in order:
+            works[name]()
             made[name].append(seconds(works[name], counts[name], clock))
         order.append(order.pop(0))
     return made
