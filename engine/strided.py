@@ -169,7 +169,8 @@ def copied(array: np.ndarray, steps: Sequence[int] | None = None, dtype: np.dtyp
             return array.copy()
         steps = dense_strides(array.shape, strides_of(array))
     made = new(array.shape, steps, dtype or array.dtype)
-    write(made, array if dtype is None else cast(array, dtype))
+    if array.size:  # of none NumPy would warn, too, that imaginary parts are lost
+        write(made, array if dtype is None else cast(array, dtype))
     return made
 
 

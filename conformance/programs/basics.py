@@ -94,6 +94,14 @@ def logistic_loss(B: Any, draw: Any, see: Any) -> None:
     z = x @ w + b
     see("z.detach()", z.detach())
     see("z.detach().requires_grad", z.detach().requires_grad)
+    of, target = B.ones(draw.choice([(), (1,), (3,)])), B.ones(draw.choice([(3,), (2, 3), ()])).requires_grad_()
+    reduction = draw.choice([1, 2])  # to one number
+
+    def gradient():
+        loss = B.binary_cross_entropy_with_logits(of, target, reduction=reduction)
+        return B.autograd.grad(loss, target)[0] * 2
+
+    see.raises("of a target that is not of the input's shape", gradient)
 
 
 @program
@@ -196,3 +204,5 @@ def products_of_zeros(B: Any, draw: Any, see: Any) -> None:
     n, dtype = draw.integer(0, 3), draw.dtype("float32", "float64", "complex64", "bfloat16", "int64")
     x, y = B.zeros(n, dtype=dtype), -B.ones(n, dtype=dtype)
     see("products", [B.dot(x, y), B.matmul(x, y), B.vdot(x, y), B.mv(x[None], y), B.mm(x[None], y[:, None])])
+    zeros = x * y
+    see("sums", [zeros.sum(), zeros.sum(0), zeros.sum((0,)), zeros[None].sum(1), zeros[:, None].sum(1), (zeros / 1).mean()])

@@ -98,6 +98,8 @@ def real_tensors_have_no_imag(B: Any, draw: Any, see: Any) -> None:
     see.raises("view_as_real", lambda: B.view_as_real(x))
     see.raises("ordering", lambda: draw.complexes((2,)) > 0)
     ones = draw.complexes(draw.choice([(1,), (2, 1), (2,), (1, 0)]))
+    nothing = B.zeros(0, dtype=B.complex64)
+    see("a sum of nothing", see.warns("of other numbers", lambda: B.einsum("i,i->", nothing, nothing.real)))
     see("how many are not 0", see.warns("as numbers", lambda: B.linalg.vector_norm(ones, 0, -1)))
     see("kinds", [x.is_complex(), draw.complexes(()).is_complex(), x.is_floating_point()])
 

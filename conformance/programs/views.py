@@ -402,7 +402,14 @@ def strides_of_gradients_through_written_parts(B: Any, draw: Any, see: Any) -> N
 def steps_of_sides_of_one_in_gradients(B: Any, draw: Any, see: Any) -> None:
     """Gradients that are multiplied by a number or negated keep the steps of sides of 1, which reach no element."""
     shape, order = draw.choice(
-        [((1, 2), (1, 0)), ((3, 1), (1, 0)), ((1, 2, 3), (1, 0, 2)), ((3, 1, 1, 2), (3, 1, 0, 2)), ((2, 1, 3, 1), (2, 3, 1, 0))]
+        [
+            ((1, 2), (1, 0)),
+            ((3, 1), (1, 0)),
+            ((1, 2, 3), (1, 0, 2)),
+            ((2, 1, 2), (2, 1, 0)),
+            ((3, 1, 1, 2), (3, 1, 0, 2)),
+            ((2, 1, 3, 1), (2, 3, 1, 0)),
+        ]
     )
     x, y, g = (draw.floats(shape).permute(order) for _ in range(3))
     x.requires_grad_()
@@ -421,6 +428,12 @@ def steps_of_sides_of_one_in_gradients(B: Any, draw: Any, see: Any) -> None:
     see("strides", [z.stride(), *(one.stride() for one in B.autograd.grad(z, (x, y), g))])
     signed = B.copysign(x, y)
     see("strides of a sign's gradients", [one.stride() for one in B.autograd.grad(signed, (x, y), g)])
+    see("strides of its gradient in place", B.autograd.grad(x.clone().copysign_(2), x, B.stack([g, g], -1)[..., 0])[0].stride())
+    d = draw.integer(-x.ndim, x.ndim - 1)
+    averages = [x.mean(d), x.mean(d, keepdim=True), x.sum(d), x.sum((0, 1), keepdim=True), B.var_mean(x, d, correction=0)[1]]
+    turned = [draw.floats(one.shape[::-1]).permute(*range(one.ndim - 1, -1, -1)) for one in averages]
+    gradients = [B.autograd.grad(one, x, by)[0] for one, by in zip(averages, turned, strict=True)]
+    see("strides of gradients of averages", [one.stride() for one in gradients])
     powers = [B.pow(1, x), B.pow(2, x), B.pow(x, 0)]
     see("strides of powers", [power.stride() for power in powers])
     see("strides of a comparison", B.isinf(x).stride())

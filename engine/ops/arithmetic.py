@@ -438,7 +438,7 @@ def by_sign(g: Any, self: Any, result: Any) -> Any:
     """The gradient of `copysign` in its first argument: by 1 or -1, and none at 0."""
     ratio = F.div(result, self)
     if isinstance(ratio, Tensor):
-        return g * F.masked_fill(ratio, F.eq(self, 0), 0)
+        return g * ratio.masked_fill_(F.eq(self, 0), 0)
     ratio[F.expand(F.eq(self, 0), ratio.shape)] = 0  # in place, as PyTorch does: that keeps its layout
     return F.mul(g, ratio)
 
@@ -618,7 +618,7 @@ def quotient(x: Any, number: complex) -> Any:
     if isinstance(x, Tensor):
         return OPS["div.Scalar"].run([x, number])
     if x.size < LARGE or all(x.strides):
-        return x / number
+        return F.div(x, number) if 1 in x.shape else x / number  # NumPy gives sides of 1 other steps
     once = x[tuple([slice(None if step else 1) for step in x.strides])]
     if not once.flags.c_contiguous:
         return x / number

@@ -15,6 +15,7 @@ from ..batch_rules import taken_apart
 from ..dtypes import OF_NUMPY, dtype
 from ..forward import tangent_of
 from ..geometry import strides_of
+from ..graph import check_compatible
 from ..layout import laid_out, pointwise_strides, walk_order
 from ..op import F, check_broadcast, composite, op, plain
 from ..promotion import common, only
@@ -386,6 +387,12 @@ def logits_target(g: Any, self: Any, target: Any, weight: Any, pos_weight: Any, 
     return share(F.mul(slope, g), target, weight, reduction)  # of a 0-dim `self` the slope is 0-dim
 
 
+def of_target(g: Any, target: Any) -> Any:
+    """The same. Raises RuntimeError where it cannot be summed to the target's shape: where the loss is one number it has the input's."""
+    check_compatible(g, target.shape, "Function BinaryCrossEntropyWithLogitsBackward0 returned an invalid gradient at index 1")
+    return g
+
+
 def logits_tangent(values: list[Any], tangents: list[Any], outs: list[Tensor]) -> Tensor:
     (self, target, weight, pos_weight, reduction), (along_self, along_target) = values, tangents
     refuse_tangents(weight, pos_weight)
@@ -402,7 +409,8 @@ op("binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=
    plain(logits_kernel, method=False, constants=("weight", "pos_weight"), stepwise=True, jvp=logits_tangent,
          complex_gradient=False),
    self=lambda g, self, target, weight, pos_weight, reduction: logits_gradient(g, self, target, weight, pos_weight, reduction),
-   target=lambda g, self, target, weight, pos_weight, reduction: logits_target(g, self, target, weight, pos_weight, reduction))  # fmt: skip
+   target=lambda g, self, target, weight, pos_weight, reduction:
+       of_target(logits_target(g, self, target, weight, pos_weight, reduction), target))  # fmt: skip
 
 
 @taken_apart("binary_cross_entropy_with_logits")

@@ -73,7 +73,7 @@ def raised(g: Any, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:
     if keepdim or not shape:
         return g
     dims = axes(dim, len(shape))
-    if type(g) is np.ndarray:
+    if type(g) is np.ndarray and 1 not in shape:  # a side of 1 keeps its step, or gets that of `unsqueeze`
         return g.reshape(kept(shape, dims))
     for d in () if dim == () or dim == [] else sorted(dims):
         g = F.unsqueeze(g, d)
@@ -126,7 +126,7 @@ def accumulated_in_rows(ufunc: np.ufunc, self: np.ndarray, dim: Any, keepdim: bo
     dims = axes(dim, self.ndim)
     reduce: Callable[..., Any] = ufunc.reduce
     shape = left(self.shape, dims, keepdim)
-    few = ufunc is np.add and own.kind == "f" and self.size <= ROW and len(dims) == self.ndim
+    few = ufunc is np.add and own.kind == "f" and 1 < self.size <= ROW and len(dims) == self.ndim
     if few and not shape:
         dot, asarray = of_ones(self.size, own).dot, np.asarray
         return lambda self: asarray(dot(self.ravel()))  # what `sum_of_few` comes to
