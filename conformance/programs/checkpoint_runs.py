@@ -239,6 +239,37 @@ def a_backward_in_a_hook(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def a_backward_amid_that_of_the_same_checkpoint(B: Any, draw: Any, see: Any) -> None:
+    """Each of the two computes the call again once, and what one has unpacked the other still finds."""
+    C = checkpoints(B)
+    runs: list[int] = []
+    called: list[int] = []
+    inner: list[Any] = []
+
+    def hook(*_):
+        called.append(1)
+        if len(called) <= most:
+            inner.append(B.autograd.grad(y, x, seed, retain_graph=True)[0])
+
+    def function(a):
+        runs.append(1)
+        b = a.sin()
+        if len(runs) == 1 and not on_node:
+            b.register_hook(hook)
+        c = b.exp()
+        if len(runs) == 1 and on_node:
+            c.grad_fn.register_hook(hook)
+        return c * a
+
+    on_node, most = draw.flag(), draw.integer(0, 2)
+    x, seed = draw.floats((2,), B.float64, requires_grad=True) / 8, draw.floats((2,), B.float64)
+    y = C.checkpoint(function, x, use_reentrant=False, early_stop=not draw.flag())
+    see.raises("gradient", lambda: B.autograd.grad(y, x, seed, retain_graph=draw.flag())[0])
+    see("gradients inside", inner)
+    see("runs", len(runs))
+
+
+@program
 def gradients_of_the_third_order(B: Any, draw: Any, see: Any) -> None:
     """Every order of the two: a checkpoint around a gradient, and the gradient of a checkpoint."""
     C = checkpoints(B)

@@ -25,6 +25,7 @@ def both_variants(B: Any, draw: Any, see: Any) -> None:
     if out.requires_grad:
         seed = draw.floats((2,))
         see.raises("by grad", lambda: B.autograd.grad(out, [t for t in (x, y) if t.requires_grad], seed, retain_graph=True))
+        see.raises("of some inputs", lambda: out.backward(seed, inputs=[t for t in (x, y) if t.requires_grad], retain_graph=True))
         see.raises("backward", lambda: out.backward(seed))
         see.raises("a second time", lambda: out.backward(seed))
     see("x.grad", x.grad)

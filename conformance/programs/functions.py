@@ -65,6 +65,52 @@ def with_setup_context(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def inputs_returned_and_saved(B: Any, draw: Any, see: Any) -> None:
+    """What is returned as it was given may be saved by `forward`, but by no `setup_context`."""
+    how = draw.choice(["input", "view", "input, in forward"])
+
+    class Same(B.autograd.Function):
+        @staticmethod
+        def forward(a):
+            return a.view_as(a) if how == "view" else a
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            if saves:
+                ctx.save_for_backward(output if of_output else inputs[0])
+            if mark:
+                getattr(ctx, mark)(output)
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * ctx.saved_tensors[0] if saves else g
+
+    class SameInForward(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.save_for_backward(a)
+            return a
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * ctx.saved_tensors[0]
+
+    mark = draw.choice(["", "", "mark_non_differentiable", "mark_dirty"])
+    saves, of_output, off = not draw.flag(), draw.flag(), draw.flag()
+    x = draw.floats((2,), requires_grad=draw.flag())
+    used = x * 2 if draw.flag() else x
+
+    def run():
+        with B.set_grad_enabled(not off):
+            y = (SameInForward if how == "input, in forward" else Same).apply(used)
+        see("result", y)
+        y.backward(draw.floats((2,)))
+        return x.grad
+
+    see.raises("gradient", run)
+
+
+@program
 def what_backward_may_return(B: Any, draw: Any, see: Any) -> None:
     answers = {
         "the gradient": lambda g: (g, None),

@@ -161,6 +161,29 @@ def hooks_and_grad_inputs(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def gradients_asked_for_and_changed_by_hooks(B: Any, draw: Any, see: Any) -> None:
+    """What is asked for at a tensor behind which more is asked for, or nothing, with hooks there that change it."""
+    a = draw.floats((2,), requires_grad=True)
+    b, other = (a * a).unbind() if draw.flag() else (a * 3, a * 5)
+    c = b.exp() if draw.flag() else b * other
+    kinds = draw.integer(1, 7)
+    if kinds & 1:
+        b.register_hook(lambda g: g * 3)
+    if kinds & 2:
+        b.grad_fn.register_prehook(lambda gs: tuple(None if g is None else g * 5 for g in gs))
+    if kinds & 4:
+        b.grad_fn.register_hook(lambda gs, _: tuple(None if g is None else g * 7 for g in gs))
+    a.register_hook(lambda g: g * 11)
+    inputs = draw.choice([[b], [b, a], [a, b], [a], [a, a, b, b]])
+    seed = draw.floats(tuple(c.shape))
+    create = draw.flag()
+    for i, g in enumerate(B.autograd.grad(c, inputs, seed, retain_graph=True, create_graph=create)):
+        see(f"gradient {i}", g)
+    c.backward(seed, inputs=inputs)
+    see("stored gradients", [a.grad, b.grad if b.retains_grad else None])
+
+
+@program
 def a_hook_stays_with_the_old_value(B: Any, draw: Any, see: Any) -> None:
     a = draw.floats((2,), requires_grad=True)
     x = a * 2

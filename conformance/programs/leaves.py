@@ -116,6 +116,11 @@ def reading_grad_of_leaves_and_others(B: Any, draw: Any, see: Any) -> None:
     y.retain_grad()
     see.warns("once retained", lambda: y.grad)
     see.warns("detached", lambda: y.detach().grad)
+    other = x * 2
+    other.grad = draw.floats((2,))
+    see.warns("assigned", lambda: other.grad)
+    other.grad = None
+    see.warns("taken back", lambda: other.grad)
 
 
 @program
@@ -130,9 +135,30 @@ def retain_grad_on_everything(B: Any, draw: Any, see: Any) -> None:
     see("retains", [x.retains_grad, y.retains_grad, z.retains_grad])
     z.backward(draw.floats((2,)), retain_graph=True)
     see("y.grad", y.grad)
+    first = y.grad
     z.backward(draw.floats((2,)))
     see("y.grad accumulated", y.grad)
+    see.same("into", y.grad, first)
+    see("the first", first)
     see("x.grad", x.grad)
+
+
+@program
+def retained_gradients_are_copies(B: Any, draw: Any, see: Any) -> None:
+    """Of one gradient that is handed on from tensor to tensor: a write to one that is retained is seen in no other."""
+    x = draw.floats((2, 2), requires_grad=True)
+    a = x + 1
+    b = a.t() if draw.flag() else a + 1
+    c = b.view_as(b)
+    for t in (a, b, c):
+        t.retain_grad()
+    seed = draw.floats((2, 2))
+    seed = seed.t() if draw.flag() else seed
+    c.backward(seed, retain_graph=True)
+    see("gradients", [x.grad, a.grad, b.grad, c.grad])
+    see("steps", [t.grad.stride() for t in (x, a, b, c)])
+    draw.choice([seed, x.grad, a.grad, b.grad, c.grad]).mul_(2)
+    see("gradients after a write", [x.grad, a.grad, b.grad, c.grad, seed])
 
 
 @program

@@ -197,6 +197,8 @@ def stopping_as_of_forward(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=True)
     forward, backward = draw.flag(), draw.flag()
     with C.set_checkpoint_early_stop(forward):
+        with C.set_checkpoint_early_stop(not forward):
+            pass
         y = C.checkpoint(function, x, use_reentrant=False)
     with C.set_checkpoint_early_stop(backward):
         y.backward(draw.floats((2,)))

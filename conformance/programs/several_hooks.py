@@ -252,6 +252,66 @@ def post_accumulate_hooks_in_order(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def post_accumulate_hooks_removed_and_added(B: Any, draw: Any, see: Any) -> None:
+    """By one of them, while they run: the pass goes on with those it began with."""
+    order = []
+    p = draw.floats((2,), requires_grad=True)
+    at, to_remove, adds = draw.integer(0, 2), draw.integer(0, 2), draw.flag()
+    handles: list[Any] = []
+
+    def hook_of(i):
+        def hook(t):
+            order.append(i)
+            if i == at and len(order) < 6:
+                handles[to_remove].remove()
+                if adds:
+                    t.register_post_accumulate_grad_hook(lambda t: order.append("added"))
+
+        return hook
+
+    handles += [p.register_post_accumulate_grad_hook(hook_of(i)) for i in range(3)]
+    for _ in range(2):
+        (p * 2).backward(draw.floats((2,)))
+        order.append("end")
+    see("order", order)
+
+
+@program
+def hooks_a_node_is_given_while_it_runs(B: Any, draw: Any, see: Any) -> None:
+    where = draw.choice(["backward", "prehook", "tensor hook", "post hook"])
+    before = draw.flag()
+
+    def late(gradients, arrived):
+        see("late", [len(gradients), len(arrived), *gradients])
+
+    class Function(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            if where == "backward":
+                ctx.register_hook(late)
+            return g * 3
+
+    x = draw.floats((2,), requires_grad=True)
+    y = Function.apply(x)
+    node = y.grad_fn
+    if before:
+        node.register_hook(lambda gradients, arrived: see("early", [len(gradients), len(arrived)]))
+    if where == "prehook":
+        node.register_prehook(lambda _: (node.register_hook(late), None)[1])
+    if where == "tensor hook":
+        y.register_hook(lambda _: (node.register_hook(late), None)[1])
+    if where == "post hook":
+        node.register_hook(lambda *_: (node.register_hook(late), None)[1])
+    for _ in range(2):
+        y.backward(draw.floats((2,)), retain_graph=True)
+    see("x.grad", x.grad)
+
+
+@program
 def hooks_added_during_backward(B: Any, draw: Any, see: Any) -> None:
     order = []
     x = draw.floats((2,), requires_grad=True)

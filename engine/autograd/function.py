@@ -431,16 +431,17 @@ def _outputs(ctx: Any, tensors: list[Tensor], outputs: tuple[Any, ...], recorded
         is_input = any(o is t for t in tensors)
         differentiable = recorded and o._dtype.differentiable and not any(o is t for t in constant)
         ctx._shapes[nr] = o._array.shape, o._dtype, differentiable
+        is_dirty = any(o is d for d in dirty)
+        if is_input and with_setup and not is_dirty and (differentiable or not o.requires_grad) and any(o is t for t in ctx.to_save or ()):
+            raise RuntimeError(SAVED_AS_IS)
         if id(o) in made and not is_input:
             result = made[id(o)]
             result._nr = nr
         elif not differentiable:
-            result = _outside(o, is_input, any(o is d for d in dirty))
-        elif any(o is d for d in dirty):
+            result = _outside(o, is_input, is_dirty)
+        elif is_dirty:
             result = _written(ctx, o, nr, len(outputs), is_input)
         else:
-            if is_input and with_setup and any(o is t for t in ctx.to_save or ()):
-                raise RuntimeError(SAVED_AS_IS)
             result = _attached(ctx, _same_view(o) if is_input else o, nr)
         made[id(o)] = result
         results.append(result)
