@@ -124,6 +124,7 @@ class Node:
     enters: ClassVar[bool] = False  # what a transform starts from: to its function a leaf
     reshaped: ClassVar[bool] = False  # whether a result ever got another shape with no record of it
     renumbered: ClassVar[bool] = False  # whether a node ever got another number than that of its turn
+    tells_all: ClassVar[bool] = False  # whether its hooks see what it computes though nothing wants it
     outputs: ClassVar[Any] = None  # a node of several results has a slot of this name, with the (shape, dtype) of each
 
     edges: Any

@@ -453,8 +453,8 @@ class Walk:
         return self.targets is not None and not any(map(self._wants, node.edges))
 
     def _sent(self, node: Node, results: Sequence[Any]) -> Sequence[Any]:
-        """Without what nothing wants."""
-        if self.targets is None:
+        """What hooks see: without what nothing wants, but of a custom Function and of a list PyTorch shows all there is."""
+        if self.targets is None or node.tells_all or (node.op is not None and node.op.takes_lists):
             return results
         return [r if self._wants(e) else None for e, r in zip(node.edges, results, strict=True)]
 

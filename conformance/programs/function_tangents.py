@@ -142,6 +142,9 @@ def functions_that_return_views(B: Any, draw: Any, see: Any) -> None:
         "the same view": lambda t: t[:1],
         "a product": lambda t: t[:1] * 1,
         "a view of another": lambda t: B.ones(2)[:1],
+        "a view of what it is of": lambda t: whole[1:2],
+        "a view of a view": lambda t: t.view(2)[:1],
+        "detached": lambda t: t[:1].detach(),
     }
     name = draw.choice(list(answers))
 
@@ -158,10 +161,15 @@ def functions_that_return_views(B: Any, draw: Any, see: Any) -> None:
         def backward(ctx, g):
             return g.expand(2)
 
-    x, t = draw.floats((2,)), draw.floats((2,))
+    source, whole = draw.floats((4,)), draw.floats((4,))
+    primal = source[1:3] if draw.flag() else draw.floats((2,))
+    tangent = whole[1:3] if draw.flag() else draw.floats((2,))
     with fw.dual_level():
-        dual = fw.make_dual(x, t)
+        dual = fw.make_dual(primal, tangent)
+        if draw.flag():
+            dual = fw.make_dual(source, whole)[1:3]
         see.raises(name, lambda: fw.unpack_dual(Head.apply(dual)).tangent)
+        see("of the source", fw.unpack_dual(source).tangent)
 
 
 @program
@@ -171,6 +179,10 @@ def functions_that_write(B: Any, draw: Any, see: Any) -> None:
         "in place": lambda t: t.mul_(2),
         "out of place": lambda t: t * 2,
         "None": lambda t: None,
+        "in place, another": lambda t: t.mul_(2).clone(),
+        "out of place, written": lambda t: (t * 2).add_(1),
+        "in place, a view": lambda t: t.mul_(2).view_as(t),
+        "in place, detached": lambda t: t.mul_(2).detach(),
     }
     name = draw.choice(list(answers))
 

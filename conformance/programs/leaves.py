@@ -144,6 +144,31 @@ def retain_grad_on_everything(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def leaves_that_changed_since_they_were_used(B: Any, draw: Any, see: Any) -> None:
+    x, w = draw.floats((2,), requires_grad=True), draw.floats((2,), requires_grad=True)
+    y = x * 3 * w
+    if draw.flag():
+        x.register_hook(lambda g: see("hook", g))
+        x.register_post_accumulate_grad_hook(lambda t: see("after it", [t.grad]))
+    if draw.flag():
+        node = y.grad_fn.next_functions[0][0].next_functions[0][0]
+        node.register_prehook(lambda gs: see("before the node", gs[0]))
+        node.register_hook(lambda _, gs: see("after the node", gs[0]))
+    x.requires_grad_(False)
+    how = draw.choice(["requires none", "part of a graph", "a leaf again", "out of a graph"])
+    if how in ("part of a graph", "out of a graph"):
+        x.mul_(draw.floats((2,), requires_grad=True))
+    if how == "out of a graph":
+        x.detach_()
+    if how == "a leaf again":
+        x.requires_grad_()
+    see.raises("backward", lambda: y.backward(draw.floats((2,)), retain_graph=True))
+    see.raises("gradient", lambda: B.autograd.grad(y, w, draw.floats((2,)), retain_graph=True))
+    see.raises("its own", lambda: B.autograd.grad(y, x, draw.floats((2,)), retain_graph=True))
+    see("gradients", [w.grad, x.grad if how != "part of a graph" else None])
+
+
+@program
 def retained_gradients_are_copies(B: Any, draw: Any, see: Any) -> None:
     """Of one gradient that is handed on from tensor to tensor: a write to one that is retained is seen in no other."""
     x = draw.floats((2, 2), requires_grad=True)

@@ -277,6 +277,94 @@ def post_accumulate_hooks_removed_and_added(B: Any, draw: Any, see: Any) -> None
 
 
 @program
+def hooks_where_not_all_is_wanted(B: Any, draw: Any, see: Any) -> None:
+    """Which gradients hooks of a node see where some of its inputs require none, or are not asked for."""
+
+    class Function(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b, c):
+            return a * b * c
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2, g * 3, g * 5
+
+    flags = [draw.flag() for _ in range(3)]
+    leaves = [draw.floats((2,), requires_grad=flag or not any(flags)) for flag in flags]
+    used = [t * 1 if draw.flag() else t for t in leaves]
+    func = draw.choice(
+        [
+            lambda a, b, c: Function.apply(a, b, c),
+            lambda a, b, c: B.addcmul(a, b, c),
+            lambda a, b, c: B.stack([a, b, c]),
+            lambda a, b, c: B.where(a > 0, b, c),
+        ]
+    )
+    y = func(*used)
+    y.grad_fn.register_hook(lambda gradients, arrived: see("of the node", [*gradients, *arrived]))
+    for i, t in enumerate(used):
+        if t.requires_grad:
+            t.register_hook(lambda g, i=i: see(f"of input {i}", g))
+    wanted = [t for t in leaves if t.requires_grad]
+    wanted = draw.choice([wanted, wanted[:1], wanted[-1:]])
+    seed = draw.floats(tuple(y.shape))
+    if draw.flag():
+        see("gradients", B.autograd.grad(y, wanted, seed, create_graph=draw.flag()))
+    else:
+        y.backward(seed, inputs=wanted)
+        see("stored gradients", [t.grad for t in leaves])
+
+
+@program
+def hooks_of_a_root_of_which_nothing_is_wanted(B: Any, draw: Any, see: Any) -> None:
+    x, other = draw.floats((2,), requires_grad=True), draw.floats((2,), requires_grad=True)
+    root = draw.choice([x, x * 2, x.view(2), (x * 2).view(2)])
+    node = root.grad_fn or x.mul(2).grad_fn.next_functions[0][0]
+    root.register_hook(lambda g: see("hook", g))
+    node.register_prehook(lambda gs: see("before the node", gs[0]))
+    node.register_hook(lambda *_: see("after the node", True))
+    if root is x:
+        x.register_post_accumulate_grad_hook(lambda t: see("after it", t.grad))
+    seeds = draw.floats((2,)), draw.floats((2,))
+    several = draw.flag()
+    roots, given = ([root, other * 3], seeds) if several else ([root], seeds[:1])
+    see.raises("backward", lambda: B.autograd.backward(roots, given, inputs=[other], retain_graph=True))
+    see.raises("gradient", lambda: B.autograd.grad(roots, [other], given, allow_unused=True)[0])
+    see("stored gradients", [x.grad, other.grad])
+
+
+@program
+def hooks_that_put_a_gradient_where_there_is_none(B: Any, draw: Any, see: Any) -> None:
+    class Two(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b):
+            ctx.set_materialize_grads(False)
+            return a * 2, b * 3
+
+        @staticmethod
+        def backward(ctx, g, h):
+            return g, h
+
+    x, y = draw.floats((2,), requires_grad=True), draw.floats((2,), requires_grad=True)
+    first, second = Two.apply(x, y)
+    node, used = first.grad_fn, draw.flag()
+    some = draw.floats((2,))
+    kind = draw.choice(["before the node", "after the node", "tensor", "leaf"])
+    if kind == "before the node":
+        node.register_prehook(lambda gs: tuple(some for _ in gs))
+    if kind == "after the node":
+        node.register_hook(lambda gs, _: tuple(some for _ in gs))
+    if kind == "tensor":
+        for t in (first, second):
+            t.register_hook(lambda g: some)
+    if kind == "leaf":
+        for t in (x, y):
+            t.register_hook(lambda g: some)
+    see.raises("backward", lambda: (second if used else first).backward(draw.floats((2,))))
+    see("gradients", [x.grad, y.grad])
+
+
+@program
 def hooks_a_node_is_given_while_it_runs(B: Any, draw: Any, see: Any) -> None:
     where = draw.choice(["backward", "prehook", "tensor hook", "post hook"])
     before = draw.flag()

@@ -24,6 +24,9 @@ def the_tangent_given_is_the_tangent(B: Any, draw: Any, see: Any) -> None:
         lambda: (whole[:0], draw.floats((0, 3))),
         lambda: (whole[:1].expand(2, 3), draw.floats((2, 3))),
         lambda: (draw.floats((1, 1)), draw.floats((2, 3))[1:, 1:2]),
+        lambda: (draw.floats((3, 1)), draw.floats((1, 3)).t()),
+        lambda: (draw.floats((1, 3)).t(), draw.floats((3, 1))),
+        lambda: (draw.floats((2, 1, 3)), draw.floats((1, 2, 3)).transpose(0, 1)),
     ]
     primal, tangent = draw.choice(pairs)()
     with fw.dual_level():
@@ -36,7 +39,7 @@ def the_tangent_given_is_the_tangent(B: Any, draw: Any, see: Any) -> None:
         see("primal shares memory", [p.data_ptr() == primal.data_ptr(), p._version, p._is_view()])
         see.same("a new primal each time", fw.unpack_dual(dual).primal, fw.unpack_dual(dual).primal)
         see.same("the tangent each time", fw.unpack_dual(dual).tangent, fw.unpack_dual(dual).tangent)
-        primal.add_(1)
+        see.raises("written to", lambda: primal.add_(1)._version)
         see("versions", [dual._version, p._version])
 
 
@@ -80,6 +83,11 @@ def levels_by_hand(B: Any, draw: Any, see: Any) -> None:
     dual = fw.make_dual(x, t)
     y = dual * dual
     see("tangent", fw.unpack_dual(y).tangent)
+    for level in (-1, 1, 7):
+        see.raises("another level left", lambda level=level: fw.exit_dual_level(level=level))
+        see.raises("made at another", lambda level=level: fw.make_dual(x, t, level=level))
+        see.raises("unpacked at another", lambda level=level: list(fw.unpack_dual(y, level=level)))
+    see("still inside", fw._current_level)
     fw.exit_dual_level(level=fw._current_level)
     see("after", fw._current_level)
     see("gone", fw.unpack_dual(y).tangent)

@@ -100,6 +100,7 @@ class BackwardCFunction(Named, Listed, FunctionCtx):
     _forward_cls: Any = None
     plan: Any = NO_PLAN
     runs_on_nothing = True
+    tells_all = True
     to_save: tuple[Any, ...] | None = None
     dirty_tensors: tuple[Any, ...] | None = None
     non_differentiable: tuple[Any, ...] | None = None

@@ -81,7 +81,8 @@ def _check(results: tuple[Any, ...], count: int) -> None:
 
 
 def _check_written(before: Tensor, version: int | None, tangent: Tensor | None) -> None:
-    if tangent is None or before._counter is None or before._counter[0] == version:
+    # PyTorch's convention: it looks at the writes to what is returned, whichever tensor that is
+    if tangent is None or tangent._counter is None or tangent._counter[0] == version:
         raise RuntimeError(NOT_IN_PLACE)
     if tangent is not before:
         raise RuntimeError(NOT_AS_IS)
