@@ -66,6 +66,9 @@ def arguments_that_do_not_go_together(B: Any, draw: Any, see: Any) -> None:
     see.raises("no tensor among several", lambda: J(lambda a, b: a, (x, "b")))
     see.raises("a function that returns none", lambda: J(lambda a: 3, x))
     see.raises("a list", lambda: J(square, [x]))
+    see.raises("strict, vectorized, and none", lambda: J(lambda a: 3, x, strict=True, vectorize=True))
+    see.raises("strict, vectorized, and detached", lambda: J(lambda a: a.detach(), x, strict=True, vectorize=True))
+    see.raises("strict, vectorized, and no tensor", lambda: J(square, 3, strict=True, vectorize=True))
 
 
 @program
