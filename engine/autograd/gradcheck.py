@@ -191,14 +191,21 @@ def by_tangents(check: Check, part: Callable[[Any], Any], along: complex) -> lis
             direction = np.zeros(t.numel(), t.dtype.np)
             direction[k] = along
             with forward_ad.dual_level():
-                dual = forward_ad.make_dual(t.detach(), wrap(direction.reshape(t.size()), t.dtype))
-                outputs = as_tuple(check.func(*check.inputs[:i], dual, *check.inputs[i + 1 :]))
+                along_one = wrap(direction.reshape(t.size()), t.dtype)
+                outputs = as_tuple(check.func(*(_dual(o, along_one if at == i else None) for at, o in enumerate(check.inputs))))
                 pairs = [forward_ad.unpack_dual(o) for o in outputs]
                 found = [F.zeros_like(p.primal) if p.tangent is None else p.tangent for p in pairs]
             rows.append([np.array(part(f.detach()._array)).reshape(-1) for f in found])
         columns.append((t, rows))
     counts = [len(row) for _, rows in columns for row in rows] or [len(check.called())]
     return [[_matrix([row[i] for row in rows], t) for t, rows in columns] for i in range(counts[0])]
+
+
+def _dual(value: Any, tangent: Tensor | None) -> Any:
+    """An input that requires grad, detached and with that tangent, or zeros; any other as it is."""
+    if not isinstance(value, Tensor) or not value.requires_grad:
+        return value
+    return forward_ad.make_dual(value.detach(), F.zeros_like(value.detach()) if tangent is None else tangent)
 
 
 # -- compared --------------------------------------------------------------------------------------------------------------------
