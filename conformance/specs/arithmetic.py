@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from engine.op import REGISTRY
 
+from ..case import TensorValue
+from ..draft import Draft
 from ..kinds import one_of
+from ..source import Source
 from ..spec import spec
 
 
@@ -22,6 +27,18 @@ def scalar_overload(key: str) -> Callable[..., Any]:
     return call
 
 
+def rounding_mode(src: Source, draft: Draft) -> str | None:
+    """A mode, but not "trunc" for the least integer by -1, which ends PyTorch's process (upstream/truncated_quotient.py)."""
+    mode: str | None = one_of("floor", "trunc", None, "nearest")(src, draft)
+    over, by = _numbers(draft.args["self"]), _numbers(draft.args["other"])
+    least = any((over == np.iinfo(dtype).min).any() for dtype in ("int32", "int64"))
+    return "floor" if mode == "trunc" and least and (by == -1).any() else mode
+
+
+def _numbers(operand: Any) -> np.ndarray:
+    return np.asarray(operand.root if isinstance(operand, TensorValue) else operand)
+
+
 for _key in (
     "neg", "positive", "mul.Tensor", "div.Tensor", "true_divide.Tensor",
     "true_divide.Scalar", "floor_divide", "floor_divide.Scalar", "multiply.Scalar", "divide.Scalar",
@@ -31,7 +48,7 @@ for _key in (
 ):  # fmt: skip
     spec(_key)
 for _key in ("div.Tensor_mode", "div.Scalar_mode", "divide.Scalar_mode"):
-    spec(_key, rounding_mode=one_of("floor", "trunc", None, "nearest"))
+    spec(_key, rounding_mode=rounding_mode)
 
 FUSED: dict[str, Any] = {"overflow": True, "why": "PyTorch's compiler adds a product in one rounding, in which it cannot overflow"}
 for _key in ("add.Tensor", "sub.Tensor", "rsub.Tensor", "rsub.Scalar", "subtract.Scalar"):
