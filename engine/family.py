@@ -36,8 +36,9 @@ class Family:
     into: Callable[..., Any] | None = None  # the kernel for the in-place form, which writes to the array it gets first
     overlaps: bool = False  # a write may go to a tensor whose elements share memory
     # What is written to, in place or by `out=`, may share no memory with another argument, and with the first only all of it; "partly":
-    # with any argument only all of it; "itself": with the first, which is copied to the first target; in a composite: as its form, or False
-    apart: bool | str | None = None
+    # with any argument only all of it; "itself": with the first, which is copied to the first target; in a composite: as its form, False,
+    # or with what a function of the arguments gives
+    apart: bool | str | Callable[..., Any] | None = None
     # Recording and differentiating.
     node: str = ""  # the node's name, where it does not follow from that of the op
     constants: tuple[str, ...] = ()  # arguments that may not require grad

@@ -306,7 +306,7 @@ def _recorded(op: Any, values: list[Any], outs: list[Tensor], total: Tensor | No
     node: Any = _unrecorded(op, values, outs, tuple(True for _ in op.diff)) if missing else None
     for position in missing:
         node.saved = [outs[v.nr] if type(v) is Saved else v for v in node.saved]
-        total = with_missing(total, node.apply_rule(_zeros_like(outs[0]), position))
+        total = with_missing(total, node.apply_rule(_zeros_for(values[op.diff[position]], outs[0]), position))
     return total
 
 
@@ -325,6 +325,12 @@ def _tangents_of(v: Any) -> Any:
 
 def _zeros_like(t: Tensor) -> Tensor:
     return wrap(np.zeros(t._array.shape, t._array.dtype), t._dtype)
+
+
+def _zeros_for(v: Any, out: Tensor) -> Tensor:
+    """A zero cotangent of `out` for an argument: real for a real one, whose rule may refuse a complex one."""
+    to = out._dtype.to_real() if isinstance(v, Tensor) and not v._dtype.is_complex else out._dtype
+    return wrap(np.zeros(out._array.shape, to.np), to)
 
 
 def _tangent_or_zeros(t: Any) -> Any:

@@ -130,6 +130,8 @@ def check_memory(op: Op, form: Op, values: list[Any], t: Tensor, first: bool = T
     apart = form.family.apart if op.family.apart is None else op.family.apart
     if apart == "partly":
         check_no_partial_overlap(t, values, exact=form.family.plan == "pointwise")
+    elif callable(apart):
+        check_apart(t, apart(*values))
     elif apart == "itself":
         check_no_partial_overlap(t, _copied(form, values, t) if first else (), exact=False)
     elif apart:

@@ -174,6 +174,15 @@ def copied(array: np.ndarray, steps: Sequence[int] | None = None, dtype: np.dtyp
     return made
 
 
+def read_back(target: np.ndarray, places: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """What `target` reads once `values` were written to `places` of its memory, as far as that reaches; later ones win."""
+    steps = strides_of(target)
+    memory = strided(target, (_span(target.shape, steps),), (1,)).copy()
+    inside = places < memory.size
+    memory[places[inside]] = values[inside]
+    return strided(memory, target.shape, steps)
+
+
 def recast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """The values in another dtype, in the layout of `array`: unlike NumPy, a side of 1 keeps its step, and a step of 0 decides nothing."""
     return copied(array, dtype=dtype) if 1 in array.shape or 0 in array.strides else array.astype(dtype)

@@ -11,12 +11,14 @@ import numpy as np
 
 from .. import dtypes
 from ..errors import COMPLEX_OF_REAL
+from ..layout import row_major
 from ..memory import LARGE, empty
 from ..number import converted as cast_number
 from ..op import OPS, F, Family, Op, alias, composite, op, pointwise, write
 from ..operands import check_broadcast, expands
 from ..promotion import Promote, by_dtype, by_rounding, common, floating, only, step_by_step, without_half
 from ..schema import Schema, parse
+from ..strided import copied
 from ..tensor import Tensor, method
 from ..views import check_cast, check_no_overlap
 
@@ -413,6 +415,7 @@ def abs_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarr
     found = dtypes.OF_NUMPY[results[0].dtype]
     if values[0].dtype.is_complex and not outs[0].dtype.is_complex:
         check_cast(found, outs[0].dtype)
+        return [copied(results[0], row_major(results[0].shape))]  # the strides of a target that is resized
     elif values[0].dtype is not outs[0].dtype:
         raise RuntimeError(f"Found dtype {outs[0].dtype.scalar_name} but expected {values[0].dtype.scalar_name}")
     return results

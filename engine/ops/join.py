@@ -11,9 +11,10 @@ import numpy as np
 from ..dtypes import OF_NUMPY, dtype
 from ..geometry import in_range, strides_of
 from ..layout import channels_last, is_channels_last
-from ..op import F, composite, op, plain
+from ..op import F, Op, composite, op, plain
+from ..out import fit, matching
 from ..promotion import by_dtype, common
-from ..strided import copied, dense_strides, new
+from ..strided import copied, dense_strides, new, read_back
 from ..tensor import Tensor
 from ..views import check_no_overlap
 from .arithmetic import is_complex
@@ -400,11 +401,25 @@ def batched_in_order(self: np.ndarray) -> bool:
     return True
 
 
+def triangle_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
+    """For a target of several batch dimensions, which PyTorch takes to be one, by the step of the last of them."""
+    [result], [out] = op.compute(values)[1], outs
+    matching(OF_NUMPY[result.dtype], out._dtype)
+    fit(out, result)
+    if result.ndim <= 3 or not result.size or out._array.flags.c_contiguous or out is values[0]:
+        return [result]
+    batch, *inner = strides_of(out._array)[-3:]
+    matrices = result.reshape(-1, *result.shape[-2:])
+    steps = (batch if batch > 0 else 1, *inner)
+    places = sum(i * step for i, step in zip(np.indices(matrices.shape), steps, strict=True))
+    return [read_back(out._array, np.ravel(places), matrices.reshape(-1))]
+
+
 op("tril(Tensor self, SymInt diagonal=0) -> Tensor",
    plain(lambda self, diagonal: triangle(self, diagonal, "tril"), inplace=True, inplace_function=False,
-         into=lambda self, diagonal: clear_side(self, diagonal, "tril"), out=True, jvp="linear"),
+         into=lambda self, diagonal: clear_side(self, diagonal, "tril"), out=triangle_into, jvp="linear"),
    self=lambda g, diagonal: F.tril(g, diagonal))  # fmt: skip
 op("triu(Tensor self, SymInt diagonal=0) -> Tensor",
    plain(lambda self, diagonal: triangle(self, diagonal, "triu"), inplace=True, inplace_function=False,
-         into=lambda self, diagonal: clear_side(self, diagonal, "triu"), out=True, jvp="linear"),
+         into=lambda self, diagonal: clear_side(self, diagonal, "triu"), out=triangle_into, jvp="linear"),
    self=lambda g, diagonal: F.triu(g, diagonal))  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..calls import FUNCTIONS
 from ..op import F, Op, composite, op, plain, view
-from ..strided import copied, row_major
+from ..strided import copied, read_back, row_major
 from ..tensor import Tensor, exchange
 from .part import even_pieces, in_chunks, on_diagonal, sized_pieces, sliced
 from .shape import Shape, dimension
@@ -50,7 +50,7 @@ def narrow_copied_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> lis
     [part] = op.compute(values)[1]
     if part.shape != out._array.shape:
         exchange(out, np.empty(part.shape, part.dtype))
-    return [part]
+    return [read_back(out._array, np.arange(part.size), part.reshape(-1))]  # PyTorch writes row after row, whatever the target's strides
 
 
 op("narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor",

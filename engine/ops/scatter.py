@@ -15,6 +15,7 @@ from ..once import warn_once
 from ..op import F, composite, op, plain
 from ..rows import add_along, add_rows, adds_along
 from ..strided import row_major
+from ..tensor import Tensor
 from .index import within, zeros
 
 Shape = tuple[int, ...]
@@ -235,7 +236,12 @@ op("scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
    src=lambda g, dim, index, src_shape: whole_source(g, dim, index, src_shape, "ScatterAddBackward0"))  # fmt: skip
 
 
-@composite("take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor", out="gather")
+def gathered_by(self: Tensor, indices: Tensor, dim: int | None) -> tuple[Tensor, ...]:
+    """What `gather` reads of the arguments: indices along one dimension are counted from its start first, in memory of their own."""
+    return (self, indices) if dim is None else (self,)
+
+
+@composite("take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor", out="gather", apart=gathered_by)
 def take_along_dim(self, indices, dim):
     if dim is None:
         return F.gather(F.view(self, (-1,)), 0, F.view(indices, (-1,)))

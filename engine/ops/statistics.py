@@ -244,9 +244,8 @@ def variance_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.
     (self, dim, *_), target = values, outs[0]
     mine, to = self._dtype, target._dtype
     if mine.is_complex:
-        results = op.compute(values)[1]
-        check_cast(OF_NUMPY[results[0].dtype], to)
-        return results
+        check_cast(mine.to_real(), to)
+        return op.compute(values)[1]
     if mine.category < 2:
         return op.compute(values)[1]
     shape = left(self._array.shape, axes(dim, self._array.ndim), values[3])
@@ -254,7 +253,7 @@ def variance_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.
     check_cast(mine, to)
     whole = math.prod(shape) == 1 and not to.low
     found = op.compute([self._array if whole or to.is_complex else cast(self._array, to.np), *values[1:]])[1]
-    if whole and mine.low:
+    if whole and mine.low and self._array.size:
         raise RuntimeError(f"std_var_all: Unsupported dtype {mine.scalar_name}")
     if to.is_complex and not whole and self._array.size:
         raise NotImplementedError(f"\"std_cpu\" not implemented for '{to.scalar_name}'")
@@ -271,7 +270,7 @@ def var_rule(g: Any, self: Any, dim: Any, correction: Any, keepdim: bool) -> Any
     if dim is None or not shape:
         freedom = math.prod(shape) - by
         if freedom <= 0:
-            return g * F.where(self == F.mean(self), math.nan, math.inf)
+            return F.mul(g, F.where(F.eq(self, F.mean(self)), math.nan, math.inf))  # not `*`: this lays out as PyTorch does
         return times_apart(times(g, 2.0 / freedom), self, F.mean(self))
     freedom = factor(shape, dim) - by
     scale = 2.0 / freedom if freedom else math.inf
