@@ -14,7 +14,10 @@ LN2, LN10 = math.log(2), math.log(10)
 
 
 def log_of_one_plus(self: np.ndarray) -> np.ndarray:
-    """`log(1 + self)`; the modulus of a complex number near 0 is worked out without the 1, which would hide it."""
+    """`log(1 + self)`; the modulus of a complex number near 0 is worked out without the 1, which would hide it.
+
+    PyTorch divides by what is left of a number when the 1 is taken away again, where that is not the number itself: two infinities are NaN.
+    """
     if self.dtype.kind != "c":
         return np.log1p(self)
     x, y = self.real, self.imag
@@ -22,6 +25,7 @@ def log_of_one_plus(self: np.ndarray) -> np.ndarray:
     near = np.where(self == 0, x, 0.5 * np.log1p(x * (2 + x) + y * y))  # x may be -0
     made.real = np.where(np.hypot(x, y) < 0.5, near, np.log(np.hypot(x + 1, y)))
     made.imag = np.arctan2(y, x + 1)
+    made[~np.isfinite(self) & (self + 1 - 1 != self)] = complex(np.nan, np.nan)
     return made
 
 

@@ -387,6 +387,7 @@ def layer_norm_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) 
     dims = list(range(-len(sides), 0))
     apart = input - F.mean(input, dims, True)
     rstd = F.rsqrt(F.mean(apart * apart, dims, True) + eps)
+    rstd = F.where(F.isnan(outs[2]), math.nan, rstd)  # PyTorch's statistics are those of the result: what overflowed in them is NaN
     made = tangent_of_normalised(zeros_for(along_input, input), apart, rstd, dims)
     return [scaled_tangent(made, apart * rstd, weight, along_weight, along_bias), None, None]
 
