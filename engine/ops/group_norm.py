@@ -71,6 +71,8 @@ def group_norm_kernel(
     d = OF_NUMPY[input.dtype]
     if not lies(input, suggested(input)):
         raise RuntimeError(in_words("X.is_contiguous(memory_format)"))
+    if N < 0:
+        raise RuntimeError(f"Trying to create tensor with negative dimension {N}: [{N}, {group}]")
     if d.category != 2:
         raise not_implemented("GroupNormKernelImpl", input)
     check_agreement(input, weight, bias)

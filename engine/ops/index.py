@@ -166,7 +166,7 @@ def index_kernel(self: np.ndarray, indices: Indices) -> np.ndarray:
     if not any(i is not None for i in wide):
         return copied(self[key_of(wide)])
     made = np.empty(shape, self.dtype) if 0 in shape else self[key_of(wide)]
-    if any(i is not None and not in_order(i) for i in (self, *indices)):
+    if not _nothing_of_one(wide, self.shape) and any(i is not None and not in_order(i) for i in (self, *indices)):
         return laid_out(made, iterated(made.shape, _operand_steps(self, wide, made.shape)))
     return laid_out(made, row_major(made.shape)) if made.ndim else np.array(made)
 
@@ -174,6 +174,12 @@ def index_kernel(self: np.ndarray, indices: Indices) -> np.ndarray:
 def in_order(array: np.ndarray) -> bool:
     """True where an iteration surely goes row by row; a side of 1 may have any step, as all may of nothing, and steps decide the order."""
     return array.flags.c_contiguous and 1 not in array.shape and 0 not in array.shape
+
+
+def _nothing_of_one(wide: list[np.ndarray | None], shape: tuple[int, ...]) -> bool:
+    """True where nothing is read and what is not indexed has sides of 1: all that is walked over has one shape and is contiguous, then."""
+    rest = [n for d, n in enumerate(shape) if d >= len(wide) or wide[d] is None]
+    return all(n == 1 for n in rest) and any(i is not None and not i.size for i in wide)
 
 
 def _operand_steps(self: np.ndarray, wide: list[np.ndarray | None], shape: tuple[int, ...]) -> list[tuple[int, ...]]:

@@ -142,7 +142,7 @@ def weights_of(target: np.ndarray, counts: np.ndarray | None, weight: np.ndarray
     """The weight of every target, 0 of those that do not count; None where each is 1."""
     if weight is None or not weight.size:
         return None if counts is None else counts.astype(d)
-    weights: np.ndarray = weight.astype(d, copy=False)[target]
+    weights: np.ndarray = weight.astype(d, copy=False).reshape(-1)[target]  # of one class it may be a number
     return weights if counts is None else np.where(counts, weights, d.type(0))
 
 

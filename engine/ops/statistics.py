@@ -387,7 +387,7 @@ def check_order(self: np.ndarray, ord: Any, dim: Any) -> None:
     if dim is None or len(dim) == 0:
         raise RuntimeError(f"{shown} an empty tensor because the operation does not have an identity")
     for d in dim:
-        if -self.ndim <= d < self.ndim and not self.shape[d]:
+        if not self.shape[axes((d,), self.ndim)[0]]:
             raise RuntimeError(f"{shown} the dimension {d}because this dimension is empty and the operation does not have an identity")
 
 
