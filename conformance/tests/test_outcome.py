@@ -327,7 +327,7 @@ def test_what_is_left_where_numbers_cancel_may_differ_by_the_last_digits_of_what
         return bool(compare(mine, theirs, reference or Again(trial, case)).differences)
 
     assert not differs(2) and not differs(-2)
-    assert differs(2, knowing(Again(trial, case), rounded=list))
+    assert differs(2, knowing(Again(trial, case), stepped=list))
     assert differs(1000) and differs(-1000)
 
 
