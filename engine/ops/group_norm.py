@@ -66,11 +66,11 @@ def group_norm_kernel(
     input: np.ndarray, weight: np.ndarray | None, bias: np.ndarray | None, N: int, C: int, HxW: int, group: int, eps: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(result, mean, reciprocal of the deviation) of every group of every sample."""
-    to = parameter_dtype(input, (weight, bias))
     check_groups(input, weight, bias, C, group)
     d = OF_NUMPY[input.dtype]
     if not lies(input, suggested(input)):
         raise RuntimeError(in_words("X.is_contiguous(memory_format)"))
+    to = parameter_dtype(input, (weight, bias))
     if N < 0:
         raise RuntimeError(f"Trying to create tensor with negative dimension {N}: [{N}, {group}]")
     if d.category != 2:
