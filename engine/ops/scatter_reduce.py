@@ -67,6 +67,8 @@ def scatter_reduce_kernel(self: np.ndarray, dim: int, index: np.ndarray, src: np
     if reduce not in COMBINE:
         raise RuntimeError("reduce argument must be either sum, prod, mean, amax or amin, got " + reduce)
     if not index.size:
+        if reduce == "mean" and self.dtype.kind == "b":  # with nothing to scatter PyTorch comes as far as to divide by the counts
+            raise NotImplementedError("\"div_floor_cpu\" not implemented for 'Bool'")
         return np.array(self, order="C")
     if include_self:
         _refuse_elements(self, reduce)
