@@ -273,10 +273,11 @@ def aminmax_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.n
 
 
 def aminmax_rule(g_min: Any, g_max: Any, max: Any, min: Any, self: Any, self_dtype: Any, dim: int | None, keepdim: bool) -> Any:
-    parts = [None if g is None else amax_rule(g, self, self_dtype, dim, keepdim, result) for g, result in ((g_min, min), (g_max, max))]
-    if all(type(part) is np.ndarray for part in parts):  # in place, as PyTorch does: that keeps the layout
-        return np.add(*parts, out=parts[0])
-    return plus(*parts)
+    pairs = (g_min, min), (g_max, max)
+    first, second = (None if g is None else amax_rule(g, self, self_dtype, dim, keepdim, result) for g, result in pairs)
+    if type(first) is np.ndarray and second is not None:  # in place, as PyTorch does: that keeps the layout
+        return np.add(first, second, out=first)
+    return plus(first, second)
 
 
 op("aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)",

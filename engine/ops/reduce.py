@@ -240,6 +240,8 @@ def nansum_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.nd
     to, target = values[-1], outs[0]._dtype
     if values[0]._dtype.category != 2:
         return into(op, values, outs)
+    if to is not None and to.category < 2:  # PyTorch sums integers in another call
+        matching(to, target)
     if to is not None and to is not target:
         raise RuntimeError(f"nansum: provided dtype must match dtype of result. Got {target.scalar_name} and {to.scalar_name}.")
     if to is None and target.category != 2 and values[0]._array.size:

@@ -19,6 +19,7 @@ from ..views import check_apart, check_no_partial_overlap
 from .extremes import even_rule, even_tangent, orderly, picked, selected
 from .reduce import axes, nonempty, refuse
 from .scatter import taken
+from .shape import of_dim
 
 PACKED = (np.dtype(np.float32), np.dtype(np.int32))
 MANY = 2**10  # elements from which packing pays
@@ -169,7 +170,7 @@ def kthvalue_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.
 def fit_kept(t: Tensor, result: np.ndarray, dim: int) -> None:
     """Resize a target as PyTorch's kthvalue does: with the reduced dimension, which then goes."""
     if t._array.ndim == result.ndim:
-        exchange(t, np.expand_dims(t._array, dim))
+        exchange(t, t._array[of_dim(dim, None)])  # not `expand_dims`, which gives sides of 1 other steps
     fit(t, np.expand_dims(result, dim))
     exchange(t, t._array.squeeze(dim))
 
