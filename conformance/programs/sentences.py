@@ -406,3 +406,32 @@ def convolutions_along_one_side(B: Any, draw: Any, see: Any) -> None:
     stride, padding, dilation = draw.choice([1, 2, 0]), draw.choice([0, 1, -1, 2**62]), draw.choice([1, 2, 0])
     transposed, behind = draw.flag(), draw.choice([0, 1, 3])
     see.raises("result", lambda: B.convolution(x, weight, None, (stride,), (padding,), (dilation,), transposed, (behind,), 1))
+
+
+@program
+def bools_in_the_formulas_of_gradients(B: Any, draw: Any, see: Any) -> None:
+    """A formula that subtracts or negates an operand refuses bools when it runs, not when the call is recorded."""
+    x, y, flags = draw.floats((3,), requires_grad=True), draw.floats((3,), requires_grad=True), draw.bools((3,))
+    made = draw.choice(
+        [
+            lambda: B.igamma(flags, x),
+            lambda: B.igammac(flags, x),
+            lambda: B.logaddexp(x, flags),
+            lambda: B.logaddexp(flags, x),
+            lambda: B.atan2(flags, x),
+            lambda: B.atan2(x, flags),
+            lambda: B.addcdiv(x, y, flags),
+        ]
+    )()
+    see("result", made)
+    see.raises("backward", lambda: made.backward(B.ones(3)))
+    see("x.grad", x.grad)
+
+
+@program
+def numbers_below_the_normal_ones(B: Any, draw: Any, see: Any) -> None:
+    x = B.tensor([draw.choice([26.0, 26.6, 27.0, 27.2, 28.0]), 27.1], dtype=B.float64, requires_grad=True)
+    made = x.erfc()
+    see("erfc", made)
+    made.sum().backward()
+    see("x.grad", x.grad)

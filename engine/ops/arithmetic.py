@@ -98,10 +98,12 @@ def as_beside(tangent: Any, number: Any, at_least: dtypes.dtype = dtypes.bool_) 
 def number_over(number: complex, x: Any) -> Any:
     """`number / x` as a rule of PyTorch's has it: written to a filled tensor, where the operator of a Tensor takes the reciprocal first.
 
-    Raises RuntimeError where 16 bits cannot hold the number.
+    Raises RuntimeError where 16 bits cannot hold the number, and of bools.
     """
     if isinstance(x, Tensor):
         return F.full_like(x, number).div_(x)
+    if x.dtype.kind == "b":
+        raise RuntimeError("result type Float can't be cast to the desired output type Bool")
     return (cast_number(number, x.dtype) if x.dtype.itemsize == 2 else number) / x
 
 
@@ -429,7 +431,7 @@ def from_angle(g: Any, self: Any, other: Any) -> tuple[Any, Any]:
         inverse[origin] = 0
     else:
         inverse = F.masked_fill(inverse, origin, 0) if inverse.requires_grad else inverse.masked_fill_(origin, 0)
-    return g * other * inverse, g * -self * inverse
+    return g * other * inverse, g * F.neg(self) * inverse
 
 
 def copied_along(self: Any, other: Any, s: Any, o: Any, result: Any) -> Any:
@@ -479,7 +481,7 @@ XLOGY = step_by_step(only("real", "xlogy_cpu", floating))
 op("abs(Tensor self) -> Tensor", pointwise(modulus, ABS, operator="abs", inplace=False, out=abs_into), self=lambda g, self: g * F.sgn(self))
 op("abs_(Tensor(a!) self) -> Tensor(a!)", write(modulus, promote=ABS, inplace=refuse_complex_abs), self=lambda g, self: g * F.sgn(self))
 op("atan2(Tensor self, Tensor other) -> Tensor",
-   binary(np.arctan2, only("real", "atan2_cpu", floating),
+   binary(np.arctan2, only("real", "atan2_cpu", floating), stepwise=True,
           jvp=along(lambda self, other, s, o, result: over(plus(by(o, lambda: -self), by(s, lambda: other)), self * self + other * other))),
    {"self, other": from_angle})  # fmt: skip
 op("hypot(Tensor self, Tensor other) -> Tensor",
@@ -495,7 +497,7 @@ op("copysign.Scalar(Tensor self, Scalar other) -> Tensor",
    binary(np.copysign, COPYSIGN, promotes=("self", "other")),
    self=by_sign)  # fmt: skip
 op("logaddexp(Tensor self, Tensor other) -> Tensor",
-   pointwise(log_sum_exp, only("real complex", "logaddexp_cpu"), inplace=False,
+   pointwise(log_sum_exp, only("real complex", "logaddexp_cpu"), inplace=False, stepwise=True,
              jvp=along(lambda self, other, s, o, result: plus(over(s, 1 + F.exp(other - self)), over(o, 1 + F.exp(self - other))))),
    self=lambda g, self, other: as_it_is(g / more(F.exp(F.sub(other, self)), 1).conj(), is_complex(self)),
    other=lambda g, self, other: as_it_is(g / more(F.exp(F.sub(self, other)), 1).conj(), is_complex(other)))  # fmt: skip
@@ -612,8 +614,10 @@ def more(x: Any, number: complex) -> Any:
 
 
 def less(x: Any, number: complex) -> Any:
-    """`x - number` in a rule, recorded as PyTorch's own code does."""
-    return OPS["subtract.Scalar"].run([x, number, 1]) if isinstance(x, Tensor) else x - number
+    """`x - number` in a rule, recorded as PyTorch's own code does. Raises RuntimeError where `x` is bool."""
+    if isinstance(x, Tensor):
+        return OPS["subtract.Scalar"].run([x, number, 1])
+    return F.sub(x, number) if x.dtype.kind == "b" else x - number
 
 
 def quotient(x: Any, number: complex) -> Any:

@@ -169,12 +169,22 @@ def polygamma_kernel(n: int, self: np.ndarray) -> np.ndarray:
     return (scale if n % 2 else -scale) * zeta(n + 1, self).astype(self.dtype)
 
 
+def erfc_kernel(self: np.ndarray) -> np.ndarray:
+    """The complement of erf: SciPy's, and the C library's where that is 0 already, from the least of the normal numbers on."""
+    made = np.asarray(special.erfc(self))
+    if self.dtype == np.float64:
+        lost = (made == 0) & (self < 28)
+        if lost.any():
+            made[lost] = [math.erfc(x) for x in self[lost].tolist()]
+    return made
+
+
 op("sigmoid(Tensor self) -> Tensor", pointwise(sigmoid_kernel, floating), self=lambda g, result: F.sigmoid_backward(g, result))
 op("erf(Tensor self) -> Tensor",
    pointwise(erf_kernel, only("bool integer real", "erf_vml_cpu", floating)),
    self=lambda g, self: times(F.exp(-F.pow(self, 2)), TWO_BY_SQRT_PI) * g)  # fmt: skip
 op("erfc(Tensor self) -> Tensor",
-   pointwise(special.erfc, only("bool integer real", "erfc_vml_cpu", floating)),
+   pointwise(erfc_kernel, only("bool integer real", "erfc_vml_cpu", floating)),
    self=lambda g, self: times(F.exp(-F.pow(self, 2)), -TWO_BY_SQRT_PI) * g)  # fmt: skip
 op("lgamma(Tensor self) -> Tensor",
    pointwise(lgamma_kernel, only("bool integer real", "lgamma_vml_cpu", floating)),
@@ -253,10 +263,10 @@ def density(g: Any, self: Any, other: Any) -> Any:
 
 
 op("igamma(Tensor self, Tensor other) -> Tensor",
-   binary(incomplete(special.gammainc, 0), only("real", "igamma_cpu"), jvp=None),
+   binary(incomplete(special.gammainc, 0), only("real", "igamma_cpu"), stepwise=True, jvp=None),
    self=without_derivative("igamma"),
    other=density)  # fmt: skip
 op("igammac(Tensor self, Tensor other) -> Tensor",
-   binary(incomplete(special.gammaincc, 1), only("real", "igammac_cpu"), jvp=None),
+   binary(incomplete(special.gammaincc, 1), only("real", "igammac_cpu"), stepwise=True, jvp=None),
    self=without_derivative("igammac"),
    other=lambda g, self, other: density(-g, self, other))  # fmt: skip
