@@ -63,11 +63,10 @@ class Batched(Tensor):
 
     @property
     def _node(self) -> Any:
-        return node_of(self._value) if differentiated_inside(self._level) else None
-
-    @property
-    def _nr(self) -> int:  # type: ignore[override]  # nothing sets it
-        return self._value._nr
+        if not differentiated_inside(self._level):
+            return None
+        node_of(self._value)
+        return self._value._node
 
     @property
     def _counter(self) -> Sequence[int] | None:

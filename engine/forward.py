@@ -11,7 +11,7 @@ import numpy as np
 
 from . import dtypes, lazy, modes
 from .geometry import strides_of
-from .graph import Node, Saved, edge_of, end_of, fit
+from .graph import Node, Saved, edge_of, end_of, fit, made_by
 from .registry import F
 from .strided import new, overlaps
 from .tensor import LEAF, Apart, Tensor, rare, wrap
@@ -225,10 +225,10 @@ def _refuse(op: Any, suffix: str) -> None:
 
 def _keep(t: Tensor) -> None:
     """Where a node kept its output for backward, it keeps that output's tangents, too."""
-    node = t._node
+    node = made_by(t)
     if isinstance(node, Node) and node.op is not None:
         for value in node.saved:
-            if type(value) is Saved and value.nr == t._nr:
+            if type(value) is Saved and value.nr == t.output_nr:
                 value.tangents = carried(t)
 
 
@@ -244,7 +244,7 @@ def run_inplace(op: Any, values: list[Any], needs: Any) -> Tensor:
     _refuse(op, "" if op.schema.is_inplace else "_")
     into: Tensor = values[0]
     before = wrap(into._array.copy(), into._dtype)
-    before._node, before._nr = into._node, into._nr
+    before._node = into._node
     with _Off(tangents(op, values)):
         old = tangent_of(into)
         for level, own in carried(into).items():
@@ -429,7 +429,7 @@ def _transpose(op: Any, values: list[Any], outs: list[Tensor]) -> list[Any]:
         for t, g in zip(flat, back, strict=True):
             tangent = tangent_of(t)
             if tangent is not None and g is not None and g.requires_grad:
-                starts.append((end_of(edge_of(g)), g._nr, tangent if tangent._dtype is g._dtype else F.to(tangent, g._dtype)))
+                starts.append((end_of(edge_of(g)), g.output_nr, tangent if tangent._dtype is g._dtype else F.to(tangent, g._dtype)))
         targets = {(c, 0): i for i, c in enumerate(cotangents) if c is not None}
         if not starts:
             return [_zeros_like(t) for t in outs]

@@ -169,7 +169,7 @@ class Node:
     def keep_shape(self, t: Tensor) -> None:
         """Remember shape and dtype of the output `t`, which is about to get another."""
         Node.reshaped = True
-        extras(self).shapes.setdefault(t._nr, (t._array.shape, t._dtype))
+        extras(self).shapes.setdefault(t.output_nr, (t._array.shape, t._dtype))
 
     def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
         """Gradients for `edges`, in order, from one gradient (or None) per output: arrays, or Tensors when recording."""
@@ -312,8 +312,8 @@ def keep_ends(t: Tensor, another: bool = False) -> None:
 
     With `another` what is recorded from now on leads to another accumulate node.
     """
-    if isinstance(t._node, Node):
-        t._node.keep_shape(t)
+    if isinstance(made_by(t), Node):
+        made_by(t).keep_shape(t)
     elif (t._node is LEAF and not (t._view is not None and t._view.borrowed)) or (t._rare is not None and t._rare.left):
         end = accumulator(t)
         AccumulateGrad.outgrown = True
@@ -467,6 +467,16 @@ def end_of(edge: Any) -> Any:
     return edge[0] if type(edge) is tuple else edge.end if type(edge) is AccumulateGrad else edge
 
 
+def made_by(t: Tensor) -> Any:
+    """The node that made `t`, whichever of its outputs that is; LEAF, or None. It may be out of date."""
+    return t._node[0] if type(t._node) is tuple else t._node
+
+
+def output_of(node: Any, nr: int) -> Any:
+    """What `_node` of this output of a node holds."""
+    return (node, nr) if nr else node
+
+
 def type_name(d: dtypes.dtype) -> str:
     """`torch.FloatTensor`, as PyTorch's messages say it; dtypes younger than those classes have a longer name."""
     return f"CPU{d.scalar_name}Type" if d.is_complex or d in (dtypes.bfloat16, dtypes.bool_) else f"torch.{d.scalar_name}Tensor"
@@ -497,4 +507,4 @@ def edge_of(t: Tensor) -> Any:
         if view is not None and view.borrowed:
             return None
         return looked_at(t) or t
-    return (node, t._nr) if t._nr and node is not None else node
+    return node

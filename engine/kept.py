@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import journal, modes
 from .declaration import DTYPE, GEOMETRY, NEEDS, OUTPUT, SHAPE, TENSOR, TENSORS, Plan
-from .graph import Node, Saved, modified
+from .graph import Node, Saved, modified, output_of
 from .operands import shape_of
 from .saved import Packed
 from .tensor import LEAF, Tensor, counter_of
@@ -71,7 +71,7 @@ def check_version(value: Any, then: Any, node: OpNode, reading: bool = False) ->
         now = value._counter[0]  # type: ignore[index]  # what inference makes is not kept
         if now != then:
             by = node_of(value)
-            raise modified(value._dtype, value._array.shape, None if by is LEAF else by, value._nr, now, then)
+            raise modified(value._dtype, value._array.shape, None if by is LEAF else by, value.output_nr, now, then)
     elif isinstance(value, list):
         for t, v in zip(value, then, strict=True):
             check_version(t, v, node, reading)
@@ -128,7 +128,7 @@ def as_made_by(node: OpNode, t: Tensor, nr: int) -> Tensor:
     made = t._alias()
     made._counter = counter_of(t)
     if t._dtype.differentiable:
-        made._node, made._nr = node, nr
+        made._node = output_of(node, nr)
     if modes.current() & modes.JOURNAL:
         journal.same(made, t)
     return made

@@ -123,7 +123,7 @@ def over(array: np.ndarray, dtype: dtypes.dtype, flips: frozenset[str]) -> Tenso
     made = Lazy()
     made._stored, made._flips, made._dtype = array, flips, dtype
     made._node = made._gradient = made._view = made._rare = None
-    made._rows, made._nr, made._counter = False, 0, [0]
+    made._rows, made._counter = False, [0]
     return made
 
 

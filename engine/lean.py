@@ -307,7 +307,7 @@ def _single(op: Op) -> list[str]:
 
 def _wrapped(array: str, order: str = "None") -> list[str]:
     """Makes `t` over an array, with no history; dtype, view and version are still to be set."""
-    return ["t = Tensor()", f"t._array = {array}", f"t._rows = {order}", "t._gradient = t._rare = t._node = None", "t._nr = 0"]
+    return ["t = Tensor()", f"t._array = {array}", f"t._rows = {order}", "t._gradient = t._rare = t._node = None"]
 
 
 def _viewed(op: Op) -> list[str]:
@@ -358,13 +358,13 @@ def _recorded_together(op: Op) -> list[str]:
         "node = NodeOfSeveral()",
         "node.outputs = [(t._array.shape, t._dtype) for i, t in live]",
         f"node.plan = kept_for({needs})",
-        "for i, t in live: t._node = node; t._nr = i",
+        "for i, t in live: t._node = (node, i) if i else node",
     ]
     alone = [
         "node = Node()",
         f"node.plan = {'only_plan' if len(op.diff) == 1 else f'kept[{needs}][0]'}",
         "[(i, t)] = live",
-        "t._node = node; t._nr = i",
+        "t._node = (node, i) if i else node",
     ]
     if op.schema.returns_list:
         made = several

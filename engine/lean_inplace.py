@@ -214,7 +214,7 @@ def _rebased(op: Op, numbers: Collection[int]) -> list[str]:
         "    node.extras = None; node.plan = plan",
         f"    {held_in(op)} = keep({', '.join(['before', *names_of(op)[1:]])}, a0)",
         "    node.seq = sequence()",
-        "    if a0._view is None and a0._rare is None: a0._node = node; a0._nr = 0",
+        "    if a0._view is None and a0._rare is None: a0._node = node",
         "    else: rebase(a0, node)",
     ]
 

@@ -11,7 +11,7 @@ from . import anomaly, forward, modes, reading, saved
 from .compiled import lean_plan
 from .declaration import OUTPUT, TENSOR, TENSORS
 from .dtypes import OF_NUMPY
-from .graph import FREED, FREED_TWICE, AccumulateGrad, Listed, Node, Saved, edge_of, fit_array, fit_to, sequence
+from .graph import FREED, FREED_TWICE, AccumulateGrad, Listed, Node, Saved, edge_of, fit_array, fit_to, output_of, sequence
 from .graph import fit as fit_any
 from .kept import as_made_by, check_version, keep, value_of, version_of
 from .operands import array_of, as_it_is, cast_like, widened
@@ -208,7 +208,7 @@ class OpNode(Node):
         t = wrap(value.array, value.dtype)
         t._counter = value.counter
         if value.dtype.differentiable:
-            t._node, t._nr = source_of(value, self), value.nr
+            t._node = output_of(source_of(value, self), value.nr)
         if value.tangents:
             forward.carry(t, value.tangents)
         return t

@@ -14,7 +14,7 @@ from .calls import Overloads
 from .declaration import Declaration
 from .dtypes import OF_NUMPY, dtype
 from .family import Family, plain, pointwise, reduction, restride, view, write
-from .graph import CompactPair, Listed, Pair, check_differentiable
+from .graph import CompactPair, Listed, Pair, check_differentiable, output_of
 from .inplace import MISFIT
 from .lazy import Lazy
 from .lean import lean, lean_raw, plain_node
@@ -243,7 +243,7 @@ class Op(Declaration):
             raise RuntimeError(f"{self.schema.name} does not support automatic differentiation for outputs with complex dtype.")
         node = self.make_node(values, outs, needs, early)
         for i, t in live:
-            t._node, t._nr = node, i
+            t._node = output_of(node, i)
 
     plain_node = cached_property(plain_node)
 

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from . import modes
-from .graph import FREED, accumulator
+from .graph import FREED, accumulator, output_of
 from .tensor import LEAF, Tensor, WrappedNumber, counter_of, rare, wrap
 from .views import node_of
 
@@ -96,13 +96,13 @@ def disabled(message: str) -> Iterator[None]:
 class Packed:
     """What a hook made of a saved tensor, and what puts the tensor's place in the graph back when it is unpacked."""
 
-    __slots__ = ("data", "pair", "node", "nr", "leaf", "output")
+    __slots__ = ("data", "pair", "node", "leaf", "output")
 
     def __init__(self, t: Tensor, pair: Pair, output: int | None = None) -> None:
         self.pair = pair
         node = None if output is not None else node_of(t)
         self.output = output
-        self.node, self.nr = (None if node is LEAF else node), t._nr
+        self.node = None if node is None or node is LEAF else t._node
         self.leaf = accumulator(t) if node is LEAF else None
         self.data: tuple[Any, ...] = ()  # nothing where packing failed: what unpacks is then called without arguments
 
@@ -123,13 +123,15 @@ class Packed:
         data = self.pair[1](*self.data)
         if not isinstance(data, Tensor):
             raise TypeError(f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(data).__name__}")
-        node = owner if self.output is not None and data._dtype.differentiable else self.node
+        node = self.node
+        if self.output is not None and data._dtype.differentiable:
+            node = output_of(owner, self.output)
         if node is None and self.leaf is None and not data.requires_grad:
             return data
         made = wrap(data._array, data._dtype)
         made._counter = counter_of(data)
         if node is not None:
-            made._node, made._nr = node, self.nr if self.output is None else self.output
+            made._node = node
         elif self.leaf is not None:
             made._node = LEAF
             rare(made).accumulate = lambda leaf=self.leaf: leaf

@@ -54,7 +54,6 @@ KNOWN = """
         t._dtype = a._dtype
         t._rows = alike
         t._gradient = t._view = t._rare = t._node = None
-        t._nr = 0
         t._counter = FRESH
 """
 KNOWN_RECORD = """
@@ -158,7 +157,6 @@ MADE = """
     t._dtype = out
     t._rows = order
     t._gradient = t._view = t._rare = t._node = None
-    t._nr = 0
     t._counter = FRESH
 """
 TOGETHER = """
@@ -199,7 +197,7 @@ KEPT = """
 def edge_text(t: str, node: str) -> str:
     """What `edge_of` says, for the tensor and the node of these names."""
     leaf = f"({t} if {t}._rare is None and {t}._view is None else edge_of({t}))"
-    return f"({node} if {node} is None else {leaf} if {node} is LEAF else ({node}, {t}._nr) if {t}._nr else {node})"
+    return f"({leaf} if {node} is LEAF else {node})"
 
 
 def plain_text(t: str) -> str:

@@ -109,18 +109,17 @@ def readonly(read: Callable[[Any], Any], name: str = "") -> Any:
 class Tensor:
     """An array of one dtype with an optional gradient history.
 
-    Slots: `_array` the NumPy view, `_dtype` the engine's dtype, `_node` None | LEAF | the node that made it (may be out
-    of date in a view, see `engine.views.node_of`), `_nr` which output of that node, `_counter` the version shared by all
-    views of one buffer (None in an inference tensor; FRESH until it is shared or raised, see `counter_of`), `_view` None |
-    View, `_rare` None | Rare, `_rows` None before anybody looked, then `Rows` or False (see `rows`).
+    Slots: `_array` the NumPy view, `_dtype` the engine's dtype, `_node` None | LEAF | the node that made it, or
+    (node, number) where it is not that node's first output (may be out of date in a view, see `engine.views.node_of`), `_counter`
+    the version shared by all views of one buffer (None in an inference tensor; FRESH until it is shared or raised, see
+    `counter_of`), `_view` None | View, `_rare` None | Rare, `_rows` None before anybody looked, then `Rows` or False (see `rows`).
     """
 
-    __slots__ = ("_array", "_dtype", "_node", "_nr", "_gradient", "_counter", "_view", "_rare", "_rows", "__weakref__", "__dict__")
+    __slots__ = ("_array", "_dtype", "_node", "_gradient", "_counter", "_view", "_rare", "_rows", "__weakref__", "__dict__")
 
     _array: np.ndarray
     _dtype: dtypes.dtype
     _node: Any
-    _nr: int
     _gradient: Tensor | None
     _counter: Sequence[int] | None
     _view: View | None
@@ -276,7 +275,7 @@ class Tensor:
 
     @readonly
     def output_nr(self) -> int:
-        return self._nr
+        return self._node[1] if type(self._node) is tuple else 0
 
     @readonly
     def _version(self) -> int:
@@ -378,7 +377,6 @@ def wrap(array: np.ndarray, dtype: dtypes.dtype) -> Tensor:
     t = Tensor()
     t._array, t._dtype = array, dtype
     t._node = t._gradient = t._view = t._rare = t._rows = None
-    t._nr = 0
     t._counter = FRESH
     return t
 
@@ -393,7 +391,6 @@ def wrap_in_rows(array: np.ndarray, form: Rows) -> Tensor:
     t._gradient = None
     t._view = None
     t._rare = None
-    t._nr = 0
     t._counter = FRESH
     return t
 
@@ -482,7 +479,7 @@ def wrap_number(value: bool | int | float | complex) -> WrappedNumber:
     d = dtypes.of_number(value)
     t = WrappedNumber()
     made = wrap(np.asarray(value), d)  # in double precision: only its category takes part in promotion
-    for slot in ("_array", "_dtype", "_node", "_gradient", "_view", "_rare", "_nr", "_counter", "_rows"):
+    for slot in ("_array", "_dtype", "_node", "_gradient", "_view", "_rare", "_counter", "_rows"):
         setattr(t, slot, getattr(made, slot))
     return t
 

@@ -11,7 +11,21 @@ import numpy as np
 from . import anomaly, modes, transforms
 from .dtypes import CPP_NAMES, OF_NUMPY, dtype
 from .geometry import address, strides_of
-from .graph import FREED, FREED_TWICE, Listed, Node, Saved, check_compatible, edge_of, extras, fit_array, sequence, short_name
+from .graph import (
+    FREED,
+    FREED_TWICE,
+    Listed,
+    Node,
+    Saved,
+    check_compatible,
+    edge_of,
+    end_of,
+    extras,
+    fit_array,
+    made_by,
+    sequence,
+    short_name,
+)
 from .layout import dense
 from .registry import OPS, F
 from .strided import span
@@ -62,7 +76,7 @@ def node_of(t: Tensor) -> Any:
     """
     if t._view is not None and t._counter is not None and outdated(t):
         refresh(t, t._view)
-    return t._node
+    return made_by(t)
 
 
 def outdated(t: Any) -> bool:
@@ -74,7 +88,7 @@ def outdated(t: Any) -> bool:
 def refresh(t: Tensor, view: View) -> None:
     """Give a view whose buffer was written to the node that its base's history implies."""
     base = view.base
-    if not isinstance(t._node, Node) and base._node is None:
+    if not isinstance(made_by(t), Node) and base._node is None:
         if view.borrowed:
             t._node, view.borrowed = None, False
         return  # should the base require grad later, the view is still to be remade
@@ -92,26 +106,27 @@ def refresh(t: Tensor, view: View) -> None:
             fresh = replayed(base, t)
         finally:
             modes.switch(before)
-        if fresh._array.shape != t._array.shape and isinstance(fresh._node, Node):
-            fresh._node.keep_shape(fresh)
-        renew(t, fresh._node, fresh._nr)
+        made: Any = made_by(fresh)
+        if fresh._array.shape != t._array.shape and isinstance(made, Node):
+            made.keep_shape(fresh)
+        renew(t, fresh._node)
     else:  # its node alone: the base may have other memory by now, in which the view has no place
         place = t._array.shape, strides_of(t._array), t.storage_offset()
         if before & ~modes.RECORDING:
             node = OPS["as_strided"].make_node([base, *place], [t], (True,))
         else:
             node = OPS["as_strided"].plain_node(base, *place, t)
-        renew(t, node, 0)
+        renew(t, node)
     view.version, view.borrowed = t._counter[0], False  # type: ignore[index]  # an inference tensor is no view
 
 
-def renew(t: Tensor, node: Any, nr: int) -> None:
-    """Let `t` be output `nr` of `node` from now on. Hooks stay with the old value; a promise to retain the gradient moves."""
+def renew(t: Tensor, node: Any) -> None:
+    """Let `t` be the output of `node`, or of (node, number), from now on. Hooks stay with the old value; a promise to retain moves."""
     slot = t._rare
     if slot is not None:
-        move_retained(t, node, nr)
+        move_retained(t, node)
         slot.hooks = None
-    t._node, t._nr = node, nr
+    t._node = node
 
 
 def replayed(base: Any, t: Tensor) -> Any:
@@ -172,27 +187,28 @@ def check_inplace(t: Tensor, recording: bool) -> None:
     if view is not None:
         if view.creation is not None:
             raise RuntimeError(refusal(t, view.creation, "is being"))
-        if _starts(view.base._node) and t.requires_grad:
+        if _starts(view.base) and t.requires_grad:
             raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
     # PyTorch's convention: nor a view whose history nobody has asked for since
-    if _starts(t._node) and t.requires_grad:
+    if _starts(t) and t.requires_grad:
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
 
 
-def _starts(node: Any) -> bool:
-    """True for what a leaf has in place of a node, and for the node with which a tensor enters a transform."""
+def _starts(t: Tensor) -> bool:
+    """True for what no node made but that with which a tensor enters a transform."""
+    node = made_by(t)
     return not isinstance(node, Node) or node.enters
 
 
 def refusal(t: Tensor, creation: str, what: str) -> str:
     """Why a view made by `creation` may not be written to; `what` is written."""
-    node = t._node if isinstance(t._node, Node) else None
+    node = made_by(t) if isinstance(made_by(t), Node) else None
     if creation in ("no_grad", "inference") or node is None:
-        of = f"Output {t._nr} of {short_name(node)} is a view of a view which" if node is not None else "A view"
+        of = f"Output {t.output_nr} of {short_name(node)} is a view of a view which" if node is not None else "A view"
         where = "inference mode and {} modified inplace in normal mode." if creation == "inference" else None
         text = f"{of} was created in " + (where or "no_grad mode and {} modified inplace with grad mode enabled.").format(what)
     else:
-        text = f"Output {t._nr} of {short_name(node)} is a view and {what} modified inplace."
+        text = f"Output {t.output_nr} of {short_name(node)} is a view and {what} modified inplace."
     return text + WHY[creation]
 
 
@@ -281,7 +297,7 @@ def rebase(t: Tensor, node: Node) -> None:
     """Give the tensor just written to its new history: `node`, or through a view a CopySlices on the base."""
     view = t._view
     if view is None:
-        renew(t, node, 0)
+        renew(t, node)
         return
     base, mode = view.base, modes.current()
     array, whole = t._array, base._array
@@ -298,10 +314,10 @@ def rebase(t: Tensor, node: Node) -> None:
     if mode & modes.ANOMALY:
         anomaly.note(written)
     if base._rare is None:
-        base._node, base._nr = written, 0
+        base._node = written
     else:
         of_leaf = base._rare.hooks if base._node is None else None
-        renew(base, written, 0)
+        renew(base, written)
         if of_leaf is not None:
             rare(base).hooks = of_leaf  # PyTorch's convention: they, and those of later, stay with the leaf that it was
     if view.passing:
@@ -309,15 +325,15 @@ def rebase(t: Tensor, node: Node) -> None:
         return
     if view.replay is None and view.creation is None and t._dtype.differentiable and not mode & ~modes.GRAD:  # as `refresh` does
         remade = OPS["as_strided"].plain_node(base, array.shape, strides_of(array), start + of_base, t)
-        renew(t, remade, 0)
+        renew(t, remade)
         view.version, view.borrowed = t._counter[0], False  # type: ignore[index]  # an inference tensor is no view
     else:
         view.version = -1  # remade from the base below
         refresh(t, view)
-    if node.plan.keeps_results and isinstance(t._node, Node):
+    if node.plan.keeps_results and isinstance(made_by(t), Node):
         for kept in node.saved[::2]:
             if type(kept) is Saved:
-                kept.through = weakref.ref(t), t._node.seq
+                kept.through = weakref.ref(t), made_by(t).seq
 
 
 def overwrite(base: Tensor, part: np.ndarray, start: int, op: Any, value: Any, views: int) -> None:
@@ -332,7 +348,7 @@ def overwrite(base: Tensor, part: np.ndarray, start: int, op: Any, value: Any, v
     node.seq, node.extras, node.freed, node.op_of_write, node.replay = sequence(), None, False, op, None
     node.edges = (edge, None if value is None else edge_of(value))
     node.base_array, node.base_dtype, node.part, node.start = base._array, base._dtype, part, start
-    base._node, base._nr = node, 0
+    base._node = node
     sequence()  # of the node that nobody will ask for
 
 
@@ -340,7 +356,7 @@ def source_of(kept: Saved, node: Node) -> Node:
     """The node that a result kept by `node` is from: where it was written through a view that of the view, while it lasts."""
     view, number = kept.through or (None, 0)
     t = view() if view is not None else None
-    one: Any = None if t is None else t._node
+    one: Any = None if t is None else made_by(t)
     while isinstance(one, Node) and one.seq > number and one.edges:  # the view may have been written through again, or turned
         one = one.edges[0]
         if isinstance(one, CopySlices):
@@ -354,19 +370,19 @@ def restrided(t: Tensor, node: Node) -> None:
     PyTorch's convention: its hooks, those of later, too, and a retained gradient are of the value as it was. A view that strides alone
     do not remake, as that of a complex tensor's parts, is remade in its old geometry.
     """
-    t._node, t._nr = node, 0
+    t._node = node
     view = t._view
     if view is not None:
         view.version = t._counter[0]  # type: ignore[index]  # an inference tensor is no view
 
 
-def move_retained(t: Tensor, node: Node, nr: int) -> None:
+def move_retained(t: Tensor, node: Any) -> None:
     """A retained gradient is that of the latest value: the promise moves to the new node."""
-    old = t._node
+    old = made_by(t)
     if t.retains_grad and isinstance(old, Node) and old.extras is not None:
-        ref = old.extras.retains.pop(t._nr, None)
+        ref = old.extras.retains.pop(t.output_nr, None)
         if ref is not None:
-            extras(node).retains[nr] = ref
+            extras(end_of(node)).retains[node[1] if type(node) is tuple else 0] = ref
 
 
 class NoPlan:

@@ -26,7 +26,7 @@ def register_hook(self: Tensor, hook: Any) -> RemovableHandle:
         node = node_of(self)
         slot.hooks = Hooks()
         if node is not LEAF:
-            extras(node).tensor_hooks.append((self._nr, slot.hooks))
+            extras(node).tensor_hooks.append((self.output_nr, slot.hooks))
     return RemovableHandle(slot.hooks, hook)
 
 
@@ -40,7 +40,7 @@ def retain_grad(self: Tensor) -> None:
     if node is LEAF or self.retains_grad:
         return
     rare(self).retains = True
-    extras(node).retains[self._nr] = weakref.ref(self)
+    extras(node).retains[self.output_nr] = weakref.ref(self)
 
 
 @method
@@ -107,7 +107,7 @@ Tensor.grad_dtype = property(grad_dtype, _set_grad_dtype)  # type: ignore[attr-d
 def _no_more_node(self: Tensor, value: Any) -> None:
     if value is not None:
         raise RuntimeError("_grad_fn can be only set to None")
-    self._node, self._nr = None, 0
+    self._node = None
 
 
 def _refuse(text: str) -> Any:

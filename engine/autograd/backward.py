@@ -79,7 +79,7 @@ def end(value: Any) -> End:
         return End(node, value.output_nr, shape, d)
     node_of(value)
     edge = edge_of(value)
-    return End(None if edge is None else end_of(edge), value._nr, value.shape, value._dtype)
+    return End(None if edge is None else end_of(edge), value.output_nr, value.shape, value._dtype)
 
 
 def seen(value: Any) -> Any:
@@ -368,7 +368,7 @@ def input_end(t: Any) -> tuple[Any, int]:
             return t, 0
         node_of(t)
         edge = edge_of(t)
-        return None if edge is None else end_of(edge), t._nr
+        return None if edge is None else end_of(edge), t.output_nr
     if not isinstance(t, (Tensor, GradientEdge)):
         raise RuntimeError(NEITHER.format(type(t).__name__))
     if isinstance(t, GradientEdge) and not isinstance(t.node, Node | AccumulateGrad):

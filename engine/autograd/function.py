@@ -13,7 +13,7 @@ import numpy as np
 from .. import anomaly, kept, modes
 from ..device import CPU, device
 from ..dtypes import OF_NUMPY, dtype, get_default_dtype
-from ..graph import FREED, FREED_TWICE, Listed, Saved, check_compatible, edge_of, fit_to, sequence
+from ..graph import FREED, FREED_TWICE, Listed, Saved, check_compatible, edge_of, fit_to, output_of, sequence
 from ..node import Error
 from ..registry import F
 from ..saved import Packed, SavedTensor, packed
@@ -164,7 +164,7 @@ class BackwardCFunction(Named, Listed, FunctionCtx):
         t = wrap(value.array, value.dtype)
         t._counter = value.counter
         if value.dtype.differentiable:
-            t._node, t._nr = self, value.nr
+            t._node = output_of(self, value.nr)
         return t
 
     @property
@@ -197,9 +197,9 @@ class BackwardCFunction(Named, Listed, FunctionCtx):
             made = t is not None and node_of(t) is self
             if t is not None and t._counter is None:
                 raise RuntimeError(kept.INFERENCE_SAVED)
-            value = packed(t, t._nr if made and t is not None else None)
+            value = packed(t, t.output_nr if made and t is not None else None)
             if made and value is t:
-                value = Saved.of(t, t._nr)
+                value = Saved.of(t, t.output_nr)
             held += (value, kept.version_of(value))
         put_saved(self, tuple(held))
         for name in ("to_save", "dirty_tensors", "non_differentiable"):
@@ -437,7 +437,8 @@ def _outputs(ctx: Any, tensors: list[Tensor], outputs: tuple[Any, ...], recorded
             raise RuntimeError(SAVED_AS_IS)
         if id(o) in made and not is_input:
             result = made[id(o)]
-            result._nr = nr
+            if differentiable:
+                result._node = output_of(ctx, nr)
         elif not differentiable:
             result = _outside(o, is_input, is_dirty)
         elif is_dirty:
@@ -475,7 +476,7 @@ def _same_view(o: Tensor) -> Tensor:
 
 
 def _attached(ctx: Any, o: Tensor, nr: int) -> Tensor:
-    o._node, o._nr = ctx, nr
+    o._node = output_of(ctx, nr)
     if o._view is not None:
         o._view.creation, o._view.borrowed = "custom", False
         o._view.version = o._counter[0]  # type: ignore[index]  # an inference tensor is no view
@@ -499,7 +500,7 @@ def _written(ctx: Any, o: Tensor, nr: int, count: int, is_input: bool) -> Tensor
         check_inplace(o, True)
         rebase(o, ctx)
     else:
-        renew(o, ctx, nr)
+        renew(o, output_of(ctx, nr))
     return o
 
 
@@ -536,7 +537,7 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
         marked = [None if r is None else r.detach() for r in results]
         for nr, t in enumerate(marked):
             if t is not None:
-                t._node, t._nr = node, nr
+                t._node = output_of(node, nr)
         return tuple(marked) if isinstance(outputs, tuple) else marked[0]
 
     return once

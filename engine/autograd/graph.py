@@ -52,8 +52,8 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
         raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients")
     node = node_or_accumulator(tensor)
     if isinstance(node, graph.Node):
-        extras(node).shapes[tensor._nr] = tensor._array.shape, tensor._dtype
-    return GradientEdge(node, tensor._nr)
+        extras(node).shapes[tensor.output_nr] = tensor._array.shape, tensor._dtype
+    return GradientEdge(node, tensor.output_nr)
 
 
 def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:

@@ -41,5 +41,6 @@ def _fresh(t: Any) -> Any:
     if not isinstance(t, Tensor) or type(t) is Batched or not t._counter or not t._counter[0]:
         return t
     made = alias(t)
-    made._node, made._nr, made._counter = node_of(t), t._nr, [0]
+    node_of(t)
+    made._node, made._counter = t._node, [0]
     return made

@@ -98,7 +98,7 @@ class Starts:
         made = alias(t)
         born([t])
         if stays:
-            made._node, made._nr = t._node, t._nr
+            made._node = t._node
         for level, tangent in tangents.items():
             forward.give_at(level, made, tangent)
         return made

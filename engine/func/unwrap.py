@@ -40,5 +40,6 @@ def _without_tangents(t: Tensor) -> Tensor:
     if type(t) is Batched or not forward.carried(t):
         return t
     made = alias(t)
-    made._node, made._nr = node_of(t), t._nr
+    node_of(t)
+    made._node = t._node
     return made

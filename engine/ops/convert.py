@@ -313,7 +313,7 @@ def detach_(self: Tensor) -> Tensor:
     if self._view is not None or builtin_type(self) is Batched:
         raise RuntimeError(DETACHED_VIEW)
     leave(self)
-    self._node, self._nr = None, 0
+    self._node = None
     if self._rare is not None:
         self._rare.tangents = None
     return self

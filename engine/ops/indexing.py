@@ -14,6 +14,7 @@ from .. import dtypes, modes
 from ..batching import Batched
 from ..dtypes import OF_NUMPY
 from ..geometry import address
+from ..graph import end_of
 from ..lean import straight
 from ..number import converted
 from ..op import OPS
@@ -363,7 +364,7 @@ def _overwritten(self: Tensor, index: Any, value: Any) -> bool:
     if mode > 1 or self._view is not None or self._rare is not None or not rows(self):
         return False
     array = self._array
-    if array.base is not None or (mode and node is not None and (node is LEAF or node.enters)):
+    if array.base is not None or (mode and node is not None and (node is LEAF or end_of(node).enters)):
         return False
     views, offset = _place_of(array, index)
     if not views:
