@@ -6,7 +6,7 @@ hand them out, where no hook can tell in which order leaves follow that are read
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from operator import attrgetter
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .accumulate import accumulate
-from .graph import FREED, Node
+from .graph import FREED
 from .memory import HANDED, LARGE, WITHIN
 from .modes import GRAD, current
-from .tensor import LEAF, PLAIN, Tensor, wrap_in_rows
+from .tensor import LEAF, PLAIN, wrap_in_rows
 from .texts import function_of
 from .together import MOST, run_together
 from .views import PartPlan
@@ -115,45 +115,56 @@ def send(walk: Walk, order: list[Any]) -> None:
 
 
 # -- of gradients that are to be differentiated in turn, for leaves alone -------------------------------------------------
-def recorded_order(walk: Walk, starts: list[Any]) -> list[Any] | None:
-    """The nodes, `starts` first; None where one of them has no short way on Tensors, or more is asked of it or of a leaf."""
-    if not all(isinstance(end, Tensor) for end, _ in walk.targets or ()):
-        return None
-    order = [*starts]
-    seen: dict[Any, Any] = dict.fromkeys((None, *starts))
-    for node in order:  # grows while it is read
-        if not isinstance(node, Node):
-            if not isinstance(node, Tensor) or node._rare is not None or node._view is not None:
+def recorded_order(walk: Walk, starts: list[Any], targets: Collection[Any]) -> list[tuple[Any, Any]] | None:
+    """The nodes that lead to these leaves, in the order in which they run, with their edges; what `Walk._find_needed` finds is found, too.
+
+    None where one of the nodes has no short way on Tensors, or more is asked of it or of a leaf.
+    """
+    order, leads = [*starts], {}
+    seen = {None, *starts}
+    unasked = False  # a leaf is reached that is no target
+    try:
+        for node in order:  # grows while it is read
+            plan = node.plan
+            if plan.on_tensors is None or node.extras is not None:
                 return None
-        elif node.plan.on_tensors is None or node.extras is not None:
-            return None
-        else:
-            for e in (node.first, node.second) if node.plan.paired else node.edges:  # type: ignore[attr-defined]  # a Pair
+            leads[node] = edges = (node.first, node.second) if plan.paired else node.edges
+            for e in edges:
                 if e not in seen:
-                    seen[e] = None
-                    order.append(e)
-    return [node for node in order if isinstance(node, Node)]
-
-
-def send_recorded(walk: Walk, order: list[Any]) -> None:
-    """Run the nodes that lead to a target, and capture what has arrived at each of these."""
-    arrived, apart, free = walk.arrived, walk.apart, not walk.keep
+                    seen.add(e)
+                    if type(e) not in PLAIN:
+                        order.append(e)
+                    elif e._rare is None and e._view is None:
+                        unasked = unasked or e not in targets
+                    else:
+                        return None
+            unasked = unasked or edges[0] is edges[-1] is None  # it may lead nowhere
+    except AttributeError:  # an end that is no node
+        return None
+    if unasked:
+        walk._find_needed(order)
+        order = [node for node in order if node in walk.needed]
+    else:
+        walk.needed, walk.wanted = leads.keys(), seen
     order.sort(key=number, reverse=True)
-    for node in order:
+    return [(node, leads[node]) for node in order]
+
+
+def send_recorded(walk: Walk, order: list[tuple[Any, Any]]) -> None:
+    """Run the nodes; what has arrived at the targets stays there."""
+    arrived, wanted, apart, free = walk.arrived, walk.wanted, walk.apart, not walk.keep
+    for node, edges in order:
         g = arrived.pop(node, None)
         plan = node.plan
         if g is None or node in apart:
-            results = walk.step(node, g)
-            if results is None:
-                continue
+            results = walk.step(node, g) or ()
         else:
             results = plan.on_tensors(node, g)
             if free and plan.keeps_tensors:
                 node.saved = FREED
-        for e, r in zip((node.first, node.second) if plan.paired else node.edges, results, strict=True):
-            if r is not None and e is not None:
+        for e, r in zip(edges, results):  # noqa: B905  # strict costs, and a node's results match its edges
+            if r is not None and e in wanted and e is not None:
                 arrived[e] = arrived[e] + r if e in arrived else r
-    walk.captured.update({place: arrived.get(leaf) for (leaf, _), place in walk.targets.items()})  # type: ignore[union-attr]  # there are some
 
 
 def _complete(walk: Walk, leaf: Any) -> None:

@@ -25,7 +25,7 @@ from .ready import LEAVES, Ready
 from .silence import loud, quiet
 from .straight import number, order_of, recorded_order, send, send_recorded
 from .strided import laid_out
-from .tensor import FRESH, LEAF, Tensor, counter_of, wrap
+from .tensor import FRESH, LEAF, PLAIN, Tensor, counter_of, wrap
 from .views import CopySlices, node_of
 
 NO_LEAF = (
@@ -110,21 +110,22 @@ class Walk:
             if not (self.generic or self.looked_at or before & (modes.ANOMALY | modes.ON_TENSORS) or Node.renumbered):
                 if self.targets is None:
                     straight = None if self.recording else order_of(self, starts)
-                elif self.recording and not self.accumulate:
-                    straight = recorded_order(self, starts)
+                elif self.recording and not self.accumulate and all(type(end) in PLAIN for end, _ in self.targets):
+                    straight = recorded_order(self, starts, {leaf for leaf, _ in self.targets})
             if straight is None:
                 self.waiting.clear()
                 order = self._count(starts)
                 if AccumulateGrad.recast and any(map(chooses, self.waiting)):
                     self.generic = self.looked_at = True
-            else:
-                order = straight
-            if self.targets is not None:
-                self._find_needed(order)
+                if self.targets is not None:
+                    self._find_needed(order)
             for node, nr, g in roots:
                 self.arrive(node, nr, g, roots)
-            if straight is not None:
-                (send if self.targets is None else send_recorded)(self, straight)
+            if straight is not None and self.targets is not None:
+                send_recorded(self, straight)
+                self.captured = {place: self.arrived.get(leaf) for (leaf, _), place in self.targets.items()}
+            elif straight is not None:
+                send(self, straight)
             else:
                 self.ready = Ready()
                 if len(starts) == 1:
@@ -602,7 +603,7 @@ class PlainWalk(Walk):
     """The walk from one root to all leaves in a plain mode, of which nobody asks more: see `run_plain`."""
 
     create_graph = recording = generic = False
-    targets = None
+    targets: Any = None
     accumulate = True
 
     def __init__(self, keep: bool) -> None:
@@ -613,23 +614,46 @@ class PlainWalk(Walk):
         self.sums = {}
         self.own = set()
 
+    def go(self, send: Callable[[Any, Any], None], order: list[Any]) -> None:
+        """What `run` does once the order is known; see there."""
+        before = modes.current()
+        modes.switch(modes.GRAD if self.create_graph else 0)
+        token = quiet()
+        walks = _active.walks
+        walks.append(self)
+        try:
+            send(self, order)
+            for callback in self.callbacks:
+                callback()
+        finally:
+            walks.pop()
+            loud(token)
+            if modes.current() & modes.SAVED_HOOKS:
+                saved.restore(())
+            modes.switch(before)
+
+
+class RecordedWalk(PlainWalk):
+    """The same to the leaves `targets`, with gradients that are to be differentiated in turn: see `run_recorded`."""
+
+    create_graph = recording = True
+    accumulate = False
+
+    def __init__(self, keep: bool, targets: Sequence[Tensor]) -> None:
+        super().__init__(keep)
+        self.targets = {(leaf, 0): place for place, leaf in enumerate(targets)}
+
 
 def run_plain(root: Any, t: Tensor, seed: Tensor | None, keep: bool) -> bool:
     """Send down the gradient of `t`, which `root` made: `seed`, or 1. `Walk.run` is the meaning.
 
     False, and nothing is done, where more than gradients of leaves is asked for.
     """
-    if Node.reshaped or Node.renumbered or AccumulateGrad.outgrown:
+    if _is_odd():
         return False
     walk = PlainWalk(keep)
     order = order_of(walk, [root])
     if order is None:
-        return False
-    try:
-        walks = _active.walks
-    except AttributeError:
-        walks = _active.walks = []
-    if len(walks) >= DEPTH:
         return False
     if seed is None:
         g = ONE[t._dtype].copy()
@@ -641,21 +665,30 @@ def run_plain(root: Any, t: Tensor, seed: Tensor | None, keep: bool) -> bool:
         walk.given = (seed,)
     walk.arrived[root] = g
     del g  # which is read as held by nobody but the walk and the seed
-    before = modes.current()
-    modes.switch(0)
-    token = quiet()
-    walks.append(walk)
-    try:
-        send(walk, order)
-        for callback in walk.callbacks:
-            callback()
-    finally:
-        walks.pop()
-        loud(token)
-        if modes.current() & modes.SAVED_HOOKS:
-            saved.restore(())
-        modes.switch(before)
+    walk.go(send, order)
     return True
+
+
+def run_recorded(root: Any, t: Tensor, seed: Tensor | None, keep: bool, leaves: Sequence[Tensor]) -> list[Tensor | None] | None:
+    """The gradients of `t` for `leaves`, to be differentiated in turn. `Walk.run` is the meaning; None where it has more to do."""
+    if _is_odd():
+        return None
+    walk = RecordedWalk(keep, leaves)
+    order = recorded_order(walk, [root], set(leaves))
+    if order is None:
+        return None
+    walk.arrived[root] = wrap(ONE[t._dtype].copy(), t._dtype) if seed is None else seed
+    walk.go(send_recorded, order)
+    return [walk.arrived.get(leaf) for leaf in leaves]
+
+
+def _is_odd() -> bool:
+    """True where a walk may have to look where edges lead, or is as deep inside others as this thread goes."""
+    try:
+        walks = _active.walks
+    except AttributeError:
+        walks = _active.walks = []
+    return Node.reshaped or Node.renumbered or AccumulateGrad.outgrown or len(walks) >= DEPTH
 
 
 def _owned(array: np.ndarray) -> bool:

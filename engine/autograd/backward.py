@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from ..size import Size
 from ..tensor import LEAF, PLAIN, Tensor, counter_of, settled, wrap
 from ..transforms import Running, running
 from ..views import make_view, node_of
-from ..walk import Walk, run_plain
+from ..walk import Walk, run_plain, run_recorded
 from .attributes import retain_grad
 
 NO_GRAD = "element {i} of tensors does not require grad and does not have a grad_fn"
@@ -48,6 +49,10 @@ INSIDE = (
 ONLY_INPUTS = (
     "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for other parts of the graph, "
     "please use torch.autograd.backward."
+)
+UNUSED = (
+    "The differentiated Tensor at index {i} appears to not have been used in the graph. Set allow_unused=True if this is the desired "
+    "behavior."
 )
 NEITHER = "all inputs have to be Tensors or GradientEdges, but got {}"
 
@@ -166,12 +171,48 @@ def grad(
     if is_grads_batched:
         results = batched(roots, given, ends, keep, create_graph, unused)
     else:
-        results = gradients(roots, make_seeds(roots, given), ends, keep, create_graph, unused)
+        found = recorded(roots, given, ends, keep, unused) if create_graph else None
+        results = found if found is not None else gradients(roots, make_seeds(roots, given), ends, keep, create_graph, unused)
     if not materialize_grads:
         return results
     if any(g is None and isinstance(t, GradientEdge) for g, t in zip(results, ends, strict=True)):
         raise RuntimeError("materialize_grads cannot be used when the given input is a GradientEdge")
     return tuple(FUNCTIONS["zeros_like"](t, requires_grad=create_graph) if g is None else g for g, t in zip(results, ends, strict=True))
+
+
+def recorded(roots: tuple[Any, ...], given: tuple[Any, ...], ends: tuple[Any, ...], keep: bool, unused: bool) -> tuple[Any, ...] | None:
+    """What `gradients` comes to where they are to be differentiated in turn and there is nothing to refuse: of one root, for leaves.
+
+    None where there may be more to it.
+    """
+    if len(roots) != 1 or len(given) != 1 or not ends or modes.current() & ~modes.GRAD or not is_usual(roots[0], given[0]):
+        return None
+    for leaf in ends:
+        if type(leaf) not in PLAIN or leaf._node is not LEAF or leaf._view is not None:
+            return None
+    root = roots[0]
+    node = root._node if root._view is None else node_of(root)
+    found = run_recorded(node, root, given[0], keep, ends) if isinstance(node, Node) else None
+    if found is None:
+        return None
+    check_used(found, unused)
+    return tuple(found)
+
+
+def check_used(found: Sequence[Any], unused: bool) -> None:
+    """Raises RuntimeError for an input that no gradient arrived at, where that is not allowed."""
+    for i, g in enumerate(found):
+        if g is None and not unused:
+            raise RuntimeError(UNUSED.format(i=i))
+
+
+def is_usual(root: Any, seed: Any) -> bool:
+    """True where a plain root needs no cotangent, or has one of its dtype and shape."""
+    if type(root) not in PLAIN:
+        return False
+    if seed is None:
+        return not root._array.ndim and root._dtype.is_floating_point
+    return type(seed) in PLAIN and seed._dtype is root._dtype and seed._array.shape == root._array.shape
 
 
 def gradients(
@@ -189,14 +230,10 @@ def gradients(
     given.update((id(g._array), g) for g in seeds if g is not None)  # a cotangent that arrives as it was given is that very tensor
     given.update({} if walk.shown is None else {key: t for key, t in walk.shown.items() if id(t._array) == key})
     leads = {place: end for (end, _), place in targets.items()}
+    check_used([captured.get(place) for place in places], unused)
     results = []
-    for i, place in enumerate(places):
+    for place in places:
         g = captured.get(place)
-        if g is None and not unused:
-            raise RuntimeError(
-                f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set allow_unused=True if this is "
-                f"the desired behavior."
-            )
         g = given.get(id(g), g)
         if g is not None and not isinstance(g, Tensor):
             g = _arrived(g, [] if walk.replaced else seeds, walk.count_at(leads[place], g))
@@ -391,14 +428,8 @@ def _method(name: str) -> Any:
 @_method("backward")
 def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
     """Accumulate gradients of this tensor into the leaves it was computed from; see `autograd.backward`."""
-    if inputs is None and not create_graph and type(self) in PLAIN and not modes.current() & ~modes.GRAD:
-        # what the checks of `backward` come to where there is nothing to refuse
-        if gradient is None:
-            usual = not self._array.ndim and self._dtype.is_floating_point
-        else:
-            usual = type(gradient) in PLAIN and gradient._dtype is self._dtype and gradient._array.shape == self._array.shape
-        if usual:
-            node = self._node if self._view is None else node_of(self)
-            if isinstance(node, Node) and node.extras is None and run_plain(node, self, gradient, bool(retain_graph)):
-                return
+    if inputs is None and not create_graph and not modes.current() & ~modes.GRAD and is_usual(self, gradient):
+        node = self._node if self._view is None else node_of(self)
+        if isinstance(node, Node) and run_plain(node, self, gradient, bool(retain_graph)):
+            return  # which is all that `backward` comes to where there is nothing to refuse
     backward(self, gradient, retain_graph, create_graph, inputs=inputs)
