@@ -132,7 +132,7 @@ def _allowed(op: Op) -> list[str]:
     """Sets `recorded`; leaves what may not be written to to the generic call, which says why."""
     if not op.diff:
         return []
-    odd = "not a0._dtype.differentiable or n0 is LEAF or (n0 is not None and n0.enters)"
+    odd = "not a0._dtype.differentiable or n0 is LEAF or type(n0) is tuple or (n0 is not None and n0.enters)"
     return [
         f"recorded = mode and ({some(op)})",
         "if recorded:",
@@ -140,7 +140,8 @@ def _allowed(op: Op) -> list[str]:
         "    view = a0._view",
         "    if view is not None:",
         "        of = view.base._node",
-        "        if view.creation is not None or of is None or of is LEAF or of.enters or n0 is None: check_inplace(a0, True)",
+        "        usual = of is not None and of is not LEAF and type(of) is not tuple and not of.enters",
+        "        if view.creation is not None or n0 is None or not usual: check_inplace(a0, True)",
     ]
 
 

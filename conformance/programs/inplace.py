@@ -145,6 +145,36 @@ def results_of_in_place_differentiate(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def a_later_result_is_written_to(B: Any, draw: Any, see: Any) -> None:
+    """One that is not the first of its node, itself, through a part or through a view of it."""
+    x = draw.floats((2, 3), requires_grad=True)
+    low, high = B.aminmax(x, dim=1)
+    spread, mean = B.var_mean(x, 1)
+    y = draw.choice([low, high, spread, mean])
+    see("which results these are", [t.output_nr for t in (low, high, spread, mean)])
+    if draw.flag():
+        y.register_hook(lambda g: see("what arrives where it was made", g.tolist()))
+    for _ in range(draw.integer(1, 3)):
+        draw.choice(
+            [
+                lambda: y.mul_(2),
+                lambda: y.tanh_(),
+                lambda: y.add_(low * high),
+                lambda: y.copy_(mean),
+                lambda: y[:1].neg_(),
+                lambda: y.view(2, 1).mul_(y.detach().sum()),
+                lambda: y.__setitem__(0, draw.number()),
+                lambda: y.__setitem__(1, high[0]),
+            ]
+        )()
+    see("y", y)
+    see("which result it is now", y.output_nr)
+    see.graph("graph", y)
+    see.raises("backward", lambda: (y * high + mean).backward(draw.floats((2,))))
+    see("x.grad", x.grad)
+
+
+@program
 def in_place_with_itself(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=True)
     y = x * 1
