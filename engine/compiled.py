@@ -164,11 +164,12 @@ def alike_lines(
         return [*lines, *arrays], names
     if usual and readable and all(text == "None" or not set(re.findall(r"\w+", text)).isdisjoint(whole) for text in results):
         # that of a sum is one number, spread: with the number itself NumPy's products are quicker
+        few = "" if small else " and g.size < LARGE"
         lines[check:] = [
-            "if g.strides != rows.strides:",
-            f"    if {odd}: return careful(node, g)",
+            "if (steps := g.strides) != rows.strides:",
+            f"    if steps != rows.still and ({odd}): return careful(node, g)",
             "    one = g.base",
-            "    if type(one) is ndarray and not one.ndim and one.dtype is g.dtype and g.dtype.kind == 'f' and g.size < LARGE: g = one",
+            f"    if type(one) is ndarray and not one.ndim and one.dtype is g.dtype and g.dtype.kind == 'f'{few}: g = one",
         ]
         space["LARGE"] = LARGE
     if plan.program is not None:

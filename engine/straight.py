@@ -254,10 +254,16 @@ def sending(plan: Plan, lines: Sequence[str], results: Sequence[str], mask: Sequ
     made = ["if g is None: return spread(walk, node, walk.step(node, None))"]
     made += [_elsewhere(line) for line in lines]
     names = [text if text.isidentifier() else f"r{p}" for p, text in enumerate(results)]
-    made += [f"{name} = {text}" for name, text in zip(names, results, strict=True) if name != text]
+    given = [text for name, text in zip(names, results, strict=True) if name != text]
+    both = plan.paired and all(mask)
+    if both:
+        made.append("joined = edge0 is edge1 and edge0 is not None and edge0 not in arrived and edge0 not in waiting")
+    if both and len(given) == 2 and given[1] != given[0] == given[1].replace("x1", "x0"):  # the same of a tensor times itself
+        given[1] = f"r0 if joined and x1 is x0 else {given[1]}"
+    made += [f"{name} = {text}" for name, text in zip([n for n in names if n not in results], given, strict=True)]
     if plan.keeps_tensors:
         made.append(f"if not walk.keep: {'node.one, node.other = FREED, None' if plan.compact else 'node.saved = FREED'}")
-    if plan.paired and all(mask):
+    if both:
         made += _together(*names)
     live = [p for p, needed in enumerate(mask) if needed]
     if len(live) > 1:
@@ -273,12 +279,9 @@ def sending(plan: Plan, lines: Sequence[str], results: Sequence[str], mask: Sequ
 
 def _together(one: str, other: str) -> list[str]:
     """Sends both results along two edges to one node, that of a tensor times itself, as their sum."""
-    first = f"{one} is not None is not {other} and {one}.dtype.kind == 'f' and {one}.dtype is {other}.dtype"
-    alike = f"{one}.strides == {other}.strides and {one}.flags.c_contiguous and 1 not in {one}.shape"
-    return [
-        "if edge0 is edge1 and edge0 is not None and edge0 not in arrived and edge0 not in waiting:",
-        f"    if {first} and {alike}: arrived[edge0] = add({one}, {other}); return None",
-    ]
+    usual = f"{one} is not None and {one}.dtype.kind == 'f' and {one}.flags.c_contiguous and 1 not in {one}.shape"
+    alike = f"{other} is {one} or ({other} is not None and {other}.dtype is {one}.dtype and {other}.strides == {one}.strides)"
+    return [f"if joined and {usual} and ({alike}): arrived[edge0] = add({one}, {other}); return None"]
 
 
 def _elsewhere(line: str) -> str:

@@ -416,10 +416,11 @@ class Rows:
     Mostly one: two that are the same object say the same, two that are not may.
     """
 
-    __slots__ = ("shape", "strides", "ndim", "dtype", "fit", "geometry")
+    __slots__ = ("shape", "strides", "still", "ndim", "dtype", "fit", "geometry")
 
     def __init__(self, array: np.ndarray, dtype: dtypes.dtype) -> None:
         self.shape, self.strides, self.ndim, self.dtype = array.shape, array.strides, array.ndim, dtype
+        self.still = None if 1 in array.shape else (0,) * array.ndim  # the strides of one number, spread
         self.fit = array.shape, dtype  # of a gradient
         self.geometry = array.shape, strides_of(array), 0  # of one that begins where its memory does: steps and offset in elements
 

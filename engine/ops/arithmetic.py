@@ -20,6 +20,7 @@ from ..promotion import Promote, by_dtype, by_rounding, common, floating, only, 
 from ..schema import Schema, parse
 from ..strided import copied
 from ..tensor import Tensor, method
+from ..traced import Symbol
 from ..views import check_cast, check_no_overlap
 
 NEGATED_BOOL = (
@@ -553,6 +554,10 @@ OF_NUMBER: dict[str, Any] = {"promotes": ("self", "other"), "inplace": False, "o
 NO_TENSOR = "Expected a proper Tensor but got None (or an undefined Tensor in C++) for argument #0 'self'"
 
 
+OPERANDS = Tensor, np.ndarray, np.generic, int, float, complex
+NUMBERS = int, float, complex, np.number, np.bool_
+
+
 def of_number(
     text: str, kernel: Callable[..., Any], promote: Promote = common, first: Callable[..., None] | None = None, **words: Any
 ) -> None:
@@ -560,10 +565,10 @@ def of_number(
     signature, rule = parse(text), words.pop("self")
 
     def look(self: Any, *numbers: Any) -> None:
-        if not isinstance(self, Tensor | np.ndarray | np.generic | int | float | complex):
+        if not isinstance(self, OPERANDS):
             raise RuntimeError(NO_TENSOR if self is None else mistaken(signature, 0, self))
         for i, number in enumerate(numbers):
-            if not isinstance(number, int | float | complex | np.number | np.bool_):
+            if not isinstance(number, NUMBERS):
                 raise RuntimeError(mistaken(signature, i + 1, number))
         if first is not None:
             first(self, *numbers)
@@ -602,6 +607,8 @@ def times(x: Any, number: complex) -> Any:
     """`x * number` in a rule, recorded as PyTorch's own code does."""
     if isinstance(x, Tensor):
         return OPS["mul.Scalar"].run([x, number])
+    if type(x) is Symbol:  # of more than 16 bits, in row-major order
+        return x * number
     if x.dtype.itemsize == 2:  # which need not hold the number
         return F.mul(x, number)
     made = x * number
