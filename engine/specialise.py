@@ -40,6 +40,8 @@ def call({parameters}):
         alike = a._rows
     except AttributeError:
         return slow({names})
+    if alike is None:
+        alike = rows(a)
     mode = current()
 """
 # Of operands of which `rows` says the same, which alone decides what is done, and it was done before.
@@ -71,10 +73,12 @@ KNOWN_RECORD = """
 # The same of two, the second of which may be broadcast with the first, or a number.
 TWO_KNOWN = """
     if type(b) is Tensor or type(b) in PLAIN:
+        if (other := b._rows) is None:
+            other = rows(b)
 {known}
         kernel = fits = None
         order = alike
-        if (way := few((alike, b._rows))) is not None:
+        if (way := few((alike, other))) is not None:
             kernel, order, fits = way
             alike = False
         nb = b._node
@@ -114,7 +118,7 @@ if out is None or mode > 1 or version is None or {outdated_a}:
     return slow({names})
 na = a._node
 x = a._array
-alike = form = rows(a) if a._rows is None else a._rows
+form = alike
 """
 SECOND = """
 if type(b) in PLAIN:
@@ -123,7 +127,7 @@ if type(b) in PLAIN:
         return slow(a, b)
     nb = b._node
     y = b._array
-    other = rows(b) if b._rows is None else b._rows
+    other = rows(b)
     number = False
     if other is not form:
         alike = other and form and form.shape == other.shape and form
@@ -222,7 +226,7 @@ def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:
         if operator
         else f"if {names[-1]} is MISSING or args or kwargs: return slow(*given({', '.join(names)}), *args, **kwargs)",
         "names": ", ".join(names),
-        "tensors": "b._rows is alike and " if count == 2 else "",
+        "tensors": "other is alike and " if count == 2 else "",
         "given": ", ".join(f"{n}._array" for n in names),
         "outdated_a": outdated_text("a"),
         "outdated_b": outdated_text("b"),

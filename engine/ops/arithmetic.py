@@ -606,7 +606,7 @@ of_number("div.Scalar(Tensor self, Scalar other) -> Tensor", np.true_divide, flo
 def times(x: Any, number: complex) -> Any:
     """`x * number` in a rule, recorded as PyTorch's own code does."""
     if isinstance(x, Tensor):
-        return OPS["mul.Scalar"].run([x, number])
+        return OPS["mul.Scalar"].direct(x, number)
     if type(x) is Symbol:  # of more than 16 bits, in row-major order
         return x * number
     if x.dtype.itemsize == 2:  # which need not hold the number
@@ -617,7 +617,7 @@ def times(x: Any, number: complex) -> Any:
 
 def more(x: Any, number: complex) -> Any:
     """`x + number` in a rule, recorded as PyTorch's own code does."""
-    return OPS["add.Scalar"].run([x, number, 1]) if isinstance(x, Tensor) else x + number
+    return OPS["add.Scalar"].direct(x, number, 1) if isinstance(x, Tensor) else x + number
 
 
 def less(x: Any, number: complex) -> Any:
@@ -630,7 +630,7 @@ def less(x: Any, number: complex) -> Any:
 def quotient(x: Any, number: complex) -> Any:
     """`x / number` in a rule, recorded as PyTorch's own code does. Of a large array that repeats elements each is divided once."""
     if isinstance(x, Tensor):
-        return OPS["div.Scalar"].run([x, number])
+        return OPS["div.Scalar"].direct(x, number)
     if x.size < LARGE or all(x.strides):
         return F.div(x, number) if 1 in x.shape else x / number  # NumPy gives sides of 1 other steps
     once = x[tuple([slice(None if step else 1) for step in x.strides])]
