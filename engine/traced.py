@@ -73,6 +73,11 @@ for _name, _symbol in OPERATORS.items():
     setattr(Symbol, f"__r{_name}__", _swapped)
 
 
+def stands_for_array(x: Any) -> bool:
+    """True of what a rule is given while it is read."""
+    return type(x) is Symbol
+
+
 def _text(value: Any) -> str:
     if type(value) is Symbol:
         return value.text

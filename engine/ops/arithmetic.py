@@ -20,7 +20,7 @@ from ..promotion import Promote, by_dtype, by_rounding, common, floating, only, 
 from ..schema import Schema, parse
 from ..strided import copied
 from ..tensor import Tensor, method
-from ..traced import Symbol
+from ..traced import stands_for_array
 from ..views import check_cast, check_no_overlap
 
 NEGATED_BOOL = (
@@ -607,7 +607,7 @@ def times(x: Any, number: complex) -> Any:
     """`x * number` in a rule, recorded as PyTorch's own code does."""
     if isinstance(x, Tensor):
         return OPS["mul.Scalar"].direct(x, number)
-    if type(x) is Symbol:  # of more than 16 bits, in row-major order
+    if stands_for_array(x):  # of more than 16 bits, in row-major order
         return x * number
     if x.dtype.itemsize == 2:  # which need not hold the number
         return F.mul(x, number)
