@@ -88,7 +88,7 @@ def flipped(array: np.ndarray, flips: frozenset[str]) -> np.ndarray:
     for name in flips:
         span = FLIPS[name](span)
     same = span.shape == array.shape and span.strides == steps
-    return span if same else np.ndarray(array.shape, array.dtype, span, 0, steps)
+    return span if same else np.ndarray(array.shape, array.dtype, span, 0, steps).view(type(span))
 
 
 _conjugated: dict[int, tuple[Any, np.ndarray]] = {}

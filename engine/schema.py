@@ -17,7 +17,9 @@ REQUIRED: Any = object()
 _HEAD = re.compile(r"^((?:[a-z]\w*\.)*?)(\w+)(?:\.([A-Za-z_]\w*))?\((.*)\) -> (.+)$", re.S)
 _ARGUMENT = re.compile(r"^(\w+)(?:\((\w!?)\))?((?:\?)?(?:\[\d*\])?\??) (\w+)(?:=(.+))?$", re.S)
 _NAMESPACES = ("nn.functional.", "linalg.", "special.", "fft.")
-_LITERALS = {"None": None, "True": True, "False": False, "[]": (), "Mean": 1, "Sum": 2, "contiguous_format": "contiguous_format"}
+_LITERALS = {"None": None, "True": True, "False": False, "[]": (), "Mean": 1, "Sum": 2} | {
+    word: word for word in ("contiguous_format", "torch.strided")
+}
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,7 @@ op("sigmoid_backward(Tensor grad_output, Tensor output) -> Tensor",
 
 
 def bent_by_sigmoid(g: Any, share: Any) -> Any:
-    return g * less(share, 1) * share
+    return F.mul(F.mul(g, less(share, 1)), share)
 
 
 op("log_sigmoid(Tensor self) -> Tensor",

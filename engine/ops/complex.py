@@ -86,8 +86,8 @@ def polar_of(abs: np.ndarray, angle: np.ndarray) -> np.ndarray:
 
 def polar_gradients(g: Any, result: Any) -> tuple[Any, Any]:
     """Of modulus and angle: the parts of the cotangent along the result, and across it."""
-    g = g.conj()
-    return (g * F.sgn(result)).real, (g * times(result, 1j)).real
+    g = g.conj() if isinstance(g, Tensor) else conjugate(g)  # of which NumPy would forget the steps of sides of 1
+    return F.mul(g, F.sgn(result)).real, F.mul(g, times(result, 1j)).real
 
 
 def polar_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:

@@ -79,8 +79,10 @@ class Factory:
 
 
 def _with_requires_grad(schema: Schema) -> Schema:
-    pinned = "" if schema.name == "range" else "pin_memory=None, bool? "  # PyTorch's parser has forgotten it there
-    return parse(schema.text.replace("dtype=4", "dtype=None").replace("pin_memory=None", f"{pinned}requires_grad=False"))
+    text, pinned = schema.text.replace("dtype=4", "dtype=None"), "pin_memory=None, bool? "
+    if schema.name == "range":  # whose signature in PyTorch is older: it knows no `pin_memory`, and its layout cannot be None
+        text, pinned = text.replace("Layout? layout=None", "Layout layout=torch.strided"), ""
+    return parse(text.replace("pin_memory=None", f"{pinned}requires_grad=False"))
 
 
 def requiring(made: Tensor, flag: bool | None) -> Tensor:
@@ -368,7 +370,7 @@ def spaced_dtype(start: Any, end: Any, given: dtype | None, name: str) -> dtype:
 def spaced(start: Any, end: Any, steps: int, dtype: dtype) -> np.ndarray:
     """Evenly spaced values, counted from both ends so that each end is exact."""
     if steps <= 1:
-        return np.full(steps, converted(start, dtype.np) if steps else 0, dtype.np)
+        return filled_once(start, steps, dtype)
     low, high = converted(start, dtype.np)[()], converted(end, dtype.np)[()]
     if dtype.category == 1:
         return _between(np.float64(low), np.float64(high), steps).astype(np.int64).astype(dtype.np)
@@ -377,6 +379,11 @@ def spaced(start: Any, end: Any, steps: int, dtype: dtype) -> np.ndarray:
         made.real, made.imag = (_between(getattr(low, part), getattr(high, part), steps) for part in ("real", "imag"))
         return made
     return _between(low, high, steps)
+
+
+def filled_once(value: complex, steps: int, dtype: dtype) -> np.ndarray:
+    """One element or none. What 16 bits cannot hold is infinite here: PyTorch refuses what does not fit in 32."""
+    return np.full(steps, converted(value, dtype.np, round_low=True) if steps else 0, dtype.np)
 
 
 def _between(low: Any, high: Any, steps: int) -> np.ndarray:
@@ -397,16 +404,13 @@ def powers(start: Any, end: Any, steps: int, base: float, dtype: dtype | None) -
     dtype = spaced_dtype(start, end, dtype, "logspace")
     if dtype.category == 0 and steps > 1:
         raise NotImplementedError("\"logspace_cpu\" not implemented for 'Bool'")
-    if steps == 0:
-        return np.empty(0, dtype.np)
-    if steps == 1:
-        return np.full(1, converted((np.complex128 if dtype.category == 3 else np.float64)(base) ** start, dtype.np))
+    if steps <= 1:
+        return filled_once((np.complex128 if dtype.category == 3 else np.float64)(base) ** (start if steps else 0), steps, dtype)
     if dtype.category == 1:
         first, last = int(converted(start, dtype.np)), int(converted(end, dtype.np))
-        step = np.float32(last - first) / np.float32(steps - 1)
-        at = np.arange(steps).astype(np.float32)
-        exponents = np.where(at < steps // 2, np.float32(first) + step * at, np.float32(last) - step * (steps - 1 - at))
-        return cast(np.power(np.float64(base), exponents.astype(np.float64)), dtype.np)
+        step, at = np.float64(last - first) / (steps - 1), np.arange(steps)
+        made = np.power(np.float64(base), np.where(at < steps // 2, first + step * at, last - step * (steps - 1 - at)))
+        return made.astype(np.int64 if dtype is dtypes.int64 else np.int32).astype(dtype.np)  # not by way of 64 bits, as elsewhere
     exponents = spaced(start, end, steps, dtype).astype(dtype.wide)
     return cast(np.power(exponents.dtype.type(base), exponents), dtype.np)
 

@@ -44,7 +44,7 @@ def norms(apart: np.ndarray, p: Any) -> np.ndarray:
         return np.sqrt((apart * apart).sum(1))
     if p == math.inf:
         return apart.max(1)
-    return (apart**p).sum(1) ** (1 / p)
+    return ((apart**p).sum(1) ** (1 / np.float64(p))).astype(apart.dtype)  # of which PyTorch takes the last power in double precision
 
 
 # -- backward --------------------------------------------------------------------------------------------------------------------

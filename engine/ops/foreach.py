@@ -18,14 +18,18 @@ from .compare import extreme_along, shared
 
 # -- what goes together --------------------------------------------------------------------------------------------------------
 def check_count(self: Sequence[Any], others: Any) -> None:
-    """Raises RuntimeError for lists of different lengths and for an empty list; of tensors PyTorch compares the lengths first."""
-    listed = isinstance(others, list | tuple)
-    if listed and len(others) != len(self) and not isinstance(others[0] if others else 0, int | float | complex):
-        raise RuntimeError(f"Tensor lists must have the same number of tensors, got {len(self)} and {len(others)}")
+    """Raises RuntimeError for an empty list and for another count of numbers."""
     if not self:
         raise RuntimeError("Tensor list must have at least one tensor.")
-    if listed and len(others) != len(self):
+    if isinstance(others, list | tuple) and len(others) != len(self):
         raise RuntimeError("Tensor list must have same number of elements as scalar list.")
+
+
+def check_counts(self: Sequence[Any], other: Sequence[Any]) -> None:
+    """Raises RuntimeError for lists of different lengths, which PyTorch compares first, and for empty ones."""
+    if len(other) != len(self):
+        raise RuntimeError(f"Tensor lists must have the same number of tensors, got {len(self)} and {len(other)}")
+    check_count(self, other)
 
 
 def beside(self: Sequence[Any], others: Any) -> Sequence[Any]:
@@ -65,7 +69,7 @@ def maximum_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> 
 
 
 OF_LISTS = op("_foreach_maximum.List(Tensor[] self, Tensor[] other) -> Tensor[]",
-   plain(maximum_kernel, first=check_count, method=False, node="ForeachMaximumBackward0List", stepwise=True, jvp=maximum_tangent),
+   plain(maximum_kernel, first=check_counts, method=False, node="ForeachMaximumBackward0List", stepwise=True, jvp=maximum_tangent),
    self=lambda g, self, other: maximum_rule(g, self, other, lt),
    other=lambda g, self, other: maximum_rule(g, self, other, gt))  # fmt: skip
 op("_foreach_maximum.Scalar(Tensor[] self, Scalar scalar) -> Tensor[]",

@@ -259,6 +259,8 @@ def only_mask(self: np.ndarray, indices: Indices) -> tuple[Any, ...] | None:
     given = [i for i in indices if i is not None]
     if any(i.dtype.name not in ("bool", "uint8") for i in given) or len(given) > 1:
         return None
+    if not indices and self.ndim:
+        raise RuntimeError("sym_strides() called on an undefined Tensor")
     if not given:
         raise RuntimeError("masked_fill_ only supports boolean masks, but got mask with dtype nullptr (uninitialized)")
     lead = next(d for d, i in enumerate(indices) if i is not None)
@@ -275,16 +277,19 @@ def _fits(narrow: tuple[int, ...], wide: tuple[int, ...]) -> bool:
 def set_at(made: np.ndarray, wide: list[np.ndarray | None], values: np.ndarray) -> None:
     """`made[wide] = values`; of repeated positions the one PyTorch comes to last stays."""
     key = key_of(wide)
-    if not made.flags.c_contiguous or not any(i is not None for i in wide):
+    if not any(i is not None for i in wide):
         made[key] = values
         return
-    order = walk_order(
-        values.shape, [_operand_steps(made, wide, values.shape)[0], values.strides, *_operand_steps(made, wide, values.shape)[1:]]
-    )
+    steps = _operand_steps(made, wide, values.shape)
+    order = walk_order(values.shape, [steps[0], values.strides, *steps[1:]])
     if order == list(range(values.ndim))[::-1]:
         made[key] = values
+        return
+    places, given = (a.transpose(order[::-1]).reshape(-1) for a in (flat_places(made.shape, key), values))
+    if made.flags.c_contiguous:
+        made.reshape(-1)[places] = given
     else:
-        made.reshape(-1)[flat_places(made.shape, key).transpose(order[::-1]).reshape(-1)] = values.transpose(order[::-1]).reshape(-1)
+        made[np.unravel_index(places, made.shape)] = given
 
 
 def add_at(made: np.ndarray, key: tuple[Any, ...], values: np.ndarray) -> None:
@@ -345,9 +350,9 @@ op("index.Tensor(Tensor self, Tensor?[] indices) -> Tensor",
    self=lambda g, self_shape, indices: put_back(g, self_shape, indices))  # fmt: skip
 op("index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor",
    plain(index_put_kernel, inplace=True, into=index_put_into, jvp="linear"),
-   self=lambda g, indices, accumulate: g if accumulate else F.index_put(g, indices, zeros(g, ()), False),
+   self=lambda g, indices, values_shape, accumulate: g if accumulate else F.index_put(g, indices, zeros(g, values_shape), False),
    values=lambda g, indices, values_dtype: real_stays_real(F.index(g, indices), values_dtype))  # fmt: skip
 op("_index_put_impl_(Tensor(a!) self, Tensor?[] indices, Tensor values, bool accumulate=False, bool unsafe=False) -> Tensor(a!)",
    plain(index_put_kernel, method=False, into=index_put_into, node="IndexPutImplBackward0", jvp="linear"),
-   self=lambda g, indices, accumulate: g if accumulate else F.index_put(g, indices, zeros(g, ()), False),
+   self=lambda g, indices, values_shape, accumulate: g if accumulate else F.index_put(g, indices, zeros(g, values_shape), False),
    values=lambda g, indices, values_dtype: real_stays_real(F.index(g, indices), values_dtype))  # fmt: skip

@@ -14,7 +14,7 @@ from ..dtypes import OF_NUMPY, bool_, dtype, float32, get_default_dtype, int64, 
 from ..errors import COMPLEX_OF_REAL
 from ..geometry import in_range
 from ..memory import empty
-from ..modes import is_grad_enabled
+from ..modes import BATCHED, current, is_grad_enabled
 from ..op import F, Op, op, reduction
 from ..out import matching
 from ..pieces import PIECE, in_pieces
@@ -338,15 +338,20 @@ def prod_rule(g: Any, self: Any, self_dtype: dtype, dtype: dtype | None, result:
     return shares_of_product(*(in_dtype(x, dtype) for x in (g, self, result)))
 
 
+def looked_for(self: Any) -> int:
+    """How many zeros there are; one at least where samples of a batch are differentiated, of which PyTorch cannot tell."""
+    return 1 if current() & BATCHED else int(F.sum(self == 0))
+
+
 def shares_of_product(g: Any, self: Any, result: Any) -> Any:
     """Divides where nothing is zero. Two zeros leave nothing of a first derivative, but not of a second one."""
     if not self.shape:
         return g
-    zeros = int(F.sum(self == 0))
+    zeros = looked_for(self)
     if not zeros:
         return F.mul(g, F.div(result, self).conj())
     if zeros > 1 and (isinstance(g, np.ndarray) or not is_grad_enabled()):
-        return F.zeros_like(self)
+        return F.zeros_like(self, memory_format="contiguous_format")
     if math.prod(self.shape) == 1:
         return g.reshape(tuple(self.shape))
     flat = F.view(F.contiguous(self), (math.prod(self.shape),))
@@ -364,7 +369,7 @@ def shares_of_products(g: Any, self: Any, dim: int, keepdim: bool, result: Any) 
         return g
     if not keepdim:
         g, result = F.unsqueeze(g, dim), F.unsqueeze(result, dim)
-    if not int(F.sum(self == 0)):
+    if not looked_for(self):
         return F.mul(g, F.div(result, self).conj())
     if self.shape[dim] == 1:
         return g
@@ -382,7 +387,7 @@ def prod_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any
         made = F.sum(shares_of_products(one, given, dim, keepdim, result) * tangent, dim, keepdim)
     if result.is_complex():
         return F.to(made.conj(), result.dtype)  # only one of real numbers keeps more precision
-    return F.real(made) if made.is_complex() else made.conj()
+    return F.to(F.real(made), result.dtype) if made.is_complex() else made.conj()
 
 
 op("prod(Tensor self, *, ScalarType? dtype=None) -> Tensor",
