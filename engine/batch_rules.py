@@ -14,6 +14,7 @@ import numpy as np
 from . import batch_cotangents, dtypes
 from .batch_refusals import ARITHMETIC, INTO_CAPTURED, PROMOTING, UNCHECKED, numbers, refuse, refuse_captured, refuse_no_first
 from .batching import Batched, apart, batched, innermost, sample, spread, whole, whole_or_spread
+from .promotion import common
 from .registry import OPS, F
 from .strided import new, span, strided
 from .tensor import Tensor, wrap
@@ -126,11 +127,10 @@ def _run_arithmetic(op: Any, values: list[Any], level: Level) -> Any:
     changed = [values[0] if into is None else into, *changed]
     rank = max(v.ndim for v in values if isinstance(v, Tensor))
     padded = [_padded(c, rank - v.ndim) if c is not v else v for c, v in zip(changed, values, strict=False)]
-    if promotes and into is not None and not values[0].ndim and values[0]._dtype is not values[1]._dtype:
-        op.run_inplace([F.clone(padded[0]), *padded[1:]])  # PyTorch writes to a converted copy
-        _write_one_by_one(op, into, values, level)
-    else:
-        called.run_inplace([*padded, *changed[len(values) :]])
+    if promotes:  # PyTorch converts both, and what it then writes to may be a copy
+        dtype = common(values)
+        padded = [t if t._dtype is dtype else F.to(t, dtype) for t in padded]
+    called.run_inplace([*padded, *changed[len(values) :]])
     return values[0]
 
 

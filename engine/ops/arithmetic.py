@@ -624,7 +624,7 @@ def less(x: Any, number: complex) -> Any:
     """`x - number` in a rule, recorded as PyTorch's own code does. Raises RuntimeError where `x` is bool."""
     if isinstance(x, Tensor):
         return OPS["subtract.Scalar"].run([x, number, 1])
-    return F.sub(x, number) if x.dtype.kind == "b" else x - number
+    return F.sub(x, number) if x.dtype.kind in "bc" else x - number  # of complex numbers PyTorch adds -1 times the other
 
 
 def quotient(x: Any, number: complex) -> Any:

@@ -62,7 +62,9 @@ def embedding_gradient(
         at, rows = at[counts], rows[counts]
     if scale_grad_by_freq and at.size:
         shares = 1 / np.bincount(at, minlength=num_weights)[at]
-        rows = rows * shares[:, None].astype(rows.real.dtype)
+        rows = rows * shares[:, None].astype(rows.dtype)
+    elif rows.dtype.kind == "c":  # PyTorch multiplies by a complex 1, which infinite numbers show
+        rows = rows * rows.dtype.type(1)
     add_rows(made, at, rows)
     return made
 

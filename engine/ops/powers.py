@@ -50,6 +50,8 @@ def power(self: np.ndarray, exponent: np.ndarray) -> np.ndarray:
         logarithm = np.log(self)
         return np.exp(recovered(exponent * logarithm, exponent, logarithm))
     if self.dtype.kind not in "iu":
+        if (exponent.size == 1 or 0 in exponent.strides) and (exponent == 0.5).any():  # of which NumPy would take the square root
+            self = np.where((exponent == 0.5) & ((self == 0) | np.isinf(self)), np.abs(self), self)
         return np.power(self, exponent)
     result = np.power(self, np.maximum(exponent, 0))
     if not np.any(exponent < 0):
@@ -136,8 +138,8 @@ def not_negative(exponent: Any) -> Any:
 def from_exponent(g: Any, self: Any, exponent: Any, result: Any) -> Any:
     """The gradient of `self ** exponent` in the exponent."""
     d = common([self, exponent])
-    base = F.to(self, d) if isinstance(self, Tensor) else self.astype(d.wide, copy=False)
-    return of_kind(exponent, g * F.where(not_negative(exponent) & (self == 0), 0.0, (result * F.log(base)).conj()))
+    base = F.to(self, d) if isinstance(self, Tensor) else self.astype(d.np, copy=False)
+    return of_kind(exponent, F.mul(g, F.where((self == 0) & not_negative(exponent), 0.0, F.mul(result, F.log(base)).conj())))
 
 
 def from_exponent_of_number(g: Any, self: complex, exponent: Any, result: Any) -> Any:
@@ -180,7 +182,7 @@ op("pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor",
    binary(power_of_number, raising, unary=True, stepwise=True, promotes=("self", "exponent"), inplace=refuse_reciprocals),
    self=from_number_exponent)  # fmt: skip
 op("pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor",
-   binary(power, without_half("pow"), operator="pow", jvp=along(power_along)),
+   binary(power, without_half("pow"), operator="pow", stepwise=True, jvp=along(power_along)),
    self=from_base,
    exponent=from_exponent)  # fmt: skip
 op("pow.Scalar(Scalar self, Tensor exponent) -> Tensor",

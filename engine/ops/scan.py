@@ -8,9 +8,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from ml_dtypes import finfo
 
 from ..batching import innermost
-from ..dtypes import OF_NUMPY, PROMOTED, dtype, int64
+from ..dtypes import OF_NUMPY, PROMOTED, bfloat16, dtype, float16, float32, float64, int64
 from ..geometry import in_range
 from ..memory import aligned, empty
 from ..modes import is_grad_enabled
@@ -153,13 +154,13 @@ def cumprod_rule(g: Any, self: Any, self_dtype: Any, dim: int, dtype: dtype | No
     if math.prod(self.shape) <= 1 or self.shape[dim] == 1:
         return g
     zero = self == 0
-    zeros = int(F.sum(zero))
-    if zeros and isinstance(g, np.ndarray) and dtype is not None:  # PyTorch multiplies a gradient of the operand's dtype in place
+    zeros, once = int(F.sum(zero)), isinstance(g, np.ndarray) or not is_grad_enabled()
+    if zeros and once and dtype is not None:  # PyTorch multiplies a gradient of the operand's dtype in place
         check_cast(PROMOTED[self_dtype, dtype], self_dtype)
     if not zeros:
         refuse_complex(self_dtype, dtype)
-        return backwards_sum(result.conj() * g, dim) / self.conj()
-    if isinstance(g, np.ndarray) or not is_grad_enabled():
+        return F.div(backwards_sum(result.conj() * g, dim), self.conj())
+    if once:
         return before_and_at_zeros(g, self.conj(), result.conj(), zero, dim % len(self.shape))
     return one_at_a_time(g, self.conj(), dim)
 
@@ -290,11 +291,11 @@ def logcumsumexp_kernel(self: np.ndarray, dim: int) -> np.ndarray:
     return np.asarray(wide + 0, to.np, order="C")
 
 
+LOWEST = {d: float(finfo(d.np).min) for d in (bfloat16, float16, float32, float64)}
+
+
 def backwards_logcumsumexp(x: Any, dim: int) -> Any:
     return F.flip(F.logcumsumexp(F.flip(x, (dim,)), dim), (dim,))
-
-
-LOWEST = {2: -65504.0, 4: float(np.finfo(np.float32).min), 8: float(np.finfo(np.float64).min)}
 
 
 def logcumsumexp_rule(g: Any, self: Any, self_dtype: Any, dim: int, result: Any) -> Any:
@@ -303,7 +304,7 @@ def logcumsumexp_rule(g: Any, self: Any, self_dtype: Any, dim: int, result: Any)
         return g
     if self_dtype.is_complex:
         return F.exp(backwards_logcumsumexp(F.log(g.conj()) - result, dim) + self).conj()
-    lowest, logs = LOWEST[self_dtype.itemsize], F.log(F.abs(g))
+    lowest, logs = LOWEST[self_dtype], F.log(F.abs(g))
     parts = [F.exp(backwards_logcumsumexp(F.where(sign, logs, lowest) - result, dim) + self) for sign in (g > 0, g < 0)]
     return parts[0] - parts[1]
 
@@ -316,5 +317,6 @@ def logcumsumexp_tangent(values: list[Any], tangents: list[Any], outs: list[Any]
 
 
 op("logcumsumexp(Tensor self, int dim) -> Tensor",
-   reduction(logcumsumexp_kernel, out=agreeing("expected scalar_type {self} but found {out}"), apart="itself", jvp=logcumsumexp_tangent),
+   reduction(logcumsumexp_kernel, out=agreeing("expected scalar_type {self} but found {out}"), apart="itself", stepwise=True,
+             jvp=logcumsumexp_tangent),
    self=logcumsumexp_rule)  # fmt: skip

@@ -110,6 +110,8 @@ CHUNK = 2**18
 
 def zeta(n: int, q: np.ndarray) -> np.ndarray:
     """The sum of `(q + k) ** -n` over all k from 0; infinite where one of them is. Source: zeta of Cephes, by Euler and Maclaurin."""
+    if not q.ndim:  # steps of its own are written to
+        return zeta(n, q.reshape(1)).reshape(())
     x = float(n)
     total = np.power(q, q.dtype.type(-x)).astype(np.float64)
     q = a = q.astype(np.float64)

@@ -150,8 +150,8 @@ op("lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor",
    end=lambda g, weight: times(g, conjugate(weight)))  # fmt: skip
 op("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor",
    pointwise(between_by_tensor, None, inplace_function=False, out=between_into, first=check_lerp, jvp=along(between_along)),
-   self=lambda g, weight: g * number_less(1, weight).conj(),
-   end=lambda g, weight: g * weight.conj(),
+   self=lambda g, self_dtype, weight: real_stays_real(g * number_less(1, weight).conj(), self_dtype),
+   end=lambda g, end_dtype, weight: real_stays_real(g * weight.conj(), end_dtype),
    weight=lambda g, self, end, weight_dtype: real_stays_real(g * F.sub(end, self).conj(), weight_dtype))  # fmt: skip
 
 
