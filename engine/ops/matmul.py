@@ -14,6 +14,7 @@ from numpy import ndarray
 from ..dtypes import CPP_NAMES, OF_NUMPY, dtype
 from ..forward import with_missing
 from ..graph import type_name
+from ..memory import RETURNED, empty
 from ..modes import is_grad_enabled
 from ..op import OPS, F, Family, Op, composite, op, plain
 from ..operands import requires
@@ -187,7 +188,15 @@ def matrices(left: Any, right: Any) -> Any:
     turns = 1 < n <= m // 2 and k >= DEEP and n * k * m > TINY
     if turns and left.flags.c_contiguous and right.flags.f_contiguous and left.dtype.char in "fd":
         return np.ascontiguousarray((right.T @ left.T).T)  # BLAS is quicker where the matrix of more rows is on the left
-    return left @ right
+    return multiplied(left, right)
+
+
+def multiplied(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The product of matrices, or of batches of them, in memory that is used again where it is large."""
+    shape = *left.shape[:-1], right.shape[-1]
+    if left.dtype.char not in "fd" or right.dtype is not left.dtype or math.prod(shape) * left.itemsize < RETURNED:
+        return left @ right  # type: ignore[no-any-return]  # of arrays an array
+    return np.matmul(left, right, out=empty(shape, left.dtype))
 
 
 DEEP = 256  # terms of a sum from which to turn a product round costs less than it saves
@@ -204,7 +213,7 @@ def is_little(batch1: np.ndarray, batch2: np.ndarray) -> bool:
 def batched(batch1: np.ndarray, batch2: np.ndarray) -> np.ndarray:
     """The products of two batches of matrices; small ones add one product after the other, each rounded, as PyTorch does."""
     if not is_little(batch1, batch2):
-        return np.matmul(batch1, batch2)
+        return multiplied(batch1, batch2)
     products = np.multiply(np.moveaxis(batch1, 2, 0)[..., None], np.moveaxis(batch2, 1, 0)[:, :, None], order="C")
     return np.add.accumulate(products, 0, dtype=products.dtype)[-1] + products.dtype.type(0)  # a sum begins with 0, so is never -0
 
