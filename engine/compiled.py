@@ -47,7 +47,8 @@ def fast_plan(op: Op, mask: Mask, variant: str) -> Plan:
     """The plan of `op` for `mask` whose rules are compiled.
 
     Of the variants "number" is "alike" with a number as second operand; "small" and "few" are the same for nodes of which is known,
-    beside, that the arrays are small and that what a CompactPair holds has the version 0.
+    beside, that the arrays are small and that what a CompactPair holds has the version 0. "row" is the same for small operands of which the
+    first is a matrix, the second a row of it.
     """
     plan = op.fast_plans.get((mask, variant))
     if plan is None:
@@ -123,7 +124,7 @@ def alike_lines(
 
     The kernels of the ops that the rules call go into `space`. Second are the texts of the results; where `gathered`, what the rules read.
     """
-    small, number = variant in SMALL, variant in ("number", "few")
+    small, number, row = variant in SMALL, variant in ("number", "few"), variant == "row"
     lines, arrays, usual, side = [], [], "", "1 in g.shape"
     whole = []  # the names of what has the shape of the gradient
     for i, (kind, at, _) in enumerate(plan.save):
@@ -139,7 +140,8 @@ def alike_lines(
             lines.append(f"if not (rows := s{i}._rows): return careful(node, g)")
             arrays.append(f"x{i} = s{i}._array")
             whole.append(f"x{i}")
-            usual, side = "g.strides != rows.strides and ", "1 in rows.shape"  # which is that of all
+            if not row:
+                usual, side = "g.strides != rows.strides and ", "1 in rows.shape"  # which is that of all
     if arrays:
         # one element everywhere is laid out as any; a side of 1 may have a step that says that it lies elsewhere than its place tells
         odd = f"(not g.flags.c_contiguous and any(g.strides)) or ({side} and not in_order(g))"
@@ -148,6 +150,8 @@ def alike_lines(
     results, readable = ["None"] * len(mask), True
     for k, (rule, sources, positions) in enumerate(plan.rules):
         texts = traced.read(rule, [_symbol(op, plan, s) for s in sources], len(positions), space)
+        if texts is None and row:
+            return general_lines(op, mask, plan)
         if texts is None:
             readable = False
             texts = [f"r{p}" for p in positions]
@@ -157,7 +161,7 @@ def alike_lines(
         for p, text in zip(positions, texts, strict=True):
             results[p] = text if mask[p] else "None"
     names = [line.partition(" ")[0] for line in arrays]
-    if readable and not small and not plan.texts:
+    if readable and not small and not row and not plan.texts:
         plan.texts, plan.program = results, gradients(results, names, space)
         plan.twin = twin(results, space) if plan.compact else None
     if gathered:
@@ -175,6 +179,8 @@ def alike_lines(
     if plan.program is not None:
         space |= {"large": on_large_gradients(plan.program, results), "ALONE": ALONE, "getrefcount": getrefcount}
         arrays.append(f"if g.size >= LARGE: return large({', '.join(['getrefcount(g) == ALONE', 'g', *names])})")
+    if row and mask[1]:
+        results[1] = f"node.fits.add_rows({results[1]})"
     numbers, results = numbers_as_arrays(results, "g", space)
     return [*lines, *arrays, *numbers], called(results, space)
 

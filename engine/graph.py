@@ -15,7 +15,7 @@ import numpy as np
 from . import dtypes, modes
 from .memory import LARGE
 from .registry import OPS, F
-from .rows import sums_along
+from .rows import adding_rows, sums_along
 from .strided import recast
 from .tensor import LEAF, Tensor, counter_of, rare, wanted_of, wrap
 from .unstored import Unstored, unstored
@@ -403,6 +403,9 @@ def fit_array(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> np.ndarray
         given = g
         dims, left, plain = _summed(g.shape, shape)
         if plain and g.dtype is dtype.np and g.itemsize > 2:
+            add_rows = adding_rows(len(g), g.dtype) if g.ndim == 2 else None
+            if add_rows is not None:
+                return add_rows(g)
             summed = np.add.reduce(g, dims)
             if summed.dtype is g.dtype and summed.flags.c_contiguous:
                 return summed
@@ -432,6 +435,24 @@ def _summed(wide: tuple[int, ...], narrow: tuple[int, ...]) -> tuple[tuple[int, 
     lead, dims = broadcast_dims(wide, narrow)
     left = tuple(1 if d in dims else n for d, n in enumerate(wide))[lead:]
     return dims, left, len(dims) == lead > 0 < len(left) and left == narrow and 1 not in left
+
+
+class Fits(tuple):
+    """The `fits` of a node of a matrix and a row: `add_rows` does to a gradient of the matrix what `fit_array` does for the row."""
+
+    add_rows: Callable[[np.ndarray], np.ndarray]
+
+
+def fits_of_row(fits: Sequence[tuple[tuple[int, ...], dtypes.dtype]], made: tuple[int, ...]) -> Fits | None:
+    """The same `fits` for two operands of one dtype whose result has the shape `made`; None where these are no matrix and row, or few rows.
+    """
+    (shape, dtype), (row, _) = fits
+    add_rows = adding_rows(shape[0], dtype.np) if len(shape) == 2 and shape == made and _summed(shape, row)[2] else None
+    if add_rows is None:
+        return None
+    known = Fits(fits)
+    known.add_rows = add_rows
+    return known
 
 
 def _fit_tensor(g: Tensor, shape: tuple[int, ...], dtype: dtypes.dtype) -> Tensor:

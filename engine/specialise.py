@@ -18,7 +18,7 @@ from .compiled import fast_plan, numbers_as_arrays
 from .constants import constant
 from .declaration import OUTPUT, TENSOR
 from .dtypes import OF_NUMPY, dtype
-from .graph import Saved, edge_of, sequence
+from .graph import Saved, edge_of, fits_of_row, sequence
 from .memory import LARGE
 from .programs import Program, on_large, program
 from .silence import silent
@@ -76,17 +76,17 @@ TWO_KNOWN = """
         if (other := b._rows) is None:
             other = rows(b)
 {known}
-        kernel = fits = None
+        kernel = fits = by_row = None
         order = alike
         if (way := few((alike, other))) is not None:
-            kernel, order, fits = way
+            kernel, order, fits, by_row = way
             alike = False
         nb = b._node
         y = b._array
         other_version = b._counter
         number = False
     else:
-        kernel = fits = None
+        kernel = fits = by_row = None
         order = alike
         if NUMBERS and (type(b) is float or (type(b) is int and -0x8000000000000000 <= b < 0x8000000000000000)):
             if (kernel := few(alike)) is not None:
@@ -240,7 +240,7 @@ def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:
     }
     live = [("a", "b")[i] for i in op.diff]
     if live:
-        _fill_records(fill, op, live, count, numbers and count == 2)
+        _fill_records(fill, op, live, count, numbers and count == 2, learns)
     fill["known"] = indent((KNOWN + KNOWN_RECORD * bool(live) + "        return t\n").format(**fill), " " * 4 * (count - 1))
     otherwise = FIRST + (SECOND if count == 2 else "") + COMPUTE
     if not learns:
@@ -252,7 +252,7 @@ def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:
     return (HEAD + text + MADE + (RECORD if live else "    return t\n")).format(**fill)
 
 
-def _fill_records(fill: dict[str, str], op: Op, live: list[str], count: int, numbers: bool) -> None:
+def _fill_records(fill: dict[str, str], op: Op, live: list[str], count: int, numbers: bool, learns: bool) -> None:
     """Add what the templates say of a recorded call, in which the operands `live` may need a gradient."""
     fill["nodes"] = "; ".join(f"n{n} = {n}._node" for n in live)
     fill["versions"] = "version = a._counter" + "; other_version = b._counter" * (count == 2)
@@ -263,7 +263,7 @@ def _fill_records(fill: dict[str, str], op: Op, live: list[str], count: int, num
     fill["fits"] = ", ".join(f"({'x' if n == 'a' else 'y'}.shape, dtype)" for n in live)
     fill["result"] = KEPT if any(kind == OUTPUT for kind, _, _ in fast_plan(op, (True,) * len(live), "general").save) else ""
     masks = _masks(len(live))
-    fill["saves"] = "".join(_save_text(op, live, mask, numbers) for mask in masks)
+    fill["saves"] = "".join(_save_text(op, live, mask, numbers, learns) for mask in masks)
     usual = "".join(_usual_text(op, live, mask, numbers) for mask in masks) if op.compact else ""
     fill["usual"] = usual and USUAL.format(result=indent(fill["result"], "    "), saves=usual)
     fill["alike"] = indent(fill["result"], " " * 8) + "".join(_alike_text(op, live, mask) for mask in masks)
@@ -282,9 +282,10 @@ def _plan_name(mask: tuple[bool, ...], variant: str) -> str:
     return f"{variant}_{''.join('1' if m else '0' for m in mask)}"
 
 
-def _save_text(op: Op, live: list[str], mask: tuple[bool, ...], numbers: bool) -> str:
+def _save_text(op: Op, live: list[str], mask: tuple[bool, ...], numbers: bool, of_two: bool) -> str:
     """Where these operands need a gradient: the plan for how they agree, and what it keeps."""
-    plan = f"{_plan_for(mask, 'alike', 'number', numbers)} if alike else {_plan_name(mask, 'general')}"
+    otherwise = f"{_plan_name(mask, 'row')} if by_row else " * (of_two and len(mask) == 2) + _plan_name(mask, "general")
+    plan = f"{_plan_for(mask, 'alike', 'number', numbers)} if alike else {otherwise}"
     return _where(live, mask, _saving(op, mask, plan), "        ")
 
 
@@ -368,7 +369,8 @@ def specialise(op: Op, slow: Callable[..., Any], numbers: bool, operator: bool) 
 class Known(dict[Any, Any]):
     """By what `rows` says of all operands: the kernel that small ones of them were given to.
 
-    By the pair of what it says of two that are broadcast: the kernel, what it says of the result, and the `fits` of the node.
+    By the pair of what it says of two that are broadcast: the kernel, what it says of the result, the `fits` of the node, whether those
+    are of a matrix and a row.
     """
 
     def __init__(self, op: Op) -> None:
@@ -384,7 +386,9 @@ class Known(dict[Any, Any]):
         order = rows(wrap(r, OF_NUMPY[r.dtype]))
         if order and order.dtype is dtype and r.size < LARGE and r.ndim != 4:
             operands = (form.shape, dtype), (other.shape, dtype)
-            self.learn((form, other), (kernel, order, tuple(operands[i] for i in self.op.diff)))
+            fits = tuple(operands[i] for i in self.op.diff)
+            of_row = fits_of_row(fits, order.shape) if len(fits) == 2 else None
+            self.learn((form, other), (kernel, order, of_row or fits, of_row is not None))
 
 
 class Computed(dict[Any, tuple[Any, ...]]):
@@ -431,7 +435,7 @@ def space_of(op: Op, numbers: bool) -> dict[str, Any]:
         computed[d] = made, kernel, with_large, readable, LARGE if readable else 0
     space: dict[str, Any] = {f"d{i}": a.default for i, a in enumerate(op.schema.arguments) if i >= count}
     for mask in _masks(len(op.diff)) if op.diff else ():
-        plans = {v: fast_plan(op, mask, v) for v in ("general", "alike", "number", "small", "few")}
+        plans = {v: fast_plan(op, mask, v) for v in ("general", "alike", "number", "small", "few", "row")}
         space |= {_plan_name(mask, v): plan for v, plan in plans.items()}
         if not _reads_operands(op, mask):
             defaults = [op.schema.arguments[i].default for _, i, _ in plans["general"].save]
