@@ -47,8 +47,8 @@ def fast_plan(op: Op, mask: Mask, variant: str) -> Plan:
     """The plan of `op` for `mask` whose rules are compiled.
 
     Of the variants "number" is "alike" with a number as second operand; "small" and "few" are the same for nodes of which is known,
-    beside, that the arrays are small and that what a CompactPair holds has the version 0. "row" is the same for small operands of which the
-    first is a matrix, the second a row of it.
+    beside, that the arrays are small and that what a CompactPair holds has the version 0. "row" is "alike" for small operands of which
+    the second is a row, the first a matrix of such rows. A variant may be texts, see `written_plan`.
     """
     plan = op.fast_plans.get((mask, variant))
     if plan is None:
@@ -59,7 +59,7 @@ def fast_plan(op: Op, mask: Mask, variant: str) -> Plan:
             return plan.fast(node, g)
 
         def first_on_tensors(node: Any, g: Tensor) -> Any:
-            plan.on_tensors = on_tensors(op, mask, plan, variant != "lean")
+            plan.on_tensors = on_tensors(op, mask, plan, variant != "lean" and ";" not in variant)
             return plan.on_tensors(node, g)
 
         def first_gather(node: Any, g: np.ndarray) -> Any:
@@ -88,11 +88,19 @@ def lean_plan(op: Op, mask: Mask) -> Plan:
     return plan
 
 
+def written_plan(op: Op, mask: Mask, texts: Sequence[str]) -> Plan:
+    """The plan of calls of two arrays, all of whose forms are those of `fits`, with the texts of what the rules come to then."""
+    return fast_plan(op, mask, "; ".join(texts))
+
+
 def compiled(op: Op, mask: Mask, plan: Plan, variant: str, *, sent: bool = False) -> Callable[..., Any]:
     """The rules as one function of a node and its gradient; where they are to be `sent`, with what becomes of the results."""
     space = SPACE | {f"rule{k}": rule for k, (rule, _, _) in enumerate(plan.rules)}
     if variant == "general":
         lines, results = general_lines(op, mask, plan)
+    elif ";" in variant:
+        space |= {"careful": lambda node, g: lean_plan(op, mask).fast(node, g), "dot": np.ndarray.dot}  # type: ignore[misc]  # a compiled plan
+        lines, results = written_lines(op, mask, plan, variant.split("; "))
     elif variant == "lean":
         space["careful"] = lambda node, g: node.apply([g], False)
         lines, results = lean_lines(op, mask, plan)
@@ -353,6 +361,18 @@ def lean_lines(op: Op, mask: Mask, plan: Plan) -> tuple[list[str], list[str]]:
             odd = f"type(r{p}) is not ndarray or r{p}.shape != shape or r{p}.dtype is not dtype.np"
             lines += [f"if r{p} is not None:", f"    shape, dtype = fits[{p}]", f"    if {odd}: r{p} = fit_array(r{p}, shape, dtype)"]
     return lines, [f"r{p}" if m else "None" for p, m in enumerate(mask)]
+
+
+def written_lines(op: Op, mask: Mask, plan: Plan, texts: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The results are the `texts`: nothing is looked at but whether what is kept and its form are as they were, and the gradient dense."""
+    kept = {at: i for i, (kind, at, _) in enumerate(plan.save) if kind == TENSOR}
+    lines = ["if not g.flags.forc: return careful(node, g)", f"{', '.join(f'form{p}' for p in range(len(texts)))} = node.fits.forms"]
+    for at, i in kept.items():
+        lines.append(f"if {stale_text(op, mask, i, TENSOR, at)}: check(s{i}, v{i}, node)")
+        lines += [f"if s{i}._rows is not form{at}: return careful(node, g)", f"x{i} = s{i}._array"]
+    names = {op.schema.names[at]: f"x{i}" for at, i in kept.items()}
+    results = [re.sub(r"\w+", lambda word: names.get(word[0], word[0]), text) for text in texts]
+    return lines, [text if m else "None" for text, m in zip(results, mask, strict=True)]
 
 
 def _fitted_list(plan: Plan) -> list[str]:

@@ -438,14 +438,14 @@ def _summed(wide: tuple[int, ...], narrow: tuple[int, ...]) -> tuple[tuple[int, 
 
 
 class Fits(tuple):
-    """The `fits` of a node of a matrix and a row: `add_rows` does to a gradient of the matrix what `fit_array` does for the row."""
+    """The `fits` of nodes of a call that is remembered, and what such calls have in common beside."""
 
-    add_rows: Callable[[np.ndarray], np.ndarray]
+    add_rows: Callable[[np.ndarray], np.ndarray]  # what `fit_array` does to a gradient of a matrix for a row
+    forms: Sequence[Any]  # what `rows` says of the operands
 
 
 def fits_of_row(fits: Sequence[tuple[tuple[int, ...], dtypes.dtype]], made: tuple[int, ...]) -> Fits | None:
-    """The same `fits` for two operands of one dtype whose result has the shape `made`; None where these are no matrix and row, or few rows.
-    """
+    """The same `fits` for two operands of one dtype with a result of shape `made`; None where these are no matrix and a row of it."""
     (shape, dtype), (row, _) = fits
     add_rows = adding_rows(shape[0], dtype.np) if len(shape) == 2 and shape == made and _summed(shape, row)[2] else None
     if add_rows is None:

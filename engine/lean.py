@@ -20,7 +20,7 @@ from .geometry import strides_of
 from .graph import Node as AnyNode
 from .graph import Saved, edge_of, sequence
 from .kept import version_of
-from .moves import Moves, Ways, remembers
+from .moves import NEEDS_OF_TWO, Moves, Ways, remembers
 from .once import again
 from .operands import settle, shape_of
 from .promotion import BY_NUMBER, BY_SHAPE, SMALL
@@ -61,8 +61,12 @@ def straight(op: Op, certain: Collection[int] = ()) -> tuple[list[str], dict[str
     places = {name: f"a{i}" for i, name in enumerate(op.schema.names)}
     condition = re.sub(r"\w+", lambda word: places.get(word[0], word[0]), where)
     others = {f"default{i}": a.default for i, a in enumerate(target.schema.arguments) if i >= len(places)}
-    lines = [*(f"a{name.removeprefix('default')} = {name}" for name in others), *(lines_of(target, certain) or [])]
-    return [f"if {condition}:", *(f"    {line}" for line in lines), otherwise], {**space_of(target), **others, "body": op.body}
+    set_others = [f"a{name.removeprefix('default')} = {name}" for name in others]
+    asked: list[str] = []
+    if target.family.in_rows is not None and not others and set(certain) == {i for i, _ in target.tensors}:
+        asked, condition = [asking(target)], f"way is not None or ({condition})"  # what is remembered says more
+    lines = [*set_others, *(lines_of(target, certain, bool(asked)) or [])]
+    return [*asked, f"if {condition}:", *(f"    {line}" for line in lines), otherwise], {**space_of(target), **others, "body": op.body}
 
 
 def plain_node(op: Op) -> Callable[..., Any]:
@@ -74,12 +78,15 @@ def plain_node(op: Op) -> Callable[..., Any]:
     return function_of([*names_of(op), "t"], [*lines, "return node"], f"node of {op.key}", space)
 
 
-def lines_of(op: Op, certain: Collection[int] = ()) -> list[str] | None:
-    """What is done once the arguments are in place; None where the generic call does it: nothing is to gain, or a failure draws twice."""
+def lines_of(op: Op, certain: Collection[int] = (), asked: bool = False) -> list[str] | None:
+    """What is done once the arguments are in place; None where the generic call does it: nothing is to gain, or a failure draws twice.
+
+    `asked`: the line of `asking` is there already.
+    """
     random = any(a.type.startswith("Generator") for a in op.schema.arguments)
     if op.family.plan in LEFT_OUT or op.family.flips or (op.family.underived and op.tensors) or random:
         return None
-    return _lines(op, certain)
+    return _lines(op, certain, asked)
 
 
 def names_of(op: Op) -> list[str]:
@@ -131,22 +138,28 @@ def space_of(op: Op) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _lines(op: Op, certain: Collection[int]) -> list[str]:
+def _lines(op: Op, certain: Collection[int], asked: bool) -> list[str]:
     slow = f"return slow({listed(op)})"
     looks = [f"first({', '.join(names_of(op))})"] if op.family.first is not None else []
     before, call = computed(op, "_dtype", "kernel(" if op.family.plan == "view" else "silent(kernel, ", looks)
     made = [*before, "try:", *call, f"except Exception: return again(slow, {listed(op)})"]
     constant = [f"if mode and n{op.schema.names.index(name)} is not None: {slow}" for name in op.family.constants]
     lines = ["mode = current()", f"if mode > 1: {slow}"]
-    lines += _remembered(op, made, constant, certain) if remembers(op) else [*operands(op, certain), *constant, *made]
+    lines += _remembered(op, made, constant, certain, asked) if remembers(op) else [*operands(op, certain), *constant, *made]
     return lines + (_several(op) if _has_several(op) else _single(op))
 
 
-def _remembered(op: Op, otherwise: list[str], before: list[str], certain: Collection[int]) -> list[str]:
+def asking(op: Op) -> str:
+    """Sets `way` to what is remembered of such tensors, of which `rows` was asked before."""
+    tensors = [i for i, _ in op.tensors]
+    return f"way = ways.get(({', '.join(f'a{i}._rows' if i in tensors else f'a{i}' for i in range(len(op.schema.arguments)))}))"
+
+
+def _remembered(op: Op, otherwise: list[str], before: list[str], certain: Collection[int], asked: bool) -> list[str]:
     """Sets `r` in the way known of such tensors, or does what it has to `otherwise`; sets `order` to what `rows` says of `r`.
 
-    Of what is no view `made` is the dtype, where it is known: `r` is an array then. `fits` and `held` are those of a node, where known.
-    What `rows` says of tensors says, too, that they are plain. `before` is what is looked at in any case.
+    Of what is no view `made` is the dtype, where it is known: `r` is an array then. `fits`, `held` and `plans` are those of a node, where
+    known. What `rows` says of tensors says, too, that they are plain. `before` is what is looked at in any case.
     """
     arguments, view = op.schema.arguments, op.family.plan == "view"
     slow = f"return slow({listed(op)})"
@@ -154,12 +167,13 @@ def _remembered(op: Op, otherwise: list[str], before: list[str], certain: Collec
     others = [i for i in range(len(arguments)) if i not in tensors]
     key = [f"order{i}" for i in tensors] + [f"a{i}" for i in others]
     lists = [f"type(a{i}) is not list" for i in others if "[" in arguments[i].type]
-    asked = [f"order{i} = a{i}._rows" for i in tensors]
-    if any(i not in certain for i in tensors):
-        asked = ["try:", *(f"    {line}" for line in asked), f"except AttributeError: {slow}"]
-    lines = asked + [f"if order{i} is None: order{i} = rows(a{i})" for i in tensors]
+    odd = [f"except AttributeError: {slow}"] * any(i not in certain for i in tensors)
+    odd += ["except TypeError: way = None"] * bool(lists)  # a list is no key
+    lines = [] if asked else [f"try: {asking(op)}", *odd] if odd else [asking(op)]
     found = f"way = ways.get(key := ({', '.join(key)}))"
-    lines += ["try: " + found, "except TypeError: way = None"] if lists else [found]  # a list is no key
+    missing = [f"order{i} = rows(a{i}) if a{i}._rows is None else a{i}._rows" for i in tensors]
+    missing += [f"try: {found}", "except TypeError: pass"] if lists else [found]
+    lines += ["if way is None:", *(f"    {line}" for line in missing)]
     if view:
         take = ["way, given, order, fits, held = way", "r = way(x0, given)"]
         learn = f"ways.learn(key, op, x0, r, a0, {_held(op)})"
@@ -168,9 +182,10 @@ def _remembered(op: Op, otherwise: list[str], before: list[str], certain: Collec
         given = ", ".join(f"x{i}" for i in tensors)
         failed = f"except Exception: return again(slow, {listed(op)})"
         values = ", ".join(f"x{i}" if i in tensors else f"a{i}" for i in range(len(arguments)))
-        take = ["way, order, fits, held, made = way", f"try: r = silent(way, {given})", failed]
+        take = ["way, order, fits, held, made, plans = way", f"try: r = silent(way, {given})", failed]
         learn = f"silent(ways.learn, key, op, ({values},), {_held(op)})"
     read = [f"x{i} = a{i}._array; n{i} = a{i}._node" for i in tensors]
+    any_order = " is not False" * (view or op.family.rules_in_rows is not None)
     return [
         *lines,
         "if way is not None:",
@@ -178,8 +193,8 @@ def _remembered(op: Op, otherwise: list[str], before: list[str], certain: Collec
         *(f"    {line}" for line in [*read, *before, *take]),
         "else:",
         *(f"    {line}" for line in [*operands(op, certain), *before, *otherwise]),
-        f"    if {' and '.join([*(f'order{i}' for i in tensors), *lists])}: {learn}",
-        "    order = fits = held = None" if view else "    order = fits = held = made = None",
+        f"    if {' and '.join([*(f'order{i}{any_order}' for i in tensors), *lists])}: {learn}",
+        "    order = fits = held = None" if view else "    order = fits = held = made = plans = None",
     ]
 
 
@@ -405,22 +420,21 @@ def _recorded(op: Op) -> list[str]:
 def new_node(op: Op, known: bool = False) -> list[str]:
     """Makes `node`, that of the result `t`; an argument may be None, or a number where it has no node.
 
-    With `known` its `fits` are, and what is `held`, or None.
+    With `known` its `fits` are, what is `held`, and `plans`, or None.
     """
     lines = ["node = Node()", f"node.edges = {_edges(op)}", "node.extras = None", f"node.fits = {'fits or ' * known}{_fits(op)}"]
     if len(op.diff) == 1:
         lines += ["node.plan = only_plan", f"node.saved = {'held or ' * known}{kept_text(op, (True,))}"]
     elif len(op.diff) == 2:
         first, second = (f"n{i}" for i in op.diff)
+        written = known and op.family.rules_in_rows is not None
         for look, needs in zip((f"if {second} is None", f"elif {first} is None", "else"), NEEDS_OF_TWO, strict=True):
-            lines.append(f"{look}: node.plan = {_plan_name(needs)}; {held_in(op)} = {kept_text(op, needs)}")
+            plan = f"plans[{NEEDS_OF_TWO.index(needs)}] if plans else " * written + _plan_name(needs)
+            lines.append(f"{look}: node.plan = {plan}; {held_in(op)} = {kept_text(op, needs)}")
     else:
         asked = ", ".join(f"n{i} is not None" for i in op.diff)
         lines += [f"node.plan, keep = kept[{asked}]", f"{held_in(op)} = keep({', '.join(names_of(op))}, t)"]
     return [*lines, "node.seq = sequence()"]
-
-
-NEEDS_OF_TWO = (True, False), (False, True), (True, True)
 
 
 def _plans(op: Op) -> dict[str, Plan]:

@@ -1,4 +1,4 @@
-"""Short ways to what a kernel gives, remembered by `rows` and arguments, for tensors whose elements lie in row-major order.
+"""Short ways to what a kernel gives, remembered by `rows` and arguments, mostly for tensors in row-major order.
 
 There shapes, dtypes and arguments alone decide what the kernel does. A view is one call of NumPy; of other ops a family says,
 `in_rows`, what is left to do.
@@ -13,16 +13,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy import ndarray
 
+from .compiled import written_plan
+from .declaration import Plan
 from .dtypes import OF_NUMPY, dtype
 from .geometry import address
+from .graph import Fits
 from .tensor import Tensor, rows, wrap
 
 if TYPE_CHECKING:
     from .declaration import Declaration
+    from .op import Op
 
-Fits = tuple[tuple[tuple[int, ...], dtype], ...]
 Held = tuple[Any, ...] | None  # what a node keeps, with versions, where it is the same for all such calls
-Move = tuple[Callable[[np.ndarray, Any], np.ndarray], Any, Any, Fits, Held]
+Plans = tuple[Plan, ...] | None
+Move = tuple[Callable[[np.ndarray, Any], np.ndarray], Any, Any, Any, Held]
 PLACES = ("SymInt", "int?")  # an argument that tells of a place takes too many values for each to be remembered
 LIMIT = 1024
 TURNED = ndarray.T.__get__  # what reads the attribute, of an array and its type
@@ -37,14 +41,14 @@ def remembers(op: Declaration) -> bool:
     return usual and tensors == [0] and not any(a.type in PLACES for a in arguments)
 
 
-class Ways(dict[Any, tuple[Callable[..., Any], Any, Fits, Held, dtype | None]]):
+class Ways(dict[Any, tuple[Callable[..., Any], Any, Any, Held, dtype | None, Plans]]):
     """By `rows` of tensors and other arguments: a function of the arrays that gives what the kernel does, `rows` of the result, `fits`.
 
-    `fits` are those of the node of such a call: the shape and dtype of each gradient. Then what it keeps, and last the dtype of the
-    result, if that is an array.
+    `fits` are those of the node of such a call: the shape and dtype of each gradient. Then what it keeps; the dtype of the result, if
+    that is an array; and the plans of nodes, for each set of arguments that need a gradient, if such calls have their own.
     """
 
-    def learn(self, key: Any, op: Declaration, values: tuple[Any, ...], held: Held) -> None:
+    def learn(self, key: Any, op: Op, values: tuple[Any, ...], held: Held) -> None:
         """Remember what is left to do for calls like this one."""
         if len(self) >= LIMIT:
             return
@@ -56,11 +60,20 @@ class Ways(dict[Any, tuple[Callable[..., Any], Any, Fits, Held, dtype | None]]):
         else:
             made = way(*arrays)
             kind = OF_NUMPY[made.dtype] if type(made) is np.ndarray else None
-            order = rows(wrap(made, OF_NUMPY[made.dtype])) or None
-        self[key] = way, order, _fits(op, arrays), held, kind
+            order = rows(wrap(made, OF_NUMPY[made.dtype]))
+        fits, plans = _fits(op, arrays), None
+        if order and op.family.rules_in_rows is not None:
+            fits = Fits(fits)
+            fits.forms = key
+            texts = op.family.rules_in_rows(*values)
+            plans = tuple(written_plan(op, needs, texts) for needs in NEEDS_OF_TWO)
+        self[key] = way, order, fits, held, kind, plans
 
 
-def _fits(op: Declaration, arrays: tuple[Any, ...]) -> Fits:
+NEEDS_OF_TWO = (True, False), (False, True), (True, True)
+
+
+def _fits(op: Declaration, arrays: tuple[Any, ...]) -> Any:
     return tuple((arrays[i].shape, OF_NUMPY[arrays[i].dtype]) for i in op.diff)
 
 
@@ -92,7 +105,7 @@ def _ways(array: np.ndarray, made: np.ndarray) -> list[tuple[Callable[[np.ndarra
     if made.ndim == array.ndim - 1:  # perhaps all at one place of a dimension
         places = [(d, *divmod(start, step)) for d, step in enumerate(array.strides) if step]
         ways += [(getitem, (*[slice(None)] * d, i, Ellipsis)) for d, i, rest in places if not rest and i < array.shape[d]]
-    return [*ways, (_over, (made.shape, array.dtype, start, made.strides))]
+    return [*ways, (_over, (made.shape, array.dtype, start, made.strides))] if array.flags.c_contiguous else ways
 
 
 def _order(array: np.ndarray, made: np.ndarray) -> tuple[int, ...]:

@@ -410,47 +410,72 @@ def exchange(t: Tensor, array: np.ndarray) -> None:
     t._array = array
 
 
-class Rows:
-    """That elements lie in row-major order: one object for the tensors of one shape and dtype of which that is said.
+FORM = "shape", "strides", "still", "ndim", "dtype", "fit", "geometry"
+
+
+class Form:
+    """In which order elements lie: one object for the tensors of one shape and dtype of which that is said.
 
     Mostly one: two that are the same object say the same, two that are not may.
     """
 
-    __slots__ = ("shape", "strides", "still", "ndim", "dtype", "fit", "geometry")
+    __slots__ = ()
 
-    def __init__(self, array: np.ndarray, dtype: dtypes.dtype) -> None:
+    def __init__(self: Any, array: np.ndarray, dtype: dtypes.dtype) -> None:
         self.shape, self.strides, self.ndim, self.dtype = array.shape, array.strides, array.ndim, dtype
         self.still = None if 1 in array.shape else (0,) * array.ndim  # the strides of one number, spread
         self.fit = array.shape, dtype  # of a gradient
         self.geometry = array.shape, strides_of(array), 0  # of one that begins where its memory does: steps and offset in elements
 
 
-_known_rows: dict[Any, Rows] = {}
+class Rows(Form):
+    """In row-major order."""
+
+    __slots__ = FORM
+
+
+class Steps(Form, float):
+    """In any other order, with the steps of `strides`. This is not true, as a number 0: who asks whether there is a form asks for rows."""
+
+    __slots__ = FORM
+    __eq__, __hash__ = object.__eq__, object.__hash__
+
+    def __new__(cls, *_: Any) -> Steps:
+        return super().__new__(cls)
+
+
+_known: dict[Any, Any] = {}  # Rows by shape and dtype, Steps by these and strides
 
 
 def rows(t: Tensor) -> Any:
     """What holds of `t` where it is plain, no inference tensor, and its elements lie in row-major order; remembered. False where not.
 
-    False, too, of a single number, of no elements, where a side of 1 has an odd step, or where the array was exchanged.
+    False, too, of no elements, or where the array was exchanged. Elsewhere `Steps`, which are not true either: of a single number, where
+    elements lie in another order, or a side of 1 has an odd step.
     """
     if t._rows is None:
         array = t._array
-        known = _known_rows.get((array.shape, t._dtype))
+        known = _known.get((array.shape, t._dtype))
         if known is not None:
             usual = array.strides == known.strides  # no others are those of row-major order, but odd steps of sides of 1
         else:
             usual = bool(array.flags.c_contiguous and array.ndim and array.size and (1 not in array.shape or steps_usual(array)))
-        t._rows = (known or _rows_of(array, t._dtype)) if usual and t._counter is not None and type(t) in PLAIN else False
+        if t._counter is None or type(t) not in PLAIN or not array.size:
+            t._rows = False
+        elif usual:
+            t._rows = known or _form(Rows, array, t._dtype, (array.shape, t._dtype))
+        else:
+            t._rows = _form(Steps, array, t._dtype, (array.shape, t._dtype, array.strides))
     return t._rows
 
 
-def _rows_of(array: np.ndarray, dtype: dtypes.dtype) -> Rows:
-    key = array.shape, dtype
-    known = _known_rows.get(key)
+def _form(kind: type[Form], array: np.ndarray, dtype: dtypes.dtype, key: Any) -> Any:
+    """What is said of arrays of one shape, dtype and order."""
+    known = _known.get(key)
     if known is None:
-        if len(_known_rows) >= 4096:
-            _known_rows.clear()
-        known = _known_rows[key] = Rows(array, dtype)
+        if len(_known) >= 4096:
+            _known.clear()
+        known = _known[key] = kind(array, dtype)
     return known
 
 

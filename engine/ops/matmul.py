@@ -164,25 +164,30 @@ def mm_kernel(self: np.ndarray, mat2: np.ndarray) -> np.ndarray:
     return made
 
 
-@functools.lru_cache(4096)
-def is_small(left: tuple[int, int], right: tuple[int, int], dtype: np.dtype) -> bool:
+def is_small(left: np.ndarray, right: np.ndarray) -> bool:
     """True where a product is BLAS's, and what stands around it counts."""
-    (n, k), m = left, right[1]
-    return k > 1 and n > 1 and m > 1 and n * k * m <= TINY and dtype.char in "fd"
+    (n, k), m = left.shape, right.shape[1]
+    return n * k * m <= TINY and n > 1 < k and m > 1 and left.flags.forc and right.flags.forc and left.dtype.char in "fd"
 
 
 def mm_in_rows(self: np.ndarray, mat2: np.ndarray) -> Callable[..., Any] | None:
-    return np.ndarray.dot if is_small(self.shape, mat2.shape, self.dtype) else None
+    return np.ndarray.dot if is_small(self, mat2) else None
+
+
+def mm_rules_in_rows(self: np.ndarray, mat2: np.ndarray) -> tuple[str, str]:
+    """What `of_left` and `of_right` come to where `mm_in_rows` has a way."""
+    left = "dot(g, mat2.T)" if self.flags.c_contiguous else "dot(mat2, g.T).T"
+    return left, "dot(self.T, g)" if mat2.flags.c_contiguous else "dot(g.T, self).T"
 
 
 def matrices(left: Any, right: Any) -> Any:
     """The product of two matrices. One of a column and a row has no sums, which would begin with 0: its zeros may be -0, as in PyTorch."""
     if type(left) is not np.ndarray:
         return left @ right
+    if is_small(left, right):
+        return left.dot(right)  # the same product of BLAS, without what a ufunc costs
     n, k = left.shape
     m = right.shape[1]
-    if n * k * m <= TINY and n > 1 < k and m > 1 and left.flags.forc and right.flags.forc and left.dtype.char in "fd":
-        return left.dot(right)  # the same product of BLAS, without what a ufunc costs
     if k == 1 and n > 1 and m > 1:
         return left * right
     turns = 1 < n <= m // 2 and k >= DEEP and n * k * m > TINY
@@ -195,7 +200,7 @@ def multiplied(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """The product of matrices, or of batches of them, in memory that is used again where it is large."""
     shape = *left.shape[:-1], right.shape[-1]
     if left.dtype.char not in "fd" or right.dtype is not left.dtype or math.prod(shape) * left.itemsize < RETURNED:
-        return left @ right  # type: ignore[no-any-return]  # of arrays an array
+        return left @ right
     return np.matmul(left, right, out=empty(shape, left.dtype))
 
 
@@ -332,7 +337,7 @@ def multiplying(kernel: Callable[..., Any], promote: Promote, **words: Any) -> F
 
 MM = op("mm(Tensor self, Tensor mat2) -> Tensor",
    multiplying(mm_kernel, checked(check_mm, same("expected m1 and m2 to have the same dtype, but got: {0} != {1}", names=CPP_NAMES)),
-               in_rows=mm_in_rows),
+               in_rows=mm_in_rows, rules_in_rows=mm_rules_in_rows),
    self=of_left,
    mat2=of_right)  # fmt: skip
 op("bmm(Tensor self, Tensor mat2) -> Tensor",
