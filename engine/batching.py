@@ -54,7 +54,7 @@ class Batched(Tensor):
 
     def __init__(self, value: Tensor, level: Level) -> None:
         self._value, self._level, self._dtype = value, level, value._dtype
-        self._gradient = self._view = self._rare = None
+        self._gradient = self._beside = None
         self._rows = False
 
     @property

@@ -190,7 +190,7 @@ def copy_of(t: Tensor) -> Tensor:
         check_differentiable(t)
         clone, plain = OPS["clone"], not modes.current() & ~modes.GRAD
         made._node = clone.plain_node(t, None, made) if plain else clone.make_node([t, None], [made], (True,))
-    if t._rare is not None:
+    if t._beside is not None:
         for level, tangent in forward.carried(t).items():
             forward.give_at(level, made, F.clone(tangent))
     return made

@@ -122,7 +122,7 @@ def over(array: np.ndarray, dtype: dtypes.dtype, flips: frozenset[str]) -> Tenso
         return wrap(array, dtype)
     made = Lazy()
     made._stored, made._flips, made._dtype = array, flips, dtype
-    made._node = made._gradient = made._view = made._rare = None
+    made._node = made._gradient = made._beside = None
     made._rows, made._counter = False, [0]
     return made
 

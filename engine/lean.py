@@ -312,7 +312,7 @@ def _single(op: Op) -> list[str]:
         lines += ["t._dtype = a0._dtype", *_viewed(op)]
     else:
         same = op.family.plan == "view" and not op.changes_dtype
-        lines += [f"t._dtype = {'made' if known else 'a0._dtype' if same else 'OF_NUMPY[r.dtype]'}", "t._view = None", "t._counter = FRESH"]
+        lines += [f"t._dtype = {'made' if known else 'a0._dtype' if same else 'OF_NUMPY[r.dtype]'}", "t._counter = FRESH"]
         if op.schema.is_view:
             lines.append(f"make_view(t, a0, op, {listed(op)}, creation)")
         # what shares memory and is no view by its signature is no inference tensor here, and one result: `share` has nothing to do
@@ -322,26 +322,24 @@ def _single(op: Op) -> list[str]:
 
 def _wrapped(array: str, order: str = "None") -> list[str]:
     """Makes `t` over an array, with no history; dtype, view and version are still to be set."""
-    return ["t = Tensor()", f"t._array = {array}", f"t._rows = {order}", "t._gradient = t._rare = t._node = None"]
+    return ["t = Tensor()", f"t._array = {array}", f"t._rows = {order}", "t._gradient = t._beside = t._node = None"]
 
 
 def _viewed(op: Op) -> list[str]:
     """What `make_view` does where the view is taken in grad mode and strides alone remake it."""
     return [
-        "outer = a0._view",
+        "outer = a0._beside",
         "if mode and (outer is None or outer.replay is None):",
         "    counter = a0._counter",
         "    if counter is FRESH: counter = a0._counter = [0]",
         "    t._counter = counter",
-        "    t._view = view = View()",
-        "    if outer is None: view.base = a0; view.creation = creation",
+        "    t._beside = view = View()",
+        "    if outer is None or outer.base is None: view.base = a0; view.creation = creation",
         "    else:",
         "        view.base = outer.base",
         "        view.creation = outer.creation if creation is None or outer.creation == 'inference' else creation",
-        "    view.version = counter[0]; view.replay = None; view.borrowed = False",
-        "else:",
-        "    t._view = None",
-        f"    make_view(t, a0, op, {listed(op)}, creation)",
+        "    view.version = counter[0]; view.replay = view.rare = None; view.borrowed = False",
+        f"else: make_view(t, a0, op, {listed(op)}, creation)",
     ]
 
 
@@ -356,7 +354,7 @@ def _one_of_several(op: Op) -> list[str]:
     lines = ["if type(x) is not ndarray: x = asarray(x)", *_wrapped("x")]
     if op.schema.is_view and not op.changes_dtype:
         return [*lines, "t._dtype = a0._dtype", *_viewed(op)]
-    lines += ["t._dtype = OF_NUMPY[x.dtype]", "t._view = None", "t._counter = FRESH"]
+    lines += ["t._dtype = OF_NUMPY[x.dtype]", "t._counter = FRESH"]
     if op.schema.is_view:
         return [*lines, f"make_view(t, a0, op, {listed(op)}, creation)"]
     return [*lines, f"share(t, a0, op, {listed(op)})"] if op.family.plan == "view" else lines

@@ -137,8 +137,8 @@ def _allowed(op: Op) -> list[str]:
         f"recorded = mode and ({some(op)})",
         "if recorded:",
         f"    if {odd}: return slow({listed(op)})",
-        "    view = a0._view",
-        "    if view is not None:",
+        "    view = a0._beside",
+        "    if view is not None and view.base is not None:",
         "        of = view.base._node",
         "        usual = of is not None and of is not LEAF and type(of) is not tuple and not of.enters",
         "        if view.creation is not None or n0 is None or not usual: check_inplace(a0, True)",
@@ -215,7 +215,7 @@ def _rebased(op: Op, numbers: Collection[int]) -> list[str]:
         "    node.extras = None; node.plan = plan",
         f"    {held_in(op)} = keep({', '.join(['before', *names_of(op)[1:]])}, a0)",
         "    node.seq = sequence()",
-        "    if a0._view is None and a0._rare is None: a0._node = node",
+        "    if a0._beside is None: a0._node = node",
         "    else: rebase(a0, node)",
     ]
 

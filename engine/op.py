@@ -143,7 +143,7 @@ class Op(Declaration):
         for i in self.diff:
             v = values[i]
             for t in v if isinstance(v, list | tuple) else (v,):
-                if isinstance(t, Tensor) and t._view is not None:
+                if isinstance(t, Tensor) and t._beside is not None:
                     node_of(t)
 
     def compute(self, values: Sequence[Any]) -> tuple[dtype | None, Any]:

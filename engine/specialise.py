@@ -55,7 +55,7 @@ KNOWN = """
         t._array = r
         t._dtype = a._dtype
         t._rows = alike
-        t._gradient = t._view = t._rare = t._node = None
+        t._gradient = t._beside = t._node = None
         t._counter = FRESH
 """
 KNOWN_RECORD = """
@@ -160,7 +160,7 @@ MADE = """
     t._array = r
     t._dtype = out
     t._rows = order
-    t._gradient = t._view = t._rare = t._node = None
+    t._gradient = t._beside = t._node = None
     t._counter = FRESH
 """
 TOGETHER = """
@@ -200,7 +200,7 @@ KEPT = """
 
 def edge_text(t: str, node: str) -> str:
     """What `edge_of` says, for the tensor and the node of these names."""
-    leaf = f"({t} if {t}._rare is None and {t}._view is None else edge_of({t}))"
+    leaf = f"({t} if {t}._beside is None else edge_of({t}))"
     return f"({leaf} if {node} is LEAF else {node})"
 
 
@@ -210,9 +210,10 @@ def plain_text(t: str) -> str:
 
 
 def outdated_text(t: str) -> str:
-    """What `views.outdated` says of a view, for the tensor of this name; sets `view`."""
+    """What `views.outdated` says, for the tensor of this name; sets `view`."""
     borrowed = f"view.borrowed if view.base._node is None else {t}._node is None"
-    return f"({t}._view is not None and ((view := {t}._view).version != {t}._counter[0] or ({borrowed})))"
+    written = f"(view := {t}._beside).base is not None and (view.version != {t}._counter[0] or ({borrowed}))"
+    return f"({t}._beside is not None and {written})"
 
 
 def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:

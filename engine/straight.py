@@ -52,7 +52,7 @@ def _collecting() -> Callable[[list[Any], dict[Any, int]], bool]:
         lines = [
             "if e in seen: seen[e] += 1",
             "elif type(e) not in PLAIN: seen[e] = 1; order.append(e)",
-            "elif e._rare is None and e._view is None: seen[e] = 1; leaves.append(e)",
+            "elif e._beside is None: seen[e] = 1; leaves.append(e)",
             "else: return False",
         ]
         return [f"{indent}{line}" for line in lines]
@@ -134,7 +134,7 @@ def recorded_order(walk: Walk, starts: list[Any], targets: Collection[Any]) -> l
                     seen.add(e)
                     if type(e) not in PLAIN:
                         order.append(e)
-                    elif e._rare is None and e._view is None:
+                    elif e._beside is None:
                         unasked = unasked or e not in targets
                     else:
                         return None

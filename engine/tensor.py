@@ -31,7 +31,18 @@ LEAF = _Leaf()
 FRESH = (0,)  # the version count of memory that nobody has written to and that no two tensors share: one for all of them
 
 
-class View:
+class Beside:
+    """What few tensors have beside their values: `rare` is None | Rare. That of a view is a `View`; in all others there is no `base`."""
+
+    __slots__ = ("rare",)
+
+    rare: Rare | None
+    base: Any = None
+    replay: Any = None
+    borrowed: Any = False
+
+
+class View(Beside):
     """Where a view comes from: its base, and how it may be written to.
 
     `creation` is None for an ordinary view, or why writing through it is refused ("multi_output", "no_grad",
@@ -53,6 +64,7 @@ class View:
     def of(cls, base: Tensor, creation: str | None, version: int, replay: tuple[Any, ...] | None) -> View:
         made = cls()
         made.base, made.creation, made.version, made.replay, made.borrowed = base, creation, version, replay, False
+        made.rare = None
         return made
 
 
@@ -73,7 +85,7 @@ class Apart(View):
     @classmethod
     def like(cls, view: View, whole: Tensor | None) -> Apart:
         made = cls()
-        for name in ("base", "creation", "version", "replay", "borrowed"):
+        for name in ("base", "creation", "version", "replay", "borrowed", "rare"):
             setattr(made, name, getattr(view, name))
         made.whole = whole
         return made
@@ -112,18 +124,17 @@ class Tensor:
     Slots: `_array` the NumPy view, `_dtype` the engine's dtype, `_node` None | LEAF | the node that made it, or
     (node, number) where it is not that node's first output (may be out of date in a view, see `engine.views.node_of`), `_counter`
     the version shared by all views of one buffer (None in an inference tensor; FRESH until it is shared or raised, see
-    `counter_of`), `_view` None | View, `_rare` None | Rare, `_rows` None before anybody looked, then `Rows` or False (see `rows`).
+    `counter_of`), `_beside` None | Beside, of a view View, `_rows` None before anybody looked, then `Rows` or False (see `rows`).
     """
 
-    __slots__ = ("_array", "_dtype", "_node", "_gradient", "_counter", "_view", "_rare", "_rows", "__weakref__", "__dict__")
+    __slots__ = ("_array", "_dtype", "_node", "_gradient", "_counter", "_beside", "_rows", "__weakref__", "__dict__")
 
     _array: np.ndarray
     _dtype: dtypes.dtype
     _node: Any
     _gradient: Tensor | None
     _counter: Sequence[int] | None
-    _view: View | None
-    _rare: Rare | None
+    _beside: Beside | None
     _rows: Any
 
     if TYPE_CHECKING:  # what ops attach when they are declared
@@ -220,16 +231,25 @@ class Tensor:
         return self._dtype.is_signed
 
     # -- place in the graph -----------------------------------------------------------------------------------------
+    @property
+    def _view(self) -> View | None:  # where nobody is in a hurry, as `_rare`
+        beside = self._beside
+        return beside if isinstance(beside, View) else None
+
+    @property
+    def _rare(self) -> Rare | None:
+        return None if self._beside is None else self._beside.rare
+
     @readonly
     def is_leaf(self) -> bool:
         return self._node is None or self._node is LEAF
 
     @property
     def requires_grad(self) -> bool:
-        view = self._view
-        if self._node is not None and (view is None or not view.borrowed):
+        beside = self._beside
+        if self._node is not None and (beside is None or not beside.borrowed):
             return True
-        base = None if view is None else view.base
+        base = None if beside is None else beside.base
         return base is not None and base._node is not None and (self._dtype.differentiable or not base._dtype.differentiable)
 
     @requires_grad.setter
@@ -376,7 +396,7 @@ def wrap(array: np.ndarray, dtype: dtypes.dtype) -> Tensor:
     """A fresh tensor over `array`: no history, a version count of its own."""
     t = Tensor()
     t._array, t._dtype = array, dtype
-    t._node = t._gradient = t._view = t._rare = t._rows = None
+    t._node = t._gradient = t._beside = t._rows = None
     t._counter = FRESH
     return t
 
@@ -389,8 +409,7 @@ def wrap_in_rows(array: np.ndarray, form: Rows) -> Tensor:
     t._rows = form
     t._node = None
     t._gradient = None
-    t._view = None
-    t._rare = None
+    t._beside = None
     t._counter = FRESH
     return t
 
@@ -505,7 +524,7 @@ def wrap_number(value: bool | int | float | complex) -> WrappedNumber:
     d = dtypes.of_number(value)
     t = WrappedNumber()
     made = wrap(np.asarray(value), d)  # in double precision: only its category takes part in promotion
-    for slot in ("_array", "_dtype", "_node", "_gradient", "_view", "_rare", "_counter", "_rows"):
+    for slot in ("_array", "_dtype", "_node", "_gradient", "_beside", "_counter", "_rows"):
         setattr(t, slot, getattr(made, slot))
     return t
 
@@ -533,9 +552,13 @@ def store(t: Tensor, values: np.ndarray) -> None:
 
 def rare(t: Tensor) -> Rare:
     """The tensor's rare part, made on first use."""
-    if t._rare is None:
-        t._rare = Rare()
-    return t._rare
+    beside = t._beside
+    if beside is None:
+        beside = t._beside = Beside()
+        beside.rare = None
+    if beside.rare is None:
+        beside.rare = Rare()
+    return beside.rare
 
 
 def leave(t: Tensor) -> None:

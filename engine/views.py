@@ -74,15 +74,15 @@ def node_of(t: Tensor) -> Any:
 
     Raises RuntimeError where it cannot be: the view was made in a mode, or by an op, that does not allow for it.
     """
-    if t._view is not None and t._counter is not None and outdated(t):
-        refresh(t, t._view)
+    if t._beside is not None and t._counter is not None and outdated(t):
+        refresh(t, t._beside)  # type: ignore[arg-type]  # which is that of a view
     return made_by(t)
 
 
 def outdated(t: Any) -> bool:
-    """True where the node of a view (no inference tensor) does not tell what became of its base since."""
-    view = t._view
-    return view.version != t._counter[0] or (view.borrowed if view.base._node is None else t._node is None)
+    """True where the node of a view (no inference tensor) does not tell what became of its base since. Something is `_beside` it."""
+    view = t._beside
+    return view.base is not None and (view.version != t._counter[0] or (view.borrowed if view.base._node is None else t._node is None))
 
 
 def refresh(t: Tensor, view: View) -> None:
@@ -143,7 +143,7 @@ def _again(base: Any, replay: tuple[Any, ...]) -> Any:
 
 def make_view(t: Tensor, source: Tensor, op: Any, values: list[Any], creation: str | None) -> None:
     """Mark `t`, just made by the view op `op`, as a view of `source`: shared version count, base, way to remake it."""
-    outer = source._view
+    outer = source._view if source._beside is not None else None
     base = source if outer is None else outer.base
     t._counter = counter_of(source if source._counter is None else base)
     if source._counter is None:  # a view of an inference tensor is one too, and no view
@@ -160,11 +160,10 @@ def make_view(t: Tensor, source: Tensor, op: Any, values: list[Any], creation: s
         head = outer.replay if outer is not None and outer.replay is not None else strided
         again = (op, [None, *values[1:]]) if op.changes_dtype else (OPS["as_strided"], [None, t.shape, t.stride(), t.storage_offset()])
         replay = (*head, again)
-    t._view = View.of(base, creation, t._counter[0], replay)
-    if type(outer) is Apart:
-        t._view = Apart.like(t._view, outer.whole or source)
+    view = View.of(base, creation, t._counter[0], replay)
+    t._beside = view = Apart.like(view, outer.whole or source) if type(outer) is Apart else view
     if not recorded and t._dtype.differentiable and base._node is not None:
-        t._node, t._view.borrowed = LEAF, True
+        t._node, view.borrowed = LEAF, True
 
 
 def share(t: Tensor, source: Tensor, op: Any, values: list[Any]) -> None:
@@ -183,8 +182,8 @@ def check_inplace(t: Tensor, recording: bool) -> None:
     """Raises RuntimeError where a recorded write to `t` is refused: to leaves that require grad, and to some views."""
     if not recording:
         return
-    view = t._view
-    if view is not None:
+    view: Any = t._beside
+    if view is not None and view.base is not None:
         if view.creation is not None:
             raise RuntimeError(refusal(t, view.creation, "is being"))
         if _starts(view.base) and t.requires_grad:
@@ -295,11 +294,12 @@ def keeps_dtype(target: Tensor, result: dtype) -> None:
 
 def rebase(t: Tensor, node: Node) -> None:
     """Give the tensor just written to its new history: `node`, or through a view a CopySlices on the base."""
-    view = t._view
-    if view is None:
+    view: Any = t._beside
+    if view is None or view.base is None:
         renew(t, node)
         return
-    base, mode = view.base, modes.current()
+    base: Tensor = view.base
+    mode = modes.current()
     array, whole = t._array, base._array
     of_base = 0 if whole.base is None else base.storage_offset()
     if array.base is whole:
@@ -313,10 +313,10 @@ def rebase(t: Tensor, node: Node) -> None:
     written.replay = view.replay
     if mode & modes.ANOMALY:
         anomaly.note(written)
-    if base._rare is None:
+    if base._beside is None:
         base._node = written
     else:
-        of_leaf = base._rare.hooks if base._node is None else None
+        of_leaf = rare(base).hooks if base._node is None else None
         renew(base, written)
         if of_leaf is not None:
             rare(base).hooks = of_leaf  # PyTorch's convention: they, and those of later, stay with the leaf that it was

@@ -555,7 +555,7 @@ class Walk:
     def _accumulated(self, end: Any) -> None:
         g = self.arrived.pop(end, None)
         leaf: Tensor = end.variable if type(end) is AccumulateGrad else end
-        plain = leaf._rare is None and leaf._view is None and leaf._node is LEAF and self.targets is None and not self.recording
+        plain = leaf._beside is None and leaf._node is LEAF and self.targets is None and not self.recording
         if g is not None and plain:  # as most are
             accumulate(leaf, g, False, self)
             return

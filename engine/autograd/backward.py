@@ -188,10 +188,10 @@ def recorded(roots: tuple[Any, ...], given: tuple[Any, ...], ends: tuple[Any, ..
     if len(roots) != 1 or len(given) != 1 or not ends or modes.current() & ~modes.GRAD or not is_usual(roots[0], given[0]):
         return None
     for leaf in ends:
-        if type(leaf) not in PLAIN or leaf._node is not LEAF or leaf._view is not None:
+        if type(leaf) not in PLAIN or leaf._node is not LEAF or leaf._beside is not None:
             return None
     root = roots[0]
-    node = root._node if root._view is None else node_of(root)
+    node = root._node if root._beside is None else node_of(root)
     found = run_recorded(node, root, given[0], keep, ends) if isinstance(node, Node) else None
     if found is None:
         return None
@@ -325,7 +325,7 @@ def check_seed(i: int, root: Any, g: Tensor) -> Tensor:
 
 
 def implicit_seed(t: Any) -> Tensor | None:
-    if type(t) in PLAIN and t._node is not None and t._view is None and not t._array.ndim and t._dtype.is_floating_point:  # most are
+    if type(t) in PLAIN and t._node is not None and t._beside is None and not t._array.ndim and t._dtype.is_floating_point:  # most are
         return settled(wrap(ones((), t._dtype.np), t._dtype))
     if isinstance(t, Tensor) and not t.requires_grad:
         return None
@@ -401,7 +401,7 @@ def accumulated_into(ends: tuple[Any, ...]) -> dict[Any, int]:
 
 def input_end(t: Any) -> tuple[Any, int]:
     if type(t) in PLAIN:
-        if t._node is LEAF and t._view is None and t._rare is None:  # as most are
+        if t._node is LEAF and t._beside is None:  # as most are
             return t, 0
         node_of(t)
         edge = edge_of(t)
@@ -429,7 +429,7 @@ def _method(name: str) -> Any:
 def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
     """Accumulate gradients of this tensor into the leaves it was computed from; see `autograd.backward`."""
     if inputs is None and not create_graph and not modes.current() & ~modes.GRAD and is_usual(self, gradient):
-        node = self._node if self._view is None else node_of(self)
+        node = self._node if self._beside is None else node_of(self)
         if isinstance(node, Node) and run_plain(node, self, gradient, bool(retain_graph)):
             return  # which is all that `backward` comes to where there is nothing to refuse
     backward(self, gradient, retain_graph, create_graph, inputs=inputs)

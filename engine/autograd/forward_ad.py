@@ -156,7 +156,7 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
     with forward.innermost():
         primal = F.view_as(tensor, tensor) if type(tensor) is Batched else PRIMAL.run([tensor, 0])
         if primal._view is not None:
-            primal._view = Apart.like(primal._view, None)
+            primal._beside = Apart.like(primal._view, None)
         return UnpackedDualTensor(primal, tangent)
 
 

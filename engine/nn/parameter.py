@@ -22,7 +22,7 @@ class Parameter(Tensor):
         if requires_grad and not source.dtype.differentiable:
             raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
         made = super().__new__(cls)
-        for slot in ("_array", "_dtype", "_gradient", "_counter", "_view", "_rare", "_rows"):
+        for slot in ("_array", "_dtype", "_gradient", "_counter", "_beside", "_rows"):
             setattr(made, slot, getattr(source, slot))
         made._node = LEAF if requires_grad else None
         return made

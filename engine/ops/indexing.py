@@ -361,7 +361,7 @@ def _overwritten(self: Tensor, index: Any, value: Any) -> bool:
     The part is that of slices and integers, of a base in row-major order; what is written a number, or a tensor of its shape and dtype.
     """
     mode, node = modes.current(), self._node
-    if mode > 1 or self._view is not None or self._rare is not None or not rows(self):
+    if mode > 1 or self._beside is not None or not rows(self):
         return False
     array = self._array
     if array.base is not None or (mode and node is not None and (node is LEAF or end_of(node).enters)):
@@ -378,7 +378,9 @@ def _overwritten(self: Tensor, index: Any, value: Any) -> bool:
             return False
         part.fill(value)
     else:
-        if kind not in PLAIN or value._dtype is not self._dtype or value._counter is None or (value._view is not None and outdated(value)):
+        if kind not in PLAIN or value._dtype is not self._dtype or value._counter is None:
+            return False
+        if value._beside is not None and outdated(value):
             return False
         given, tensor = value._array, value
         if given.shape != part.shape:
