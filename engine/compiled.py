@@ -62,6 +62,10 @@ def fast_plan(op: Op, mask: Mask, variant: str) -> Plan:
             plan.on_tensors = on_tensors(op, mask, plan, variant != "lean" and ";" not in variant)
             return plan.on_tensors(node, g)
 
+        def first_sent_on_tensors(*given: Any) -> Any:
+            plan.send_on_tensors = on_tensors(op, mask, plan, variant != "lean", sent=True)
+            return plan.send_on_tensors(*given)
+
         def first_gather(node: Any, g: np.ndarray) -> Any:
             plan.gather = gathering(op, mask, plan, variant)
             return plan.gather and plan.gather(node, g)
@@ -70,7 +74,7 @@ def fast_plan(op: Op, mask: Mask, variant: str) -> Plan:
             plan.send = run_and_spread if op.takes_lists else compiled(op, mask, plan, variant, sent=True)
             return plan.send(*given)
 
-        plan.fast, plan.send, plan.on_tensors = first, first_sent, first_on_tensors
+        plan.fast, plan.send, plan.on_tensors, plan.send_on_tensors = first, first_sent, first_on_tensors, first_sent_on_tensors
         if variant in ("alike", "number"):
             plan.gather = first_gather
     return plan

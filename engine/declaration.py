@@ -37,8 +37,8 @@ class Plan:
     """For one set of arguments that need a gradient: what is kept, which rules run, and on which of the kept values."""
 
     __slots__ = (
-        "save", "rules", "keeps_tensors", "keeps_results", "paired", "compact", "fast", "send", "on_tensors", "gather", "texts", "program",
-        "twin",
+        "save", "rules", "keeps_tensors", "keeps_results", "paired", "compact", "fast", "send", "on_tensors",
+        "send_on_tensors", "gather", "texts", "program", "twin",
     )  # fmt: skip
 
     def __init__(self, op: Declaration, needs: tuple[bool, ...]) -> None:
@@ -59,6 +59,7 @@ class Plan:
         self.fast: Callable[[Node, Any], Any] | None = None  # the rules compiled, for calls whose operands agree
         self.send: Callable[..., Any] | None = None  # the same, and what they give is sent on: see `engine.straight`
         self.on_tensors: Callable[[Node, Any], Any] | None = None  # the same where the gradient is to be differentiated in turn
+        self.send_on_tensors: Callable[..., Any] | None = None  # and sent on then, where there is the former
         # of rules that are arithmetic: the arrays they read, the gradients in their names, and the ufuncs they come to
         self.gather: Callable[[Node, Any], Any] | None = None
         self.texts: list[str] = []

@@ -25,14 +25,31 @@ SPACE: dict[str, Any] = {
 UNKNOWN = object()
 
 
-def on_tensors(op: Op, mask: tuple[bool, ...], plan: Plan, specialised: bool) -> Callable[[Any, Any], Any]:
-    """`run(node, g)` for nodes of one result that keep no lists of tensors; `specialised`: what is no tensor is what its default says."""
+def on_tensors(op: Op, mask: tuple[bool, ...], plan: Plan, specialised: bool, *, sent: bool = False) -> Callable[..., Any]:
+    """`run(node, g)` for nodes of one result that keep no lists of tensors; `specialised`: what is no tensor is what its default says.
+
+    Where what it gives is `sent` on, it is `run(node, g, walk, arrived, wanted)`.
+    """
     space = SPACE | {f"rule{k}": rule for k, (rule, _, _) in enumerate(plan.rules)}
-    lines = unpacked(plan) + ([] if op.takes_lists else edges_text(plan, len(mask))) + lines_of(op, mask, plan, specialised)
-    return function_of(("node", "g"), lines, f"{op.node_name} of {op.key} on Tensors", space)
+    lines = unpacked(plan) + ([] if op.takes_lists else edges_text(plan, len(mask)))
+    ruled, certain = _ruled(op, plan, specialised)
+    lines += [*_taken(op, mask, plan), *ruled, *_fitted(mask, certain)]
+    title = f"{op.node_name} of {op.key} on Tensors"
+    if not sent:
+        results = ", ".join(f"r{p}" if m else "None" for p, m in enumerate(mask))
+        return function_of(("node", "g"), [*lines, f"return {results},"], title, space)
+    if plan.keeps_tensors:
+        lines.append("if not walk.keep: node.saved = FREED")
+    lines += [line for p in _needed(mask) for line in _sent(p, p in certain)]
+    return function_of(("node", "g", "walk", "arrived", "wanted"), lines, f"{title}, sent on", space)
 
 
-def lines_of(op: Op, mask: tuple[bool, ...], plan: Plan, specialised: bool) -> list[str]:
+def _needed(mask: tuple[bool, ...]) -> list[int]:
+    return [p for p, needed in enumerate(mask) if needed]
+
+
+def _taken(op: Op, mask: tuple[bool, ...], plan: Plan) -> list[str]:
+    """Makes tensors of what is kept, once it is known that nothing was written to."""
     lines: list[str] = []
     for i, (kind, at, _) in enumerate(plan.save):
         if kind == OUTPUT and at not in op.constant_results:
@@ -40,28 +57,58 @@ def lines_of(op: Op, mask: tuple[bool, ...], plan: Plan, specialised: bool) -> l
         elif kind in (TENSOR, OUTPUT):
             lines += [f"if type(s{i}) not in PLAIN:", f"    check(s{i}, v{i}, node)", f"    s{i} = node._as_tensor(s{i})"]
             lines.append(f"elif {stale_text(op, mask, i, kind, at)}: check(s{i}, v{i}, node)")
-    lines += ["alike = g._array.shape, g._dtype", "fits = node.fits"]  # no fits: a specialised call whose operands were as its result
+    return lines
+
+
+def _ruled(op: Op, plan: Plan, specialised: bool) -> tuple[list[str], set[int]]:
+    """Sets `r<p>` to the gradients that the rules give; second are those that are the result of arithmetic."""
+    lines, certain = [], set[int]()
     for k, (_, _, positions) in enumerate(plan.rules):
-        results = ", ".join(f"r{p}" for p in positions)
-        lines += _ruled(op, plan, k, results, specialised)
-    for p in (p for p, needed in enumerate(mask) if needed):  # after all rules, as in PyTorch: a second derivative adds up in that order
-        lines += [f"if r{p} is not None:", f"    shape, dtype = alike if fits is None else fits[{p}]"]
-        odd = f"type(r{p}) not in PLAIN or r{p}._array.shape != shape or r{p}._dtype is not dtype"
-        lines.append(f"    if {odd}: r{p} = fit(r{p}, shape, dtype)")
-    results = ", ".join(f"r{p}" if m else "None" for p, m in enumerate(mask))
-    return [*lines, f"return {results},"]
+        ruled, arithmetic = _by_rule(op, plan, k, ", ".join(f"r{p}" for p in positions), specialised)
+        lines += ruled
+        certain.update(positions if arithmetic else ())
+    return lines, certain
 
 
-def _ruled(op: Op, plan: Plan, k: int, results: str, specialised: bool) -> list[str]:
-    """Sets the results of a rule: its arithmetic in place where it is read and the numbers are real, else what it returns."""
+def _fitted(mask: tuple[bool, ...], certain: set[int]) -> list[str]:
+    """Fits the gradients after all rules, as in PyTorch: a second derivative adds up in that order.
+
+    There are no `fits` where all operands of a specialised call were as its result. What is arithmetic of these is as `g` then.
+    """
+    lines = ["fits = node.fits"]
+    if not certain.issuperset(_needed(mask)):
+        lines.append("alike = g._array.shape, g._dtype")
+    for p in _needed(mask):
+        fit = f"if type(r{p}) not in PLAIN or r{p}._array.shape != shape or r{p}._dtype is not dtype: r{p} = fit(r{p}, shape, dtype)"
+        if p in certain:
+            lines += ["if fits is not None:", f"    shape, dtype = fits[{p}]", f"    {fit}"]
+        else:
+            lines += [f"if r{p} is not None:", f"    shape, dtype = alike if fits is None else fits[{p}]", f"    {fit}"]
+    return lines
+
+
+def _sent(p: int, certain: bool) -> list[str]:
+    """Sends a gradient along its edge."""
+    lines = [
+        f"if edge{p} in arrived: arrived[edge{p}] = arrived[edge{p}] + r{p}",
+        f"elif edge{p} in wanted: arrived[edge{p}] = r{p}",
+    ]
+    return lines if certain else [f"if r{p} is not None:", *(f"    {line}" for line in lines)]
+
+
+def _by_rule(op: Op, plan: Plan, k: int, results: str, specialised: bool) -> tuple[list[str], bool]:
+    """Sets the results of a rule: its arithmetic in place where it is read and the numbers are real, else what it returns.
+
+    Second is whether it was read.
+    """
     rule, sources, positions = plan.rules[k]
     call = f"{results} = rule{k}({', '.join('g' if s < 0 else f's{s}' for s in sources)})"
     symbols = [_symbol(op, plan, s, specialised) for s in sources]
     texts = None if any(s is UNKNOWN for s in symbols) else read_on_tensors(rule, symbols, len(positions))
     if texts is None:
-        return [call]
+        return [call], False
     tensors = ["g", *(f"s{s}" for s in sources if s >= 0 and plan.save[s][0] in (TENSOR, OUTPUT))]
-    return [f"if {' or '.join(f'{t}._dtype.is_complex' for t in tensors)}: {call}", f"else: {results} = {', '.join(texts)}"]
+    return [f"if {' or '.join(f'{t}._dtype.is_complex' for t in tensors)}: {call}", f"else: {results} = {', '.join(texts)}"], True
 
 
 def _symbol(op: Op, plan: Plan, source: int, specialised: bool) -> Any:

@@ -115,20 +115,19 @@ def send(walk: Walk, order: list[Any]) -> None:
 
 
 # -- of gradients that are to be differentiated in turn, for leaves alone -------------------------------------------------
-def recorded_order(walk: Walk, starts: list[Any], targets: Collection[Any]) -> list[tuple[Any, Any]] | None:
-    """The nodes that lead to these leaves, in the order in which they run, with their edges; what `Walk._find_needed` finds is found, too.
+def recorded_order(walk: Walk, starts: list[Any], targets: Collection[Any]) -> list[Any] | None:
+    """The nodes that lead to these leaves, in the order in which they run; what `Walk._find_needed` finds is found, too.
 
     None where one of the nodes has no short way on Tensors, or more is asked of it or of a leaf.
     """
-    order, leads = [*starts], {}
-    seen = {None, *starts}
+    order, seen = [*starts], {None, *starts}
     unasked = False  # a leaf is reached that is no target
     try:
         for node in order:  # grows while it is read
             plan = node.plan
             if plan.on_tensors is None or node.extras is not None:
                 return None
-            leads[node] = edges = (node.first, node.second) if plan.paired else node.edges
+            edges = (node.first, node.second) if plan.paired else node.edges
             for e in edges:
                 if e not in seen:
                     seen.add(e)
@@ -145,25 +144,23 @@ def recorded_order(walk: Walk, starts: list[Any], targets: Collection[Any]) -> l
         walk._find_needed(order)
         order = [node for node in order if node in walk.needed]
     else:
-        walk.needed, walk.wanted = leads.keys(), seen
+        seen.remove(None)
+        walk.needed = walk.wanted = seen
     order.sort(key=number, reverse=True)
-    return [(node, leads[node]) for node in order]
+    return order
 
 
-def send_recorded(walk: Walk, order: list[tuple[Any, Any]]) -> None:
+def send_recorded(walk: Walk, order: list[Any]) -> None:
     """Run the nodes; what has arrived at the targets stays there."""
-    arrived, wanted, apart, free = walk.arrived, walk.wanted, walk.apart, not walk.keep
-    for node, edges in order:
-        g = arrived.pop(node, None)
-        plan = node.plan
-        if g is None or node in apart:
-            results = walk.step(node, g) or ()
-        else:
-            results = plan.on_tensors(node, g)
-            if free and plan.keeps_tensors:
-                node.saved = FREED
-        for e, r in zip(edges, results):  # noqa: B905  # strict costs, and a node's results match its edges
-            if r is not None and e in wanted and e is not None:
+    arrived, wanted, apart = walk.arrived, walk.wanted, walk.apart
+    take = arrived.pop
+    for node in order:
+        g = take(node, None)
+        if g is not None and node not in apart:
+            node.plan.send_on_tensors(node, g, walk, arrived, wanted)
+            continue
+        for e, r in zip(node.edges, walk.step(node, g) or (), strict=False):
+            if r is not None and e in wanted:
                 arrived[e] = arrived[e] + r if e in arrived else r
 
 
