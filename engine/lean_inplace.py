@@ -70,7 +70,7 @@ def lines_in_place(op: Op, numbers: Collection[int] = (), certain: Collection[in
     lines += _apart(op, numbers)
     if numbers:
         lines += [f"if a0._dtype not in DIRECT: {slow}", *(f"x{i} = constant(a{i}, a0._dtype); n{i} = None" for i in numbers)]
-    lines += _allowed(op)
+    lines += _allowed(op, numbers)
     return [
         *lines,
         *_written(op, numbers),
@@ -128,15 +128,21 @@ def may_share(array: np.ndarray, root: np.ndarray) -> bool:
     return top is root or (top.base is not None and not (recycled(top) and top.base is not root.base))
 
 
-def _allowed(op: Op) -> list[str]:
-    """Sets `recorded`; leaves what may not be written to to the generic call, which says why."""
+def _allowed(op: Op, numbers: Collection[int]) -> list[str]:
+    """Sets `recorded`; leaves to the generic call what may not be written to, which says why, and operands that share the target's count.
+
+    They may do so with memory of their own, once `data` was assigned.
+    """
     if not op.diff:
         return []
     odd = "not a0._dtype.differentiable or n0 is LEAF or type(n0) is tuple or (n0 is not None and n0.enters)"
+    operands = [(f"a{i}", op.schema.arguments[i].optional) for i, _ in op.tensors[1:] if i not in numbers]
+    shared = " or ".join(f"({f'{a} is not None and ' * optional}{a}._counter is counter)" for a, optional in operands)
     return [
         f"recorded = mode and ({some(op)})",
         "if recorded:",
         f"    if {odd}: return slow({listed(op)})",
+        *[f"    if (counter := a0._counter) is not FRESH and ({shared}): return slow({listed(op)})"] * bool(shared),
         "    view = a0._beside",
         "    if view is not None and view.base is not None:",
         "        of = view.base._node",

@@ -56,6 +56,20 @@ def data_keeps_its_counter(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def an_operand_counts_writes_to_memory_it_gave_away(B: Any, draw: Any, see: Any) -> None:
+    shape = draw.shape(2, 3)
+    x = draw.floats(shape, requires_grad=True)
+    y = x.detach()
+    if draw.flag():
+        x.data = draw.floats(shape)
+    write = draw.choice(["pow_", "atan2_", "mul_", "div_", "add_", "hypot_", "clamp_min_"])
+    see("written", getattr(y, write)(x if draw.flag() else draw.floats(shape, requires_grad=True)))
+    see("versions", [x._version, y._version])
+    see.raises("backward", lambda: y.backward(draw.floats(shape))) if y.requires_grad else None
+    see("x.grad", x.grad)
+
+
+@program
 def increment_version(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=True)
     y = x * 1
