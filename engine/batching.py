@@ -237,12 +237,11 @@ class Split(Listed):
     """Where a tensor meets a batch: its gradient is that of each sample while the batch is there, and their sum after."""
 
     __slots__ = ("level",)
-    plan: Any = NO_PLAN
 
     def __init__(self, t: Tensor, level: Level) -> None:
         node_of(t)
         self.edges, self.level, self.seq = (edge_of(t),), level, sequence()
-        self.saved, self.extras, self.fits = (), None, None
+        self.saved, self.plan, self.fits = (), NO_PLAN, None
 
     def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
         if not recording:

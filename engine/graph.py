@@ -71,16 +71,25 @@ def _keep(hooks: Any) -> Hooks:
 
 
 class Extras:
-    """What few nodes have: hooks on their outputs and on themselves, tensors that retain their gradient, metadata."""
+    """The plan of a node that has more than others: hooks on its outputs and on itself, tensors that retain their gradient, metadata.
 
-    __slots__ = ("tensor_hooks", "retains", "pre", "post", "metadata", "shapes")
+    There is one for each such node. `plain` is the plan it would have without; the short ways of that are for walks that have looked
+    at the rest.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("plain", "tensor_hooks", "retains", "pre", "post", "metadata", "shapes")
+    fast = send = on_tensors = gather = None
+
+    def __init__(self, plain: Any) -> None:
+        self.plain = plain
         self.tensor_hooks: list[tuple[int, Hooks]] = []  # by output number, in the order in which they were registered
         self.retains: dict[int, weakref.ref[Tensor]] = {}
         self.pre, self.post = Hooks(), Hooks()
         self.metadata: dict[str, Any] = {}
         self.shapes: dict[int, Any] = {}  # and dtypes, of the outputs a `GradientEdge` was asked for
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.plain, name)
 
 
 class Saved:
@@ -119,7 +128,7 @@ class Node:
     the op and is named as PyTorch names it.
     """
 
-    __slots__ = ("plan", "fits", "seq", "extras")  # as in PyTorch, nobody can refer to a node weakly
+    __slots__ = ("plan", "fits", "seq")  # as in PyTorch, nobody can refer to a node weakly
     op: ClassVar[Any] = None
     enters: ClassVar[bool] = False  # what a transform starts from: to its function a leaf
     reshaped: ClassVar[bool] = False  # whether a result ever got another shape with no record of it
@@ -132,7 +141,6 @@ class Node:
     plan: Any
     fits: Any
     seq: int
-    extras: Extras | None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} object at {id(self):#x}>"
@@ -144,6 +152,10 @@ class Node:
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         self.edges = tuple(accumulator(e) if isinstance(e, Tensor) else e for e in self.edges)
         return tuple(e if type(e) is tuple else (e, 0) for e in self.edges)
+
+    @property
+    def extras(self) -> Extras | None:
+        return self.plan if type(self.plan) is Extras else None
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -286,9 +298,10 @@ class AccumulateGrad:
 
 
 def extras(node: Node) -> Extras:
-    if node.extras is None:
-        node.extras = Extras()
-    return node.extras
+    if type(node.plan) is not Extras:
+        node.plan = Extras(node.plan)
+    made: Extras = node.plan
+    return made
 
 
 def accumulator(leaf: Tensor) -> AccumulateGrad:

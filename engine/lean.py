@@ -389,7 +389,7 @@ def _recorded_together(op: Op) -> list[str]:
         f"    live = [(i, t) for i, t in enumerate(outs) if t._dtype.differentiable{among}]",
         f"    if {recordable}:",
         *(f"        {line}" for line in made),
-        f"        node.edges, node.fits, node.extras = {_edges(op)}, {_fits(op)}, None",
+        f"        node.edges, node.fits = {_edges(op)}, {_fits(op)}",
         f"        node.saved = {kept}",
         "        node.seq = sequence()",
         f"    else: record({listed(op)}, outs, {needs})",
@@ -420,7 +420,7 @@ def new_node(op: Op, known: bool = False) -> list[str]:
 
     With `known` its `fits` are, what is `held`, and `plans`, or None.
     """
-    lines = ["node = Node()", f"node.edges = {_edges(op)}", "node.extras = None", f"node.fits = {'fits or ' * known}{_fits(op)}"]
+    lines = ["node = Node()", f"node.edges = {_edges(op)}", f"node.fits = {'fits or ' * known}{_fits(op)}"]
     if len(op.diff) == 1:
         lines += ["node.plan = only_plan", f"node.saved = {'held or ' * known}{kept_text(op, (True,))}"]
     elif len(op.diff) == 2:

@@ -218,7 +218,7 @@ def _rebased(op: Op, numbers: Collection[int]) -> list[str]:
         "    node = Node()",
         f"    {joined}",
         f"    node.fits = {'None if alike else ' * _is_exact(op)}({fits},)",
-        "    node.extras = None; node.plan = plan",
+        "    node.plan = plan",
         f"    {held_in(op)} = keep({', '.join(['before', *names_of(op)[1:]])}, a0)",
         "    node.seq = sequence()",
         "    if a0._beside is None: a0._node = node",

@@ -53,7 +53,7 @@ def new_node(op: Op, values: list[Any], outs: list[Tensor], needs: tuple[bool, .
     plan = op.kept_for(needs) if several or hooked else lean_plan(op, needs)  # what is packed is unpacked in the generic way
     if several:
         node.outputs = [(t._array.shape, t._dtype) for t in live]
-    node.plan, node.extras = plan, None
+    node.plan = plan
     edges, fits = [], []
     for need, i in zip(needs, op.diff, strict=True):
         v = values[i]
@@ -194,9 +194,15 @@ class OpNode(Node):
 
     def use_generic_plan(self) -> None:
         """From now on run as a node whose saved values may be packed."""
+        more = self.extras
+        held = self.plan if more is None else more.plain
         for (needs, _), plan in self.op.fast_plans.items():
-            if plan is self.plan:
-                self.plan = self.op.kept_for(needs)
+            if plan is held:
+                held = self.op.kept_for(needs)
+        if more is None:
+            self.plan = held
+        else:
+            more.plain = held
 
     def _as_tensor(self, value: Any) -> Any:
         if type(value) is Packed:
@@ -218,11 +224,10 @@ class Refusing(Listed):
     """A node that only refuses to run, before all others as leaves do, and also where nothing arrives."""
 
     __slots__ = ("text",)
-    plan: Any = NO_PLAN
     runs_on_nothing = True
 
     def __init__(self, text: str, edges: tuple[Any, ...]) -> None:
-        self.text, self.edges, self.saved, self.extras, self.fits, self.seq = text, edges, (), None, None, LEAVES
+        self.text, self.edges, self.saved, self.plan, self.fits, self.seq = text, edges, (), NO_PLAN, None, LEAVES
 
     def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
         raise RuntimeError(self.text)

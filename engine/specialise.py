@@ -64,7 +64,7 @@ KNOWN_RECORD = """
             if {some}:
                 node = Node()
                 {edges}
-                node.extras = node.fits = None
+                node.fits = None
                 node.seq = sequence()
                 t._node = node
                 {versions}
@@ -172,7 +172,6 @@ RECORD = """
     if mode and ({some}):
         node = Node()
         {edges}
-        node.extras = None
         node.seq = sequence()
         t._node = node
 {usual}

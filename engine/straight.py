@@ -64,7 +64,7 @@ def _collecting() -> Callable[[list[Any], dict[Any, int]], bool]:
         "try:",
         "    for node in order:",
         "        plan = node.plan",
-        "        if plan.send is None or node.extras is not None: return False",
+        "        if plan.send is None: return False",
         "        if plan.paired:",
         "            e = node.first",
         *look_at("            "),
@@ -125,7 +125,7 @@ def recorded_order(walk: Walk, starts: list[Any], targets: Collection[Any]) -> l
     try:
         for node in order:  # grows while it is read
             plan = node.plan
-            if plan.on_tensors is None or node.extras is not None:
+            if plan.on_tensors is None:
                 return None
             edges = (node.first, node.second) if plan.paired else node.edges
             for e in edges:

@@ -307,7 +307,7 @@ def rebase(t: Tensor, node: Node) -> None:
     else:  # the base may have other memory by now
         start = t.storage_offset() - of_base
     written = CopySlices()
-    written.seq, written.extras, written.freed, written.inner = sequence(), None, False, node
+    written.seq, written.plan, written.freed, written.inner = sequence(), PART_PLAN, False, node
     written.edges = (edge_of(base), node.second) if node.plan.paired else (edge_of(base), *node.edges[1:])  # type: ignore[attr-defined]
     written.base_array, written.base_dtype, written.part, written.start = whole, base._dtype, array, start
     written.replay = view.replay
@@ -345,7 +345,7 @@ def overwrite(base: Tensor, part: np.ndarray, start: int, op: Any, value: Any, v
     for _ in range(1 if edge is None else 1 + views):  # and the node of the write itself
         sequence()
     node = Overwritten()
-    node.seq, node.extras, node.freed, node.op_of_write, node.replay = sequence(), None, False, op, None
+    node.seq, node.plan, node.freed, node.op_of_write, node.replay = sequence(), OVERWRITTEN_PLAN, False, op, None
     node.edges = (edge, None if value is None else edge_of(value))
     node.base_array, node.base_dtype, node.part, node.start = base._array, base._dtype, part, start
     base._node = node
@@ -409,7 +409,7 @@ class PartPlan(NoPlan):
         """What `apply` comes to where the base lies in row-major order and the node within has a short way, too."""
         part, whole, inner = node.part, node.base_array, node.inner
         run = inner.plan.fast
-        if node.replay is not None or node.freed or run is None or inner.extras is not None or not _usual(whole):
+        if node.replay is not None or node.freed or run is None or not _usual(whole):
             return node.apply([g], False)
         if g.dtype is not part.dtype or g.shape != whole.shape or not part.size:
             return node.apply([g], False)
@@ -443,7 +443,6 @@ class CopySlices(Listed):
     """A write through a view, seen from the base: the written part's gradient goes through `inner`."""
 
     __slots__ = ("inner", "base_array", "base_dtype", "part", "start", "replay", "freed")
-    plan: Any = PART_PLAN
     inner: Any
     base_array: np.ndarray
     base_dtype: dtype
@@ -501,7 +500,7 @@ class CopySlices(Listed):
             whole = _same_geometry(self.base_array, g.dtype)
             whole[...] = g
         part, inner = self._part(whole), self.inner
-        fast = None if modes.current() & modes.GENERIC or inner.extras is not None else inner.plan.fast
+        fast = None if modes.current() & modes.GENERIC else inner.plan.fast
         first, *rest = inner.apply([part.copy()], False) if fast is None else fast(inner, part.copy())
         if part.shape != self.part.shape:
             self._check(rest)
@@ -556,7 +555,6 @@ class Overwritten(CopySlices):
     """That of a number, or of elements of the same shape and dtype, written over a part of a base in row-major order."""
 
     __slots__ = ("op_of_write",)
-    plan: Any = OVERWRITTEN_PLAN
     op_of_write: Any
 
     @property
@@ -568,7 +566,7 @@ class Overwritten(CopySlices):
         made, plan, like = op.Node(), op.kept_for(needs), wrap(self.part, self.base_dtype)
         values = [like, like, *(a.default for a in op.schema.arguments[2:])]
         made.saved = [x for kind, i, _ in plan.save for x in (keep(op, kind, i, values, [], needs), 0)]
-        made.edges, made.fits, made.plan, made.extras, made.seq = self.edges, (fit, fit), plan, None, self.seq - 1
+        made.edges, made.fits, made.plan, made.seq = self.edges, (fit, fit), plan, self.seq - 1
         return made
 
     def free(self) -> None:

@@ -16,7 +16,7 @@ from . import anomaly, dtypes, modes, saved
 from .accumulate import accumulate, added, retain
 from .deep import DEPTH, in_new_thread
 from .geometry import root_of, strides_of
-from .graph import FREED, AccumulateGrad, Hooks, Node, check_compatible, chooses, end_of, fit, fit_at_leaf, recorded_as, type_name
+from .graph import FREED, AccumulateGrad, Extras, Hooks, Node, check_compatible, chooses, end_of, fit, fit_at_leaf, recorded_as, type_name
 from .graph import looked_at as accumulator_of
 from .layout import dense, row_major
 from .memory import ALONE, WITHIN, owned
@@ -239,7 +239,7 @@ class Walk:
                 g = take(node, None)
                 plan = node.plan
                 fast = plan.on_tensors if recording else plan.fast
-                if plain and fast is not None and node.extras is None and g is not None and not (apart and node in apart):
+                if plain and fast is not None and g is not None and not (apart and node in apart):
                     results = fast(node, g)
                     if free and plan.keeps_tensors:
                         if plan.compact:
@@ -379,7 +379,7 @@ class Walk:
         gs = g if node.outputs is not None and g is not None else [None] * len(node.outputs or " ") if g is None else [g]
         if self.targets is not None and not self.accumulate and node in self.needed:
             self._capture(node, gs)  # PyTorch's convention: hooks change what is captured only where the node does not run
-        if node.extras is not None:
+        if type(node.plan) is Extras:
             self._tensor_hooks(node, gs)
         if self.targets is not None and node not in self.needed:
             self._capture(node, gs)
@@ -405,7 +405,8 @@ class Walk:
             self.idle[node](self.recording, gs)  # it may have been written to, or freed
             results = (None,) * len(node.edges)
         else:
-            fast = None if self.generic or node.outputs is not None else node.plan.on_tensors if self.recording else node.plan.fast
+            plan = node.plan.plain if type(node.plan) is Extras else node.plan
+            fast = None if self.generic or node.outputs is not None else plan.on_tensors if self.recording else plan.fast
             if self._ends_here(node):
                 results = node.looked_over(gs, self.recording)
             elif isinstance(node, CopySlices) and not self.recording:
@@ -431,7 +432,7 @@ class Walk:
         results: Sequence[Any] = node.apply([g], False) if self.generic else node.plan.short(node, g)
         whole, end = results[0], node.edges[0]
         plan = getattr(end, "plan", None)  # what keeps tensors multiplies with them, or copies: nobody sees how often this was written to
-        if whole is not None and (plan is None or not plan.keeps_tensors or end.extras is not None or self.targets is not None):
+        if whole is not None and (plan is None or not plan.keeps_tensors or type(plan) is Extras or self.targets is not None):
             self._count_writes(root_of(whole), [2])
         return results
 

@@ -22,7 +22,7 @@ from ..transforms import running
 from ..views import NO_PLAN, check_inplace, node_of, rebase, renew
 from ..walk import active
 from . import function_tangents
-from .names import NOT_THERE, Named, put, put_edges, put_extras, put_fits, put_saved, put_seq, show_to_engine, show_to_user
+from .names import NOT_THERE, Named, put, put_edges, put_fits, put_plan, put_saved, put_seq, show_to_engine, show_to_user
 
 SEVERAL_OF_A_VIEW = (
     "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return more than one Tensor. "
@@ -98,7 +98,6 @@ class BackwardCFunction(Named, Listed, FunctionCtx):
     __slots__ = ("_given", "_shapes", "_materializes", "_outputs", "__dict__", "__weakref__")
 
     _forward_cls: Any = None
-    plan: Any = NO_PLAN
     runs_on_nothing = True
     tells_all = True
     to_save: tuple[Any, ...] | None = None
@@ -118,7 +117,7 @@ class BackwardCFunction(Named, Listed, FunctionCtx):
         put_edges(self, ())
         put_saved(self, ())
         put_fits(self, ())
-        put_extras(self, None)
+        put_plan(self, NO_PLAN)
         put_seq(self, 0)
 
     @property

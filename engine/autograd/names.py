@@ -10,8 +10,8 @@ from ..graph import Listed
 
 PACKAGE = __name__.partition(".")[0]
 put = object.__setattr__  # for what the engine itself sets: without a look at who asks
-SLOTS = ("edges", "saved", "fits", "extras", "seq")
-put_edges, put_saved, put_fits, put_extras, put_seq = (getattr(Listed, name).__set__ for name in SLOTS)
+SLOTS = ("edges", "saved", "fits", "plan", "seq")
+put_edges, put_saved, put_fits, put_plan, put_seq = (getattr(Listed, name).__set__ for name in SLOTS)
 
 SHOWN = frozenset((
     "_forward_cls", "_get_user_fn", "_input_metadata", "_materialize_non_diff_grads", "_raw_saved_tensors", "_sequence_nr",

@@ -26,12 +26,11 @@ class Entry(Listed):
     """Where a tensor enters a transform: to its function a leaf, to the walks of outer transforms a way on."""
 
     __slots__ = ("level",)
-    plan: Any = NO_PLAN
     enters = True
 
     def __init__(self, t: Tensor, level: Level, tracked: bool) -> None:
         self.edges, self.level, self.seq = (edge_of(t) if tracked else None,), level, sequence()
-        self.saved, self.extras, self.fits = (), None, None
+        self.saved, self.plan, self.fits = (), NO_PLAN, None
 
     def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
         return gs
