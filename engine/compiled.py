@@ -93,7 +93,7 @@ def lean_plan(op: Op, mask: Mask) -> Plan:
 
 
 def written_plan(op: Op, mask: Mask, texts: Sequence[str]) -> Plan:
-    """The plan of calls of two arrays, all of whose forms are those of `fits`, with the texts of what the rules come to then."""
+    """The plan of calls on tensors whose forms are those of `fits`, with the texts of what the rules come to then."""
     return fast_plan(op, mask, "; ".join(texts))
 
 
@@ -370,7 +370,8 @@ def lean_lines(op: Op, mask: Mask, plan: Plan) -> tuple[list[str], list[str]]:
 def written_lines(op: Op, mask: Mask, plan: Plan, texts: Sequence[str]) -> tuple[list[str], list[str]]:
     """The results are the `texts`: nothing is looked at but whether what is kept and its form are as they were, and the gradient dense."""
     kept = {at: i for i, (kind, at, _) in enumerate(plan.save) if kind == TENSOR}
-    lines = ["if not g.flags.forc: return careful(node, g)", f"{', '.join(f'form{p}' for p in range(len(texts)))} = node.fits.forms"]
+    lines = ["if not g.flags.forc: return careful(node, g)", "fits = node.fits"]
+    lines.append(f"{', '.join(f'form{i}' for i, _ in op.tensors)} = fits.forms")
     for at, i in kept.items():
         lines.append(f"if {stale_text(op, mask, i, TENSOR, at)}: check(s{i}, v{i}, node)")
         lines += [f"if s{i}._rows is not form{at}: return careful(node, g)", f"x{i} = s{i}._array"]

@@ -27,8 +27,8 @@ class Family:
     # The call.
     first: Callable[..., None] | None = None  # looks at the arguments before anything else does
     in_rows: Callable[..., Callable[..., Any] | None] | None = None  # of a call on small row-major arrays: what else gives the same bits
-    # of two such arrays, which may lie in any order: the texts of what the two rules come to where the gradient has no gaps
-    rules_in_rows: Callable[..., tuple[str, ...]] | None = None
+    # of such arrays, which may lie in any order: the texts of what the rules come to where the gradient has no gaps
+    rules_in_rows: Callable[..., tuple[str, ...] | None] | None = None
     wide_numbers: bool = False  # in 16-bit arithmetic a number that is not the first operand is not rounded to 16 bits first
     unary: bool = False  # numbers among the operands have no part in the layout of the result
     flips: str = ""  # the view reads as the "conj" or the "neg" of its source

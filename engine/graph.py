@@ -453,7 +453,7 @@ def _summed(wide: tuple[int, ...], narrow: tuple[int, ...]) -> tuple[tuple[int, 
 class Fits(tuple):
     """The `fits` of nodes of a call that is remembered, and what such calls have in common beside."""
 
-    add_rows: Callable[[np.ndarray], np.ndarray]  # what `fit_array` does to a gradient of a matrix for a row
+    add_rows: Callable[[np.ndarray], np.ndarray] | None  # what `fit_array` does to a gradient of a matrix for a row
     forms: Sequence[Any]  # what `rows` says of the operands
 
 

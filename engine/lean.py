@@ -7,7 +7,7 @@ straight lines compiled when the op is first called, and hands everything else t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from .geometry import strides_of
 from .graph import Node as AnyNode
 from .graph import Saved, edge_of, sequence
 from .kept import version_of
-from .moves import NEEDS_OF_TWO, Moves, Ways, remembers
+from .moves import Moves, Ways, remembers
 from .once import again
 from .operands import settle, shape_of
 from .promotion import BY_NUMBER, BY_SHAPE, SMALL
@@ -151,8 +151,13 @@ def _lines(op: Op, certain: Collection[int], asked: bool) -> list[str]:
 
 def asking(op: Op) -> str:
     """Sets `way` to what is remembered of such tensors, of which `rows` was asked before."""
-    tensors = [i for i, _ in op.tensors]
-    return f"way = ways.get(({', '.join(f'a{i}._rows' if i in tensors else f'a{i}' for i in range(len(op.schema.arguments)))}))"
+    return f"way = ways.get({_key(op, [f'a{i}._rows' for i, _ in op.tensors])})"
+
+
+def _key(op: Op, forms: Sequence[str]) -> str:
+    """What a way is remembered by: the forms of tensors, which come first, and the other arguments; 1 and 1.0 are the same key."""
+    others = [(i, a) for i, a in enumerate(op.schema.arguments) if not a.is_tensor]
+    return f"({', '.join([*forms, *(f'a{i}, type(a{i})' if a.type.startswith('Scalar') else f'a{i}' for i, a in others)])})"
 
 
 def _remembered(op: Op, otherwise: list[str], before: list[str], certain: Collection[int], asked: bool) -> list[str]:
@@ -165,12 +170,11 @@ def _remembered(op: Op, otherwise: list[str], before: list[str], certain: Collec
     slow = f"return slow({listed(op)})"
     tensors = [i for i, _ in op.tensors]
     others = [i for i in range(len(arguments)) if i not in tensors]
-    key = [f"order{i}" for i in tensors] + [f"a{i}" for i in others]
     lists = [f"type(a{i}) is not list" for i in others if "[" in arguments[i].type]
     odd = [f"except AttributeError: {slow}"] * any(i not in certain for i in tensors)
     odd += ["except TypeError: way = None"] * bool(lists)  # a list is no key
     lines = [] if asked else [f"try: {asking(op)}", *odd] if odd else [asking(op)]
-    found = f"way = ways.get(key := ({', '.join(key)}))"
+    found = f"way = ways.get(key := {_key(op, [f'order{i}' for i in tensors])})"
     missing = [f"order{i} = rows(a{i}) if a{i}._rows is None else a{i}._rows" for i in tensors]
     missing += [f"try: {found}", "except TypeError: pass"] if lists else [found]
     lines += ["if way is None:", *(f"    {line}" for line in missing)]
@@ -420,19 +424,23 @@ def new_node(op: Op, known: bool = False) -> list[str]:
 
     With `known` its `fits` are, what is `held`, and `plans`, or None.
     """
+    written = known and op.family.rules_in_rows is not None
     lines = ["node = Node()", f"node.edges = {_edges(op)}", f"node.fits = {'fits or ' * known}{_fits(op)}"]
     if len(op.diff) == 1:
         lines += ["node.plan = only_plan", f"node.saved = {'held or ' * known}{kept_text(op, (True,))}"]
     elif len(op.diff) == 2:
         first, second = (f"n{i}" for i in op.diff)
-        written = known and op.family.rules_in_rows is not None
         for look, needs in zip((f"if {second} is None", f"elif {first} is None", "else"), NEEDS_OF_TWO, strict=True):
-            plan = f"plans[{NEEDS_OF_TWO.index(needs)}] if plans else " * written + _plan_name(needs)
+            plan = _plan_name(needs) + f" if plans is None else plans[{needs}]" * written
             lines.append(f"{look}: node.plan = {plan}; {held_in(op)} = {kept_text(op, needs)}")
     else:
         asked = ", ".join(f"n{i} is not None" for i in op.diff)
-        lines += [f"node.plan, keep = kept[{asked}]", f"{held_in(op)} = keep({', '.join(names_of(op))}, t)"]
+        lines += [f"node.plan, keep = kept[{asked}]", *[f"if plans is not None: node.plan = plans[{asked}]"] * written]
+        lines.append(f"{held_in(op)} = keep({', '.join(names_of(op))}, t)")
     return [*lines, "node.seq = sequence()"]
+
+
+NEEDS_OF_TWO = (True, False), (False, True), (True, True)
 
 
 def _plans(op: Op) -> dict[str, Plan]:
@@ -477,8 +485,9 @@ def geometry(t: Tensor) -> Geometry:
     array = t._array
     base = array.base
     whole = base is None or (type(base) is np.ndarray and base.base is None and base.nbytes == array.nbytes)
-    if whole and rows(t):
-        return t._rows.geometry
+    form = rows(t)
+    if whole and (form or (form is not False and array.flags.forc)):
+        return form.geometry
     key = array.shape, array.strides, array.itemsize
     steps = _steps.get(key)
     if steps is None:

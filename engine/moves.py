@@ -18,6 +18,7 @@ from .declaration import Plan
 from .dtypes import OF_NUMPY, dtype
 from .geometry import address
 from .graph import Fits
+from .rows import adding_rows
 from .tensor import Tensor, rows, wrap
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from .op import Op
 
 Held = tuple[Any, ...] | None  # what a node keeps, with versions, where it is the same for all such calls
-Plans = tuple[Plan, ...] | None
 Move = tuple[Callable[[np.ndarray, Any], np.ndarray], Any, Any, Any, Held]
 PLACES = ("SymInt", "int?")  # an argument that tells of a place takes too many values for each to be remembered
 LIMIT = 1024
@@ -41,7 +41,7 @@ def remembers(op: Declaration) -> bool:
     return usual and tensors == [0] and not any(a.type in PLACES for a in arguments)
 
 
-class Ways(dict[Any, tuple[Callable[..., Any], Any, Any, Held, dtype | None, Plans]]):
+class Ways(dict[Any, tuple[Callable[..., Any], Any, Any, Held, dtype | None, "Plans | None"]]):
     """By `rows` of tensors and other arguments: a function of the arrays that gives what the kernel does, `rows` of the result, `fits`.
 
     `fits` are those of the node of such a call: the shape and dtype of each gradient. Then what it keeps; the dtype of the result, if
@@ -63,14 +63,23 @@ class Ways(dict[Any, tuple[Callable[..., Any], Any, Any, Held, dtype | None, Pla
             order = rows(wrap(made, OF_NUMPY[made.dtype]))
         fits, plans = _fits(op, arrays), None
         if order and op.family.rules_in_rows is not None:
-            fits = Fits(fits)
-            fits.forms = key
             texts = op.family.rules_in_rows(*values)
-            plans = tuple(written_plan(op, needs, texts) for needs in NEEDS_OF_TWO)
+            if texts is not None:
+                fits, plans = Fits(fits), Plans(op, texts)
+                fits.forms = key[: len(arrays)]
+                fits.add_rows = adding_rows(len(made), made.dtype)
         self[key] = way, order, fits, held, kind, plans
 
 
-NEEDS_OF_TWO = (True, False), (False, True), (True, True)
+class Plans(dict[tuple[bool, ...], Plan]):
+    """By which arguments need a gradient: the plan of calls whose rules come to these texts."""
+
+    def __init__(self, op: Op, texts: tuple[str, ...]) -> None:
+        self.op, self.texts = op, texts
+
+    def __missing__(self, needs: tuple[bool, ...]) -> Plan:
+        self[needs] = plan = written_plan(self.op, needs, self.texts)
+        return plan
 
 
 def _fits(op: Declaration, arrays: tuple[Any, ...]) -> Any:

@@ -22,8 +22,10 @@ from ..routes import front
 from ..select import BITS, FEW, where, zero_where
 from ..strided import dense_strides, laid_out, new
 from ..tensor import Tensor
+from .addmm import ADDMM
 from .arithmetic import along, by, less, more, plus, times
 from .complex import complex_of
+from .shape import T
 from .ternary import COMPLEX_BOUNDS, or_zeros
 
 ZEROS = 4096  # elements, of which the nearest cache has room for some rows
@@ -43,7 +45,8 @@ def rectifying(operands: Sequence[Any]) -> dtype:
 def relu_kernel(self: np.ndarray) -> np.ndarray:
     """NaN and -0 stay: NumPy's maximum of two zeros is the second."""
     if self.size < FEW or not self.flags.c_contiguous:
-        return np.maximum(0, self)
+        zero = none(self.dtype)
+        return np.maximum(0 if zero is None else zero, self)
     return elementwise(relu_piece, self)
 
 
@@ -238,7 +241,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if 0 in ranks:
         raise RuntimeError(f"both arguments to linear need to be at least 1D, but they are {ranks[0]}D and {ranks[1]}D")
     if bias is not None and ranks[0] == 2:
-        made: Tensor = OPS["addmm"].direct(bias, input, OPS["t"].direct(weight), 1, 1)
+        made: Tensor = ADDMM.direct(bias, input, T.direct(weight), 1, 1)
         return made
     row = bias is not None and (bias.dim() == 1 or sum(n != 1 for n in bias.shape) == 1) and bias.is_contiguous()
     if bias is not None and row and input.is_contiguous():

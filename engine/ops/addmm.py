@@ -16,6 +16,7 @@ from ..op import F, Op, op, plain
 from ..operands import expands, requires
 from ..out import fit
 from ..promotion import common, step_by_step
+from ..rows import SHORT
 from ..strided import flat_root, laid_out, over, over_enough, row_major
 from ..tensor import Tensor, exchange, wrap
 from ..views import PARTIAL_OVERLAP, check_cast, check_no_overlap, check_no_partial_overlap, keeps_dtype
@@ -33,7 +34,9 @@ from .matmul import (
     checked,
     dtype_of,
     is_little,
+    is_small,
     matrices,
+    mm_rules_in_rows,
     multiplying,
     of_left,
     of_present,
@@ -133,6 +136,23 @@ def addmm_kernel(self: np.ndarray, mat1: np.ndarray, mat2: np.ndarray, beta: Any
         return empty_sum(self, (mat1.shape[0], mat2.shape[1]), beta)
     refuse_bool("addmm_impl_cpu_", mat1)
     return sum_of(self, matrices, mat1, mat2, beta, alpha, blas)
+
+
+def addmm_in_rows(self: np.ndarray, mat1: np.ndarray, mat2: np.ndarray, beta: Any, alpha: Any) -> Callable[..., Any] | None:
+    """What `addmm_kernel` comes to."""
+    if not (type(beta) is int is type(alpha) and beta == alpha == 1 and is_small(mat1, mat2)):
+        return None
+    dot, add = np.ndarray.dot, np.add
+    return lambda self, mat1, mat2: add(made := dot(mat1, mat2), self, made)
+
+
+def addmm_rules_in_rows(self: np.ndarray, mat1: np.ndarray, mat2: np.ndarray, beta: Any, alpha: Any) -> tuple[str, ...] | None:
+    """What the rules come to where `addmm_in_rows` has a way: of a row for each row of the product, or of as many."""
+    left, right = mm_rules_in_rows(mat1, mat2, "mat1")
+    made = len(mat1), mat2.shape[1]
+    if self.shape == made:
+        return "g", left, right
+    return ("fits.add_rows(g)", left, right) if self.shape == made[1:] and len(mat1) <= SHORT else None
 
 
 def addmv_kernel(self: np.ndarray, mat: np.ndarray, vec: np.ndarray, beta: Any, alpha: Any, blas: bool = True) -> np.ndarray:
@@ -265,9 +285,9 @@ def keeps_shape(self: Any, shape: list[int]) -> None:
         raise RuntimeError(f"Bad in-place call: input tensor size {list(self.shape)} and output tensor size {shape} should match")
 
 
-op("addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+ADDMM = op("addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
    multiplying(addmm_kernel, step_by_step(checked(*ADDMM_DTYPES, check_addmm)), inplace=into_its_own_shape, inplace_function=False,
-           apart="itself", jvp=of_sum(lambda a, b: F.mm(a, b))),
+           apart="itself", jvp=of_sum(lambda a, b: F.mm(a, b)), in_rows=addmm_in_rows, rules_in_rows=addmm_rules_in_rows),
    self=lambda g, beta: scaled(g, beta),
    mat1=lambda g, mat2, mat1_geometry, alpha: scaled(of_left(g, mat2, mat1_geometry), alpha),
    mat2=lambda g, mat1, mat2_geometry, alpha: scaled(of_right(g, mat1, mat2_geometry), alpha))  # fmt: skip

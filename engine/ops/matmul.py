@@ -174,10 +174,12 @@ def mm_in_rows(self: np.ndarray, mat2: np.ndarray) -> Callable[..., Any] | None:
     return np.ndarray.dot if is_small(self, mat2) else None
 
 
-def mm_rules_in_rows(self: np.ndarray, mat2: np.ndarray) -> tuple[str, str]:
-    """What `of_left` and `of_right` come to where `mm_in_rows` has a way."""
-    left = "dot(g, mat2.T)" if self.flags.c_contiguous else "dot(mat2, g.T).T"
-    return left, "dot(self.T, g)" if mat2.flags.c_contiguous else "dot(g.T, self).T"
+def mm_rules_in_rows(self: np.ndarray, mat2: np.ndarray, left: str = "self") -> tuple[str, str]:
+    """What `of_left` and `of_right` come to where `mm_in_rows` has a way; `left` is the name of the first matrix."""
+    return (
+        "dot(g, mat2.T)" if self.flags.c_contiguous else "dot(mat2, g.T).T",
+        f"dot({left}.T, g)" if mat2.flags.c_contiguous else f"dot(g.T, {left}).T",
+    )
 
 
 def matrices(left: Any, right: Any) -> Any:
@@ -190,7 +192,7 @@ def matrices(left: Any, right: Any) -> Any:
     m = right.shape[1]
     if k == 1 and n > 1 and m > 1:
         return left * right
-    turns = 1 < n <= m // 2 and k >= DEEP and n * k * m > TINY
+    turns = 1 < n <= min(m // 2, SEVERAL) and k >= DEEP and n * k * m > TINY
     if turns and left.flags.c_contiguous and right.flags.f_contiguous and left.dtype.char in "fd":
         return np.ascontiguousarray((right.T @ left.T).T)  # BLAS is quicker where the matrix of more rows is on the left
     return multiplied(left, right)
@@ -205,6 +207,7 @@ def multiplied(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 DEEP = 256  # terms of a sum from which to turn a product round costs less than it saves
+SEVERAL = 32  # rows up to which it does
 TINY = 2**19  # multiplications up to which what stands around a product counts
 SMALL = 400  # multiplications per batch below which PyTorch uses no BLAS
 

@@ -327,7 +327,7 @@ op("transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)",
    view(transposed),
    self=transposed_back)  # fmt: skip
 PERMUTE = op("permute(Tensor(a) self, int[] dims) -> Tensor(a)", view(ordered), self=lambda g, dims: unpermuted(g, dims))
-op("t(Tensor(a) self) -> Tensor(a)", view(flipped), self=lambda g: flipped(g) if type(g) is np.ndarray else F.t(g))
+T = op("t(Tensor(a) self) -> Tensor(a)", view(flipped), self=lambda g: flipped(g) if type(g) is np.ndarray else F.t(g))
 
 
 @composite("swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)", usually=("transpose.int", "True"))
