@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Sequence
+from copy import copy
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 
@@ -53,31 +54,52 @@ def fast_plan(op: Op, mask: Mask, variant: str) -> Plan:
     plan = op.fast_plans.get((mask, variant))
     if plan is None:
         plan = op.fast_plans[mask, variant] = Plan(op, mask)
-
-        def first(node: Any, g: np.ndarray) -> Any:
-            plan.fast = compiled(op, mask, plan, variant)
-            return plan.fast(node, g)
-
-        def first_on_tensors(node: Any, g: Tensor) -> Any:
-            plan.on_tensors = on_tensors(op, mask, plan, variant != "lean" and ";" not in variant)
-            return plan.on_tensors(node, g)
-
-        def first_sent_on_tensors(*given: Any) -> Any:
-            plan.send_on_tensors = on_tensors(op, mask, plan, variant != "lean", sent=True)
-            return plan.send_on_tensors(*given)
-
-        def first_gather(node: Any, g: np.ndarray) -> Any:
-            plan.gather = gathering(op, mask, plan, variant)
-            return plan.gather and plan.gather(node, g)
-
-        def first_sent(*given: Any) -> Any:
-            plan.send = run_and_spread if op.takes_lists else compiled(op, mask, plan, variant, sent=True)
-            return plan.send(*given)
-
-        plan.fast, plan.send, plan.on_tensors, plan.send_on_tensors = first, first_sent, first_on_tensors, first_sent_on_tensors
-        if variant in ("alike", "number"):
-            plan.gather = first_gather
+        plan.parts = Parts(op, mask, variant, plan)
+        _compile_when_run(op, mask, variant, plan, mask)
     return plan
+
+
+def _compile_when_run(op: Op, mask: Mask, variant: str, plan: Plan, wants: Mask) -> None:
+    """Have the rules of the plan compiled when they first run; of what is sent on, the gradients that `wants` says."""
+    specialised = variant != "lean" and ";" not in variant
+
+    def first(node: Any, g: np.ndarray) -> Any:
+        plan.fast = compiled(op, mask, plan, variant)
+        return plan.fast(node, g)
+
+    def first_on_tensors(node: Any, g: Tensor) -> Any:
+        plan.on_tensors = on_tensors(op, mask, plan, specialised)
+        return plan.on_tensors(node, g)
+
+    def first_gather(node: Any, g: np.ndarray) -> Any:
+        plan.gather = gathering(op, mask, plan, variant)
+        return plan.gather and plan.gather(node, g)
+
+    def first_sent(*given: Any) -> Any:
+        plan.send = run_and_spread if op.takes_lists else compiled(op, mask, plan, variant, sent=wants)
+        return plan.send(*given)
+
+    def first_sent_on_tensors(*given: Any) -> Any:
+        plan.send_on_tensors = on_tensors(op, mask, plan, specialised, sent=wants)
+        return plan.send_on_tensors(*given)
+
+    plan.fast, plan.send, plan.on_tensors, plan.send_on_tensors = first, first_sent, first_on_tensors, first_sent_on_tensors
+    if variant in ("alike", "number"):
+        plan.gather = first_gather
+
+
+class Parts(dict[Mask, Plan]):
+    """By which gradients are wanted: the plan of the same nodes that runs no rule of which none is. It is for sending them on alone."""
+
+    def __init__(self, op: Op, mask: Mask, variant: str, plan: Plan) -> None:
+        self.op, self.mask, self.variant, self.plan = op, mask, variant, plan
+
+    def __missing__(self, wants: Mask) -> Plan:
+        self[wants] = made = copy(self.plan)
+        made.rules = [rule for rule in made.rules if any(wants[p] for p in rule[2])]
+        made.texts, made.program, made.twin = [], None, None
+        _compile_when_run(self.op, self.mask, self.variant, made, wants)
+        return made
 
 
 def lean_plan(op: Op, mask: Mask) -> Plan:
@@ -97,28 +119,46 @@ def written_plan(op: Op, mask: Mask, texts: Sequence[str]) -> Plan:
     return fast_plan(op, mask, "; ".join(texts))
 
 
-def compiled(op: Op, mask: Mask, plan: Plan, variant: str, *, sent: bool = False) -> Callable[..., Any]:
-    """The rules as one function of a node and its gradient; where they are to be `sent`, with what becomes of the results."""
+def compiled(op: Op, mask: Mask, plan: Plan, variant: str, *, sent: Mask | None = None) -> Callable[..., Any]:
+    """The rules as one function of a node and its gradient; with what becomes of the results where some are `sent`, those that it says."""
     space = SPACE | {f"rule{k}": rule for k, (rule, _, _) in enumerate(plan.rules)}
+    space["careful"] = careful(op, mask, variant) if sent in (None, mask) else careful_part(sent or mask)
     if variant == "general":
         lines, results = general_lines(op, mask, plan)
     elif ";" in variant:
-        space |= {"careful": lambda node, g: lean_plan(op, mask).fast(node, g), "dot": np.ndarray.dot}  # type: ignore[misc]  # a compiled plan
+        space["dot"] = np.ndarray.dot
         lines, results = written_lines(op, mask, plan, variant.split("; "))
     elif variant == "lean":
-        space["careful"] = lambda node, g: node.apply([g], False)
         lines, results = lean_lines(op, mask, plan)
     else:
-        space["careful"] = lambda node, g: fast_plan(op, mask, "general").fast(node, g)  # type: ignore[misc]  # a compiled plan
         lines, results = alike_lines(op, mask, plan, variant, space)
     lines = unpacked(plan, variant not in SMALL) + lines
     if sent or (not op.takes_lists and any("edge" in line for line in lines)):
         lines = edges_text(plan, len(mask)) + lines
     if sent:
         space["ALONE"] = HANDED
-        return function_of(PARAMETERS, sending(plan, lines, results, mask), f"{op.node_name} of {op.key}, sent on", space | SENDING)
+        results = [text if wanted else "None" for text, wanted in zip(results, sent, strict=True)]
+        return function_of(PARAMETERS, sending(plan, lines, results, sent), f"{op.node_name} of {op.key}, sent on", space | SENDING)
     ending = "return parts" if op.takes_lists else f"return {', '.join(results)},"
     return function_of(("node", "g"), [*lines, ending], f"{op.node_name} of {op.key}", space)
+
+
+def careful(op: Op, mask: Mask, variant: str) -> Callable[[Any, np.ndarray], Any]:
+    """What runs the node where a compiled function finds that it is not for what the node keeps."""
+    if variant in ("general", "lean"):
+        return lambda node, g: node.apply([g], False)
+    plan = lean_plan(op, mask) if ";" in variant else fast_plan(op, mask, "general")
+    return lambda node, g: plan.fast(node, g)  # type: ignore[misc]  # a compiled plan
+
+
+def careful_part(wants: Mask) -> Callable[[Any, np.ndarray], Any]:
+    """The same where these gradients alone are wanted."""
+
+    def run(node: Any, g: np.ndarray) -> Any:
+        wanted = {e for e, want in zip(node.edges, wants, strict=True) if want}
+        return node.apply([g], False, wanted.__contains__)
+
+    return run
 
 
 def gathering(op: Op, mask: Mask, plan: Plan, variant: str) -> Callable[..., Any] | None:
@@ -311,7 +351,7 @@ def general_lines(op: Op, mask: Mask, plan: Plan) -> tuple[list[str], list[str]]
     if read:  # only Tensors lay out operands in another order of dimensions as PyTorch does
         differ = " or ".join(f"({s}.strides or g.strides) != g.strides" for s in read)
         ordered = " and ".join(f"in_order({s})" for s in ("g", *read))
-        lines.append(f"if g.ndim > 1 and ({differ} or 1 in g.shape) and not ({ordered}): return node.apply([g], False)")
+        lines.append(f"if g.ndim > 1 and ({differ} or 1 in g.shape) and not ({ordered}): return careful(node, g)")
     # an error ends the walk, which sets the buffers back as well
     lines += ["fits = node.fits", "before = short_buffers(g) if g.size >= LARGE else None"]
     for k, (rule, sources, positions) in enumerate(plan.rules):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -38,7 +38,7 @@ class Plan:
 
     __slots__ = (
         "save", "rules", "keeps_tensors", "keeps_results", "paired", "compact", "fast", "send", "on_tensors",
-        "send_on_tensors", "gather", "texts", "program", "twin",
+        "send_on_tensors", "gather", "texts", "program", "twin", "parts",
     )  # fmt: skip
 
     def __init__(self, op: Declaration, needs: tuple[bool, ...]) -> None:
@@ -60,6 +60,7 @@ class Plan:
         self.send: Callable[..., Any] | None = None  # the same, and what they give is sent on: see `engine.straight`
         self.on_tensors: Callable[[Node, Any], Any] | None = None  # the same where the gradient is to be differentiated in turn
         self.send_on_tensors: Callable[..., Any] | None = None  # and sent on then, where there is the former
+        self.parts: Mapping[tuple[bool, ...], Plan] = {}  # by which gradients are wanted: with their rules alone
         # of rules that are arithmetic: the arrays they read, the gradients in their names, and the ufuncs they come to
         self.gather: Callable[[Node, Any], Any] | None = None
         self.texts: list[str] = []

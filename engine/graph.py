@@ -133,6 +133,7 @@ class Node:
     enters: ClassVar[bool] = False  # what a transform starts from: to its function a leaf
     reshaped: ClassVar[bool] = False  # whether a result ever got another shape with no record of it
     renumbered: ClassVar[bool] = False  # whether a node ever got another number than that of its turn
+    astray: ClassVar[bool] = False  # whether an edge of what requires grad ever led nowhere
     tells_all: ClassVar[bool] = False  # whether its hooks see what it computes though nothing wants it
     outputs: ClassVar[Any] = None  # a node of several results has a slot of this name, with the (shape, dtype) of each
 
@@ -539,6 +540,7 @@ def edge_of(t: Tensor) -> Any:
     if node is LEAF:
         view = t._view
         if view is not None and view.borrowed:
+            Node.astray = True
             return None
         return looked_at(t) or t
     return node

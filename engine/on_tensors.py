@@ -19,36 +19,37 @@ from .traced import TensorSymbol, read_on_tensors
 if TYPE_CHECKING:
     from .op import Op
 
+Mask = tuple[bool, ...]
 SPACE: dict[str, Any] = {
     "FREED": FREED, "FREED_TWICE": FREED_TWICE, "check": check_version, "fit": fit, "PLAIN": PLAIN, "LEAF": LEAF,
 }  # fmt: skip
 UNKNOWN = object()
 
 
-def on_tensors(op: Op, mask: tuple[bool, ...], plan: Plan, specialised: bool, *, sent: bool = False) -> Callable[..., Any]:
+def on_tensors(op: Op, mask: Mask, plan: Plan, specialised: bool, *, sent: Mask | None = None) -> Callable[..., Any]:
     """`run(node, g)` for nodes of one result that keep no lists of tensors; `specialised`: what is no tensor is what its default says.
 
-    Where what it gives is `sent` on, it is `run(node, g, walk, arrived, wanted)`.
+    Where of what it gives that is `sent` on which this says, it is `run(node, g, walk, arrived, wanted)`.
     """
     space = SPACE | {f"rule{k}": rule for k, (rule, _, _) in enumerate(plan.rules)}
     lines = unpacked(plan) + ([] if op.takes_lists else edges_text(plan, len(mask)))
     ruled, certain = _ruled(op, plan, specialised)
-    lines += [*_taken(op, mask, plan), *ruled, *_fitted(mask, certain)]
+    lines += [*_taken(op, mask, plan), *ruled, *_fitted(sent or mask, certain)]
     title = f"{op.node_name} of {op.key} on Tensors"
-    if not sent:
+    if sent is None:
         results = ", ".join(f"r{p}" if m else "None" for p, m in enumerate(mask))
         return function_of(("node", "g"), [*lines, f"return {results},"], title, space)
     if plan.keeps_tensors:
         lines.append("if not walk.keep: node.saved = FREED")
-    lines += [line for p in _needed(mask) for line in _sent(p, p in certain)]
+    lines += [line for p in _needed(sent) for line in _sent(p, p in certain)]
     return function_of(("node", "g", "walk", "arrived", "wanted"), lines, f"{title}, sent on", space)
 
 
-def _needed(mask: tuple[bool, ...]) -> list[int]:
+def _needed(mask: Mask) -> list[int]:
     return [p for p, needed in enumerate(mask) if needed]
 
 
-def _taken(op: Op, mask: tuple[bool, ...], plan: Plan) -> list[str]:
+def _taken(op: Op, mask: Mask, plan: Plan) -> list[str]:
     """Makes tensors of what is kept, once it is known that nothing was written to."""
     lines: list[str] = []
     for i, (kind, at, _) in enumerate(plan.save):
@@ -70,7 +71,7 @@ def _ruled(op: Op, plan: Plan, specialised: bool) -> tuple[list[str], set[int]]:
     return lines, certain
 
 
-def _fitted(mask: tuple[bool, ...], certain: set[int]) -> list[str]:
+def _fitted(mask: Mask, certain: set[int]) -> list[str]:
     """Fits the gradients after all rules, as in PyTorch: a second derivative adds up in that order.
 
     There are no `fits` where all operands of a specialised call were as its result. What is arithmetic of these is as `g` then.

@@ -42,6 +42,17 @@ def order_of(walk: Walk, starts: list[Any]) -> list[Any] | None:
     return order
 
 
+def captured_order(walk: Walk, starts: list[Any], targets: Collection[Any]) -> list[Any] | None:
+    """The same where gradients are captured at the leaves `targets`: the nodes that lead there."""
+    order = order_of(walk, starts)
+    if order is None:
+        return None
+    if any(leaf not in targets for leaf in walk.waiting):
+        return leading(walk, order, targets)
+    walk.needed = walk.wanted = {*order, *walk.waiting}
+    return order
+
+
 def _collecting() -> Callable[[list[Any], dict[Any, int]], bool]:
     """Adds to a list all that its nodes lead to, and to a dict the leaves, with how many edges lead there. False as `order_of` says.
 
@@ -84,7 +95,13 @@ collect = _collecting()
 
 
 def send(walk: Walk, order: list[Any]) -> None:
-    """Run the nodes, each of which has a short way, and hand to every leaf what has arrived as soon as that is all."""
+    """Run the nodes, each of which has a short way, and hand to every leaf what has arrived as soon as that is all.
+
+    What is to be captured stays where it arrived.
+    """
+    if walk.parts:
+        send_some(walk, order)
+        return
     arrived, waiting, own = walk.arrived, walk.waiting, walk.own
     take = arrived.pop
     ran: set[Any] = set()  # together with others
@@ -114,6 +131,14 @@ def send(walk: Walk, order: list[Any]) -> None:
                 _complete(walk, e)
 
 
+def send_some(walk: Walk, order: Sequence[Any]) -> None:
+    """The same where of some nodes not all is wanted that their rules give."""
+    arrived, own, waiting, parts = walk.arrived, walk.own, walk.waiting, walk.parts
+    for node in order:
+        run = parts.get(node, node.plan).send  # no method
+        run(node, arrived.pop(node, None), walk, arrived, own, waiting)
+
+
 # -- of gradients that are to be differentiated in turn, for leaves alone -------------------------------------------------
 def recorded_order(walk: Walk, starts: list[Any], targets: Collection[Any]) -> list[Any] | None:
     """The nodes that lead to these leaves, in the order in which they run; what `Walk._find_needed` finds is found, too.
@@ -137,35 +162,49 @@ def recorded_order(walk: Walk, starts: list[Any], targets: Collection[Any]) -> l
                         unasked = unasked or e not in targets
                     else:
                         return None
-            unasked = unasked or edges[0] is edges[-1] is None  # it may lead nowhere
     except AttributeError:  # an end that is no node
         return None
-    if unasked:
-        walk._find_needed(order)
-        order = [node for node in order if node in walk.needed]
-    else:
-        seen.remove(None)
-        walk.needed = walk.wanted = seen
+    seen.remove(None)
     order.sort(key=number, reverse=True)
+    if unasked:
+        return leading(walk, order, targets)
+    walk.needed = walk.wanted = seen
     return order
+
+
+def leading(walk: Walk, order: Sequence[Any], targets: Collection[Any]) -> list[Any]:
+    """The nodes that lead to one of these leaves, in order. The walk is told what `Walk._find_needed` finds, and which run in part."""
+    needed, wanted, parts = [], {*targets}, {}
+    for node in reversed(order):
+        plan = node.plan
+        edges = (node.first, node.second) if plan.paired else node.edges
+        wants = tuple([e in wanted for e in edges])
+        if True in wants:
+            needed.append(node)
+            wanted.add(node)
+            if node.op is not None and len(plan.rules) > 1 and any(e is not None and e not in wanted for e in edges):
+                parts[node] = plan.parts[wants]
+    walk.needed, walk.wanted, walk.parts = {*needed}, wanted, parts
+    return needed[::-1]
 
 
 def send_recorded(walk: Walk, order: list[Any]) -> None:
     """Run the nodes; what has arrived at the targets stays there."""
-    arrived, wanted, apart = walk.arrived, walk.wanted, walk.apart
+    arrived, wanted, parts = walk.arrived, walk.wanted, walk.parts
     take = arrived.pop
     for node in order:
         g = take(node, None)
-        if g is not None and node not in apart:
-            node.plan.send_on_tensors(node, g, walk, arrived, wanted)
-            continue
-        for e, r in zip(node.edges, walk.step(node, g) or (), strict=False):
-            if r is not None and e in wanted:
-                arrived[e] = arrived[e] + r if e in arrived else r
+        if g is None:
+            walk.step(node, g)
+        else:
+            run = parts.get(node, node.plan).send_on_tensors  # no method
+            run(node, g, walk, arrived, wanted)
 
 
 def _complete(walk: Walk, leaf: Any) -> None:
     """Hand to a leaf what has arrived there. What is its own, laid out as it is, becomes its first gradient, as `accumulate` has it."""
+    if walk.targets is not None:
+        return
     if leaf._node is not LEAF or leaf not in walk.arrived:
         walk.leaf(leaf)
         return

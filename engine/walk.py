@@ -23,7 +23,7 @@ from .memory import ALONE, WITHIN, owned
 from .operands import check_misfit
 from .ready import LEAVES, Ready
 from .silence import loud, quiet
-from .straight import number, order_of, recorded_order, send, send_recorded
+from .straight import captured_order, number, order_of, recorded_order, send, send_recorded
 from .strided import laid_out
 from .tensor import FRESH, LEAF, PLAIN, Tensor, counter_of, wrap
 from .views import CopySlices, node_of
@@ -59,6 +59,7 @@ class Walk:
     needed: Set[Any] = frozenset()  # with targets: the nodes that run
     wanted: Set[Any] = frozenset()  # and those that are targets themselves
     apart: Set[Any] = frozenset()  # those that do more than run, or not even that
+    parts: Mapping[Any, Any] = MappingProxyType({})  # on the short way: plans that run no rule of which nothing is wanted
     idle: Mapping[Any, Callable[..., Any]] = MappingProxyType({})  # nodes behind which nothing is wanted: what looks at what they keep
     starts: Set[Any] = frozenset()
     only_start: Any = None  # PyTorch's convention: the hooks of a single root run even where nothing behind it is wanted
@@ -110,8 +111,9 @@ class Walk:
             if not (self.generic or self.looked_at or before & (modes.ANOMALY | modes.ON_TENSORS) or Node.renumbered):
                 if self.targets is None:
                     straight = None if self.recording else order_of(self, starts)
-                elif self.recording and not self.accumulate and all(type(end) in PLAIN for end, _ in self.targets):
-                    straight = recorded_order(self, starts, {leaf for leaf, _ in self.targets})
+                elif not self.accumulate and not Node.astray and all(type(end) in PLAIN for end, _ in self.targets):
+                    leaves = {leaf for leaf, _ in self.targets}
+                    straight = (recorded_order if self.recording else captured_order)(self, starts, leaves)
             if straight is None:
                 self.waiting.clear()
                 order = self._count(starts)
@@ -121,11 +123,10 @@ class Walk:
                     self._find_needed(order)
             for node, nr, g in roots:
                 self.arrive(node, nr, g, roots)
-            if straight is not None and self.targets is not None:
-                send_recorded(self, straight)
-                self.captured = {place: self.arrived.get(leaf) for (leaf, _), place in self.targets.items()}
-            elif straight is not None:
-                send(self, straight)
+            if straight is not None:
+                (send_recorded if self.recording else send)(self, straight)
+                if self.targets is not None:
+                    self.captured = {place: self.arrived.get(leaf) for (leaf, _), place in self.targets.items()}
             else:
                 self.ready = Ready()
                 if len(starts) == 1:
@@ -689,7 +690,7 @@ def _is_odd() -> bool:
         walks = _active.walks
     except AttributeError:
         walks = _active.walks = []
-    return Node.reshaped or Node.renumbered or AccumulateGrad.outgrown or len(walks) >= DEPTH
+    return Node.reshaped or Node.renumbered or Node.astray or AccumulateGrad.outgrown or len(walks) >= DEPTH
 
 
 def _owned(array: np.ndarray) -> bool:
