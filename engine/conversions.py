@@ -36,7 +36,7 @@ def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     """The values as an array that shares memory. Raises RuntimeError where the tensor requires grad (unless `force`)."""
     if force:
         return stored(self._array)
-    if self._node is not None and modes.is_grad_enabled():
+    if self.requires_grad and modes.is_grad_enabled():
         raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
     if self._dtype is dtypes.bfloat16:
         raise TypeError("Got unsupported ScalarType BFloat16")
@@ -69,7 +69,7 @@ Tensor.__nonzero__ = __bool__  # its name of old
 def _scalar(self: Tensor, to: type) -> Any:
     if self._array.size != 1:
         raise ValueError("only one element tensors can be converted to Python scalars")
-    if self._node is not None and to is not int and modes.is_grad_enabled():
+    if self.requires_grad and to is not int and modes.is_grad_enabled():
         warn_once(TO_SCALAR)
     value = self.item()
     if isinstance(value, complex) and to is not complex:

@@ -349,7 +349,7 @@ class Tensor:
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
-        if self._node is not None and not value._dtype.differentiable:
+        if self.requires_grad and not value._dtype.differentiable:
             raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
         if self._array.shape != value._array.shape or self._dtype is not value._dtype:
             from .graph import keep_ends

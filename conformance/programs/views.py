@@ -161,6 +161,75 @@ def views_made_under_no_grad(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def when_the_node_of_a_written_view_is_made(B: Any, draw: Any, see: Any) -> None:
+    """By the write itself: whatever is recorded next has a higher number."""
+    x = draw.complexes((2, 2), requires_grad=True)
+    y = x * 1
+    view = draw.choice([lambda: B.view_as_real(y), lambda: y.real, lambda: y[0], lambda: B.view_as_real(y)[..., 0], lambda: y.t()])()
+    for _ in range(draw.integer(1, 2)):
+        draw.choice([lambda: view.mul_(2), lambda: view.neg_(), lambda: view.copy_(draw.floats((1,))), lambda: view.exp_()])()
+    other = x * 3
+    see("numbers", [one.grad_fn._sequence_nr() - other.grad_fn._sequence_nr() for one in (y, view)])
+    z = view * view
+    view.add_(1)
+    see.raises("backward", lambda: z.sum().abs().backward())
+
+
+@program
+def hooks_of_what_a_base_was(B: Any, draw: Any, see: Any) -> None:
+    """Hooks of a leaf stay with the leaf that it was, and where it is written to through a view those of later do, too."""
+    order: list[Any] = []
+    x = draw.floats((2, 2), requires_grad=True)
+    x.register_hook(lambda g: order.append("before"))
+    x.requires_grad_(False)
+    target = draw.choice([lambda: x[0], lambda: x, lambda: x.view(-1)[:2], lambda: x.t()])()
+    w = draw.floats((2,), requires_grad=True)
+    target.mul_(w)
+    if draw.flag():
+        see("grad_fn", [x.grad_fn, target.grad_fn])
+    x.register_hook(lambda g: order.append(["of the base", g.tolist()]))
+    if target is not x and target.grad_fn is not None:
+        target.register_hook(lambda g: order.append(["of the target", g.tolist()]))
+    (x * 3).backward(draw.floats((2, 2)))
+    see("order", order)
+    see("w.grad", w.grad)
+
+
+@program
+def views_that_require_what_their_base_does(B: Any, draw: Any, see: Any) -> None:
+    """A view that has no history asks its base whether it requires grad, whoever wants to know."""
+    x = draw.floats((2,))
+    other = draw.floats((2,), requires_grad=True)
+    how = draw.choice(["early, a leaf", "early, a result", "without recording", "in inference mode"])
+    if how.startswith("early"):
+        view = x[0]
+        x.requires_grad_() if how == "early, a leaf" else x.mul_(other)
+    else:
+        x = x * other
+        with B.no_grad() if how == "without recording" else B.inference_mode():
+            view = x[0]
+    graph = B.autograd.graph
+    reads = {
+        "numpy": lambda: view.numpy(),
+        "an array": lambda: view.__array__(),
+        "a float": lambda: see.warns("warnings", lambda: float(view)),
+        "an item": lambda: view.item(),
+        "data of integers": lambda: setattr(view, "data", B.tensor(1)),
+        "data": lambda: setattr(view, "data", B.tensor(1.0)),
+        "an edge": lambda: graph.get_gradient_edge(view).node.name(),
+        "a hook of several": lambda: type(graph.register_multi_grad_hook((view,), lambda gs: None)).__name__,
+        "a copy": lambda: B.tensor(view.item(), requires_grad=view.requires_grad),
+        "printed": lambda: repr(view),
+        "a result": lambda: (view * 2).requires_grad,
+        "a leaf": lambda: [view.is_leaf, view.requires_grad, view.retains_grad],
+        "out": lambda: B.add(B.ones(()), 1, out=view),
+        "stopped": lambda: view.requires_grad_(False).requires_grad,
+    }
+    for name in draw.choice([list(reads)[i::4] for i in range(4)]):
+        see.raises(name, reads[name])
+
+
+@program
 def printed_after_a_silent_write(B: Any, draw: Any, see: Any) -> None:
     base = draw.floats((2,), requires_grad=True).clone()
     with B.no_grad():

@@ -37,7 +37,8 @@ def node_or_accumulator(t: Any) -> Any:
     if isinstance(t, GradientEdge):
         return t.node
     node = node_of(t) if t.requires_grad else None
-    node = accumulator(t) if node is LEAF else node
+    if node is LEAF:  # a view that only borrows from its base that it requires grad has no end of its own
+        node = None if t._view is not None and t._view.borrowed else accumulator(t)
     if node is None:
         raise AssertionError("Expected gradient function to be set")
     return node
