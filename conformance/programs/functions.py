@@ -233,21 +233,26 @@ def inputs_returned_as_they_are(B: Any, draw: Any, see: Any) -> None:
 
 @program
 def one_tensor_returned_twice(B: Any, draw: Any, see: Any) -> None:
+    mark = draw.choice([None, "mark_dirty", "mark_non_differentiable"])
+
     class Twice(B.autograd.Function):
         @staticmethod
         def forward(ctx, a):
             b = a * a
-            return b, b
+            if mark:
+                getattr(ctx, mark)(b)
+            return b, b, a * 3
 
         @staticmethod
-        def backward(ctx, g, h):
-            return g + 10 * h
+        def backward(ctx, g, h, k):
+            return g + 10 * h + k
 
     x = draw.floats((2,), requires_grad=True)
-    a, b = Twice.apply(x)
+    a, b, c = see.warns("warnings", lambda: Twice.apply(x))
     see.same("one object", a, b)
-    see("numbers", [a.output_nr, b.output_nr])
-    (a * draw.number() + b).backward(draw.floats((2,)))
+    see("numbers", [a.output_nr, b.output_nr, c.output_nr])
+    see("results", [a, b])
+    (a * draw.number() + b + c).backward(draw.floats((2,)))
     see("x.grad", x.grad)
 
 

@@ -422,8 +422,7 @@ def _outputs(ctx: Any, tensors: list[Tensor], outputs: tuple[Any, ...], recorded
     put(ctx, "_shapes", [None] * len(outputs))
     if len(outputs) > 1:
         put(ctx, "_outputs", ctx._shapes)
-    made: dict[int, Any] = {}
-    results = []
+    results: list[Any] = []
     for nr, o in enumerate(outputs):
         if not isinstance(o, Tensor):
             results.append(o)
@@ -434,21 +433,15 @@ def _outputs(ctx: Any, tensors: list[Tensor], outputs: tuple[Any, ...], recorded
         is_dirty = any(o is d for d in dirty)
         if is_input and with_setup and not is_dirty and (differentiable or not o.requires_grad) and any(o is t for t in ctx.to_save or ()):
             raise RuntimeError(SAVED_AS_IS)
-        if id(o) in made and not is_input:
-            result = made[id(o)]
-            if differentiable:
-                result._node = output_of(ctx, nr)
-        elif not differentiable:
-            result = _outside(o, is_input, is_dirty)
+        if not differentiable:
+            results.append(_outside(o, is_input, is_dirty))
         elif is_dirty:
-            result = _written(ctx, o, nr, len(outputs), is_input)
+            results.append(_written(ctx, o, nr, len(outputs), is_input))
         else:
-            result = _attached(ctx, _same_view(o) if is_input else o, nr)
-        made[id(o)] = result
-        results.append(result)
+            results.append(_attached(ctx, _same_view(o) if is_input else o, nr))
     if sum(shape is not None and shape[2] for shape in ctx._shapes) > 1:
-        for o in made.values():
-            if o._view is not None:
+        for o in results:
+            if isinstance(o, Tensor) and o._view is not None:
                 o._view.creation = "multi_output"
     return tuple(results)
 
