@@ -51,7 +51,7 @@ def _rank(v: Any) -> tuple[int, dtype]:
     """0 for a dimensioned operand, 1 for a zero-dimensional one, 2 for a Python number; and its dtype."""
     if isinstance(v, Tensor):
         if type(v) is WrappedNumber:
-            return 2, v._dtype
+            return 2, dtypes.of_number(v._array.item())
         return (0 if v._array.ndim else 1), v._dtype
     if isinstance(v, np.ndarray | np.generic):
         return (0 if v.ndim else 1), dtypes.OF_NUMPY[v.dtype]

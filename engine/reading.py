@@ -12,7 +12,7 @@ from .geometry import strides_of
 from .graph import FREED, FREED_TWICE
 from .kept import check_version
 from .saved import SavedTensor
-from .tensor import WrappedNumber
+from .tensor import as_read
 
 if TYPE_CHECKING:
     from .declaration import Declaration
@@ -102,7 +102,7 @@ def saved_value(node: OpNode, name: str) -> Any:
         return value
     check_version(value, version, node, reading=True)
     value = node._as_tensor(value)
-    return tuple(value) if isinstance(value, list) else value._alias() if type(value) is WrappedNumber else value
+    return tuple(value) if isinstance(value, list) else as_read(value)
 
 
 def _shown(value: Any, kind: str) -> Any:

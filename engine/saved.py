@@ -9,7 +9,7 @@ from typing import Any
 
 from . import modes
 from .graph import FREED, accumulator, output_of
-from .tensor import LEAF, Tensor, WrappedNumber, counter_of, rare, wrap
+from .tensor import LEAF, Tensor, WrappedNumber, as_read, counter_of, rare, wrap
 from .views import node_of
 
 Pair = tuple[Callable[[Tensor], Any], Callable[[Any], Tensor]]
@@ -178,8 +178,8 @@ class SavedTensor:
             raise RuntimeError("Calling register_hooks on a saved tensor with value None is forbidden")
         if isinstance(value, Packed):
             raise RuntimeError(ALREADY)
-        t = node._as_tensor(value)
-        bare = t._alias()
+        t = as_read(node._as_tensor(value))
+        bare = t if type(t) is WrappedNumber else t._alias()
         bare._counter = counter_of(t)
         made = Packed(t, hooks, self._output)
         node.use_generic_plan()

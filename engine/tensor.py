@@ -377,6 +377,8 @@ class WrappedNumber(Tensor):
     __slots__ = ()
 
 
+WrappedNumber.__name__ = Tensor.__name__  # as users see it
+
 OTHERS = ("cuda", "ipu", "maia", "meta", "mkldnn", "mps", "mtia", "nested", "quantized", "sparse", "sparse_csr", "vulkan", "xla", "xpu")
 for _name in (f"is_{kind}" for kind in OTHERS):  # what PyTorch's tensors may be
     setattr(Tensor, _name, readonly(lambda self: False, _name))
@@ -521,9 +523,17 @@ def steps_usual(array: np.ndarray) -> bool:
 
 def wrap_number(value: bool | int | float | complex) -> WrappedNumber:
     """A Python number as a zero-dimensional tensor that promotes like the number."""
-    d = dtypes.of_number(value)
+    return _wrapped(np.asarray(value), dtypes.of_number(value))  # in double precision: only its category takes part in promotion
+
+
+def as_read(t: Tensor) -> Tensor:
+    """What a node has kept, as users read it: a Python number has a dtype of double precision."""
+    return _wrapped(t._array, dtypes.OF_NUMPY[t._array.dtype]) if type(t) is WrappedNumber else t
+
+
+def _wrapped(array: np.ndarray, d: dtypes.dtype) -> WrappedNumber:
     t = WrappedNumber()
-    made = wrap(np.asarray(value), d)  # in double precision: only its category takes part in promotion
+    made = wrap(array, d)
     for slot in ("_array", "_dtype", "_node", "_gradient", "_beside", "_counter", "_rows"):
         setattr(t, slot, getattr(made, slot))
     return t

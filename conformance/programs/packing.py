@@ -49,6 +49,61 @@ def how_often_they_run(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def numbers_are_not_packed_by_gradients_either(B: Any, draw: Any, see: Any) -> None:
+    packed = []
+
+    def pack(t):
+        packed.append([list(t.shape), str(t.dtype)])
+        return t
+
+    x, seed = draw.floats((2,), requires_grad=True), draw.floats((2,), requires_grad=True)
+    n = draw.choice([2.5, 3, True])
+    y = draw.choice(
+        [lambda: x * n, lambda: n * x, lambda: x / n, lambda: n / x, lambda: (x * 1).mul_(n), lambda: x.div(n, rounding_mode="trunc")]
+    )()
+    with B.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        (g,) = B.autograd.grad(y, x, seed, create_graph=True)
+    see("packed", packed)
+    kept = [getattr(node, "_saved_other", None) for node in (y.grad_fn, g.grad_fn)]
+    see("kept", kept)
+    packed.clear()
+    with B.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        products = [x * one for one in kept if one is not None] + [x[0] * one for one in kept if one is not None and not one.dim()]
+    see("packed of what was read", packed)
+    see("products", products)
+    if draw.flag() and isinstance(n, float):
+        y = x * n
+        see.raises("hooks", lambda: y.grad_fn._raw_saved_other.register_hooks(lambda t: pack(t) * 2, lambda t: t))
+        see("packed by hand", packed)
+        y.backward(draw.floats((2,)))
+        see("x.grad", x.grad)
+
+
+@program
+def versions_of_what_is_unpacked(B: Any, draw: Any, see: Any) -> None:
+    """What is read of a node counts the writes to what unpacking gave."""
+    packed = []
+
+    def pack(t):
+        packed.append(t * 2)
+        return packed[-1]
+
+    x = draw.floats((2,), requires_grad=True)
+    with B.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        y = draw.choice([x.exp, lambda: x * 2 * x, lambda: (x * 1).sin()])()
+    name = "_saved_result" if "Exp" in y.grad_fn.name() else "_saved_self"
+    for _ in range(draw.integer(1, 2)):
+        packed[-1].add_(1)
+    first = getattr(y.grad_fn, name)
+    see.same("the same object", first, packed[-1])
+    see("versions", [first._version, packed[-1]._version])
+    first.detach().mul_(2)
+    see("versions after a write", [first._version, packed[-1]._version, getattr(y.grad_fn, name)._version])
+    see.raises("backward", lambda: y.backward(draw.floats((2,))))
+    see("x.grad", x.grad)
+
+
+@program
 def packing_that_doubles(B: Any, draw: Any, see: Any) -> None:
     a = draw.floats((1,), requires_grad=True)
     hooks = B.autograd.graph.saved_tensors_hooks
