@@ -188,10 +188,6 @@ class Node:
         """Gradients for `edges`, in order, from one gradient (or None) per output: arrays, or Tensors when recording."""
         raise NotImplementedError
 
-    def looked_over(self, gs: list[Any], recording: bool) -> Sequence[Any]:
-        """`apply` where nobody wants a gradient."""
-        return self.apply(gs, recording)
-
     def free(self) -> None:
         """Drop what was kept for backward."""
 

@@ -134,11 +134,6 @@ class OpNode(Node):
             parts = [given[0] if p is gs[0] else p for p in parts]
         return self._fitted(parts, gs[0])
 
-    def looked_over(self, gs: list[Any], recording: bool) -> Sequence[Any]:
-        """What `apply` comes to where nobody wants a gradient: no rule runs, but what is kept must still be as it was."""
-        self._unpack(recording, gs)
-        return (None,) * len(self.edges)
-
     def _uneven(self, g: np.ndarray) -> bool:
         """True where what the rules read differs in dtype or order of dimensions: only Tensors promote and lay out as PyTorch does."""
         read = [v.array if isinstance(v, Saved) else v._array for v in self.saved[::2] if isinstance(v, Saved | Tensor)]

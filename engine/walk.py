@@ -408,9 +408,7 @@ class Walk:
         else:
             plan = node.plan.plain if type(node.plan) is Extras else node.plan
             fast = None if self.generic or node.outputs is not None else plan.on_tensors if self.recording else plan.fast
-            if self._ends_here(node):
-                results = node.looked_over(gs, self.recording)
-            elif isinstance(node, CopySlices) and not self.recording:
+            if isinstance(node, CopySlices) and not self.recording:
                 results = self.part(node, gs[0])
             elif self.targets is not None and self._unwanted(node):
                 results = node.apply(gs, self.recording, self._wants)  # type: ignore[call-arg]  # the node of an op
@@ -450,10 +448,6 @@ class Walk:
             if e not in wanted and e is not None and (isinstance(e, Node) or not self._wants(e)):
                 return True
         return False
-
-    def _ends_here(self, node: Node) -> bool:
-        """True where nothing wants what the rules of a node would give."""
-        return self.targets is not None and not any(map(self._wants, node.edges))
 
     def _sent(self, node: Node, results: Sequence[Any]) -> Sequence[Any]:
         """What hooks see: without what nothing wants, but of a custom Function and of a list PyTorch shows all there is."""
