@@ -15,7 +15,11 @@ def stored_then_added_in_place(B: Any, draw: Any, see: Any) -> None:
         (x * draw.floats((2,))).backward(draw.floats((2,)))
         grads.append(x.grad)
         see(f"x.grad {turn}", x.grad)
+        see("writes", x.grad._version)
     see.same("the same object", grads[0], grads[2])
+    y = draw.floats((2,), requires_grad=True) * x.grad
+    (x * 2).backward(draw.floats((2,)))
+    see.raises("what kept it", lambda: y.backward(draw.floats((2,))))
 
 
 @program
@@ -92,6 +96,19 @@ def the_seed_may_become_the_gradient(B: Any, draw: Any, see: Any) -> None:
     x.view(2).backward(g)
     x.grad.mul_(3)
     see("g, now the gradient", g)
+    see("x.grad", x.grad)
+
+
+@program
+def gradients_that_share_memory(B: Any, draw: Any, see: Any) -> None:
+    """What is added may lie where the gradient lies, but not in a part of that."""
+    x = draw.floats((2,), requires_grad=True)
+    memory = draw.floats((4,))
+    x.grad = draw.choice([memory[:2], memory[2:], memory[::2]])
+    seed = draw.choice([lambda: memory[1:3], lambda: memory[:2], lambda: memory[1::2], lambda: memory.flip(0)[:2]])()
+    y = draw.choice([lambda: x.view(2), lambda: x + 0, lambda: x * 2])()
+    see.warns("warnings", lambda: see.raises("backward", lambda: y.backward(seed)))
+    see("memory", memory)
     see("x.grad", x.grad)
 
 

@@ -63,6 +63,9 @@ def a_second_time(B: Any, draw: Any, see: Any) -> None:
     )
     y = operation(x)
     g = g.reshape(y.shape)
+    draw.choice(
+        [lambda: None, lambda: y.register_hook(lambda g: g * 2), y.retain_grad, lambda: y.grad_fn.register_prehook(lambda gs: None)]
+    )()
     see.raises("first", lambda: y.backward(g.clone()))
     see("x.grad", x.grad)
     see.raises("second", lambda: y.backward(g.clone()))
@@ -127,6 +130,9 @@ def formulas_nobody_wants_do_not_run(B: Any, draw: Any, see: Any) -> None:
     inputs = draw.choice([[d], [c], None])
     see.raises("backward", lambda: (op(c, d) * c).backward(seed, inputs=inputs))
     see("gradients of leaves", [c.grad, d.grad])
+    e = op(*draw.choice([(c, d), (c, b.detach()), (a.detach(), d)]))
+    see.raises("backward to the result", lambda: (e * 2).backward(seed, inputs=[e]))
+    see("grad of the result", e.grad if e.retains_grad else None)
 
 
 @program

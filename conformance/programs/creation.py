@@ -116,6 +116,39 @@ def pieces_and_their_views(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def views_of_pieces_by_other_dtypes(B: Any, draw: Any, see: Any) -> None:
+    """A view of what may not be written to may not be either, whatever its numbers are, and whatever else is recorded."""
+    import contextlib
+
+    class Same(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a.view_as(a)
+
+        @staticmethod
+        def backward(ctx, g):
+            return g
+
+    x = draw.complexes((2, 2), requires_grad=draw.flag())
+    base = x * 1
+    hooks = B.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t) if draw.flag() else contextlib.nullcontext()
+    with hooks:
+        piece = draw.choice([lambda: base.unbind()[1], lambda: base.chunk(2)[0], lambda: Same.apply(base), lambda: base[0]])()
+        views = [
+            lambda: B.view_as_real(piece),
+            lambda: piece.real,
+            lambda: piece.imag,
+            lambda: B.view_as_real(piece)[..., 0],
+            lambda: piece.view(-1),
+        ]
+        view = draw.choice(views)()
+        see.raises("written", lambda: view.mul_(2))
+        see.raises("copied to", lambda: view.copy_(draw.floats((1,), requires_grad=True)))
+    see.raises("view", lambda: view)
+    see("base", base)
+
+
+@program
 def leaves_and_their_views(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2, 2))
     early = draw.choice([lambda: x[0], lambda: x.view(4), lambda: x.t(), lambda: x[0][:1]])()

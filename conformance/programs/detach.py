@@ -81,6 +81,18 @@ def detach_in_place(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def a_later_output_detached_in_place(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2, 3), requires_grad=True)
+    *_, last = draw.choice([lambda: B.var_mean(x, 1), lambda: B.aminmax(x, dim=1), lambda: x.unsafe_chunk(3, 1)])()
+    see("number before", last.output_nr)
+    last.detach_()
+    see("number", [last.output_nr, last.requires_grad, last.is_leaf])
+    last.requires_grad_()
+    (last * 2).backward(draw.floats(tuple(last.shape)))
+    see("gradients", [last.grad, x.grad])
+
+
+@program
 def detach_in_place_on_a_view(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2, 2), requires_grad=True)
     y = x * 2

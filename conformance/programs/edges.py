@@ -176,6 +176,23 @@ def the_higher_number_runs_first(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def numbers_that_are_not_those_of_their_turn(B: Any, draw: Any, see: Any) -> None:
+    """A node waits for all that comes to it, whatever its number says."""
+    x = draw.floats((2,), requires_grad=True)
+    a = x * draw.floats((2,))
+    b = a * a
+    c = a + b * draw.number()
+    for one in (a, b, c):
+        one.grad_fn._set_sequence_nr(draw.integer(0, 9))
+    if draw.flag():
+        (g,) = B.autograd.grad(c, x, draw.floats((2,)), create_graph=draw.flag())
+        see("gradient", g)
+    else:
+        c.backward(draw.floats((2,)))
+        see("x.grad", x.grad)
+
+
+@program
 def what_refuses_runs_first(B: Any, draw: Any, see: Any) -> None:
     """A node that only refuses to run has the number of leaves: it runs before all other nodes, and among leaves as they come."""
 

@@ -256,6 +256,43 @@ def second_gradients(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def which_part_is_told_first(B: Any, draw: Any, see: Any) -> None:
+    """Where both parts of a gradient are wrong, the imaginary one is told, of the first output of which it is."""
+    factors = [complex(draw.integer(0, 2), draw.integer(0, 2)) for _ in range(2)]
+
+    class Wrong(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * (1 + 1j), a * 1
+
+        @staticmethod
+        def backward(ctx, g, h):
+            return g * factors[0] + h * factors[1]
+
+    x = draw.complexes((1,), B.complex128, requires_grad=True)
+    check, fast = B.autograd.gradcheck, draw.flag()
+    see.raises("checked", lambda: check(Wrong.apply, x, check_undefined_grad=False, fast_mode=fast))
+
+
+@program
+def inputs_are_put_back(B: Any, draw: Any, see: Any) -> None:
+    """What was moved for a difference is as it was, but where the function fails amid it."""
+    x = draw.floats((2,), B.float64, requires_grad=True)
+    before = x.detach().clone()
+    calls, last = [0], draw.integer(1, 9)
+
+    def function(a):
+        calls[0] += 1
+        if calls[0] == last:
+            raise KeyError("in the middle")
+        return a * a * draw_factor
+
+    draw_factor, forward = draw.number(), draw.flag()
+    see.raises("checked", lambda: B.autograd.gradcheck(function, x, check_forward_ad=forward, fast_mode=not forward and draw.flag()))
+    see("where it was", [(x - before).sign().tolist(), x._version])
+
+
+@program
 def jacobians_of_old(B: Any, draw: Any, see: Any) -> None:
     from importlib import import_module
 
@@ -271,6 +308,21 @@ def jacobians_of_old(B: Any, draw: Any, see: Any) -> None:
     )
     see.raises("gradient, analytical", lambda: see.warns("warnings 3", lambda: G.get_analytical_jacobian((x,), function((x,)))))
     see.raises("another", lambda: see.warns("warnings 4", lambda: G.get_analytical_jacobian((x,), function((x,)), grad_out=2.0)))
+    step, calls = draw.choice([0.5, 0.0, 0.25]), [0]
+
+    class Noisy(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            calls[0] += 1
+            return g * (2 + step * calls[0])
+
+    given = {"nondet_tol": draw.choice([0.3, 1.0, 2.0])} if draw.flag() else {}
+    found = see.warns("warnings 5", lambda: G.get_analytical_jacobian((x,), Noisy.apply(x), **given))
+    see("gradient, noisy", found)
 
 
 @program

@@ -77,6 +77,38 @@ def without_cycles(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def what_a_backward_was_given_dies_with_it(B: Any, draw: Any, see: Any) -> None:
+    """Hooks that last know of each backward, and keep nothing of it."""
+    import gc
+    import weakref
+
+    gc.disable()
+    try:
+        a, b = (draw.floats((2,), requires_grad=True) for _ in range(2))
+        c = a * b
+        mode = draw.choice(["any", "all"])
+        fails = draw.flag()
+        seed = draw.floats((2,))
+        hooks = [
+            lambda: B.autograd.graph.register_multi_grad_hook((a, b), lambda gs: 1 // 0 if fails else None, mode=mode),
+            lambda: c.register_hook(lambda g: g * 2),
+            lambda: c.grad_fn.register_hook(lambda into, outof: (into[0] * 2, into[1])),
+            lambda: a.register_post_accumulate_grad_hook(lambda p: p.grad.mul_(2)),
+            lambda: None,
+        ]
+        handle = draw.choice(hooks)()
+        seeds = [seed]
+        ref = weakref.ref(seed)
+        del seed
+        see.raises("backward", lambda: c.backward(seeds.pop(), retain_graph=draw.flag()))
+        see("the seed is dead", ref() is None)
+        see("gradients", [a.grad, b.grad])
+        del handle
+    finally:
+        gc.enable()
+
+
+@program
 def a_node_keeps_what_is_behind_it(B: Any, draw: Any, see: Any) -> None:
     import gc
     import weakref

@@ -129,6 +129,31 @@ def two_dirty_inputs(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def a_later_output_written_and_retained(B: Any, draw: Any, see: Any) -> None:
+    """A promise to retain the gradient of an output goes on to the output of the same number of the node that wrote to it."""
+    nr = draw.integer(0, 1)
+
+    class Double(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.mark_dirty(a.mul_(2))
+            return (a, a * 3) if nr == 0 else (a * 3, a)
+
+        @staticmethod
+        def backward(ctx, g, h):
+            return 2 * (g + 3 * h) if nr == 0 else 2 * (3 * g + h)
+
+    x = draw.floats((2, 2), requires_grad=True)
+    y = draw.choice([lambda: B.var_mean(x, 1), lambda: x.unsafe_chunk(2, 1)])()[nr]
+    y.retain_grad()
+    first, second = Double.apply(y)
+    see("numbers", [y.output_nr, y is first, y is second])
+    shape = tuple(y.shape)
+    (first * draw.floats(shape) + second * draw.floats(shape)).backward(draw.floats(shape))
+    see("gradients", [y.grad, x.grad])
+
+
+@program
 def saved_dirty_inputs(B: Any, draw: Any, see: Any) -> None:
     class Exp(B.autograd.Function):
         @staticmethod

@@ -202,6 +202,45 @@ def an_error_keeps_its_traceback(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def an_error_keeps_its_traceback_at_any_depth(B: Any, draw: Any, see: Any) -> None:
+    """Backwards deep within others go on in threads of their own: what is raised there tells the whole way."""
+    import traceback
+
+    class Nested(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, depth):
+            ctx.depth = depth
+            return a * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            if not ctx.depth:
+                fails()
+            with B.enable_grad():
+                within(Nested.apply(leaf(), ctx.depth - 1), g)
+            return g, None
+
+    def leaf():
+        return B.ones(2, requires_grad=True)
+
+    def within(y, g):
+        y.backward(g)
+
+    def fails():
+        raise KeyError("a long way inside")
+
+    x = draw.floats((2,), requires_grad=True)
+    y = Nested.apply(x, draw.choice([1, 5, 20, 45, 70]))
+    try:
+        y.backward(draw.floats((2,)))
+    except KeyError as error:
+        names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+        see("how often", [names.count(name) for name in ("fails", "within")])
+        see("the last", names[-1])
+    see("x.grad", x.grad)
+
+
+@program
 def saved_hooks_belong_to_their_thread(B: Any, draw: Any, see: Any) -> None:
     import threading
 
