@@ -157,7 +157,7 @@ def asking(op: Op) -> str:
 def _key(op: Op, forms: Sequence[str]) -> str:
     """What a way is remembered by: the forms of tensors, which come first, and the other arguments; 1 and 1.0 are the same key."""
     others = [(i, a) for i, a in enumerate(op.schema.arguments) if not a.is_tensor]
-    return f"({', '.join([*forms, *(f'a{i}, type(a{i})' if a.type.startswith('Scalar') else f'a{i}' for i, a in others)])})"
+    return f"({', '.join([*forms, *(f'a{i}, type(a{i})' if a.type == 'Scalar' else f'a{i}' for i, a in others)])})"
 
 
 def _remembered(op: Op, otherwise: list[str], before: list[str], certain: Collection[int], asked: bool) -> list[str]:

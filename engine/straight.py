@@ -205,10 +205,10 @@ def _complete(walk: Walk, leaf: Any) -> None:
     """Hand to a leaf what has arrived there. What is its own, laid out as it is, becomes its first gradient, as `accumulate` has it."""
     if walk.targets is not None:
         return
-    if leaf._node is not LEAF or leaf not in walk.arrived:
+    g = walk.arrived.pop(leaf, None) if leaf._node is LEAF else None
+    if g is None:
         walk.leaf(leaf)
         return
-    g = walk.arrived.pop(leaf)
     form = leaf._rows
     if (
         leaf._gradient is None
@@ -216,9 +216,8 @@ def _complete(walk: Walk, leaf: Any) -> None:
         and g.base is None
         and getrefcount(g) == HANDED
         and g.strides == form.strides
-        and g.dtype is form.dtype.np
+        and g.dtype is form.floating
         and g.shape == form.shape
-        and form.dtype.is_floating_point
         and not walk.written
         and current() <= GRAD
     ):

@@ -431,7 +431,7 @@ def exchange(t: Tensor, array: np.ndarray) -> None:
     t._array = array
 
 
-FORM = "shape", "strides", "still", "ndim", "dtype", "fit", "geometry"
+FORM = "shape", "strides", "still", "ndim", "dtype", "floating", "fit", "geometry"
 
 
 class Form:
@@ -444,6 +444,7 @@ class Form:
 
     def __init__(self: Any, array: np.ndarray, dtype: dtypes.dtype) -> None:
         self.shape, self.strides, self.ndim, self.dtype = array.shape, array.strides, array.ndim, dtype
+        self.floating = dtype.np if dtype.is_floating_point else None
         self.still = None if 1 in array.shape else (0,) * array.ndim  # the strides of one number, spread
         self.fit = array.shape, dtype  # of a gradient
         self.geometry = array.shape, strides_of(array), 0  # of one that begins where its memory does: steps and offset in elements

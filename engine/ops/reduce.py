@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ..constants import constant
 from ..dtypes import OF_NUMPY, bool_, dtype, float32, get_default_dtype, int64, uint8
 from ..errors import COMPLEX_OF_REAL
 from ..geometry import in_range
@@ -280,7 +281,7 @@ def mean_in_rows(self: np.ndarray, dim: Any, keepdim: bool, dtype: dtype | None)
     if total is None:
         return None
     count = np.asarray(counted(self.shape, dim), total(self).real.dtype)
-    return lambda self: np.divide(made := total(self), count, made)
+    return lambda self: np.asarray(np.divide(total(self), count))
 
 
 def mean_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
@@ -297,7 +298,7 @@ def mean_rule(g: Any, self_shape: tuple[int, ...], self_dtype: dtype, dtype: dty
     count = math.prod(self_shape)
     if type(g) is np.ndarray and not g.ndim and count and g.dtype.char in "fd" and dtype is None:
         made = empty(self_shape, g.dtype)
-        made.fill(g / count)  # which is the same for all
+        made.fill(np.divide(g, constant(count, self_dtype)))  # which is the same for all
         return made
     return quotient(sum_rule(g, self_shape, self_dtype, dtype), count)
 
