@@ -19,7 +19,7 @@ from . import dtypes, traced
 from .constants import constant
 from .declaration import OUTPUT, TENSOR, TENSORS, Plan
 from .graph import FREED, FREED_TWICE, fit_array
-from .kept import check_version, edges_text, stale_text, unpacked
+from .kept import check_version, edges_text, fits_text, stale_text, unpacked
 from .memory import ALONE, HANDED, LARGE
 from .on_tensors import on_tensors
 from .pieces import short_buffers
@@ -55,20 +55,30 @@ def fast_plan(op: Op, mask: Mask, variant: str) -> Plan:
     if plan is None:
         plan = op.fast_plans[mask, variant] = Plan(op, mask)
         plan.parts = Parts(op, mask, variant, plan)
-        _compile_when_run(op, mask, variant, plan, mask)
+        plan.prepare = lambda like: _compile_when_run(op, mask, variant, like, mask)
+        plan.prepare(plan)
     return plan
 
 
 def _compile_when_run(op: Op, mask: Mask, variant: str, plan: Plan, wants: Mask) -> None:
-    """Have the rules of the plan compiled when they first run; of what is sent on, the gradients that `wants` says."""
+    """Have the rules of the plan compiled when they first run; of what is sent on, the gradients that `wants` says.
+
+    Two for the same variant, which differ in their `fits`, have that in common.
+    """
     specialised = variant != "lean" and ";" not in variant
 
+    def once(write: Callable[..., Any], *how: Any, sent: Mask | None = None) -> Any:
+        key = mask, variant, wants, write, sent
+        if key not in op.written:
+            op.written[key] = write(op, mask, plan, *how, sent=sent)
+        return op.written[key]
+
     def first(node: Any, g: np.ndarray) -> Any:
-        plan.fast = compiled(op, mask, plan, variant)
+        plan.fast = once(compiled, variant)
         return plan.fast(node, g)
 
     def first_on_tensors(node: Any, g: Tensor) -> Any:
-        plan.on_tensors = on_tensors(op, mask, plan, specialised)
+        plan.on_tensors = once(on_tensors, specialised)
         return plan.on_tensors(node, g)
 
     def first_gather(node: Any, g: np.ndarray) -> Any:
@@ -76,11 +86,11 @@ def _compile_when_run(op: Op, mask: Mask, variant: str, plan: Plan, wants: Mask)
         return plan.gather and plan.gather(node, g)
 
     def first_sent(*given: Any) -> Any:
-        plan.send = run_and_spread if op.takes_lists else compiled(op, mask, plan, variant, sent=wants)
+        plan.send = run_and_spread if op.takes_lists else once(compiled, variant, sent=wants)
         return plan.send(*given)
 
     def first_sent_on_tensors(*given: Any) -> Any:
-        plan.send_on_tensors = on_tensors(op, mask, plan, specialised, sent=wants)
+        plan.send_on_tensors = once(on_tensors, specialised, sent=wants)
         return plan.send_on_tensors(*given)
 
     plan.fast, plan.send, plan.on_tensors, plan.send_on_tensors = first, first_sent, first_on_tensors, first_sent_on_tensors
@@ -232,7 +242,7 @@ def alike_lines(
         space |= {"large": on_large_gradients(plan.program, results), "ALONE": ALONE, "getrefcount": getrefcount}
         arrays.append(f"if g.size >= LARGE: return large({', '.join(['getrefcount(g) == ALONE', 'g', *names])})")
     if row and mask[1]:
-        results[1] = f"node.fits.add_rows({results[1]})"
+        results[1] = f"node.plan.fits.add_rows({results[1]})"
     numbers, results = numbers_as_arrays(results, "g", space)
     return [*lines, *arrays, *numbers], called(results, space)
 
@@ -353,7 +363,7 @@ def general_lines(op: Op, mask: Mask, plan: Plan) -> tuple[list[str], list[str]]
         ordered = " and ".join(f"in_order({s})" for s in ("g", *read))
         lines.append(f"if g.ndim > 1 and ({differ} or 1 in g.shape) and not ({ordered}): return careful(node, g)")
     # an error ends the walk, which sets the buffers back as well
-    lines += ["fits = node.fits", "before = short_buffers(g) if g.size >= LARGE else None"]
+    lines += [fits_text(plan), "before = short_buffers(g) if g.size >= LARGE else None"]
     for k, (rule, sources, positions) in enumerate(plan.rules):
         call = f"rule{k}({', '.join('g' if s < 0 else f's{s}' for s in sources)})"
         if len(positions) == 1 and sources[0] < 0 and traced.hands_on(rule, [_opaque(op, plan, s) for s in sources]):
@@ -394,7 +404,7 @@ def lean_lines(op: Op, mask: Mask, plan: Plan) -> tuple[list[str], list[str]]:
         differ = " or ".join(f"({x} is not None and {x}.strides != g.strides)" for x in read)
         ordered = " and ".join(["in_order(g)", *(f"({x} is None or in_order({x}))" for x in read)])
         lines.append(f"if {of_another} or (g.ndim > 1 and ({differ} or 1 in g.shape) and not ({ordered})): return careful(node, g)")
-    lines.append("fits = node.fits")
+    lines.append(fits_text(plan))
     if op.takes_lists:
         return [*lines, *_fitted_list(plan)], ["parts"]
     for k, (rule, sources, positions) in enumerate(plan.rules):
@@ -410,7 +420,7 @@ def lean_lines(op: Op, mask: Mask, plan: Plan) -> tuple[list[str], list[str]]:
 def written_lines(op: Op, mask: Mask, plan: Plan, texts: Sequence[str]) -> tuple[list[str], list[str]]:
     """The results are the `texts`: nothing is looked at but whether what is kept and its form are as they were, and the gradient dense."""
     kept = {at: i for i, (kind, at, _) in enumerate(plan.save) if kind == TENSOR}
-    lines = ["if not g.flags.forc: return careful(node, g)", "fits = node.fits"]
+    lines = ["if not g.flags.forc: return careful(node, g)", fits_text(plan)]
     lines.append(f"{', '.join(f'form{i}' for i, _ in op.tensors)} = fits.forms")
     for at, i in kept.items():
         lines.append(f"if {stale_text(op, mask, i, TENSOR, at)}: check(s{i}, v{i}, node)")

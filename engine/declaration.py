@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,6 +21,7 @@ from .registry import OPS
 from .tensor import wrap
 
 TENSOR, TENSORS, OUTPUT, VALUE, SHAPE, DTYPE, NEEDS, GEOMETRY = range(8)
+LIMIT = 1024  # shapes of operands for which there is a plan
 KINDS_ABOUT = {"shape": SHAPE, "dtype": DTYPE, "geometry": GEOMETRY}  # what `<argument>_<word>` is kept as
 
 
@@ -37,8 +39,8 @@ class Plan:
     """For one set of arguments that need a gradient: what is kept, which rules run, and on which of the kept values."""
 
     __slots__ = (
-        "save", "rules", "keeps_tensors", "keeps_results", "paired", "compact", "fast", "send", "on_tensors",
-        "send_on_tensors", "gather", "texts", "program", "twin", "parts",
+        "needs", "fits", "prepare", "_fitted", "save", "rules", "keeps_tensors", "keeps_results", "paired", "compact", "fast", "send",
+        "on_tensors", "send_on_tensors", "gather", "texts", "program", "twin", "parts",
     )  # fmt: skip
 
     def __init__(self, op: Declaration, needs: tuple[bool, ...]) -> None:
@@ -56,6 +58,10 @@ class Plan:
         self.keeps_tensors = any(kind in (TENSOR, TENSORS, OUTPUT) for kind, _, _ in self.save)
         self.keeps_results = any(kind == OUTPUT for kind, _, _ in self.save)
         self.paired, self.compact = op.paired, op.compact
+        self.needs = needs
+        self.fits: Any = None  # of nodes that have no place for them
+        self.prepare: Callable[[Plan], None] | None = None  # has the rules of such a plan compiled when they first run
+        self._fitted: dict[Any, Plan] = {}
         self.fast: Callable[[Node, Any], Any] | None = None  # the rules compiled, for calls whose operands agree
         self.send: Callable[..., Any] | None = None  # the same, and what they give is sent on: see `engine.straight`
         self.on_tensors: Callable[[Node, Any], Any] | None = None  # the same where the gradient is to be differentiated in turn
@@ -66,6 +72,20 @@ class Plan:
         self.texts: list[str] = []
         self.program: Any = None
         self.twin: Any = None  # what computes both gradients of two operands that are one, where these are the same
+
+    def fitted(self, fits: Any) -> Plan:
+        """The same plan for calls with these `fits`, a tuple or None: one for all of them."""
+        if fits is None:
+            return self
+        plan = self._fitted.get(fits)
+        if plan is None:
+            if len(self._fitted) >= LIMIT:
+                self._fitted.clear()
+            plan = self._fitted[fits] = copy(self)
+            plan.fits = fits
+            if self.prepare is not None:
+                self.prepare(plan)
+        return plan
 
 
 class Declaration:
@@ -101,6 +121,7 @@ class Declaration:
         self.compact = self.paired and self._keeps_two()
         self.plans: dict[tuple[bool, ...], Plan] = {}
         self.fast_plans: dict[tuple[tuple[bool, ...], str], Plan] = {}  # those of specialised calls, whose rules are compiled
+        self.written: dict[Any, Callable[..., Any]] = {}  # what their rules are compiled to
         self.changes_dtype = family.changes_dtype
         self.casts = self.schema.names.index("dtype") if family.changes_dtype and "dtype" in self.schema.names else None
         self.broadcasts = family.plan == "pointwise" or (family.plan == "write" and family.promote is not None)

@@ -78,7 +78,7 @@ class Extras:
     """
 
     __slots__ = ("plain", "tensor_hooks", "retains", "pre", "post", "metadata", "shapes")
-    fast = send = on_tensors = gather = None
+    fast = send = on_tensors = send_on_tensors = gather = None
 
     def __init__(self, plain: Any) -> None:
         self.plain = plain
@@ -124,11 +124,11 @@ class Node:
 
     `edges` holds per input a Node, a leaf Tensor (or the AccumulateGrad somebody asked for), a pair (node, output
     number) where that number is not 0, or None. `saved` is flat: value, version, value, version, ... `fits` holds the
-    (shape, dtype) each gradient must have, or None where all are those of the output. A concrete class per op carries
+    (shape, dtype) each gradient must have, or is None where all are those of the output. A concrete class per op carries
     the op and is named as PyTorch names it.
     """
 
-    __slots__ = ("plan", "fits", "seq")  # as in PyTorch, nobody can refer to a node weakly
+    __slots__ = ("plan", "seq")  # as in PyTorch, nobody can refer to a node weakly
     op: ClassVar[Any] = None
     enters: ClassVar[bool] = False  # what a transform starts from: to its function a leaf
     reshaped: ClassVar[bool] = False  # whether a result ever got another shape with no record of it
@@ -206,11 +206,11 @@ class Node:
 class Listed(Node):
     """A node with any number of edges."""
 
-    __slots__ = ("edges", "saved")
+    __slots__ = ("edges", "saved", "fits")
 
 
 class TwoEdges(Node):
-    """A node with two edges, which needs no tuple to hold them."""
+    """A node with two edges, which needs no tuple to hold them. Its `fits` are in the plan, which is to be there before they are set."""
 
     __slots__ = ("first", "second")
 
@@ -224,6 +224,14 @@ class TwoEdges(Node):
     @edges.setter
     def edges(self, edges: Sequence[Any]) -> None:
         self.first, self.second = edges
+
+    @property
+    def fits(self) -> Any:
+        return self.plan.fits
+
+    @fits.setter
+    def fits(self, fits: Any) -> None:
+        self.plan = self.plan.fitted(fits)
 
 
 class Pair(TwoEdges):

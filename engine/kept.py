@@ -110,6 +110,11 @@ def edges_text(plan: Plan, count: int) -> list[str]:
     return [f"{''.join(f'edge{p}, ' for p in range(count))}= node.edges"]
 
 
+def fits_text(plan: Plan) -> str:
+    """Sets `fits` to those of the node."""
+    return "fits = node.plan.fits" if plan.paired else "fits = node.fits"
+
+
 def stale_text(op: Op, mask: tuple[bool, ...], i: int, kind: int, at: int, version: str = "") -> str:
     """The text of when the tensor `s{i}`, argument (or result) `at`, was written to or may have been detached since it was kept.
 

@@ -425,7 +425,7 @@ def new_node(op: Op, known: bool = False) -> list[str]:
     With `known` its `fits` are, what is `held`, and `plans`, or None.
     """
     written = known and op.family.rules_in_rows is not None
-    lines = ["node = Node()", f"node.edges = {_edges(op)}", f"node.fits = {'fits or ' * known}{_fits(op)}"]
+    lines, fits = ["node = Node()", f"node.edges = {_edges(op)}"], f"node.fits = {'fits or ' * known}{_fits(op)}"
     if len(op.diff) == 1:
         lines += ["node.plan = only_plan", f"node.saved = {'held or ' * known}{kept_text(op, (True,))}"]
     elif len(op.diff) == 2:
@@ -437,7 +437,7 @@ def new_node(op: Op, known: bool = False) -> list[str]:
         asked = ", ".join(f"n{i} is not None" for i in op.diff)
         lines += [f"node.plan, keep = kept[{asked}]", *[f"if plans is not None: node.plan = plans[{asked}]"] * written]
         lines.append(f"{held_in(op)} = keep({', '.join(names_of(op))}, t)")
-    return [*lines, "node.seq = sequence()"]
+    return [*lines, fits, "node.seq = sequence()"]
 
 
 NEEDS_OF_TWO = (True, False), (False, True), (True, True)

@@ -213,12 +213,17 @@ def _rebased(op: Op, numbers: Collection[int]) -> list[str]:
     edges = [edge_text(f"a{i}", f"n{i}") if i not in numbers else "None" for i in op.diff]
     joined = f"node.first, node.second = {', '.join(edges)}" if op.paired else f"node.edges = ({', '.join(edges)},)"
     fits = ", ".join(fit_text(op, i) if i not in numbers else "((), a0._dtype)" for i in op.diff)
+    if op.paired and numbers:  # the other gradient is as the result
+        fitted = "node.plan = plan"
+    elif op.paired:
+        fitted = f"node.plan = {'plan if alike else ' * _is_exact(op)}plan.fitted(({fits},))"
+    else:
+        fitted = f"node.plan = plan; node.fits = {'None if alike else ' * _is_exact(op)}({fits},)"
     return [
         "if recorded:",
         "    node = Node()",
         f"    {joined}",
-        f"    node.fits = {'None if alike else ' * _is_exact(op)}({fits},)",
-        "    node.plan = plan",
+        f"    {fitted}",
         f"    {held_in(op)} = keep({', '.join(['before', *names_of(op)[1:]])}, a0)",
         "    node.seq = sequence()",
         "    if a0._beside is None: a0._node = node",

@@ -61,7 +61,7 @@ def new_node(op: Op, values: list[Any], outs: list[Tensor], needs: tuple[bool, .
             is_tensor = isinstance(t, Tensor)
             edges.append(edge_of(t) if need and is_tensor else None)
             fits.append((t._array.shape, t._dtype) if is_tensor else None)
-    node.edges, node.fits = tuple(edges), fits
+    node.edges, node.fits = tuple(edges), tuple(fits)
     held: list[Any] = []
     early = early or {}
     for k, (kind, i, _) in enumerate(plan.save):
@@ -191,13 +191,11 @@ class OpNode(Node):
         """From now on run as a node whose saved values may be packed."""
         more = self.extras
         held = self.plan if more is None else more.plain
-        for (needs, _), plan in self.op.fast_plans.items():
-            if plan is held:
-                held = self.op.kept_for(needs)
+        generic = self.op.kept_for(held.needs).fitted(held.fits)
         if more is None:
-            self.plan = held
+            self.plan = generic
         else:
-            more.plain = held
+            more.plain = generic
 
     def _as_tensor(self, value: Any) -> Any:
         if type(value) is Packed:

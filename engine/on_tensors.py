@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .declaration import OUTPUT, TENSOR, VALUE, Plan
 from .graph import FREED, FREED_TWICE, fit
-from .kept import check_version, edges_text, stale_text, unpacked
+from .kept import check_version, edges_text, fits_text, stale_text, unpacked
 from .tensor import LEAF, PLAIN
 from .texts import function_of
 from .traced import TensorSymbol, read_on_tensors
@@ -34,7 +34,7 @@ def on_tensors(op: Op, mask: Mask, plan: Plan, specialised: bool, *, sent: Mask 
     space = SPACE | {f"rule{k}": rule for k, (rule, _, _) in enumerate(plan.rules)}
     lines = unpacked(plan) + ([] if op.takes_lists else edges_text(plan, len(mask)))
     ruled, certain = _ruled(op, plan, specialised)
-    lines += [*_taken(op, mask, plan), *ruled, *_fitted(sent or mask, certain)]
+    lines += [*_taken(op, mask, plan), *ruled, *_fitted(sent or mask, plan, certain)]
     title = f"{op.node_name} of {op.key} on Tensors"
     if sent is None:
         results = ", ".join(f"r{p}" if m else "None" for p, m in enumerate(mask))
@@ -71,12 +71,12 @@ def _ruled(op: Op, plan: Plan, specialised: bool) -> tuple[list[str], set[int]]:
     return lines, certain
 
 
-def _fitted(mask: Mask, certain: set[int]) -> list[str]:
+def _fitted(mask: Mask, plan: Plan, certain: set[int]) -> list[str]:
     """Fits the gradients after all rules, as in PyTorch: a second derivative adds up in that order.
 
     There are no `fits` where all operands of a specialised call were as its result. What is arithmetic of these is as `g` then.
     """
-    lines = ["fits = node.fits"]
+    lines = [fits_text(plan)]
     if not certain.issuperset(_needed(mask)):
         lines.append("alike = g._array.shape, g._dtype")
     for p in _needed(mask):

@@ -16,7 +16,7 @@ from . import modes
 from .alike import result_dtypes, specialisable
 from .compiled import fast_plan, numbers_as_arrays
 from .constants import constant
-from .declaration import OUTPUT, TENSOR
+from .declaration import OUTPUT, TENSOR, Plan
 from .dtypes import OF_NUMPY, dtype
 from .graph import Saved, edge_of, fits_of_row, sequence
 from .memory import LARGE
@@ -63,8 +63,7 @@ KNOWN_RECORD = """
             {nodes}
             if {some}:
                 node = Node()
-                {edges}
-                node.fits = None
+                {edges}{unfitted}
                 node.seq = sequence()
                 t._node = node
                 {versions}
@@ -76,17 +75,17 @@ TWO_KNOWN = """
         if (other := b._rows) is None:
             other = rows(b)
 {known}
-        kernel = fits = by_row = None
+        kernel = {agreed} = None
         order = alike
         if (way := few((alike, other))) is not None:
-            kernel, order, fits, by_row = way
+            kernel, order, {agreed} = way
             alike = False
         nb = b._node
         y = b._array
         other_version = b._counter
         number = False
     else:
-        kernel = fits = by_row = None
+        kernel = {agreed} = None
         order = alike
         if NUMBERS and (type(b) is float or (type(b) is int and -0x8000000000000000 <= b < 0x8000000000000000)):
             if (kernel := few(alike)) is not None:
@@ -176,13 +175,12 @@ RECORD = """
         t._node = node
 {usual}
         alike = alike and readable
-        node.fits = fits or (None if alike or (out is dtype{same}) else ({fits},))
+        {fitted}
 {result}{saves}
     return t
 """
 USUAL = """
         if alike and small:
-            node.fits = None
 {result}{saves}
 """
 
@@ -226,6 +224,7 @@ def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:
         if operator
         else f"if {names[-1]} is MISSING or args or kwargs: return slow(*given({', '.join(names)}), *args, **kwargs)",
         "names": ", ".join(names),
+        "agreed": "plans" if op.paired else "fits",
         "tensors": "other is alike and " if count == 2 else "",
         "given": ", ".join(f"{n}._array" for n in names),
         "outdated_a": outdated_text("a"),
@@ -241,30 +240,35 @@ def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:
     }
     live = [("a", "b")[i] for i in op.diff]
     if live:
-        _fill_records(fill, op, live, count, numbers and count == 2, learns)
+        _fill_records(fill, op, live, count, numbers and count == 2)
     fill["known"] = indent((KNOWN + KNOWN_RECORD * bool(live) + "        return t\n").format(**fill), " " * 4 * (count - 1))
     otherwise = FIRST + (SECOND if count == 2 else "") + COMPUTE
     if not learns:
-        text = "    fits = None\n" + indent(otherwise, " " * 4)
+        text = "    {agreed} = None\n" + indent(otherwise, " " * 4)
     elif count == 1:
-        text = "{known}    fits = None\n" + indent(otherwise, " " * 4)
+        text = "{known}    {agreed} = None\n" + indent(otherwise, " " * 4)
     else:
         text = TWO_KNOWN + AS_BEFORE + indent(otherwise, " " * 8)
     return (HEAD + text + MADE + (RECORD if live else "    return t\n")).format(**fill)
 
 
-def _fill_records(fill: dict[str, str], op: Op, live: list[str], count: int, numbers: bool, learns: bool) -> None:
+def _fill_records(fill: dict[str, str], op: Op, live: list[str], count: int, numbers: bool) -> None:
     """Add what the templates say of a recorded call, in which the operands `live` may need a gradient."""
     fill["nodes"] = "; ".join(f"n{n} = {n}._node" for n in live)
     fill["versions"] = "version = a._counter" + "; other_version = b._counter" * (count == 2)
     fill["some"] = " or ".join(f"n{n} is not None" for n in live)
     edges = [edge_text(n, f"n{n}") for n in live]
     fill["edges"] = f"node.first = {edges[0]}; node.second = {edges[1]}" if op.paired else f"node.edges = ({', '.join(edges)},)"
-    fill["same"] = "".join(f" and {x}.shape == r.shape" for x in ("x", "y")) if count > 1 else ""
-    fill["fits"] = ", ".join(f"({'x' if n == 'a' else 'y'}.shape, dtype)" for n in live)
+    fill["unfitted"] = "" if op.paired else "; node.fits = None"
+    same = "alike or (out is dtype" + " and x.shape == r.shape and (number or y.shape == r.shape)" * (count > 1) + ")"
+    fits = f"({', '.join(f'({x}.shape, dtype)' for x in ('x' if n == 'a' else 'y' for n in live))},)"
+    if op.paired:
+        fill["fitted"] = f"if not plans: plans = PLANS if {same} else fitted[x.shape, y.shape, dtype]"
+    else:
+        fill["fitted"] = f"node.fits = fits or (None if {same} else {fits})"
     fill["result"] = KEPT if any(kind == OUTPUT for kind, _, _ in fast_plan(op, (True,) * len(live), "general").save) else ""
     masks = _masks(len(live))
-    fill["saves"] = "".join(_save_text(op, live, mask, numbers, learns) for mask in masks)
+    fill["saves"] = "".join(_save_text(op, live, mask, numbers) for mask in masks)
     usual = "".join(_usual_text(op, live, mask, numbers) for mask in masks) if op.compact else ""
     fill["usual"] = usual and USUAL.format(result=indent(fill["result"], "    "), saves=usual)
     fill["alike"] = indent(fill["result"], " " * 8) + "".join(_alike_text(op, live, mask) for mask in masks)
@@ -283,9 +287,9 @@ def _plan_name(mask: tuple[bool, ...], variant: str) -> str:
     return f"{variant}_{''.join('1' if m else '0' for m in mask)}"
 
 
-def _save_text(op: Op, live: list[str], mask: tuple[bool, ...], numbers: bool, of_two: bool) -> str:
+def _save_text(op: Op, live: list[str], mask: tuple[bool, ...], numbers: bool) -> str:
     """Where these operands need a gradient: the plan for how they agree, and what it keeps."""
-    otherwise = f"{_plan_name(mask, 'row')} if by_row else " * (of_two and len(mask) == 2) + _plan_name(mask, "general")
+    otherwise = f"plans[{_masks(2).index(mask)}]" if op.paired else _plan_name(mask, "general")
     plan = f"{_plan_for(mask, 'alike', 'number', numbers)} if alike else {otherwise}"
     return _where(live, mask, _saving(op, mask, plan), "        ")
 
@@ -370,12 +374,12 @@ def specialise(op: Op, slow: Callable[..., Any], numbers: bool, operator: bool) 
 class Known(dict[Any, Any]):
     """By what `rows` says of all operands: the kernel that small ones of them were given to.
 
-    By the pair of what it says of two that are broadcast: the kernel, what it says of the result, the `fits` of the node, whether those
-    are of a matrix and a row.
+    By the pair of what it says of two that are broadcast: the kernel, what it says of the result, and the plans of the node or,
+    where it has a place for them, its `fits`.
     """
 
     def __init__(self, op: Op) -> None:
-        self.op = op
+        self.op, self.fitted = op, Fitted(op)
 
     def learn(self, key: Any, way: Any) -> None:
         if len(self) >= LIMIT:
@@ -392,9 +396,32 @@ class Known(dict[Any, Any]):
         order = rows(wrap(r, OF_NUMPY[r.dtype]))
         if order and order.dtype is dtype and r.size < LARGE and r.ndim != 4:
             operands = (form.shape, dtype), (other.shape, dtype)
-            fits = tuple(operands[i] for i in self.op.diff)
-            of_row = fits_of_row(fits, order.shape) if len(fits) == 2 else None
-            self.learn((form, other), (kernel, order, of_row or fits, of_row is not None))
+            if not self.op.paired:
+                agreed: Any = tuple(operands[i] for i in self.op.diff)
+            elif (of_row := fits_of_row(operands, order.shape)) is not None:
+                agreed = plans_of(self.op, "row", of_row)
+            else:
+                agreed = self.fitted[form.shape, other.shape, dtype]
+            self.learn((form, other), (kernel, order, agreed))
+
+
+class Fitted(dict[Any, tuple[Plan, ...]]):
+    """By the shapes of two operands and their dtype: the plans of the node."""
+
+    def __init__(self, op: Op) -> None:
+        self.op = op
+
+    def __missing__(self, key: Any) -> tuple[Plan, ...]:
+        one, other, dtype = key
+        if len(self) >= LIMIT:
+            self.clear()
+        self[key] = made = plans_of(self.op, "general", ((one, dtype), (other, dtype)))
+        return made
+
+
+def plans_of(op: Op, variant: str, fits: Any) -> tuple[Plan, ...]:
+    """The plans of an op with two differentiable operands, for each set of those that need a gradient."""
+    return tuple(fast_plan(op, mask, variant).fitted(fits) for mask in _masks(2))
 
 
 class Computed(dict[Any, tuple[Any, ...]]):
@@ -441,7 +468,7 @@ def space_of(op: Op, numbers: bool) -> dict[str, Any]:
         computed[d] = made, kernel, with_large, readable, LARGE if readable else 0
     space: dict[str, Any] = {f"d{i}": a.default for i, a in enumerate(op.schema.arguments) if i >= count}
     for mask in _masks(len(op.diff)) if op.diff else ():
-        plans = {v: fast_plan(op, mask, v) for v in ("general", "alike", "number", "small", "few", "row")}
+        plans = {v: fast_plan(op, mask, v) for v in ("general", "alike", "number", "small", "few")}
         space |= {_plan_name(mask, v): plan for v, plan in plans.items()}
         if not _reads_operands(op, mask):
             defaults = [op.schema.arguments[i].default for _, i, _ in plans["general"].save]
@@ -449,6 +476,7 @@ def space_of(op: Op, numbers: bool) -> dict[str, Any]:
     return space | {
         "Tensor": Tensor, "PLAIN": PLAIN, "RESULT": computed, "NUMBERS": numbers,
         "current": modes.current, "few": known.get, "learn": known.learn,
+        "PLANS": plans_of(op, "general", None) if op.paired else None, "fitted": known.fitted,
         "learn_alone": known.learn_alone, "learn_together": known.learn_together,
         "MISSING": MISSING, "given": given, "silent": silent, "rows": rows, "constant": constant,
         "asarray": np.asanyarray, "broadcast": np.broadcast, "laid_out": laid_out,

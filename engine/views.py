@@ -566,7 +566,7 @@ class Overwritten(CopySlices):
         made, plan, like = op.Node(), op.kept_for(needs), wrap(self.part, self.base_dtype)
         values = [like, like, *(a.default for a in op.schema.arguments[2:])]
         made.saved = [x for kind, i, _ in plan.save for x in (keep(op, kind, i, values, [], needs), 0)]
-        made.edges, made.fits, made.plan, made.seq = self.edges, (fit, fit), plan, self.seq - 1
+        made.plan, made.edges, made.fits, made.seq = plan, self.edges, (fit, fit), self.seq - 1
         return made
 
     def free(self) -> None:
