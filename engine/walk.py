@@ -629,15 +629,15 @@ class PlainWalk(Walk):
             modes.switch(before)
 
 
-class RecordedWalk(PlainWalk):
-    """The same to the leaves `targets`, with gradients that are to be differentiated in turn: see `run_recorded`."""
+class CapturingWalk(PlainWalk):
+    """The same to `leaves`, where the gradients stay that arrive there: see `run_captured`."""
 
-    create_graph = recording = True
     accumulate = False
 
-    def __init__(self, keep: bool, targets: Sequence[Tensor]) -> None:
+    def __init__(self, keep: bool, create_graph: bool, leaves: Sequence[Tensor]) -> None:
         super().__init__(keep)
-        self.targets = {(leaf, 0): place for place, leaf in enumerate(targets)}
+        self.create_graph = self.recording = create_graph
+        self.targets = {(leaf, 0): place for place, leaf in enumerate(leaves)}
 
 
 def run_plain(root: Any, t: Tensor, seed: Tensor | None, keep: bool) -> bool:
@@ -665,17 +665,17 @@ def run_plain(root: Any, t: Tensor, seed: Tensor | None, keep: bool) -> bool:
     return True
 
 
-def run_recorded(root: Any, t: Tensor, seed: Tensor | None, keep: bool, leaves: Sequence[Tensor]) -> list[Tensor | None] | None:
-    """The gradients of `t` for `leaves`, to be differentiated in turn. `Walk.run` is the meaning; None where it has more to do."""
-    if _is_odd():
+def run_captured(starts: Mapping[Any, Tensor], keep: bool, create_graph: bool, leaves: Sequence[Tensor]) -> Walk | None:
+    """Send down these gradients of nodes to `leaves`. `Walk.run` is the meaning; None, and nothing is done, where it has more to do."""
+    if Node.astray or _is_odd():
         return None
-    walk = RecordedWalk(keep, leaves)
-    order = recorded_order(walk, [root], set(leaves))
+    walk = CapturingWalk(keep, create_graph, leaves)
+    order = (recorded_order if create_graph else captured_order)(walk, [*starts], {*leaves})
     if order is None:
         return None
-    walk.arrived[root] = wrap(ONE[t._dtype].copy(), t._dtype) if seed is None else seed
-    walk.go(send_recorded, order)
-    return [walk.arrived.get(leaf) for leaf in leaves]
+    walk.arrived.update(starts if create_graph else {node: seed._array for node, seed in starts.items()})
+    walk.go(send_recorded if create_graph else send, order)
+    return walk
 
 
 def _is_odd() -> bool:
@@ -684,7 +684,7 @@ def _is_odd() -> bool:
         walks = _active.walks
     except AttributeError:
         walks = _active.walks = []
-    return Node.reshaped or Node.renumbered or Node.astray or AccumulateGrad.outgrown or len(walks) >= DEPTH
+    return Node.reshaped or Node.renumbered or AccumulateGrad.outgrown or len(walks) >= DEPTH
 
 
 def _owned(array: np.ndarray) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from ..size import Size
 from ..tensor import LEAF, PLAIN, Tensor, counter_of, settled, wrap
 from ..transforms import Running, running
 from ..views import make_view, node_of
-from ..walk import Walk, run_plain, run_recorded
+from ..walk import ONE, Walk, run_captured, run_plain
 from .attributes import retain_grad
 
 NO_GRAD = "element {i} of tensors does not require grad and does not have a grad_fn"
@@ -171,7 +171,7 @@ def grad(
     if is_grads_batched:
         results = batched(roots, given, ends, keep, create_graph, unused)
     else:
-        found = recorded(roots, given, ends, keep, unused) if create_graph else None
+        found = at_leaves(roots, given, ends, keep, create_graph, unused)
         results = found if found is not None else gradients(roots, make_seeds(roots, given), ends, keep, create_graph, unused)
     if not materialize_grads:
         return results
@@ -180,23 +180,29 @@ def grad(
     return tuple(FUNCTIONS["zeros_like"](t, requires_grad=create_graph) if g is None else g for g, t in zip(results, ends, strict=True))
 
 
-def recorded(roots: tuple[Any, ...], given: tuple[Any, ...], ends: tuple[Any, ...], keep: bool, unused: bool) -> tuple[Any, ...] | None:
-    """What `gradients` comes to where they are to be differentiated in turn and there is nothing to refuse: of one root, for leaves.
-
-    None where there may be more to it.
-    """
-    if len(roots) != 1 or len(given) != 1 or not ends or modes.current() & ~modes.GRAD or not is_usual(roots[0], given[0]):
+def at_leaves(
+    roots: tuple[Any, ...], given: tuple[Any, ...], ends: tuple[Any, ...], keep: bool, recording: bool, unused: bool
+) -> tuple[Any, ...] | None:
+    """What `gradients` comes to in a plain mode for leaves alone, where there is nothing to refuse; None where there may be more to it."""
+    if len(roots) != len(given) or not ends or modes.current() & ~modes.GRAD:
         return None
     for leaf in ends:
         if type(leaf) not in PLAIN or leaf._node is not LEAF or leaf._beside is not None:
             return None
-    root = roots[0]
-    node = root._node if root._beside is None else node_of(root)
-    found = run_recorded(node, root, given[0], keep, ends) if isinstance(node, Node) else None
-    if found is None:
+    starts: dict[Any, Any] = {}
+    for root, seed in zip(roots, given, strict=True):
+        if not is_usual(root, seed):
+            return None
+        node = root._node if root._beside is None else node_of(root)
+        if not isinstance(node, Node) or node in starts:
+            return None
+        starts[node] = implicit_seed(root) if seed is None else seed
+    walk = run_captured(starts, keep, recording, ends)
+    if walk is None:
         return None
+    found = [walk.arrived.get(leaf) for leaf in ends]
     check_used(found, unused)
-    return tuple(found)
+    return tuple(found) if recording else tuple(as_tensors(walk, zip(ends, found, strict=True), ends, [*starts.values()]))
 
 
 def check_used(found: Sequence[Any], unused: bool) -> None:
@@ -226,22 +232,27 @@ def gradients(
     walk = Walk(keep, recording, targets, False)
     walk.given = seeds
     captured = walk.run(starts_of(begin, seeds, recording))  # and what is captured may be one of these
+    leads = {place: end for (end, _), place in targets.items()}
+    found = [captured.get(place) for place in places]
+    check_used(found, unused)
+    return tuple(as_tensors(walk, zip((leads[place] for place in places), found, strict=True), ends, seeds))
+
+
+def as_tensors(walk: Walk, found: Iterable[tuple[Any, Any]], ends: Sequence[Any], seeds: Sequence[Tensor | None]) -> list[Any]:
+    """What has been `found` at nodes or leaves, as a user gets it."""
     given = {id(t._array): t for t in ends if isinstance(t, Tensor) and not t._array.size}  # what has no elements may be its own gradient
     given.update((id(g._array), g) for g in seeds if g is not None)  # a cotangent that arrives as it was given is that very tensor
     given.update({} if walk.shown is None else {key: t for key, t in walk.shown.items() if id(t._array) == key})
-    leads = {place: end for (end, _), place in targets.items()}
-    check_used([captured.get(place) for place in places], unused)
     results = []
-    for place in places:
-        g = captured.get(place)
-        g = given.get(id(g), g)
+    for end, arrived in found:
+        g = given.get(id(arrived), arrived)
         if g is not None and not isinstance(g, Tensor):
-            g = _arrived(g, [] if walk.replaced else seeds, walk.count_at(leads[place], g))
+            g = _arrived(g, [] if walk.replaced else seeds, walk.count_at(end, g))
         results.append(g)
-    return tuple(results)
+    return results
 
 
-def _arrived(g: np.ndarray, seeds: list[Tensor | None], count: Any) -> Tensor:
+def _arrived(g: np.ndarray, seeds: Sequence[Tensor | None], count: Any) -> Tensor:
     """A gradient as a Tensor: a view of the cotangent in whose memory it, or what it is the conjugate of, is."""
     given = conjugate_of(g) if g.dtype.kind == "c" and not g.flags.writeable else None
     if given is not None:
@@ -326,7 +337,7 @@ def check_seed(i: int, root: Any, g: Tensor) -> Tensor:
 
 def implicit_seed(t: Any) -> Tensor | None:
     if type(t) in PLAIN and t._node is not None and t._beside is None and not t._array.ndim and t._dtype.is_floating_point:  # most are
-        return settled(wrap(ones((), t._dtype.np), t._dtype))
+        return settled(wrap(ONE[t._dtype].copy(), t._dtype))
     if isinstance(t, Tensor) and not t.requires_grad:
         return None
     shape, d = seen(t)
