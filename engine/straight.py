@@ -6,7 +6,7 @@ hand them out, where no hook can tell in which order leaves follow that are read
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence, Set
 from operator import attrgetter
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any
@@ -42,12 +42,12 @@ def order_of(walk: Walk, starts: list[Any]) -> list[Any] | None:
     return order
 
 
-def captured_order(walk: Walk, starts: list[Any], targets: Collection[Any]) -> list[Any] | None:
+def captured_order(walk: Walk, starts: list[Any], targets: Set[Any]) -> list[Any] | None:
     """The same where gradients are captured at the leaves `targets`: the nodes that lead there."""
     order = order_of(walk, starts)
     if order is None:
         return None
-    if any(leaf not in targets for leaf in walk.waiting):
+    if not walk.waiting.keys() <= targets:
         return leading(walk, order, targets)
     walk.needed = walk.wanted = {*order, *walk.waiting}
     return order
@@ -140,7 +140,7 @@ def send_some(walk: Walk, order: Sequence[Any]) -> None:
 
 
 # -- of gradients that are to be differentiated in turn, for leaves alone -------------------------------------------------
-def recorded_order(walk: Walk, starts: list[Any], targets: Collection[Any]) -> list[Any] | None:
+def recorded_order(walk: Walk, starts: list[Any], targets: Set[Any]) -> list[Any] | None:
     """The nodes that lead to these leaves, in the order in which they run; what `Walk._find_needed` finds is found, too.
 
     None where one of the nodes has no short way on Tensors, or more is asked of it or of a leaf.
@@ -172,18 +172,17 @@ def recorded_order(walk: Walk, starts: list[Any], targets: Collection[Any]) -> l
     return order
 
 
-def leading(walk: Walk, order: Sequence[Any], targets: Collection[Any]) -> list[Any]:
+def leading(walk: Walk, order: Sequence[Any], targets: Set[Any]) -> list[Any]:
     """The nodes that lead to one of these leaves, in order. The walk is told what `Walk._find_needed` finds, and which run in part."""
     needed, wanted, parts = [], {*targets}, {}
     for node in reversed(order):
         plan = node.plan
         edges = (node.first, node.second) if plan.paired else node.edges
-        wants = tuple([e in wanted for e in edges])
-        if True in wants:
+        if not wanted.isdisjoint(edges):
             needed.append(node)
             wanted.add(node)
-            if node.op is not None and len(plan.rules) > 1 and any(e is not None and e not in wanted for e in edges):
-                parts[node] = plan.parts[wants]
+            if len(plan.rules) > 1 and any(e is not None and e not in wanted for e in edges):
+                parts[node] = plan.parts[tuple([e in wanted for e in edges])]
     walk.needed, walk.wanted, walk.parts = {*needed}, wanted, parts
     return needed[::-1]
 

@@ -395,7 +395,7 @@ class NoPlan:
     paired = compact = False
     keeps_tensors = True  # perhaps, as results
     keeps_results = True
-    save = ()
+    save = rules = ()
 
 
 NO_PLAN = NoPlan()

@@ -132,7 +132,7 @@ op("conj_physical_(Tensor(a!) self) -> Tensor(a!)",
 
 @composite("conj(Tensor(a) self) -> Tensor(a)")
 def conj(self: Tensor) -> Tensor:
-    return F._conj(self) if self.is_complex() else self
+    return F._conj(self) if self._dtype.is_complex else self
 
 
 def conjugated_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
