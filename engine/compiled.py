@@ -206,7 +206,10 @@ def alike_lines(
                 usual, side = "g.strides != rows.strides and ", "1 in rows.shape"  # which is that of all
     if arrays:
         # one element everywhere is laid out as any; a side of 1 may have a step that says that it lies elsewhere than its place tells
-        odd = f"(not g.flags.c_contiguous and any(g.strides)) or ({side} and not in_order(g))"
+        if small:  # few elements may be repeated along some dimensions, too
+            odd = f"(not g.flags.c_contiguous or {side}) and not in_order(g)"
+        else:
+            odd = f"(not g.flags.c_contiguous and any(g.strides)) or ({side} and not in_order(g))"
         lines.append(f"if {usual}({odd}): return careful(node, g)")
     check = len(lines) - 1
     results, readable = ["None"] * len(mask), True

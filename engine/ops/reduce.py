@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,12 @@ def kept(shape: tuple[int, ...], dims: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(1 if d in dims else n for d, n in enumerate(shape))
 
 
+@lru_cache(4096)
+def kept_of(shape: tuple[int, ...], dim: Any) -> tuple[int, ...]:
+    """The same of the dimensions that PyTorch's `dim` means."""
+    return kept(shape, axes(dim, len(shape)))
+
+
 def left(shape: tuple[int, ...], dims: tuple[int, ...], keepdim: bool) -> tuple[int, ...]:
     """The shape of a reduction's result."""
     return kept(shape, dims) if keepdim else tuple(n for d, n in enumerate(shape) if d not in dims)
@@ -73,10 +79,9 @@ def raised(g: Any, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:
     """`g` with the reduced dimensions of `shape` put back as 1, of a Tensor one by one as PyTorch records it."""
     if keepdim or not shape:
         return g
-    dims = axes(dim, len(shape))
     if type(g) is np.ndarray and 1 not in shape:  # a side of 1 keeps its step, or gets that of `unsqueeze`
-        return g.reshape(kept(shape, dims))
-    for d in () if dim == () or dim == [] else sorted(dims):
+        return g.reshape(kept_of(shape, tuple(dim) if type(dim) is list else dim))
+    for d in () if dim == () or dim == [] else sorted(axes(dim, len(shape))):
         g = F.unsqueeze(g, d)
     return g
 
