@@ -19,7 +19,7 @@ from ..modes import BATCHED, current, is_grad_enabled
 from ..op import F, Op, op, reduction
 from ..out import matching
 from ..pieces import PIECE, in_pieces
-from ..rows import ROW, of_ones, sum_of_all, sum_of_few, sums_along
+from ..rows import ROW, adding_rows, of_ones, sum_of_all, sum_of_few, sums_along
 from ..tensor import Tensor
 from ..views import check_cast
 from .arithmetic import quotient
@@ -121,6 +121,10 @@ def accumulated(ufunc: np.ufunc, self: np.ndarray, dim: Any, keepdim: bool, to: 
             return sum_of_few(wide).astype(to.np, copy=False).reshape(left(self.shape, dims, keepdim))
         if wide.size >= MANY and dims == (wide.ndim - 1,):
             return compact(sums_along(wide, dims[0]), left(self.shape, dims, keepdim)).astype(to.np, copy=False)
+        if dims == (0,) and wide.ndim == 2 and wide.flags.c_contiguous:
+            add_rows = adding_rows(len(wide), wide.dtype)
+            if add_rows is not None:
+                return compact(add_rows(wide), left(self.shape, dims, keepdim)).astype(to.np, copy=False)
     return folded(lambda a, d: ufunc.reduce(a, d, dtype=a.dtype), wide, dims, keepdim).astype(to.np, copy=False)
 
 
@@ -141,6 +145,9 @@ def accumulated_in_rows(ufunc: np.ufunc, self: np.ndarray, dim: Any, keepdim: bo
     if few or not self.size or len(dims) != 1:
         return None
     (d,) = dims
+    add_rows = adding_rows(len(self), own) if ufunc is np.add and d == 0 and self.ndim == 2 else None
+    if add_rows is not None:
+        return add_rows if shape == self.shape[1:] and 1 not in shape else None
     if 1 in shape:
         return lambda self: reduce(self, d, None, np.empty(shape, own), keepdim)  # in whose strides NumPy has no say
     return lambda self: reduce(self, d)
