@@ -205,7 +205,7 @@ class Op(Declaration):
                 a = number_of(a, narrow)
             elif a.dtype != dtype.np and (a.ndim or narrow is dtype.np or i == 0):
                 a = recast(a, dtype.np) if type(a) is np.ndarray else a.astype(dtype.np)  # in the layout PyTorch's copy has
-            arrays[i] = a if a.dtype == wide else cast(a, wide)
+            arrays[i] = a if a.dtype == wide else recast(a, wide) if type(a) is np.ndarray and 1 in a.shape else cast(a, wide)
         for i in self.promotes_list:
             arrays[i] = [number_of(a, wide) if type(a) is not np.ndarray else a.astype(wide, copy=False) for a in arrays[i]]
         return dtype

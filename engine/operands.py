@@ -53,7 +53,7 @@ def settle(result: Any, low: dtype | None) -> np.ndarray:
     if not isinstance(result, np.ndarray):
         result = np.asarray(result)
     if low is not None and result.dtype == np.float32:
-        return cast(result, low.np)
+        return recast(result, low.np) if 1 in result.shape else cast(result, low.np)
     return result
 
 

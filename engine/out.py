@@ -13,6 +13,7 @@ from .dtypes import CPP_NAMES, dtype
 from .geometry import strides_of
 from .graph import edge_of
 from .registry import OPS
+from .silence import loud, quiet
 from .strided import over_enough
 from .tensor import Tensor, exchange, store
 from .views import bump, check_apart, check_cast, check_no_overlap, check_no_partial_overlap, node_of, rebase
@@ -81,7 +82,11 @@ def run_out(op: Op, values: list[Any], out: Any) -> Any:
         for t in outs:
             check_memory(op, form, values, t)
     if computes:
-        results = form.family.out(form, values, outs)
+        token = quiet()
+        try:
+            results = form.family.out(form, values, outs)
+        finally:
+            loud(token)
         if results is None:
             return out
     else:

@@ -17,7 +17,7 @@ from ..operands import expands, requires
 from ..out import fit
 from ..promotion import common, step_by_step
 from ..rows import SHORT
-from ..strided import flat_root, laid_out, over, over_enough, row_major
+from ..strided import flat_root, laid_out, over, over_enough, recast, row_major
 from ..tensor import Tensor, exchange, wrap
 from ..views import PARTIAL_OVERLAP, check_cast, check_no_overlap, check_no_partial_overlap, keeps_dtype
 from .arithmetic import cast_number, real_stays_real
@@ -327,8 +327,9 @@ def addr_kernel(self: np.ndarray, vec1: np.ndarray, vec2: np.ndarray, beta: Any,
     for name, value in (("beta", beta), ("alpha", alpha)):
         check_factor(value, name, d.np)
     b, a = (cast_number(value, d.np).astype(d.wide) for value in (beta, alpha))
-    operands = [t.astype(d.np, copy=False).astype(d.wide, copy=False) for t in (self, vec1[:, None], vec2)]
-    return laid_out(added(b, operands[0], a, *operands[1:]).astype(d.np, copy=False), operands)
+    operands = [t if t.dtype == d.np else recast(t, d.np) for t in (self, vec1[:, None], vec2)]
+    self, column, row = (t.astype(d.wide, copy=False) for t in operands)
+    return laid_out(added(b, self, a, column, row).astype(d.np, copy=False), operands)
 
 
 def addr_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:

@@ -14,16 +14,18 @@ from ..constants import constant
 from ..dtypes import OF_NUMPY, bool_, dtype, float32, get_default_dtype, int64, uint8
 from ..errors import COMPLEX_OF_REAL
 from ..geometry import in_range
+from ..lazy import conjugate
 from ..memory import empty
 from ..modes import BATCHED, current, is_grad_enabled
+from ..once import warn_once
 from ..op import F, Op, op, reduction
-from ..out import matching
+from ..out import fit, matching
 from ..pieces import PIECE, in_pieces
 from ..rows import ROW, adding_rows, of_ones, sum_of_all, sum_of_few, sums_along
 from ..tensor import Tensor
 from ..views import check_cast
 from .arithmetic import quotient
-from .convert import cast
+from .convert import DISCARDS, cast
 from .shape import expanded
 
 MANY = 2**14  # elements from which speed counts
@@ -189,10 +191,16 @@ def refuse_complex(self_dtype: dtype, to: dtype | None) -> None:
 # -- out= ------------------------------------------------------------------------------------------------------------------
 def into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
     """Computes in the dtype of the target. Raises RuntimeError where the call asks for another."""
-    *others, to = values
+    (self, *others, to), [target] = values, outs
     if to is not None:
-        matching(to, outs[0]._dtype)
-    return op.compute([*others, outs[0]._dtype])[1]
+        matching(to, target._dtype)
+    drops = self._dtype.is_complex and target._dtype.category in (1, 2) and self._array.size
+    if not drops or op.schema.name == "nansum":  # which refuses complex numbers
+        return op.compute([self, *others, target._dtype])[1]
+    found: list[np.ndarray] = op.compute([F.real(F.detach(self)), *others, target._dtype])[1]
+    fit(target, found[0])  # of which PyTorch warns before it warns of what it leaves out
+    warn_once(DISCARDS)
+    return found
 
 
 def agreeing(text: str, *dtypes: dtype) -> Callable[..., list[np.ndarray]]:
@@ -351,6 +359,11 @@ def prod_rule(g: Any, self: Any, self_dtype: dtype, dtype: dtype | None, result:
     return shares_of_product(*(in_dtype(x, dtype) for x in (g, self, result)))
 
 
+def conjugate_of(x: Any) -> Any:
+    """The conjugate in a rule; of arrays with the steps that sides of 1 have, which NumPy forgets."""
+    return conjugate(x) if isinstance(x, np.ndarray) and x.dtype.kind == "c" else x.conj()
+
+
 def looked_for(self: Any) -> int:
     """How many zeros there are; one at least where samples of a batch are differentiated, of which PyTorch cannot tell."""
     return 1 if current() & BATCHED else int(F.sum(self == 0))
@@ -362,7 +375,7 @@ def shares_of_product(g: Any, self: Any, result: Any) -> Any:
         return g
     zeros = looked_for(self)
     if not zeros:
-        return F.mul(g, F.div(result, self).conj())
+        return F.mul(g, conjugate_of(F.div(result, self)))
     if zeros > 1 and (isinstance(g, np.ndarray) or not is_grad_enabled()):
         return F.zeros_like(self, memory_format="contiguous_format")
     if math.prod(self.shape) == 1:
@@ -383,7 +396,7 @@ def shares_of_products(g: Any, self: Any, dim: int, keepdim: bool, result: Any) 
     if not keepdim:
         g, result = F.unsqueeze(g, dim), F.unsqueeze(result, dim)
     if not looked_for(self):
-        return F.mul(g, F.div(result, self).conj())
+        return F.mul(g, conjugate_of(F.div(result, self)))
     if self.shape[dim] == 1:
         return g
     return F.mul(g, product_of_others(self, dim % len(self.shape)).conj())
@@ -404,11 +417,12 @@ def prod_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any
 
 
 op("prod(Tensor self, *, ScalarType? dtype=None) -> Tensor",
-   reduction(lambda self, dtype: prod_kernel(self, None, False, dtype), out=False, jvp=prod_tangent,
+   reduction(lambda self, dtype: prod_kernel(self, None, False, dtype), out=False, stepwise=True, jvp=prod_tangent,
              in_rows=lambda self, dtype: accumulated_in_rows(np.multiply, self, None, False, dtype)),
    self=prod_rule)  # fmt: skip
 op("prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-   reduction(prod_kernel, out=into, jvp=prod_tangent, in_rows=partial(accumulated_in_rows, np.multiply)), self=prod_dim_rule)  # fmt: skip
+   reduction(prod_kernel, out=into, stepwise=True, jvp=prod_tangent, in_rows=partial(accumulated_in_rows, np.multiply)),
+   self=prod_dim_rule)  # fmt: skip
 
 
 # -- logsumexp -------------------------------------------------------------------------------------------------------------
@@ -422,7 +436,7 @@ def logsumexp_kernel(self: np.ndarray, dim: Any, keepdim: bool, to: dtype | None
     if self.size and not keepdim and not dim and self.ndim:
         raise RuntimeError(f"output with shape [] doesn't match the broadcast shape {[1] * self.ndim}")
     if not self.size:
-        return folded(lambda a, d: np.log(np.add.reduce(np.exp(a), d)), wide.astype(to.wide), dims, keepdim).astype(to.np, copy=False)
+        return folded(lambda a, d: np.log(np.add.reduce(np.exp(a), d)), cast(wide, to.wide), dims, keepdim).astype(to.np, copy=False)
     if self.size >= MANY and to.wide == wide.dtype and wide.dtype.kind == "f":
         total = np.empty(left(self.shape, dims, True), wide.dtype)
         in_pieces(partial(sum_of_exponentials, dims), [wide], total, whole=0 in dims, piece=2 * PIECE)
@@ -430,8 +444,15 @@ def logsumexp_kernel(self: np.ndarray, dim: Any, keepdim: bool, to: dtype | None
             return compact(np.log(total, out=total), left(self.shape, dims, keepdim)).astype(to.np, copy=False)
     top = np.maximum.reduce(wide.real, dims, keepdims=True)
     top = np.where(np.isinf(top), 0, top).astype(wide.real.dtype)
-    total = folded(np.add.reduce, cast(np.exp(wide - top), to.wide), dims, keepdim)
-    return (np.log(total) + top.reshape(total.shape).astype(to.to_real().wide)).astype(to.np, copy=False)
+    low = rounded_to(mine, wide - top)
+    parts = np.exp(low.astype(np.float64)).astype(low.dtype) if low.dtype.char == "f" != to.wide.char else np.exp(low)
+    total = rounded_to(to, folded(np.add.reduce, rounded_to(to, cast(rounded_to(mine, parts), to.wide)), dims, keepdim))
+    return (rounded_to(to, np.log(total)) + top.reshape(total.shape)).astype(to.np, copy=False)
+
+
+def rounded_to(d: dtype, wide: np.ndarray) -> np.ndarray:
+    """What is computed for a tensor of `d`, as it is read back from it."""
+    return wide.astype(d.np).astype(wide.dtype) if d.low else wide
 
 
 def reliable(total: np.ndarray, least: float) -> bool:

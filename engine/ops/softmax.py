@@ -245,9 +245,11 @@ op("_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, Scala
 
 
 def into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
-    """The result for `out=`, whose dtype PyTorch looks at first."""
-    matching(values[2] or values[0].dtype, outs[0].dtype)
-    made: Tensor = op.body(*values)  # type: ignore[misc]  # a composite has one
+    """The result for `out=`, whose dtype PyTorch looks at once it has converted the operand."""
+    self, dim, to = values
+    given = self if to is None else F.to(self, to)
+    matching(given.dtype, outs[0].dtype)
+    made: Tensor = op.body(given, dim, None)  # type: ignore[misc]  # a composite has one
     return [made._array]
 
 
