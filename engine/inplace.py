@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from .op import Op
 
 OUT_OF_BOUNDS = re.compile(
-    "^index .*out of bounds|^index out of range in self|^out of range: tried to access|^reduce argument must be|^.scatter_gather_tensor"
+    "^index .*out of bounds|^index out of range in self|^out of range: tried to access|^reduce argument must be|^.scatter_gather_tensor|"
+    "^value cannot be converted"
 )
 MISFIT = "output with shape {} doesn't match the broadcast shape {}"
 
@@ -102,7 +103,7 @@ def write_into(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] 
     try:
         _, [result] = op.compute(looked_at)
     except (RuntimeError, IndexError) as error:  # PyTorch looks at the target before it looks for a kernel
-        if op.family.apart is True and OUT_OF_BOUNDS.search(str(error)):  # and at its memory before it looks at positions
+        if op.family.apart is True and OUT_OF_BOUNDS.search(str(error)):  # and at its memory before at positions and numbers
             check_apart(into, values[1:])
         check_target(op, into, values, isinstance(error, NotImplementedError) or str(error) == "ZeroDivisionError")
         raise
@@ -178,7 +179,8 @@ def check_target(op: Op, into: Tensor, values: list[Any], dtype_too: bool) -> No
     shape = np.broadcast_shapes(*shapes)
     if shape != into._array.shape:
         raise RuntimeError(MISFIT.format(list(into._array.shape), list(shape)))
-    if dtype_too and op.family.plan == "pointwise" and op.promoted:
+    of_bools = op.schema.name.startswith("logical_")  # which any dtype holds
+    if dtype_too and op.family.plan == "pointwise" and op.promoted and not of_bools:
         check_cast(common([values[i] for i in op.promoted if values[i] is not None]), into._dtype)
 
 

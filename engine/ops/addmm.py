@@ -157,6 +157,8 @@ def addmm_rules_in_rows(self: np.ndarray, mat1: np.ndarray, mat2: np.ndarray, be
 
 def addmv_kernel(self: np.ndarray, mat: np.ndarray, vec: np.ndarray, beta: Any, alpha: Any, blas: bool = True) -> np.ndarray:
     if self.itemsize == 2 and OF_NUMPY[self.dtype].low:
+        for factor in (beta, alpha):
+            cast_number(factor, self.dtype)  # raises in words of its own
         return in_float32(addmv_kernel, (self, mat, vec), beta, alpha)
     if not mat.size:
         factor = cast_number(beta, self.dtype).item()

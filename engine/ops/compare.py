@@ -12,7 +12,7 @@ from .. import dtypes
 from ..once import warn_once
 from ..op import F, Family, Op, alias, composite, op, plain, pointwise, write
 from ..operands import array_of, expands
-from ..promotion import common, only, step_by_step
+from ..promotion import common, only, step_by_step, without_half
 from ..strided import dense_strides, laid_out, new
 from ..tensor import Tensor, method, strides_of, wrap
 from ..views import check_no_overlap
@@ -162,9 +162,14 @@ def truths(ufunc: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *operands: ufunc(*(o.astype(bool) for o in operands))
 
 
-op("logical_and(Tensor self, Tensor other) -> Tensor", binary(truths(np.logical_and), out=truths_into, inplace=warn_in_place))
-op("logical_or(Tensor self, Tensor other) -> Tensor", binary(truths(np.logical_or), out=truths_into, inplace=warn_in_place))
-op("logical_xor(Tensor self, Tensor other) -> Tensor", binary(truths(np.logical_xor), out=truths_into, inplace=warn_in_place))
+def logic(ufunc: Callable[..., Any], kernel: str) -> Family:
+    """An op on the truth of two tensors, which PyTorch has not for complex numbers of two 16-bit floats."""
+    return binary(truths(ufunc), without_half(kernel), out=truths_into, inplace=warn_in_place)
+
+
+op("logical_and(Tensor self, Tensor other) -> Tensor", logic(np.logical_and, "logical_and_cpu"))
+op("logical_or(Tensor self, Tensor other) -> Tensor", logic(np.logical_or, "logical_or_cpu"))
+op("logical_xor(Tensor self, Tensor other) -> Tensor", logic(np.logical_xor, "logical_xor_cpu"))
 op("logical_not(Tensor self) -> Tensor", binary(truths(np.logical_not), None))
 
 

@@ -103,11 +103,15 @@ def refuse_reciprocals(self: Any, exponent: complex) -> None:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
 
 
+POWERS = without_half("pow")
+
+
 def raising(operands: Any) -> dtypes.dtype:
-    """The common dtype. Raises RuntimeError where an exponent is refused: negative for integers, or too large for the dtype."""
-    d, exponent = common(operands), operands[1]
+    """The common dtype. Raises RuntimeError where an exponent is refused: negative for integers, or too large for 16 bits and integers."""
+    d, exponent = POWERS(operands), operands[1]
     refuse_reciprocals(*operands)
-    cast_number(exponent, d.np)
+    if d.low or d.category < 2:
+        cast_number(exponent, d.np)
     return d.unwidened() if d is dtypes.float16 and abs(exponent) == 0.5 else d
 
 
@@ -182,7 +186,7 @@ op("pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor",
    binary(power_of_number, raising, unary=True, stepwise=True, promotes=("self", "exponent"), inplace=refuse_reciprocals),
    self=from_number_exponent)  # fmt: skip
 op("pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor",
-   binary(power, without_half("pow"), operator="pow", stepwise=True, jvp=along(power_along)),
+   binary(power, POWERS, operator="pow", stepwise=True, jvp=along(power_along)),
    self=from_base,
    exponent=from_exponent)  # fmt: skip
 op("pow.Scalar(Scalar self, Tensor exponent) -> Tensor",

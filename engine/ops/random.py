@@ -208,12 +208,14 @@ def _coins_in(self: np.ndarray, p: float, generator: Any) -> np.ndarray:
 
 
 def _coins_by(self: np.ndarray, p: np.ndarray, generator: Any) -> np.ndarray:
-    """Coins in the dtype of `self`, each with the probability that `p` has there."""
+    """Coins in the dtype of `self`, each with the probability that `p` has there; PyTorch does not look at it for none."""
+    if not self.size:
+        return self
     check_no_overlap(self)
-    p, d = expanded(p, self.shape), OF_NUMPY[p.dtype]
-    if self.size and OF_NUMPY[self.dtype].is_complex:
+    if OF_NUMPY[self.dtype].is_complex:
         raise not_for("bernoulli_tensor_cpu_self_", OF_NUMPY[self.dtype])
-    if self.size and d.category != 2:
+    p, d = expanded(p, self.shape), OF_NUMPY[p.dtype]
+    if d.category != 2:
         raise not_for("bernoulli_tensor_cpu_p_", d)
     if not ((p.real >= 0) & (p.real <= 1)).all():
         raise RuntimeError(BOUND)

@@ -13,6 +13,7 @@ from ..pieces import elementwise, written_by
 from ..promotion import Promote, only, without_complex
 from ..tensor import Tensor, wrap
 from ..unstored import unstored
+from ..views import check_no_overlap
 from .arithmetic import modulus, times
 from .masked import zeroed
 
@@ -50,20 +51,19 @@ op("round(Tensor self) -> Tensor",
 
 
 def round_decimals(self: np.ndarray, decimals: int) -> np.ndarray:
-    """Rounded to `decimals` places (tens, hundreds, ... where negative), halves to even after scaling."""
+    """Rounded to `decimals` places (tens, hundreds, ... where negative), halves to even after scaling.
+
+    Raises NotImplementedError for what PyTorch cannot round: without decimals as `round`, with some only floats.
+    """
+    (only("real", "round_cpu") if decimals else only("real", "round_vml_cpu"))([self])
     if decimals == 0:
         return np.rint(self)
     ten = self.dtype.type(10 ** abs(decimals))
     return np.rint(self * ten) / ten if decimals > 0 else np.rint(self / ten) * ten
 
 
-def check_decimals(self: Any, decimals: int) -> None:
-    """Raises NotImplementedError for what PyTorch cannot round: without decimals as `round`, with some only floats."""
-    (only("real", "round_cpu") if decimals else only("real", "round_vml_cpu"))([self])
-
-
 op("round.decimals(Tensor self, *, int decimals) -> Tensor",
-   pointwise(round_decimals, first=check_decimals, out="exact"),
+   pointwise(round_decimals, inplace=lambda self, decimals: check_no_overlap(self._array), out="exact"),
    self=flat)  # fmt: skip
 op("frac(Tensor self) -> Tensor",
    pointwise(lambda self: self - np.trunc(self), only("real", "frac_cpu"), out="exact"),

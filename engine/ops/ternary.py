@@ -20,6 +20,7 @@ from ..promotion import common, only, without_half
 from ..silence import quietly
 from ..tensor import Tensor, wrap
 from ..transforms import running
+from ..views import check_no_overlap
 from .arithmetic import (
     along,
     as_it_is,
@@ -223,6 +224,8 @@ def bounding(operands: Sequence[Any]) -> dtype:
     d = common(operands)
     if d.is_complex:
         raise NotImplementedError(COMPLEX_BOUNDS)
+    if len(operands) == 3 and any(isinstance(bound, float) and bound != bound for bound in operands[1:]):
+        return d  # NaN, filled in whatever the other bound is
     for bound in operands[1:]:
         if isinstance(bound, int | float):
             cast_number(bound, d.np)
@@ -291,6 +294,8 @@ def check_bounds(self: Any, *bounds: Any) -> None:
     if made.category > target.category < 2:
         names = made.scalar_name, CPP_NAMES[target.scalar_name]
         raise RuntimeError(f"result type {names[0]} can't be cast to the desired output type {names[1]}")
+    if len(operands) > 1 and (target.is_floating_point or not made.is_complex):
+        check_no_overlap(self._array)
     clamping(operands)
 
 
