@@ -314,9 +314,10 @@ def with_missing(total: Tensor, nothing: Tensor | None) -> Tensor:
     """The same tangent, in the graph of `nothing`, too: of zeros that stand for a missing tangent, times what may require grad."""
     if nothing is None or not nothing.requires_grad:
         return total
-    lost = F.isnan(nothing)  # zero times infinity adds nothing, either
-    nothing = F.masked_fill(nothing, lost, 0) if bool(lost.any()) else nothing
-    return total + (nothing if nothing._dtype.is_complex else F.copysign(nothing, -1))  # which leaves -0 what it is
+    if not nothing._dtype.is_complex:  # -0, which leaves -0 what it is, also for zero times infinity
+        return total + F.masked_fill(nothing, F.ones_like(nothing, dtype=dtypes.bool_), -0.0)
+    lost = F.isnan(nothing)
+    return total + (F.masked_fill(nothing, lost, 0) if bool(lost.any()) else nothing)
 
 
 def _tangents_of(v: Any) -> Any:

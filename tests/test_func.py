@@ -27,6 +27,17 @@ def test_every_order_of_nesting_gives_one_hessian():
             assert e.allclose(outer(inner(f))(x), wanted)
 
 
+def test_the_tangent_of_a_gradient_is_differentiated_where_only_one_factor_has_a_tangent():
+    x = e.tensor([0.5, -1.0, 2.0]).requires_grad_()
+
+    def along(a):
+        return F.jvp(lambda b: b * b * 2, (a,), (a * 2 + 1,))[1].sum()
+
+    slope = F.grad(along)(x)
+    assert slope.tolist() == (16 * x + 4).tolist()
+    assert e.autograd.grad(slope, x, e.ones(3))[0].tolist() == [16.0, 16.0, 16.0]
+
+
 def test_gradients_of_each_sample_are_those_of_the_samples_alone():
     w, x = e.tensor([1.0, 2.0]), e.tensor([[3.0, 4.0], [5.0, -6.0], [0.5, 0.25]])
 
