@@ -6,6 +6,7 @@ hand them out, where no hook can tell in which order leaves follow that are read
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence, Set
 from operator import attrgetter
 from sys import getrefcount
@@ -43,13 +44,20 @@ def order_of(walk: Walk, starts: list[Any]) -> list[Any] | None:
 
 
 def captured_order(walk: Walk, starts: list[Any], targets: Set[Any]) -> list[Any] | None:
-    """The same where gradients are captured at the leaves `targets`: the nodes that lead there."""
+    """The same where gradients are captured at `targets`, leaves and nodes: the nodes that lead there.
+
+    None, too, where one of these leads to another. `waiting` then tells of these nodes what it tells of leaves.
+    """
     order = order_of(walk, starts)
     if order is None:
         return None
-    if not walk.waiting.keys() <= targets:
-        return leading(walk, order, targets)
-    walk.needed = walk.wanted = {*order, *walk.waiting}
+    inner = {end for end in targets if type(end) not in PLAIN}
+    if not inner and walk.waiting.keys() <= targets:
+        walk.needed = walk.wanted = {*order, *walk.waiting}
+        return order
+    order = leading(walk, order, targets)
+    if inner and order is not None:
+        walk.waiting.update(Counter(e for node in order for e in node.edges if e in inner))
     return order
 
 
@@ -141,12 +149,12 @@ def send_some(walk: Walk, order: Sequence[Any]) -> None:
 
 # -- of gradients that are to be differentiated in turn, for leaves alone -------------------------------------------------
 def recorded_order(walk: Walk, starts: list[Any], targets: Set[Any]) -> list[Any] | None:
-    """The nodes that lead to these leaves, in the order in which they run; what `Walk._find_needed` finds is found, too.
+    """The nodes that lead to these leaves and nodes, in the order in which they run; what `Walk._find_needed` finds is found, too.
 
-    None where one of the nodes has no short way on Tensors, or more is asked of it or of a leaf.
+    None where one of the nodes has no short way on Tensors, or more is asked of it or of a leaf, or where one target leads to another.
     """
     order, seen = [*starts], {None, *starts}
-    unasked = False  # a leaf is reached that is no target
+    unasked = any(type(end) not in PLAIN for end in targets)  # or a leaf is reached that is no target
     try:
         for node in order:  # grows while it is read
             plan = node.plan
@@ -172,13 +180,18 @@ def recorded_order(walk: Walk, starts: list[Any], targets: Set[Any]) -> list[Any
     return order
 
 
-def leading(walk: Walk, order: Sequence[Any], targets: Set[Any]) -> list[Any]:
-    """The nodes that lead to one of these leaves, in order. The walk is told what `Walk._find_needed` finds, and which run in part."""
+def leading(walk: Walk, order: Sequence[Any], targets: Set[Any]) -> list[Any] | None:
+    """The nodes that lead to one of these targets, in order; None where a target is among them, which were to be captured before it runs.
+
+    The walk is told what `Walk._find_needed` finds, and which nodes run in part.
+    """
     needed, wanted, parts = [], {*targets}, {}
     for node in reversed(order):
         plan = node.plan
         edges = (node.first, node.second) if plan.paired else node.edges
         if not wanted.isdisjoint(edges):
+            if node in targets:
+                return None
             needed.append(node)
             wanted.add(node)
             if len(plan.rules) > 1 and any(e is not None and e not in wanted for e in edges):

@@ -89,7 +89,8 @@ class Together:
             there = e in arrived
             if there and not self._fits(arrived[e]):
                 return False
-            if e in self.walk.waiting and (e._gradient is not None or (there and e not in own) or (text == "g" and given)):
+            held = self.walk.targets is None and e in self.walk.waiting and e._gradient is not None
+            if held or (e in self.walk.waiting and ((there and e not in own) or (text == "g" and given))):
                 return False
         return True
 

@@ -25,7 +25,7 @@ from .ready import LEAVES, Ready
 from .silence import loud, quiet
 from .straight import captured_order, number, order_of, recorded_order, send, send_recorded
 from .strided import laid_out
-from .tensor import FRESH, LEAF, PLAIN, Tensor, counter_of, wrap
+from .tensor import FRESH, LEAF, Tensor, counter_of, wrap
 from .views import CopySlices, node_of
 
 NO_LEAF = (
@@ -111,9 +111,9 @@ class Walk:
             if not (self.generic or self.looked_at or before & (modes.ANOMALY | modes.ON_TENSORS) or Node.renumbered):
                 if self.targets is None:
                     straight = None if self.recording else order_of(self, starts)
-                elif not self.accumulate and not Node.astray and all(type(end) in PLAIN for end, _ in self.targets):
-                    leaves = {leaf for leaf, _ in self.targets}
-                    straight = (recorded_order if self.recording else captured_order)(self, starts, leaves)
+                elif not self.accumulate and not Node.astray and not any(nr for _, nr in self.targets):
+                    ends = {end for end, _ in self.targets}
+                    straight = (recorded_order if self.recording else captured_order)(self, starts, ends)
             if straight is None:
                 self.waiting.clear()
                 order = self._count(starts)
@@ -126,7 +126,7 @@ class Walk:
             if straight is not None:
                 (send_recorded if self.recording else send)(self, straight)
                 if self.targets is not None:
-                    self.captured = {place: self.arrived.get(leaf) for (leaf, _), place in self.targets.items()}
+                    self.captured = {place: self.arrived.get(end) for (end, _), place in self.targets.items()}
             else:
                 self.ready = Ready()
                 if len(starts) == 1:
@@ -630,14 +630,14 @@ class PlainWalk(Walk):
 
 
 class CapturingWalk(PlainWalk):
-    """The same to `leaves`, where the gradients stay that arrive there: see `run_captured`."""
+    """The same to leaves and nodes, where the gradients stay that arrive there: see `run_captured`."""
 
     accumulate = False
 
-    def __init__(self, keep: bool, create_graph: bool, leaves: Sequence[Tensor]) -> None:
+    def __init__(self, keep: bool, create_graph: bool, ends: Sequence[Any]) -> None:
         super().__init__(keep)
         self.create_graph = self.recording = create_graph
-        self.targets = {(leaf, 0): place for place, leaf in enumerate(leaves)}
+        self.targets = {(end, 0): place for place, end in enumerate(ends)}
 
 
 def run_plain(root: Any, t: Tensor, seed: Tensor | None, keep: bool) -> bool:
@@ -665,12 +665,12 @@ def run_plain(root: Any, t: Tensor, seed: Tensor | None, keep: bool) -> bool:
     return True
 
 
-def run_captured(starts: Mapping[Any, Tensor], keep: bool, create_graph: bool, leaves: Sequence[Tensor]) -> Walk | None:
-    """Send down these gradients of nodes to `leaves`. `Walk.run` is the meaning; None, and nothing is done, where it has more to do."""
+def run_captured(starts: Mapping[Any, Tensor], keep: bool, create_graph: bool, ends: Sequence[Any]) -> Walk | None:
+    """Send down these gradients of nodes to `ends`. `Walk.run` is the meaning; None, and nothing is done, where it has more to do."""
     if Node.astray or _is_odd():
         return None
-    walk = CapturingWalk(keep, create_graph, leaves)
-    order = (recorded_order if create_graph else captured_order)(walk, [*starts], {*leaves})
+    walk = CapturingWalk(keep, create_graph, ends)
+    order = (recorded_order if create_graph else captured_order)(walk, [*starts], {*ends})
     if order is None:
         return None
     walk.arrived.update(starts if create_graph else {node: seed._array for node, seed in starts.items()})

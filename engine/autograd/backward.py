@@ -171,7 +171,7 @@ def grad(
     if is_grads_batched:
         results = batched(roots, given, ends, keep, create_graph, unused)
     else:
-        found = at_leaves(roots, given, ends, keep, create_graph, unused)
+        found = in_short(roots, given, ends, keep, create_graph, unused)
         results = found if found is not None else gradients(roots, make_seeds(roots, given), ends, keep, create_graph, unused)
     if not materialize_grads:
         return results
@@ -180,15 +180,22 @@ def grad(
     return tuple(FUNCTIONS["zeros_like"](t, requires_grad=create_graph) if g is None else g for g, t in zip(results, ends, strict=True))
 
 
-def at_leaves(
+def in_short(
     roots: tuple[Any, ...], given: tuple[Any, ...], ends: tuple[Any, ...], keep: bool, recording: bool, unused: bool
 ) -> tuple[Any, ...] | None:
-    """What `gradients` comes to in a plain mode for leaves alone, where there is nothing to refuse; None where there may be more to it."""
+    """What `gradients` comes to in a plain mode, where there is nothing to refuse; None where there may be more to it."""
     if len(roots) != len(given) or not ends or modes.current() & ~modes.GRAD:
         return None
-    for leaf in ends:
-        if type(leaf) not in PLAIN or leaf._node is not LEAF or leaf._beside is not None:
+    where = []
+    for t in ends:
+        if type(t) not in PLAIN or t._node is None:
             return None
+        if t._node is LEAF and t._beside is None:
+            where.append(t)
+        else:
+            where.append(t._node if t._beside is None else node_of(t))
+            if not isinstance(where[-1], Node):
+                return None
     starts: dict[Any, Any] = {}
     for root, seed in zip(roots, given, strict=True):
         if not is_usual(root, seed):
@@ -197,12 +204,12 @@ def at_leaves(
         if not isinstance(node, Node) or node in starts:
             return None
         starts[node] = implicit_seed(root) if seed is None else seed
-    walk = run_captured(starts, keep, recording, ends)
+    walk = run_captured(starts, keep, recording, where)
     if walk is None:
         return None
-    found = [walk.arrived.get(leaf) for leaf in ends]
+    found = [walk.arrived.get(end) for end in where]
     check_used(found, unused)
-    return tuple(found) if recording else tuple(as_tensors(walk, zip(ends, found, strict=True), ends, [*starts.values()]))
+    return tuple(found) if recording else tuple(as_tensors(walk, zip(where, found, strict=True), ends, [*starts.values()]))
 
 
 def check_used(found: Sequence[Any], unused: bool) -> None:
