@@ -55,15 +55,14 @@ def fast_plan(op: Op, mask: Mask, variant: str) -> Plan:
     if plan is None:
         plan = op.fast_plans[mask, variant] = Plan(op, mask)
         plan.parts = Parts(op, mask, variant, plan)
-        plan.prepare = lambda like: _compile_when_run(op, mask, variant, like, mask)
-        plan.prepare(plan)
+        _compile_when_run(op, mask, variant, plan, mask)
     return plan
 
 
 def _compile_when_run(op: Op, mask: Mask, variant: str, plan: Plan, wants: Mask) -> None:
     """Have the rules of the plan compiled when they first run; of what is sent on, the gradients that `wants` says.
 
-    Two for the same variant, which differ in their `fits`, have that in common.
+    Those that are the same but for their `fits` have that in common: a node's own may be one of them.
     """
     specialised = variant != "lean" and ";" not in variant
 
@@ -73,25 +72,28 @@ def _compile_when_run(op: Op, mask: Mask, variant: str, plan: Plan, wants: Mask)
             op.written[key] = write(op, mask, plan, *how, sent=sent)
         return op.written[key]
 
+    def put(slot: str, stub: Callable[..., Any], node: Any, made: Callable[..., Any]) -> Callable[..., Any]:
+        for one in (plan, node.plan):
+            if getattr(one, slot) is stub:
+                setattr(one, slot, made)
+        return made
+
     def first(node: Any, g: np.ndarray) -> Any:
-        plan.fast = once(compiled, variant)
-        return plan.fast(node, g)
+        return put("fast", first, node, once(compiled, variant))(node, g)
 
     def first_on_tensors(node: Any, g: Tensor) -> Any:
-        plan.on_tensors = once(on_tensors, specialised)
-        return plan.on_tensors(node, g)
+        return put("on_tensors", first_on_tensors, node, once(on_tensors, specialised))(node, g)
 
     def first_gather(node: Any, g: np.ndarray) -> Any:
         plan.gather = gathering(op, mask, plan, variant)
         return plan.gather and plan.gather(node, g)
 
-    def first_sent(*given: Any) -> Any:
-        plan.send = run_and_spread if op.takes_lists else once(compiled, variant, sent=wants)
-        return plan.send(*given)
+    def first_sent(node: Any, *given: Any) -> Any:
+        made = run_and_spread if op.takes_lists else once(compiled, variant, sent=wants)
+        return put("send", first_sent, node, made)(node, *given)
 
-    def first_sent_on_tensors(*given: Any) -> Any:
-        plan.send_on_tensors = once(on_tensors, specialised, sent=wants)
-        return plan.send_on_tensors(*given)
+    def first_sent_on_tensors(node: Any, *given: Any) -> Any:
+        return put("send_on_tensors", first_sent_on_tensors, node, once(on_tensors, specialised, sent=wants))(node, *given)
 
     plan.fast, plan.send, plan.on_tensors, plan.send_on_tensors = first, first_sent, first_on_tensors, first_sent_on_tensors
     if variant in ("alike", "number"):

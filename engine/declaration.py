@@ -39,7 +39,7 @@ class Plan:
     """For one set of arguments that need a gradient: what is kept, which rules run, and on which of the kept values."""
 
     __slots__ = (
-        "needs", "fits", "prepare", "_fitted", "save", "rules", "keeps_tensors", "keeps_results", "paired", "compact", "fast", "send",
+        "needs", "fits", "_fitted", "save", "rules", "keeps_tensors", "keeps_results", "paired", "compact", "fast", "send",
         "on_tensors", "send_on_tensors", "gather", "texts", "program", "twin", "parts",
     )  # fmt: skip
 
@@ -60,7 +60,6 @@ class Plan:
         self.paired, self.compact = op.paired, op.compact
         self.needs = needs
         self.fits: Any = None  # of nodes that have no place for them
-        self.prepare: Callable[[Plan], None] | None = None  # has the rules of such a plan compiled when they first run
         self._fitted: dict[Any, Plan] = {}
         self.fast: Callable[[Node, Any], Any] | None = None  # the rules compiled, for calls whose operands agree
         self.send: Callable[..., Any] | None = None  # the same, and what they give is sent on: see `engine.straight`
@@ -83,8 +82,6 @@ class Plan:
                 self._fitted.clear()
             plan = self._fitted[fits] = copy(self)
             plan.fits = fits
-            if self.prepare is not None:
-                self.prepare(plan)
         return plan
 
 
