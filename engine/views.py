@@ -502,6 +502,8 @@ class CopySlices(Listed):
         part, inner = self._part(whole), self.inner
         fast = None if modes.current() & modes.GENERIC else inner.plan.fast
         first, *rest = inner.apply([part.copy()], False) if fast is None else fast(inner, part.copy())
+        if first is None and inner.op is None:
+            return [None, *rest]  # PyTorch's convention: where a Function gives nothing back, all of the base gets nothing
         if part.shape != self.part.shape:
             self._check(rest)
         part[...] = 0 if first is None else first
@@ -532,6 +534,8 @@ class CopySlices(Listed):
         else:
             part = _again(whole, self.replay)
         first, *rest = self.inner.apply([F.clone(part, memory_format="contiguous_format")], True)
+        if first is None and self.inner.op is None:
+            return [None, *rest]  # as above
         if part._array.shape != self.part.shape:
             self._check(rest)
         if first is None:

@@ -332,6 +332,32 @@ def custom_writes_to_views(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def custom_writes_that_give_nothing_back(B: Any, draw: Any, see: Any) -> None:
+    """Where a write gives nothing back for what it wrote over, the rest of its base gets nothing, either."""
+
+    class Put(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b):
+            ctx.mark_dirty(a.copy_(b))
+            return a
+
+        @staticmethod
+        def backward(ctx, g):
+            return None, g * 2
+
+    x, b = draw.floats((2, 2), requires_grad=True), draw.floats((2,), requires_grad=True)
+    base = x * 2
+    Put.apply(draw.choice([lambda: base[0], lambda: base[:, 1], lambda: base.view(-1)[:2]])(), b)
+    y = draw.choice([lambda: base * base, lambda: base * x])()
+    seed = draw.floats((2, 2), requires_grad=True)
+    gradients = B.autograd.grad(y, (x, b), seed, create_graph=draw.flag(), allow_unused=True)
+    see("gradients", gradients)
+    sums = [(g * draw.floats(tuple(g.shape))).sum() for g in gradients if g is not None and g.requires_grad]
+    if sums:
+        see("second gradients", B.autograd.grad(sum(sums), (x, b, seed), allow_unused=True))
+
+
+@program
 def transposed_complex_views(B: Any, draw: Any, see: Any) -> None:
     x = draw.complexes((2, 2), requires_grad=True)
     a = x * 1
