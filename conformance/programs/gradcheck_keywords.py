@@ -141,6 +141,9 @@ def dtypes_of_gradients(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), B.float64, requires_grad=True)
     see.raises("not checked", lambda: check(Single.apply, x))
     see.raises("checked", lambda: check(Single.apply, x, check_grad_dtypes=True))
+    x.grad_dtype = draw.choice([None, B.float32, B.float64])
+    asked, fast = draw.flag(), draw.flag()
+    see.raises("of another dtype", lambda: check(Single.apply, x, check_grad_dtypes=asked, fast_mode=fast))
 
 
 @program
@@ -164,7 +167,7 @@ def forward_mode_inside(B: Any, draw: Any, see: Any) -> None:
     levels = []
 
     def function(a, b):
-        tangents = [fw.unpack_dual(t).tangent is not None for t in (a, b)]
+        tangents = [None if t is None else t.tolist() for t in (fw.unpack_dual(t).tangent for t in (a, b))]
         levels.append([fw._current_level >= 0, a.requires_grad, b.requires_grad, a.grad_fn is None, *tangents])
         return a * b
 

@@ -40,6 +40,8 @@ OVERLAPPING = (
     "The {}th input has a dimension with stride 0. gradcheck only supports inputs that are non-overlapping to be able to compute the "
     "numerical gradients correctly. You should call .contiguous on the input before passing it to gradcheck."
 )
+# PyTorch's convention: this is said of another dtype, whether `check_grad_dtypes` asks for it or not.
+ANOTHER_DTYPE = "Analytical gradient has incorrect size"
 UNDEFINED = (
     "Backwards compatibility: New undefined gradient support checking feature is enabled by default, but it may break existing callers of "
     'this function. If this is true for you, you can call this function with "check_undefined_grad=False" to disable the feature'
@@ -61,7 +63,6 @@ class Check:
     atol: float
     rtol: float
     nondet_tol: float
-    check_grad_dtypes: bool
 
     def watched(self) -> list[Tensor]:
         return [t for t in self.inputs if isinstance(t, Tensor) and t.requires_grad]
@@ -156,14 +157,18 @@ def check_alike(a: Tensor, b: Tensor, at: tuple[int, ...] | None, eps: float) ->
 def by_gradients(check: Check, out: Tensor, along: complex) -> list[Tensor]:
     """By input: (elements of the input, elements of the output), from one backward an element; twice, which must agree."""
     inputs = check.watched()
-    first, second = (gradient_rows(check, out, inputs, along) for _ in range(2))
+    (first, alike), (second, _) = (gradient_rows(out, inputs, along) for _ in range(2))
+    if not alike:
+        raise GradcheckError(ANOTHER_DTYPE)
     for a, b in zip(first, second, strict=True):
         if a.numel() and float(F.abs(a - b).max()) > check.nondet_tol:
             raise GradcheckError(NOT_REENTRANT.format(check.nondet_tol))
     return first
 
 
-def gradient_rows(check: Check, out: Tensor, inputs: list[Tensor], along: complex) -> list[Tensor]:
+def gradient_rows(out: Tensor, inputs: list[Tensor], along: complex) -> tuple[list[Tensor], bool]:
+    """The matrices of one such backward, and whether all gradients had the dtypes of their inputs."""
+    alike = True
     made = [np.zeros((t.numel(), out.numel()), t.dtype.np) for t in inputs]
     for j in range(out.numel()):
         seed = np.zeros(out.numel(), out.dtype.np)
@@ -172,12 +177,9 @@ def gradient_rows(check: Check, out: Tensor, inputs: list[Tensor], along: comple
         for matrix, g, t in zip(made, found, inputs, strict=True):
             if g is None:
                 continue
-            if g.dtype is not t.dtype and check.check_grad_dtypes:
-                raise GradcheckError("Gradient has dtype mismatch")
-            if g.size() != t.size():
-                raise GradcheckError("Analytical gradient has incorrect size")
+            alike &= g.dtype is t.dtype
             matrix[:, j] = g.detach()._array.reshape(-1)
-    return [wrap(matrix, t.dtype) for matrix, t in zip(made, inputs, strict=True)]
+    return [wrap(matrix, t.dtype) for matrix, t in zip(made, inputs, strict=True)], alike
 
 
 def by_tangents(check: Check, part: Callable[[Any], Any], along: complex) -> list[list[Tensor]]:
@@ -345,7 +347,7 @@ def gradcheck(
         raise AssertionError("Setting check_batched_grad=True requires check_backward_ad to be True")
     if check_batched_forward_grad and not check_forward_ad:
         raise AssertionError("Setting check_batched_forward_grad=True requires check_forward_ad to be True")
-    check = Check(func, as_tuple(inputs), eps, atol, rtol, nondet_tol, check_grad_dtypes)
+    check = Check(func, as_tuple(inputs), eps, atol, rtol, nondet_tol)
     try:
         batched = check_batched_grad, check_batched_forward_grad
         return _all(check, check_undefined_grad, check_forward_ad, check_backward_ad, fast_mode, batched)
@@ -448,14 +450,14 @@ def get_numerical_jacobian(fn: Callable[..., Any], inputs: Any, target: Any = No
     """By input (or `target`): (elements of the input, elements of the first output of `fn(inputs)`), by differences."""
     _check_old("get_numerical_jacobian", grad_out)
     targets = inputs if target is None else target
-    check = Check(lambda *_: fn(inputs), as_tuple(targets), eps, 0.0, 0.0, 0.0, False)
+    check = Check(lambda *_: fn(inputs), as_tuple(targets), eps, 0.0, 0.0, 0.0)
     return tuple(by_differences(check, np.asarray)[0])
 
 
 def get_analytical_jacobian(inputs: Any, output: Tensor, nondet_tol: float = 0.0, grad_out: float = 1.0) -> Any:
-    """The same by gradients; and whether two backwards agreed, and sizes and dtypes were those of the inputs."""
+    """The same by gradients; and whether two backwards agreed, and dtypes and sizes were those of the inputs."""
     _check_old("get_analytical_jacobian", grad_out)
-    check = Check(lambda *_: output, as_tuple(inputs), 0.0, 0.0, 0.0, nondet_tol, False)
-    first, second = (gradient_rows(check, output, check.watched(), 1) for _ in range(2))
+    check = Check(lambda *_: output, as_tuple(inputs), 0.0, 0.0, 0.0, nondet_tol)
+    (first, alike), (second, _) = (gradient_rows(output, check.watched(), 1) for _ in range(2))
     agree = all(not a.numel() or float(F.abs(a - b).max()) <= nondet_tol for a, b in zip(first, second, strict=True))
-    return tuple(first), agree, True, True
+    return tuple(first), agree, alike, True
