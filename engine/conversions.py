@@ -76,6 +76,8 @@ def _scalar(self: Tensor, to: type) -> Any:
         if value.imag:
             raise RuntimeError(f"value cannot be converted to type {'double' if to is float else 'int64_t'} without overflow")
         value = value.real
+        if to is int and not -(2.0**63) <= value < 2.0**63:
+            raise RuntimeError("value cannot be converted to type int64_t without overflow")
     return to(value)
 
 

@@ -36,7 +36,24 @@ def to_python(B: Any, draw: Any, see: Any) -> None:
 
 @program
 def exact_numbers(B: Any, draw: Any, see: Any) -> None:
-    number = draw.choice([-12345, -12345.1, 1234567890123456789, float("inf"), float("nan"), 0, -0.0, True, 1.5])
+    number = draw.choice(
+        [
+            -12345,
+            -12345.1,
+            1234567890123456789,
+            float("inf"),
+            float("nan"),
+            0,
+            -0.0,
+            True,
+            1.5,
+            2j,
+            3 + 0j,
+            complex(float("nan"), 0),
+            complex(float("inf"), 0),
+            1e30 + 0j,
+        ]
+    )
     x = B.tensor(number)
     see("x", x)
     see.raises("item", lambda: x.item())
@@ -44,7 +61,7 @@ def exact_numbers(B: Any, draw: Any, see: Any) -> None:
     see.raises("float", lambda: float(x))
     see.raises("bool", lambda: bool(x))
     see.raises("complex", lambda: complex(x))
-    see("double", B.tensor(number, dtype=B.float64))
+    see("double", B.tensor(number, dtype=B.complex128 if isinstance(number, complex) else B.float64))
 
 
 @program
