@@ -52,6 +52,12 @@ def gradient_of_the_wrong_kind(B: Any, draw: Any, see: Any) -> None:
     see.raises("gradient by autograd.grad", lambda: B.autograd.grad(x * 2, x, grad_outputs=B.ones(2, 2)))
     see.raises("too few grad_outputs", lambda: B.autograd.grad([x * 2, x * 3], x, grad_outputs=[B.ones(2)]))
     see.raises("too many grad_tensors", lambda: B.autograd.backward([x * 2], [B.ones(2), B.ones(2)]))
+    roots, last = [(x * i).sum() * 0 + i for i in range(3)], draw.integer(1, 2)  # told by their values, and so are gradients
+    for name, g in (("shape", B.tensor([7.0])), ("dtype", B.tensor(7j))):
+        seeds = [B.tensor(float(i)) for i in range(3)]
+        seeds[last] = g
+        see.raises(f"another {name} later", lambda seeds=seeds: B.autograd.backward(roots, seeds, retain_graph=True))
+        see.raises(f"gradient, another {name} later", lambda seeds=seeds: B.autograd.grad(roots, x, seeds, retain_graph=True))
 
 
 @program

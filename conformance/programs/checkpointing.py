@@ -198,6 +198,10 @@ def several_backwards_in_a_group(B: Any, draw: Any, see: Any) -> None:
         with C.GraphExecGroup():
             see.raises("one", lambda: first.sum().backward(retain_graph=True))
             see.raises("the other", lambda: second.sum().backward(retain_graph=True))
+            try:
+                C.GraphExecGroup().__enter__()
+            except RuntimeError as error:
+                see("another inside", str(error).partition("<")[0])
     else:
         see.raises("one", lambda: first.sum().backward(retain_graph=True))
     see("runs", len(runs))

@@ -80,6 +80,33 @@ def the_context_is_the_node(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def saved_results_count_writes(B: Any, draw: Any, see: Any) -> None:
+    class Exp(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            results = a.exp(), a * 2
+            ctx.save_for_backward(*results[:count])
+            return results
+
+        @staticmethod
+        def backward(ctx, g, h):
+            return g * ctx.saved_tensors[0] + h * 2
+
+    count = draw.integer(1, 2)
+    x = draw.floats((2,), requires_grad=True)
+    results = Exp.apply(x)
+    node, at = results[0].grad_fn, draw.integer(0, count - 1)
+    saved = node.saved_tensors[at]
+    see("versions", [saved._version, results[at]._version])
+    with B.no_grad():
+        draw.choice([lambda: saved.add_(1), lambda: results[at].mul_(2), lambda: saved.clone().zero_()])()
+    see("versions after", [saved._version, results[at]._version])
+    see.raises("saved", lambda: node.saved_tensors)
+    see.raises("backward", lambda: results[0].backward(draw.floats((2,))))
+    see("x.grad", x.grad)
+
+
+@program
 def which_inputs_need_gradients(B: Any, draw: Any, see: Any) -> None:
     class Three(B.autograd.Function):
         @staticmethod

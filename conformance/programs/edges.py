@@ -176,6 +176,19 @@ def the_higher_number_runs_first(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def edges_of_later_outputs_made_by_hand(B: Any, draw: Any, see: Any) -> None:
+    """An edge that nobody asked a tensor for: its node knows the shapes of its outputs where there are several."""
+    x = draw.floats((2, 2), requires_grad=True)
+    y = draw.choice([lambda: x.unbind(), lambda: x.chunk(2), lambda: B.var_mean(x, 1)])()
+    nr = draw.integer(0, 1)
+    edge = B.autograd.graph.GradientEdge(y[0].grad_fn, nr)
+    g = draw.floats(draw.choice([tuple(y[nr].shape), (3,), ()]))
+    see.raises("gradient from it", lambda: B.autograd.grad(edge, x, g, retain_graph=True))
+    see.raises("gradient from it, without one", lambda: B.autograd.grad(edge, x, retain_graph=True))
+    see("gradient to it", B.autograd.grad(y[nr] * 2, edge, draw.floats(tuple(y[nr].shape)), retain_graph=True))
+
+
+@program
 def numbers_that_are_not_those_of_their_turn(B: Any, draw: Any, see: Any) -> None:
     """A node waits for all that comes to it, whatever its number says."""
     x = draw.floats((2,), requires_grad=True)

@@ -155,6 +155,7 @@ def vectors_that_do_not_fit(B: Any, draw: Any, see: Any) -> None:
     see.raises("gradient of an output of several elements", lambda: product(lambda a: a * a, x, v))
     see.raises("gradient of several outputs", lambda: product(lambda a: (a.sum(), a.exp()), x, v))
     see.raises("gradient of one element", lambda: product(lambda a: a * a, x[:1], None))
+    see.raises("gradient of no element", lambda: product(draw.choice([lambda a: a * a, lambda a: (a * a).sum()]), x[:0], None))
 
 
 @program

@@ -244,6 +244,30 @@ def parameter_set_to_another_size(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def data_of_another_shape_before_backward(B: Any, draw: Any, see: Any) -> None:
+    """What was recorded of a tensor expects gradients of the shape it had then."""
+    x = draw.floats((2,), requires_grad=True)
+    inner = x * 1
+    target = draw.choice([x, inner])
+    y = target * 2
+    if draw.flag():
+        see("the end", y.grad_fn.next_functions[0][0].name())
+    shape = draw.choice([(3,), (2, 1), (2,)])
+    target.data = draw.floats(shape)
+    g = draw.floats((2,))
+    if draw.flag():
+        see.raises("gradient by autograd.grad", lambda: B.autograd.grad(y, x, g, retain_graph=True))
+    see.raises("backward", lambda: y.backward(g))
+    see("x.grad", x.grad)
+    x.grad = None
+    see.raises("of what it is now", lambda: (target * 3).backward(draw.floats(shape)))
+    see("x.grad then", x.grad)
+
+
+@program
 def volatile(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,))
     see("value", see.warns("reading", lambda: x.volatile))
+    see.warns("setting", lambda: setattr(x, "volatile", draw.choice([True, False, None])))
+    see.warns("deleting", lambda: delattr(x, "volatile"))
+    see("value after", see.warns("reading again", lambda: x.volatile))

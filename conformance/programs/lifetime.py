@@ -77,6 +77,42 @@ def without_cycles(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def hooks_of_saved_results_make_no_cycle(B: Any, draw: Any, see: Any) -> None:
+    import gc
+    import weakref
+
+    class Mark:
+        pass
+
+    class Double(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            result = a * 2
+            ctx.save_for_backward(a, result)
+            return result
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * ctx.saved_tensors[1]
+
+    gc.disable()
+    try:
+        x = draw.floats((2,), requires_grad=True) * 1
+        y = draw.choice([lambda: Double.apply(x), x.exp, lambda: (x * 1).sigmoid_()])()
+        node = y.grad_fn
+        raw = node._raw_saved_tensors[draw.integer(0, 1)] if node.name() == "DoubleBackward" else node._raw_saved_result
+        raw.register_hooks(lambda t: t.detach().clone(), lambda t: t * 2)
+        mark = node.metadata["mark"] = Mark()
+        ref = weakref.ref(mark)
+        if draw.flag():
+            see("gradient", B.autograd.grad(y, x, draw.floats((2,)), retain_graph=draw.flag()))
+        del mark, raw, node, y
+        see("dead", ref() is None)
+    finally:
+        gc.enable()
+
+
+@program
 def what_a_backward_was_given_dies_with_it(B: Any, draw: Any, see: Any) -> None:
     """Hooks that last know of each backward, and keep nothing of it."""
     import gc

@@ -107,6 +107,24 @@ def saved_on_the_processor(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def what_begins_at_the_same_place_is_told_apart(B: Any, draw: Any, see: Any) -> None:
+    """A tensor, its conjugate, its parts and their negatives lie in the same memory, and are kept as they read."""
+    x = draw.complexes((2,), requires_grad=True)
+    with B.autograd.graph.allow_mutation_on_saved_tensors() as ctx:
+        a = x.clone()
+        parts = [lambda: a.imag, lambda: a.conj().imag, lambda: B.view_as_real(a)[..., 1]]
+        reads = draw.choice([[lambda: a, lambda: a.conj(), lambda: a.view(2, 1)], parts, parts])
+        first = draw.integer(0, 2)
+        products = [read() * read() for read in (reads[first], reads[(first + draw.integer(1, 2)) % 3])]
+        with B.no_grad():
+            draw.choice([lambda: a.mul_(2), lambda: a.imag.zero_(), lambda: a.conj().add_(1j)])()
+        see("cloned", len(list(ctx.cloned.items())) > 0)
+        for y in products:
+            y.backward(draw.floats(tuple(y.shape)).to(y.dtype))
+    see("x.grad", x.grad)
+
+
+@program
 def targets_and_conjugates(B: Any, draw: Any, see: Any) -> None:
     G = B.autograd.graph
     x = draw.complexes((2,), requires_grad=True)

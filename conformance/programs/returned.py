@@ -8,6 +8,26 @@ from .declare import program
 
 
 @program
+def several_results_of_one_that_wrote_to_a_view(B: Any, draw: Any, see: Any) -> None:
+    class Double(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.mark_dirty(a.mul_(2))
+            return (a, a * 3) if several else a
+
+        @staticmethod
+        def backward(ctx, g, *_):
+            return g * 2
+
+    several = not draw.flag()
+    x = draw.floats((2, 2), requires_grad=True)
+    made = [lambda: (x * 1)[0], lambda: x.detach()[0], lambda: x * 1, lambda: (x * 1).unbind()[0], lambda: x[0]]
+    target = draw.choice(made)()
+    see.raises("applied", lambda: Double.apply(target))
+    see.raises("target", lambda: target)
+
+
+@program
 def any_arguments_and_results(B: Any, draw: Any, see: Any) -> None:
     class Own:
         def __init__(self, value):

@@ -166,6 +166,30 @@ def full_backward_hooks_of_modules(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def full_backward_hooks_that_return_others(B: Any, draw: Any, see: Any) -> None:
+    layer = B.nn.Linear(2, 2)
+    with B.no_grad():
+        layer.weight.copy_(draw.floats((2, 2)))
+        layer.bias.copy_(draw.floats((2,)))
+    answers = [
+        lambda gs: gs[:0],
+        lambda gs: (*gs, gs[0]),
+        lambda gs: None,
+        lambda gs: tuple(g * 2 for g in gs),
+        lambda gs: (None,) * len(gs),
+    ]
+    answer = draw.choice(answers)
+    if draw.flag():
+        layer.register_full_backward_pre_hook(lambda module, outof: answer(outof))
+    else:
+        layer.register_full_backward_hook(lambda module, into, outof: answer(into))
+    x = draw.floats((1, 2), requires_grad=True)
+    y = layer(x)
+    see.raises("backward", lambda: y.backward(draw.floats((1, 2))))
+    see("gradients", [x.grad, layer.weight.grad])
+
+
+@program
 def full_backward_hooks_run_once(B: Any, draw: Any, see: Any) -> None:
     calls = []
     layer = B.nn.Tanh()

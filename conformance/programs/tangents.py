@@ -133,6 +133,39 @@ def modes_around_tangents(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def what_nodes_keep_of_duals(B: Any, draw: Any, see: Any) -> None:
+    """A result that a node has kept carries the tangent that it had, for as long as its level lasts."""
+    fw = B.autograd.forward_ad
+    x = draw.floats((2,), requires_grad=True)
+    with fw.dual_level():
+        dual = fw.make_dual(x, draw.floats((2,)))
+        y = draw.choice([dual.exp, dual.sigmoid, dual.tanh, lambda: dual.softmax(0), lambda: (dual * 1).exp_()])()
+        kept = y.grad_fn._saved_result
+        see("tangent of what is kept", fw.unpack_dual(kept).tangent)
+        (g,) = B.autograd.grad(y, x, draw.floats((2,)))
+        see("tangent of the gradient", fw.unpack_dual(g).tangent)
+    see("after", fw.unpack_dual(kept).tangent)
+
+
+@program
+def missing_tangents_in_the_graph(B: Any, draw: Any, see: Any) -> None:
+    """Where one operand has no tangent, the result's still leads to the other through it, by zeros."""
+    fw = B.autograd.forward_ad
+    a, b = draw.floats((2,), requires_grad=True), draw.floats((2,), requires_grad=draw.flag())
+    with fw.dual_level():
+        dual = fw.make_dual(a, draw.floats((2,)))
+        function = draw.choice(
+            [lambda: dual * b, lambda: B.addcmul(b, dual, b), lambda: dual + b, lambda: B.where(b > 1, dual, b), lambda: b * dual * b]
+        )
+        t = fw.unpack_dual(function()).tangent
+        see("tangent", t)
+        if t.requires_grad:
+            ends = (a, b) if b.requires_grad else (a,)
+            gradients = B.autograd.grad(t, ends, draw.floats((2,)), allow_unused=True)
+            see("one more than each", [None if g is None else g + 1 for g in gradients])  # PyTorch stores no zeros
+
+
+@program
 def backward_through_both(B: Any, draw: Any, see: Any) -> None:
     fw = B.autograd.forward_ad
     foo, bar = draw.floats((2,), requires_grad=True), draw.floats((2,), requires_grad=True)

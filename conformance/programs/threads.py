@@ -202,6 +202,41 @@ def an_error_keeps_its_traceback(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def modes_at_any_depth(B: Any, draw: Any, see: Any) -> None:
+    """Backwards deep within others run in the modes of the outermost, in whatever thread."""
+    seen, packed = [], []
+    depth = draw.choice([2, 45, 70])
+
+    class Nested(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, left):
+            ctx.left = left
+            return a * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            seen.append([B.is_grad_enabled(), B.is_anomaly_enabled(), B.autograd.is_multithreading_enabled(), len(packed)])
+            if ctx.left:
+                with B.enable_grad():
+                    (Nested.apply(B.ones(2, requires_grad=True), ctx.left - 1) * factor).backward(g)
+            return g, None
+
+    factor = draw.floats((2,), requires_grad=True)
+    y = Nested.apply(draw.floats((2,), requires_grad=True), depth)
+    modes = [
+        B.no_grad,
+        lambda: B.autograd.set_multithreading_enabled(False),
+        lambda: B.autograd.graph.saved_tensors_hooks(lambda t: (packed.append(1), t)[1], lambda t: t),
+        lambda: B.autograd.set_detect_anomaly(True),
+    ]
+    with see.warns("warnings", draw.choice(modes)):
+        y.backward(draw.floats((2,)))
+    see("modes", seen)
+    see("packed", len(packed))
+    see("factor.grad", factor.grad)
+
+
+@program
 def an_error_keeps_its_traceback_at_any_depth(B: Any, draw: Any, see: Any) -> None:
     """Backwards deep within others go on in threads of their own: what is raised there tells the whole way."""
     import traceback
