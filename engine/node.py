@@ -198,16 +198,16 @@ class OpNode(Node):
             more.plain = generic
 
     def _as_tensor(self, value: Any) -> Any:
-        if type(value) is Packed:
-            return value.tensor(self)
-        if type(value) is list:
-            return [self._as_tensor(v) for v in value]
         if type(value) is not Saved:
+            if type(value) is Packed:
+                return value.tensor(self)
+            if type(value) is list:
+                return [self._as_tensor(v) for v in value]
             return wrap_number(value) if isinstance(value, int | float | complex) else value
         t = wrap(value.array, value.dtype)
         t._counter = value.counter
         if value.dtype.differentiable:
-            t._node = output_of(source_of(value, self), value.nr)
+            t._node = output_of(self if value.through is None else source_of(value, self), value.nr)
         if value.tangents:
             forward.carry(t, value.tangents)
         return t

@@ -299,7 +299,7 @@ def adjoint(x: Any) -> Any:
     """The conjugate transpose of the last two dimensions."""
     if type(x) is np.ndarray:
         return x.mT if x.dtype.kind != "c" else x.mT.conj()
-    return turned(x).conj()
+    return turned(x).conj() if x._dtype.is_complex else turned(x)
 
 
 def of_left(g: Any, mat2: Any, self_geometry: Any) -> Any:

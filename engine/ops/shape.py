@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy import ndarray
 from ..dtypes import OF_NUMPY
 from ..geometry import in_range, strides_of
 from ..graph import type_name
+from ..memory import WITHIN
 from ..once import warn_once
 from ..op import OPS, F, composite, op, view
 from ..strided import inferred, numel, strided, viewed_strides
@@ -323,11 +325,22 @@ def flipped(self: np.ndarray, name: str = "t") -> np.ndarray:
     return permuted(self, range(self.ndim)[::-1])
 
 
+def flipped_back(g: Any) -> Any:
+    """The gradient of `t`. Of a matrix turned round it is that matrix, where nobody else holds it, which may be added to in place."""
+    if type(g) is not ndarray:
+        return F.t(g)
+    whole = g.base
+    if type(whole) is ndarray and whole.base is None and whole.ndim == 2 and getrefcount(whole) == WITHIN + 1:  # by `g`, and here
+        if g.strides == whole.strides[::-1] and g.shape == whole.shape[::-1] and g.dtype is whole.dtype:
+            return whole
+    return flipped(g)
+
+
 op("transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)",
    view(transposed),
    self=transposed_back)  # fmt: skip
 PERMUTE = op("permute(Tensor(a) self, int[] dims) -> Tensor(a)", view(ordered), self=lambda g, dims: unpermuted(g, dims))
-T = op("t(Tensor(a) self) -> Tensor(a)", view(flipped), self=lambda g: flipped(g) if type(g) is np.ndarray else F.t(g))
+T = op("t(Tensor(a) self) -> Tensor(a)", view(flipped), self=flipped_back)
 
 
 @composite("swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)", usually=("transpose.int", "True"))
