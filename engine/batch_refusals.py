@@ -59,6 +59,16 @@ def refuse_no_samples(t: Tensor, name: str) -> None:
         t = t._value
 
 
+def refuse_no_samples_of(t: Tensor, size: list[int]) -> None:
+    """Raises RuntimeError for a sample of no samples: PyTorch leaves a side open in the size it gives the batch."""
+    batch = t
+    while type(batch) is Batched:
+        size, batch = [batch._level.size or 0, *size], batch._value
+    if batch is not t and 0 in size:
+        what = f"cannot reshape tensor of 0 elements into shape {size} because the unspecified dimension size -1 can be any value and is "
+        raise RuntimeError(what + "ambiguous")
+
+
 def refuse_samples(t: Tensor, words: str, name: str) -> None:
     """Raises RuntimeError for a sample given to a composite that reads its elements."""
     if innermost([t]) is not None:

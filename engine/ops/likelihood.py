@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import modes
-from ..batch_refusals import refuse_no_first
+from ..batch_refusals import refuse_no_first, refuse_no_samples_of
 from ..batch_rules import NoRule, taken_apart
 from ..batching import Batched, innermost, whole
 from ..constants import constant
@@ -337,18 +337,6 @@ def nll_loss_nd(self: Tensor, target: Tensor, weight: Tensor | None, reduction: 
     return _of_any_rank(self, target, weight, reduction, ignore_index)
 
 
-def refuse_no_samples_of(t: Tensor, size: list[int]) -> None:
-    """Raises RuntimeError for a sample of no samples: PyTorch leaves a side open in the size it gives the batch."""
-    if innermost([t]) is None or not t.numel():
-        return
-    batch = t
-    while type(batch) is Batched:
-        size, batch = [batch._level.size or 0, *size], batch._value
-    if not batch.numel():
-        what = f"cannot reshape tensor of 0 elements into shape {size} because the unspecified dimension size -1 can be any value and is "
-        raise RuntimeError(what + "ambiguous")
-
-
 def _of_any_rank(self: Tensor, target: Tensor, weight: Tensor | None, reduction: int, ignore_index: int) -> Tensor:
     shape = (self.shape[0], *self.shape[2:])
     if not target.dim():
@@ -356,8 +344,9 @@ def _of_any_rank(self: Tensor, target: Tensor, weight: Tensor | None, reduction:
     if tuple(target.shape[1:]) != shape[1:]:
         raise RuntimeError(f"Expected target size {list(shape)}, got {list(target.shape)}")
     n, c = self.shape[:2]
-    refuse_no_samples_of(self, [n, c, 1, -1])
-    refuse_no_samples_of(target, [n, 1, -1])
+    for t, size in ((self, [n, c, 1, -1]), (target, [n, 1, -1])):
+        if t.numel():
+            refuse_no_samples_of(t, size)
     flat = F.view(F.contiguous(self), (n, c, 1, -1) if self.numel() else (n, c, 0, 0))
     target = F.view(F.contiguous(target), (n, 1, -1) if target.numel() else (n, 0, 0))
     loss = F.nll_loss2d(flat, target, weight, reduction, ignore_index)

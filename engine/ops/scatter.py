@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..batch_refusals import refuse_no_samples_of
 from ..dtypes import OF_NUMPY
 from ..geometry import in_range
 from ..number import converted
@@ -244,6 +245,8 @@ def gathered_by(self: Tensor, indices: Tensor, dim: int | None) -> tuple[Tensor,
 @composite("take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor", out="gather", apart=gathered_by)
 def take_along_dim(self, indices, dim):
     if dim is None:
+        for t in (self, indices):
+            refuse_no_samples_of(t, [-1])
         return F.gather(F.view(self, (-1,)), 0, F.view(indices, (-1,)))
     if self.ndim != indices.ndim:
         raise RuntimeError(

@@ -324,10 +324,10 @@ def std_mean_rule(g_result0: Any, g_result1: Any, self: Any, dim: Any, correctio
 
 ONE = "(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor"
 TWO = "(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)"
-op(f"var.correction{ONE}", reduction(var_kernel, out=variance_into, jvp=var_tangent), self=var_rule)
-op(f"std.correction{ONE}", reduction(std_kernel, out=variance_into, jvp=std_tangent), self=std_rule)
-op(f"var_mean.correction{TWO}", reduction(var_mean_kernel, jvp=var_tangent, method=False, out=False), self=var_mean_rule)
-op(f"std_mean.correction{TWO}", reduction(std_mean_kernel, jvp=std_tangent, method=False, out=False), self=std_mean_rule)
+op(f"var.correction{ONE}", reduction(var_kernel, out=variance_into, stepwise=True, jvp=var_tangent), self=var_rule)
+op(f"std.correction{ONE}", reduction(std_kernel, out=variance_into, stepwise=True, jvp=std_tangent), self=std_rule)
+op(f"var_mean.correction{TWO}", reduction(var_mean_kernel, stepwise=True, jvp=var_tangent, method=False, out=False), self=var_mean_rule)
+op(f"std_mean.correction{TWO}", reduction(std_mean_kernel, stepwise=True, jvp=std_tangent, method=False, out=False), self=std_mean_rule)
 
 
 def unbiased_forms(name: str, returns: str, **words: Any) -> None:
