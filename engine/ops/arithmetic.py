@@ -371,7 +371,7 @@ op("remainder.Scalar(Tensor self, Scalar other) -> Tensor",
    binary(modulo, REMAINDER, promotes=("self", "other")),
    self=lambda g: g)  # fmt: skip
 op("remainder.Tensor(Tensor self, Tensor other) -> Tensor",
-   binary(modulo, REMAINDER, operator="mod",
+   binary(modulo, REMAINDER, operator="mod", stepwise=True,
           jvp=along(lambda self, other, s, o, result: minus(s, by(o, lambda: F.div(self, other, rounding_mode="floor"))))),
    self=lambda g: g,
    other=lambda g, self, other: -g * F.div(self, other, rounding_mode="floor"))  # fmt: skip
@@ -383,11 +383,12 @@ op("fmod.Scalar(Tensor self, Scalar other) -> Tensor",
    binary(left_over, FMOD, promotes=("self", "other")),
    self=lambda g: g)  # fmt: skip
 op("fmod.Tensor(Tensor self, Tensor other) -> Tensor",
-   binary(left_over, FMOD, jvp=along(lambda self, other, s, o, result: minus(s, by(o, lambda: F.div(self, other, rounding_mode="trunc"))))),
+   binary(left_over, FMOD, stepwise=True,
+          jvp=along(lambda self, other, s, o, result: minus(s, by(o, lambda: F.div(self, other, rounding_mode="trunc"))))),
    self=lambda g: g,
    other=lambda g, self, other: -g * F.div(self, other, rounding_mode="trunc"))  # fmt: skip
 op("reciprocal(Tensor self) -> Tensor",
-   pointwise(lambda self: np.divide(1, self), floating),
+   pointwise(lambda self: np.divide(1, self), floating, stepwise=True),
    self=lambda g, result: -g * (result * result).conj())  # fmt: skip
 
 
@@ -503,14 +504,14 @@ op("logaddexp(Tensor self, Tensor other) -> Tensor",
    self=lambda g, self, other: as_it_is(g / more(F.exp(F.sub(other, self)), 1).conj(), is_complex(self)),
    other=lambda g, self, other: as_it_is(g / more(F.exp(F.sub(self, other)), 1).conj(), is_complex(other)))  # fmt: skip
 op("xlogy.Tensor(Tensor self, Tensor other) -> Tensor",
-   pointwise(times_log, XLOGY, jvp=along(times_log_along)),
+   pointwise(times_log, XLOGY, stepwise=True, jvp=along(times_log_along)),
    self=lambda g, self, other: F.masked_fill(F.xlogy(g, other), (self == 0) & (other <= 0), 0),
    other=lambda g, self, other: g * self / other)  # fmt: skip
 op("xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor",
-   pointwise(times_log, XLOGY, promotes=("self", "other"), method=False, inplace=False),
+   pointwise(times_log, XLOGY, stepwise=True, promotes=("self", "other"), method=False, inplace=False),
    other=lambda g, self, other: times(g, self) / other)  # fmt: skip
 op("xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor",
-   pointwise(times_log, XLOGY, promotes=("self", "other")),
+   pointwise(times_log, XLOGY, stepwise=True, promotes=("self", "other")),
    self=lambda g, self, other: F.xlogy(g, other) if other > 0 else F.masked_fill(F.xlogy(g, other), F.eq(self, 0), 0))  # fmt: skip
 
 for _new, _old in {

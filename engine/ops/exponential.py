@@ -30,15 +30,15 @@ def log_of_one_plus(self: np.ndarray) -> np.ndarray:
 
 
 op("exp(Tensor self) -> Tensor", pointwise(np.exp, floating), self=lambda g, result: g * result.conj())
-op("exp2(Tensor self) -> Tensor", pointwise(np.exp2, floating), self=lambda g, result: times(g * result.conj(), LN2))
-op("expm1(Tensor self) -> Tensor", pointwise(np.expm1, floating), self=lambda g, result: g * more(result.conj(), 1))
+op("exp2(Tensor self) -> Tensor", pointwise(np.exp2, floating, stepwise=True), self=lambda g, result: times(g * result.conj(), LN2))
+op("expm1(Tensor self) -> Tensor", pointwise(np.expm1, floating, stepwise=True), self=lambda g, result: g * more(result.conj(), 1))
 
-op("log(Tensor self) -> Tensor", pointwise(np.log, floating), self=lambda g, self: g / self.conj())
-op("log2(Tensor self) -> Tensor", pointwise(np.log2, floating), self=lambda g, self: g / times(self.conj(), LN2))
-op("log10(Tensor self) -> Tensor", pointwise(np.log10, floating), self=lambda g, self: g / times(self.conj(), LN10))
-op("log1p(Tensor self) -> Tensor", pointwise(log_of_one_plus, floating), self=lambda g, self: g / more(self, 1).conj())
+op("log(Tensor self) -> Tensor", pointwise(np.log, floating, stepwise=True), self=lambda g, self: g / self.conj())
+op("log2(Tensor self) -> Tensor", pointwise(np.log2, floating, stepwise=True), self=lambda g, self: g / times(self.conj(), LN2))
+op("log10(Tensor self) -> Tensor", pointwise(np.log10, floating, stepwise=True), self=lambda g, self: g / times(self.conj(), LN10))
+op("log1p(Tensor self) -> Tensor", pointwise(log_of_one_plus, floating, stepwise=True), self=lambda g, self: g / more(self, 1).conj())
 
-op("sqrt(Tensor self) -> Tensor", pointwise(np.sqrt, floating), self=lambda g, result: g / times(result.conj(), 2))
+op("sqrt(Tensor self) -> Tensor", pointwise(np.sqrt, floating, stepwise=True), self=lambda g, result: g / times(result.conj(), 2))
 op("rsqrt(Tensor self) -> Tensor",
-   pointwise(lambda self: np.divide(1, np.sqrt(self)), floating),
+   pointwise(lambda self: np.divide(1, np.sqrt(self)), floating, stepwise=True),
    self=lambda g, result: times(g, -0.5) * F.pow(result, 3).conj())  # fmt: skip

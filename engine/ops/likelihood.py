@@ -12,7 +12,7 @@ import numpy as np
 from .. import modes
 from ..batch_refusals import refuse_no_first, refuse_no_samples_of
 from ..batch_rules import NoRule, taken_apart
-from ..batching import Batched, innermost, whole
+from ..batching import innermost, whole
 from ..constants import constant
 from ..dtypes import OF_NUMPY, int64
 from ..forward import Composition

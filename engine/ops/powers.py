@@ -190,7 +190,7 @@ op("pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor",
    self=from_base,
    exponent=from_exponent)  # fmt: skip
 op("pow.Scalar(Scalar self, Tensor exponent) -> Tensor",
-   plain(power_by_tensor, common, promotes=("self", "exponent"), method=False, out=power_into, jvp="pointwise"),
+   plain(power_by_tensor, common, stepwise=True, promotes=("self", "exponent"), method=False, out=power_into, jvp="pointwise"),
    exponent=from_exponent_of_number)  # fmt: skip
 
 

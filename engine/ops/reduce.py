@@ -498,7 +498,7 @@ def logsumexp_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -
 
 
 op("logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor",
-   reduction(logsumexp_kernel, out=logsumexp_into, jvp=logsumexp_tangent), self=logsumexp_rule)  # fmt: skip
+   reduction(logsumexp_kernel, out=logsumexp_into, stepwise=True, jvp=logsumexp_tangent), self=logsumexp_rule)  # fmt: skip
 
 
 # -- truth and counts ------------------------------------------------------------------------------------------------------

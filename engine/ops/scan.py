@@ -217,7 +217,8 @@ op("cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
    reduction(SUMMED, out=into, apart="itself", inplace=same_dtype, into=scanned_into(SUMMED), jvp="linear"),
    self=lambda g, self_dtype, dim, dtype: backwards_sum(in_operand_dtype(g, self_dtype, dtype), dim))  # fmt: skip
 op("cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
-   reduction(MULTIPLIED, out=into, apart="itself", inplace=same_dtype, into=scanned_into(MULTIPLIED), jvp=cumprod_tangent),
+   reduction(MULTIPLIED, out=into, apart="itself", inplace=same_dtype, into=scanned_into(MULTIPLIED), stepwise=True,
+             jvp=cumprod_tangent),
    self=cumprod_rule)  # fmt: skip
 
 

@@ -183,19 +183,19 @@ def erfc_kernel(self: np.ndarray) -> np.ndarray:
 
 op("sigmoid(Tensor self) -> Tensor", pointwise(sigmoid_kernel, floating), self=lambda g, result: F.sigmoid_backward(g, result))
 op("erf(Tensor self) -> Tensor",
-   pointwise(erf_kernel, only("bool integer real", "erf_vml_cpu", floating)),
+   pointwise(erf_kernel, only("bool integer real", "erf_vml_cpu", floating), stepwise=True),
    self=lambda g, self: times(F.exp(-F.pow(self, 2)), TWO_BY_SQRT_PI) * g)  # fmt: skip
 op("erfc(Tensor self) -> Tensor",
-   pointwise(erfc_kernel, only("bool integer real", "erfc_vml_cpu", floating)),
+   pointwise(erfc_kernel, only("bool integer real", "erfc_vml_cpu", floating), stepwise=True),
    self=lambda g, self: times(F.exp(-F.pow(self, 2)), -TWO_BY_SQRT_PI) * g)  # fmt: skip
 op("lgamma(Tensor self) -> Tensor",
-   pointwise(lgamma_kernel, only("bool integer real", "lgamma_vml_cpu", floating)),
+   pointwise(lgamma_kernel, only("bool integer real", "lgamma_vml_cpu", floating), stepwise=True),
    self=lambda g, self: g * F.digamma(self))  # fmt: skip
 op("digamma(Tensor self) -> Tensor",
-   pointwise(digamma_kernel, only("bool integer real", "digamma", floating)),
+   pointwise(digamma_kernel, only("bool integer real", "digamma", floating), stepwise=True),
    self=lambda g, self: g * F.polygamma(1, self))  # fmt: skip
 op("polygamma(int n, Tensor self) -> Tensor",
-   pointwise(polygamma_kernel, floating, inplace=False, first=check_polygamma),
+   pointwise(polygamma_kernel, floating, inplace=False, stepwise=True, first=check_polygamma),
    self=lambda g, n, self: g * F.polygamma(n + 1, self))  # fmt: skip
 
 
@@ -240,7 +240,7 @@ op("logit_backward(Tensor grad_output, Tensor self, float? eps=None) -> Tensor",
              inplace=False, out=False),
    {"grad_output, self": without_derivative("logit_backward")})  # fmt: skip
 op("logit(Tensor self, float? eps=None) -> Tensor",
-   pointwise(logit_kernel, only("bool integer real", "logit_cpu", floating)),
+   pointwise(logit_kernel, only("bool integer real", "logit_cpu", floating), stepwise=True),
    self=logit_rule)  # fmt: skip
 
 

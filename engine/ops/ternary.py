@@ -150,7 +150,7 @@ op("lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor",
    self=lambda g, weight: times(g, 1 - conjugate(weight)),
    end=lambda g, weight: times(g, conjugate(weight)))  # fmt: skip
 op("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor",
-   pointwise(between_by_tensor, None, inplace_function=False, out=between_into, first=check_lerp, jvp=along(between_along)),
+   pointwise(between_by_tensor, None, inplace_function=False, out=between_into, stepwise=True, first=check_lerp, jvp=along(between_along)),
    self=lambda g, self_dtype, weight: real_stays_real(g * number_less(1, weight).conj(), self_dtype),
    end=lambda g, end_dtype, weight: real_stays_real(g * weight.conj(), end_dtype),
    weight=lambda g, self, end, weight_dtype: real_stays_real(g * F.sub(end, self).conj(), weight_dtype))  # fmt: skip
@@ -200,7 +200,7 @@ def scaled(tangent: Any, value: complex) -> Any:
 
 
 op("addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
-   pointwise(plus_product, inplace_function=False, jvp=along(product_along)),
+   pointwise(plus_product, inplace_function=False, stepwise=True, jvp=along(product_along)),
    self=lambda g: g,
    tensor1=lambda g, tensor2, value: g * times(tensor2, value).conj(),
    tensor2=lambda g, tensor1, value: g * times(tensor1, value).conj())  # fmt: skip

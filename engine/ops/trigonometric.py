@@ -18,15 +18,23 @@ def arc_cosine(self: np.ndarray) -> np.ndarray:
     return made + 0 if self.dtype == np.complex128 else made
 
 
-op("sin(Tensor self) -> Tensor", pointwise(np.sin, floating), self=lambda g, self: g * F.cos(self).conj())
-op("cos(Tensor self) -> Tensor", pointwise(np.cos, floating), self=lambda g, self: g * -F.sin(self).conj())
-op("tan(Tensor self) -> Tensor", pointwise(np.tan, floating), self=lambda g, result: g * more(F.pow(result, 2), 1).conj())
-op("asin(Tensor self) -> Tensor", pointwise(np.arcsin, floating), self=lambda g, self: g * F.rsqrt(more(-self * self, 1)).conj())
-op("acos(Tensor self) -> Tensor", pointwise(arc_cosine, floating), self=lambda g, self: g * -F.rsqrt(more(-self * self, 1)).conj())
-op("atan(Tensor self) -> Tensor", pointwise(np.arctan, floating), self=lambda g, self: g / more(self * self, 1).conj())
+op("sin(Tensor self) -> Tensor", pointwise(np.sin, floating, stepwise=True), self=lambda g, self: g * F.cos(self).conj())
+op("cos(Tensor self) -> Tensor", pointwise(np.cos, floating, stepwise=True), self=lambda g, self: g * -F.sin(self).conj())
+op("tan(Tensor self) -> Tensor", pointwise(np.tan, floating, stepwise=True), self=lambda g, result: g * more(F.pow(result, 2), 1).conj())
+op(
+    "asin(Tensor self) -> Tensor",
+    pointwise(np.arcsin, floating, stepwise=True),
+    self=lambda g, self: g * F.rsqrt(more(-self * self, 1)).conj(),
+)
+op(
+    "acos(Tensor self) -> Tensor",
+    pointwise(arc_cosine, floating, stepwise=True),
+    self=lambda g, self: g * -F.rsqrt(more(-self * self, 1)).conj(),
+)
+op("atan(Tensor self) -> Tensor", pointwise(np.arctan, floating, stepwise=True), self=lambda g, self: g / more(self * self, 1).conj())
 
-op("sinh(Tensor self) -> Tensor", pointwise(np.sinh, floating), self=lambda g, self: g * F.cosh(self).conj())
-op("cosh(Tensor self) -> Tensor", pointwise(np.cosh, floating), self=lambda g, self: g * F.sinh(self).conj())
+op("sinh(Tensor self) -> Tensor", pointwise(np.sinh, floating, stepwise=True), self=lambda g, self: g * F.cosh(self).conj())
+op("cosh(Tensor self) -> Tensor", pointwise(np.cosh, floating, stepwise=True), self=lambda g, self: g * F.sinh(self).conj())
 op("tanh(Tensor self) -> Tensor", pointwise(np.tanh, floating), self=lambda g, result: F.tanh_backward(g, result))
 
 
@@ -53,7 +61,7 @@ def in_place(name: str) -> Callable[[Any], Any]:
 
 
 for _name, (_kernel, _rule) in AREAS.items():
-    op(f"{_name}(Tensor self) -> Tensor", pointwise(_kernel, floating, inplace=False), self=_rule)
+    op(f"{_name}(Tensor self) -> Tensor", pointwise(_kernel, floating, inplace=False, stepwise=True), self=_rule)
     op(
         f"{_name}_(Tensor(a!) self) -> Tensor(a!)",
         write(_kernel, promote=floating, node=f"{_name.title()}Backward1"),
