@@ -123,7 +123,7 @@ def accumulated(ufunc: np.ufunc, self: np.ndarray, dim: Any, keepdim: bool, to: 
             return sum_of_few(wide).astype(to.np, copy=False).reshape(left(self.shape, dims, keepdim))
         if wide.size >= MANY and dims == (wide.ndim - 1,):
             return compact(sums_along(wide, dims[0]), left(self.shape, dims, keepdim)).astype(to.np, copy=False)
-        if dims == (0,) and wide.ndim == 2 and wide.flags.c_contiguous:
+        if dims == (0,) and wide.ndim == 2 and wide.flags.c_contiguous and wide.size > 1:  # a product of two numbers may be -0
             add_rows = adding_rows(len(wide), wide.dtype)
             if add_rows is not None:
                 return compact(add_rows(wide), left(self.shape, dims, keepdim)).astype(to.np, copy=False)
@@ -147,7 +147,7 @@ def accumulated_in_rows(ufunc: np.ufunc, self: np.ndarray, dim: Any, keepdim: bo
     if few or not self.size or len(dims) != 1:
         return None
     (d,) = dims
-    add_rows = adding_rows(len(self), own) if ufunc is np.add and d == 0 and self.ndim == 2 else None
+    add_rows = adding_rows(len(self), own) if ufunc is np.add and d == 0 and self.ndim == 2 and self.size > 1 else None
     if add_rows is not None:
         return add_rows if shape == self.shape[1:] and 1 not in shape else lambda self: add_rows(self).reshape(shape)
     if 1 in shape:
