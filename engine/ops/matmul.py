@@ -166,8 +166,8 @@ def mm_kernel(self: np.ndarray, mat2: np.ndarray) -> np.ndarray:
 
 def is_small(left: np.ndarray, right: np.ndarray) -> bool:
     """True where a product is BLAS's, and what stands around it counts."""
-    (n, k), m = left.shape, right.shape[1]
-    return n * k * m <= TINY and n > 1 < k and m > 1 and left.flags.forc and right.flags.forc and left.dtype.char in "fd"
+    (n, k), (j, m) = left.shape, right.shape
+    return k == j and n * k * m <= TINY and n > 1 < k and m > 1 and left.flags.forc and right.flags.forc and left.dtype.char in "fd"
 
 
 def mm_in_rows(self: np.ndarray, mat2: np.ndarray) -> Callable[..., Any] | None:
@@ -188,6 +188,7 @@ def matrices(left: Any, right: Any) -> Any:
         return left @ right
     if is_small(left, right):
         return left.dot(right)  # the same product of BLAS, without what a ufunc costs
+    check_shapes(left, right)  # which fit but for data that was given another shape since it was kept
     n, k = left.shape
     m = right.shape[1]
     if k == 1 and n > 1 and m > 1:
@@ -304,23 +305,17 @@ def adjoint(x: Any) -> Any:
 
 def of_left(g: Any, mat2: Any, self_geometry: Any) -> Any:
     """The gradient of `self @ mat2` for `self`; a column-major matrix gets a column-major gradient, as in PyTorch."""
-    (rows, terms), steps, _ = self_geometry
+    (rows, _), steps, _ = self_geometry
     if steps[0] == 1 and steps[1] == rows:
         return turned(matrices(mat2.conj(), turned(g)))
-    if type(g) is ndarray and rows > 1 < terms and rows < g.size <= TINY // terms and g.dtype.char in "fd":
-        if g.flags.forc and mat2.flags.forc:
-            return g.dot(mat2.T)  # what the line below comes to
     return matrices(g, adjoint(mat2))
 
 
 def of_right(g: Any, self: Any, mat2_geometry: Any) -> Any:
     """The gradient of `self @ mat2` for `mat2`."""
-    (rows, columns), steps, _ = mat2_geometry
+    (rows, _), steps, _ = mat2_geometry
     if steps[0] == 1 and steps[1] == rows:
         return turned(matrices(turned(g), self.conj()))
-    if type(g) is ndarray and rows > 1 < columns < g.size <= TINY // rows and g.dtype.char in "fd":
-        if g.flags.forc and self.flags.forc:
-            return self.T.dot(g)  # what the line below comes to
     return matrices(adjoint(self), g)
 
 
