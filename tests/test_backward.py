@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import sys
 import threading
 import weakref
 
@@ -96,6 +97,12 @@ def test_what_was_recorded_from_a_leaf_is_found_and_no_more_thawed_than_has_to_b
         assert x.grad.tolist() == [3.0, 30.0]
     finally:
         gc.unfreeze()
+
+
+def test_a_recorded_product_is_small():
+    y = engine.ones(1, requires_grad=True) * engine.ones(1, requires_grad=True)
+    assert sys.getsizeof(y) <= 112
+    assert sys.getsizeof(y.grad_fn) <= 80
 
 
 def test_nobody_can_refer_to_a_node_weakly():
