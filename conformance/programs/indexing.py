@@ -196,6 +196,37 @@ def iteration_and_unpacking(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def tensors_within_sequences(B: Any, draw: Any, see: Any) -> None:
+    """A tensor in a list stands for one number, or for one truth; what stands for none is refused."""
+    x = draw.floats((2, 3), requires_grad=True)
+    dtype = draw.choice([B.int64, B.uint8, B.bool, B.float32])
+    shape = draw.choice([(), (1,), (1, 1), (2,)])
+    one = draw.integers(shape, 0, 1).to(dtype)
+    other = draw.choice([0, True, one, None, slice(None), "a", {}, 1.5])
+    index = draw.choice(
+        [([one, other],), ([one],), ([[one], [other]],), (slice(None), [one] * 3), [one] * draw.choice([31, 32]), ([[0], one],)]
+    )
+
+    def get():
+        y = x[index]
+        y.backward(draw.floats(tuple(y.shape)))
+        return y
+
+    see.raises("read", lambda: see.warns("warnings", get))
+    see("x.grad", x.grad)
+    see.raises("written", lambda: see.warns("warnings 2", lambda: (x * 1).__setitem__(index, 5.0)))
+
+
+@program
+def numbers_too_large_to_assign(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((3,)).to(draw.dtype("float32", "int64", "int8", "bool", "complex64"))
+    index = draw.choice([0, slice(1, None), B.tensor([2, 0]), B.tensor([True, False, True])])
+    number = draw.choice([2**63, -(2**63) - 1, 2**63 - 1, 10**30, 2**53 + 1, 1j, True])
+    see.raises("written", lambda: x.__setitem__(index, number))
+    see("x", x)
+
+
+@program
 def sequences_as_indices(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((3, 3), requires_grad=True)
     index = draw.choice(

@@ -273,27 +273,25 @@ def _from_array(array: np.ndarray) -> Tensor:
 
 def _from_sequence(part: Any) -> Tensor:
     """A nested sequence as int64 positions, or as a mask where all of it is bool (or uint8)."""
+    _check_kinds(part)
     shape = _shape_of(part)
     leaves: list[Any] = []
     _flatten(part, shape, 0, leaves)
     kinds = {_leaf_dtype(v) for v in leaves}
-    kind = kinds.pop() if len(kinds) == 1 else np.dtype(np.int64)
-    if kind not in (np.bool_, np.uint8) or not leaves:
+    kind: np.dtype
+    if not leaves or kinds - {np.dtype(np.bool_), np.dtype(np.uint8)}:
         kind = np.dtype(np.int64)
         leaves = [_to_int(v) for v in leaves]
     else:
-        leaves = [v.item() if isinstance(v, Tensor) else v for v in leaves]
-    return wrap(np.array(leaves, kind).reshape(shape), OF_NUMPY[np.dtype(kind)])
+        kind = np.dtype(np.uint8 if np.dtype(np.uint8) in kinds else np.bool_)
+        leaves = [operator.index(v) if isinstance(v, Tensor) else v for v in leaves]
+    return wrap(np.array(leaves, kind).reshape(shape), OF_NUMPY[kind])
 
 
 def _shape_of(part: Any) -> tuple[int, ...]:
     shape: list[int] = []
     while True:
-        if isinstance(part, str | bytes):
-            raise TypeError(f"new(): invalid data type '{type(part).__name__}'")
-        if isinstance(part, Tensor):
-            return (*shape, *part._array.shape)
-        if not _is_sequence(part):
+        if not _is_sequence(part):  # a tensor inside stands for one number
             return tuple(shape)
         shape.append(len(part))
         if not shape[-1]:
@@ -301,11 +299,30 @@ def _shape_of(part: Any) -> tuple[int, ...]:
         part = part[0]
 
 
+NUMBERS = frozenset((bool, int, float))  # what most sequences hold
+
+
+def _check_kinds(part: Any) -> None:
+    """Raises for the first element that is neither number nor tensor, as PyTorch does before it looks at lengths.
+
+    TypeError for text, RuntimeError for anything else.
+    """
+    if isinstance(part, str | bytes):
+        raise TypeError(f"new(): invalid data type '{type(part).__name__}'")
+    if _is_sequence(part):
+        for element in () if NUMBERS.issuperset(map(type, part)) else part:
+            _check_kinds(element)
+    elif not isinstance(part, bool | int | float | complex | np.generic | Tensor):
+        raise RuntimeError(f"Could not infer dtype of {type(part).__name__}")
+
+
 def _flatten(part: Any, shape: tuple[int, ...], depth: int, leaves: list[Any]) -> None:
     """Append the elements in order. Raises ValueError where a sequence inside has another length than its first neighbour."""
     if depth == len(shape):
         leaves.append(part)
         return
+    if isinstance(part, Tensor) and not part._array.ndim:
+        raise TypeError("not a sequence")
     if not hasattr(part, "__len__"):
         raise TypeError(f"expected a sequence of integers or other iterables, got {type_name(part)}")
     if len(part) != shape[depth]:
@@ -323,13 +340,11 @@ def _leaf_dtype(value: Any) -> np.dtype:
 
 
 def _to_int(value: Any) -> int:
-    number = value.item() if isinstance(value, Tensor | np.generic) else value
+    number = value.item() if isinstance(value, np.generic) else operator.index(value) if isinstance(value, Tensor) else value
     if isinstance(number, float):
         if not abs(number) < 2**63:
             raise RuntimeError("value cannot be converted to type int64 without overflow")
         return int(number)
-    if isinstance(number, str | bytes):
-        raise TypeError(f"new(): invalid data type '{type(number).__name__}'")
     try:
         whole = operator.index(number)
     except TypeError:
