@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import traceback
@@ -15,23 +14,12 @@ import numpy as np
 
 from . import modes
 from .graph import Node, extras
-from .registry import OPS
 from .tensor import Tensor, rare
+from .texts import HERE
 
-HERE = os.path.dirname(__file__) + os.sep
 UNKNOWN = "No forward pass information available. Enable detect anomaly during forward pass for more information."
 CAUSE = "Traceback of forward call that caused the error:\n"
 _running = threading.local()
-
-
-class _Ours:
-    """The names of the files that specialised calls say they come from."""
-
-    def __contains__(self, name: str) -> bool:
-        return name[:1] + name[-1:] == "<>" and name[1:-1] in OPS
-
-
-OURS = _Ours()
 
 
 class _Switch:
@@ -67,7 +55,7 @@ def _stack() -> list[Any]:
 
 def note(node: Node) -> None:
     """Remember where `node` was recorded, and in the backward of which node; and where a leaf was used first."""
-    frames = [frame for frame in traceback.extract_stack() if not frame.filename.startswith(HERE) and frame.filename not in OURS]
+    frames = [frame for frame in traceback.extract_stack() if not frame.filename.startswith(HERE)]
     metadata = extras(node).metadata
     metadata["traceback_"] = traceback.format_list(frames)
     running = _stack()

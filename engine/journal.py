@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import weakref
 from collections.abc import Iterator, Sequence
@@ -13,12 +12,12 @@ from . import modes
 from .dtypes import dtype
 from .schema import Argument
 from .tensor import Tensor
+from .texts import HERE
 
 if TYPE_CHECKING:
     from .declaration import Declaration
 
 NAMESPACES = ("linalg", "special", "fft")  # those that are part of a name in ATen
-HERE = os.path.dirname(__file__) + os.sep
 
 
 class Journal:

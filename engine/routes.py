@@ -18,7 +18,7 @@ from .lean_inplace import lines_in_place, space_in_place
 from .parser import Constant, Unfit, exact_int, exact_ints
 from .specialise import plain_text
 from .tensor import PLAIN, Tensor
-from .texts import function_of
+from .texts import code_of, function_of
 
 if TYPE_CHECKING:
     from .calls import Form
@@ -131,7 +131,7 @@ def _code_of(names: list[str], first: str, title: str, operator: bool) -> CodeTy
         body = f"    try:\n{indent(body, '    ')}    except TypeError:\n        return NotImplemented\n"
     text = f"def call({given}, /, *_more, **_words):\n{body}"
     space: dict[str, Any] = {"_MISSING": MISSING}
-    exec(compile(text, f"<{title}>", "exec"), space)
+    exec(code_of(text, title), space)
     made: CodeType = space["call"].__code__
     return made
 

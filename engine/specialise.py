@@ -24,7 +24,7 @@ from .programs import Program, on_large, program
 from .silence import silent
 from .strided import laid_out
 from .tensor import FRESH, LEAF, PLAIN, Rows, Tensor, rows, wrap
-from .texts import function_of, written_when_called
+from .texts import code_of, function_of, written_when_called
 from .traced import Symbol, as_ufunc, kernel_text
 
 if TYPE_CHECKING:
@@ -365,7 +365,7 @@ def specialise(op: Op, slow: Callable[..., Any], numbers: bool, operator: bool) 
 
     def write(space: dict[str, Any]) -> Any:
         space.update({**space_of(op, numbers), "slow": slow})
-        exec(compile(source_of(op, specialisable(op), numbers, operator), f"<{op.key}>", "exec"), space)
+        exec(code_of(source_of(op, specialisable(op), numbers, operator), op.key), space)
         return space["call"]
 
     return written_when_called(write)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
+
+HERE = os.path.dirname(__file__) + os.sep
+
+
+def code_of(text: str, title: str) -> CodeType:
+    """The text compiled; a traceback calls its file `<title>`, which lies among the engine's own."""
+    return compile(text, f"{HERE}<{title}>", "exec")
 
 
 def function_of(parameters: Sequence[str], lines: Sequence[str], title: str, space: dict[str, Any]) -> Callable[..., Any]:
     """The function of these parameters and lines, with the names of `space` around it; a traceback calls its text `title`."""
     text = f"def call({', '.join(parameters)}):\n" + "".join(f"    {line}\n" for line in lines)
-    exec(compile(text, f"<{title}>", "exec"), space)
+    exec(code_of(text, title), space)
     made: Callable[..., Any] = space["call"]
     return made
 

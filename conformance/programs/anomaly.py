@@ -124,6 +124,7 @@ def metadata_of_nodes(B: Any, draw: Any, see: Any) -> None:
             y.grad_fn.metadata["number"] = 1
             y.grad_fn.metadata.update(number=draw.number())
             see("metadata", sorted(y.grad_fn.metadata))
+            see("the last line", y.grad_fn.metadata["traceback_"][-1].strip().splitlines()[-1].strip())
             see.same("the same dict", y.grad_fn.metadata, y.grad_fn.metadata)
             (g,) = B.autograd.grad(y.sum(), x, create_graph=True)
             see("a parent is known", sorted(g.grad_fn.metadata))
