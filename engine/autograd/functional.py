@@ -32,8 +32,6 @@ FLAT = {
     "jacobian": "While computing the hessian, found that the jacobian of the user-provided function with respect to input {i} is "
     "independent of the input. This is not allowed in strict mode. You should ensure that your function is twice differentiable and that "
     "the jacobian depends on the inputs (this would be violated by a linear function for example).",
-    "hessian": "The hessian of the user-provided function with respect to input {i} is independent of the input. This is not allowed in "
-    "strict mode. You should ensure that your function is thrice differentiable and that the hessian depends on the inputs.",
 }
 FLAT_GRAPH = (
     "The {what} of the user-provided function is independent of input {i}. This is not allowed in strict mode when create_graph=True."
@@ -192,7 +190,6 @@ def hvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
         _check_depends(slope, "jacobian", strict)
         seeds = tuple(F.zeros_like(t).requires_grad_() for t in inputs)
         back = _gradients(slope, inputs, seeds, create_graph=True)
-        _check_depends(slope, "hessian", strict)
     with modes.set_grad_enabled(create_graph or modes.is_grad_enabled()):
         product = _filled(_gradients(back, seeds, v, create_graph=create_graph), inputs, strict, create_graph, "double_back_trick")
     return _finished(outputs, create_graph)[0], _unpacked(_finished(product, create_graph), several)
