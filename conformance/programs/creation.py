@@ -61,7 +61,7 @@ def views_of_views_made_without_recording(B: Any, draw: Any, see: Any) -> None:
     mode = draw.choice([B.no_grad, B.inference_mode])
     with mode():
         view = base.view(-1)
-    inner = draw.choice([lambda: view, lambda: view[:2], lambda: view.view(2, 2)[0], lambda: view.unbind()[0]])()
+    inner = draw.choice([lambda: view, lambda: view[:2], lambda: view.view(2, 2)[0], lambda: view.unbind()[-1]])()
     see("flags", [inner.requires_grad, inner._is_view(), inner.is_leaf])
     see.raises("written", lambda: inner.mul_(2))
     see.raises("copied to", lambda: inner.copy_(draw.floats((1,), requires_grad=True)))

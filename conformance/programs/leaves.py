@@ -43,6 +43,7 @@ def assigning_grad(B: Any, draw: Any, see: Any) -> None:
     see.raises("another shape", lambda: assign(B.zeros(3)))
     see.raises("a scalar", lambda: assign(B.zeros(())))
     see.raises("another dtype", lambda: assign(B.zeros(2, dtype=B.float64)))
+    see.raises("another dtype and shape", lambda: assign(B.zeros(3, dtype=draw.dtype("float64", "int64", "complex64"))))
     see.raises("itself", lambda: assign(x))
     see.raises("None", lambda: assign(None))
     good = draw.floats((2,))

@@ -82,9 +82,19 @@ def without_recording(B: Any, draw: Any, see: Any) -> None:
             b = a * 3
         return a.exp() * b
 
+    def inside(a):
+        with B.enable_grad():
+            return a * a
+
     reentrant = draw.flag()
-    with B.no_grad():
+    packed: list[Any] = []
+    hooks = B.autograd.graph.saved_tensors_hooks(lambda t: (packed.append(list(t.shape)), t)[1], lambda t: t)
+    with B.no_grad(), hooks:
         see("outside", C.checkpoint(function, x, use_reentrant=reentrant))
+        see("packed", packed)
+        z = C.checkpoint(inside, x, use_reentrant=reentrant)
+    see("packed of what records itself", packed)
+    see("recorded inside", z.requires_grad)
     y = C.checkpoint(function, x, use_reentrant=reentrant)
     with B.enable_grad():
         y.backward(draw.floats((2,)))

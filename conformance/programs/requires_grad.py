@@ -113,6 +113,8 @@ def false_on_a_non_leaf(B: Any, draw: Any, see: Any) -> None:
     see.raises("requires_grad_(False)", lambda: y.requires_grad_(False))
     see.raises("the attribute", by_attribute)
     see.raises("requires_grad_(True)", lambda: y.requires_grad_(True))
+    see.raises("the attribute set to True", lambda: setattr(y, "requires_grad", True))
+    see.raises("the attribute set to a number", lambda: setattr(draw.choice([x, y]), "requires_grad", 1))
     see("y", y)
 
 
