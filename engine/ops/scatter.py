@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -179,7 +180,7 @@ def scatter_sum_kernel(self: np.ndarray, dim: int, index: np.ndarray, src: np.nd
 
 def _wide(kernel: Callable[..., np.ndarray], self: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray, *more: Any) -> np.ndarray:
     """Accumulate 16-bit floats in float32 and round once."""
-    if OF_NUMPY[self.dtype].low and src.dtype == self.dtype:
+    if OF_NUMPY[self.dtype].low and isinstance(src, np.ndarray) and src.dtype == self.dtype:
         return kernel(self.astype(np.float32), dim, index, src.astype(np.float32), *more).astype(self.dtype)
     return kernel(self, dim, index, src, *more)
 
@@ -190,7 +191,10 @@ def scatter_reduced_kernel(self: np.ndarray, dim: int, index: np.ndarray, src: A
     check_scatter(self, in_range(dim, self.ndim), index, src if isinstance(src, np.ndarray) else None)
     if reduce not in ("add", "multiply"):
         raise RuntimeError("reduce argument must be either add or multiply.")
-    return _scattered(self, dim, index, src, _add if reduce == "add" else np.multiply.at)
+    combine = partial(_scattered, write=_add if reduce == "add" else np.multiply.at)
+    if isinstance(src, np.ndarray) or not OF_NUMPY[self.dtype].low or not index.size:
+        return _wide(combine, self, dim, index, src)
+    return combine(self.astype(np.float32), dim, index, float(converted(src, self.dtype))).astype(self.dtype)
 
 
 def whole_source(g: Any, dim: int, index: Any, shape: Shape, name: str) -> Any:
@@ -245,9 +249,7 @@ def gathered_by(self: Tensor, indices: Tensor, dim: int | None) -> tuple[Tensor,
 @composite("take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor", out="gather", apart=gathered_by)
 def take_along_dim(self, indices, dim):
     if dim is None:
-        for t in (self, indices):
-            refuse_no_samples_of(t, [-1])
-        return F.gather(F.view(self, (-1,)), 0, F.view(indices, (-1,)))
+        return F.gather(flattened(self), 0, flattened(indices))
     if self.ndim != indices.ndim:
         raise RuntimeError(
             "torch.take_along_dim(): input and indices should have the same number of dimensions, "
@@ -262,6 +264,13 @@ def take_along_dim(self, indices, dim):
     mine, theirs = list(sides), list(sides)
     mine[dim], theirs[dim] = self._array.shape[dim], indices._array.shape[dim]
     return F.gather(F.expand(self, tuple(mine)), dim, F.remainder(F.expand(indices, tuple(theirs)), mine[dim]))
+
+
+def flattened(t: Tensor) -> Tensor:
+    """A view in one dimension. Raises RuntimeError where there is none, and for a sample of no samples."""
+    flat: Tensor = F.view(t, (-1,))
+    refuse_no_samples_of(t, [-1])
+    return flat
 
 
 def _joint(mine: Shape, theirs: Shape, dim: int) -> Shape:

@@ -35,8 +35,8 @@ def identity(reduce: str, dtype: np.dtype) -> Any:
     return -np.inf if reduce == "amax" else np.inf
 
 
-def combined(made: np.ndarray, key: Any, parts: np.ndarray, reduce: str, include_self: bool) -> np.ndarray:
-    """`made[key]` combined with `parts` in order; untouched elements stay. Means of integers round down."""
+def combined(made: np.ndarray, key: Any, parts: np.ndarray, reduce: str, include_self: bool, of: np.dtype | None = None) -> np.ndarray:
+    """`made[key]` combined with `parts` in order; untouched elements stay. Means of integers round down, those in `of` 16 bits twice."""
     if not include_self:
         made[key] = identity(reduce, made.dtype)
     COMBINE[reduce].at(made, key, parts)
@@ -44,7 +44,8 @@ def combined(made: np.ndarray, key: Any, parts: np.ndarray, reduce: str, include
         count = np.full(made.shape, int(include_self))
         np.add.at(count, key, 1)
         count[count == 0] = 1
-        made[...] = made // count.astype(made.dtype) if made.dtype.kind in "iu" else made / count
+        total, count = (x.astype(of or made.dtype).astype(made.dtype) for x in (made, count))
+        made[...] = total // count if made.dtype.kind in "iu" else total / count
     return made
 
 
@@ -52,7 +53,7 @@ def _reduced(self: np.ndarray, key: np.ndarray, parts: np.ndarray, reduce: str, 
     """`combined` on a copy; 16-bit floats in float32, rounded once. Of extremes that are zeros the first is kept, with its sign."""
     wide = OF_NUMPY[self.dtype].wide
     parts = parts.astype(wide, copy=False)
-    made = combined(np.array(self, wide, order="C"), key, parts, reduce, include_self).astype(self.dtype, copy=False)
+    made = combined(np.array(self, wide, order="C"), key, parts, reduce, include_self, self.dtype).astype(self.dtype, copy=False)
     if reduce in ("amax", "amin") and wide.kind == "f":
         zeros_met = (parts == 0) & (made[key] == 0)
         made[key[zeros_met][::-1]] = parts[zeros_met][::-1]
