@@ -23,6 +23,6 @@ def constant(value: bool | int | float, dtype: dtypes.dtype) -> np.ndarray:
     except KeyError:
         array: np.ndarray = quietly(np.asarray, value, dtype.to_real().np if dtype.is_complex else dtype.np)
         array.flags.writeable = False
-        if (value or type(value) is not float) and len(_constants) < 1024:  # 0.0 and -0.0 are one key
+        if (value or type(value) is int) and len(_constants) < 1024:  # 0.0 and -0.0 are one key
             _constants[key] = array
         return array

@@ -146,8 +146,8 @@ try:
 except Exception:
     return slow({names})
 if not alike:
-    if type(r) is not ndarray:  # of single numbers
-        r = asarray(r){alone}
+    if type(r) is not ndarray:
+        r = asarray(r)
     elif r.ndim == 4 or ((r.ndim != 1 or r.size < 2) and {unlike}):  # PyTorch lays four dimensions out as channels last where they can be
         r = laid_out(r, ({in_turn},)){several}
 elif small:
@@ -231,7 +231,6 @@ def source_of(op: Op, count: int, numbers: bool, operator: bool) -> str:
         "outdated_b": outdated_text("b"),
         "up_to_date": " and ".join(current),
         "up_to_date_or_number": f"{current[0]} and (number or {current[-1]})",
-        "alone": f"; learn_alone(form, {'other' if count == 2 else 'form'}, kernel, small)" * learns,
         "several": TOGETHER if learns and count == 2 else "",
         "together": " and (alike or x.size * y.size < limit or broadcast(x, y).size < limit)" if count == 2 else "",
         "arrays": ", ".join(arrays),
@@ -386,11 +385,6 @@ class Known(dict[Any, Any]):
             self.clear()
         self[key] = way
 
-    def learn_alone(self, form: Any, other: Any, kernel: Callable[..., Any], small: bool) -> None:
-        """Remember what single numbers were given to, where that may be remembered; NumPy gives of them what is no array."""
-        if small and form is other and form is not False:
-            self.learn(form, lambda *numbers: np.asarray(kernel(*numbers)))
-
     def learn_together(self, form: Rows, other: Rows, kernel: Callable[..., Any], r: np.ndarray, dtype: Any) -> None:
         """Remember what became of two operands of one dtype, where the result has it, too, and is one of few elements."""
         order = rows(wrap(r, OF_NUMPY[r.dtype]))
@@ -477,7 +471,7 @@ def space_of(op: Op, numbers: bool) -> dict[str, Any]:
         "Tensor": Tensor, "PLAIN": PLAIN, "RESULT": computed, "NUMBERS": numbers,
         "current": modes.current, "few": known.get, "learn": known.learn,
         "PLANS": plans_of(op, "general", None) if op.paired else None, "fitted": known.fitted,
-        "learn_alone": known.learn_alone, "learn_together": known.learn_together,
+        "learn_together": known.learn_together,
         "MISSING": MISSING, "given": given, "silent": silent, "rows": rows, "constant": constant,
         "asarray": np.asanyarray, "broadcast": np.broadcast, "laid_out": laid_out,
         "ndarray": np.ndarray, "Node": op.Node, "FRESH": FRESH, "Saved": Saved, "LEAF": LEAF, "edge_of": edge_of, "sequence": sequence,

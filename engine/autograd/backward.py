@@ -264,7 +264,7 @@ def _arrived(g: np.ndarray, seeds: Sequence[Tensor | None], count: Any) -> Tenso
     given = conjugate_of(g) if g.dtype.kind == "c" and not g.flags.writeable else None
     if given is not None:
         return settled(F._conj(_arrived(given, seeds, count)))
-    made = wrap(g, OF_NUMPY[g.dtype])
+    made = wrap(np.asanyarray(g), OF_NUMPY[g.dtype])  # of single numbers NumPy's arithmetic makes no array
     made._counter = count
     source = next((s for s in seeds if s is not None and _share(g, s._array)), None)
     if source is not None:
