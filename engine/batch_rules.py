@@ -31,6 +31,8 @@ ALIKE = dict.fromkeys((
 ALONE = frozenset(("index_reduce", "as_strided_"))
 # Ops that look at how all matrices lie before they write to them: those of one sample only, as PyTorch has no rule for these writes.
 WRITTEN_ALONE = frozenset(("tril", "triu"))
+# And one that goes sample by sample and keeps what it wrote.
+SAVING = frozenset(("index_reduce",))
 # Ranks of the factors and of the product; with "add" there is a tensor to add before the factors.
 PRODUCTS = {
     "mm": (2, 2, 2),
@@ -102,6 +104,9 @@ def run_inplace(op: Any, values: list[Any], level: Level) -> Any:
         called, changed = _arguments(rule_of(op), op, values, level)
     except Exception:  # no rule, or one that refuses: what a sample does decides
         called, changed = op, [None]
+    if op.key in SAVING and differentiated_inside(level) and level.size:  # a sample's write would make stale what those before it keep
+        F.copy_(into, one_by_one(op, [F.clone(values[0]), *values[1:]], level))
+        return values[0]
     if changed[0] is not into or op.key in WRITTEN_ALONE:
         _write_one_by_one(op, into, values, level)
         return values[0]

@@ -325,6 +325,8 @@ def convolution_kernel(
     else:
         made = gathered(x, w, stride, padding, dilation, groups)
     if bias is not None:
+        if transposed:  # PyTorch adds it in place, which drops no imaginary part
+            check_cast(common([made, bias]), OF_NUMPY[made.dtype])
         made = made + bias.astype(wide, copy=False).reshape(-1, *[1] * len(spatial))
     quick = is_quick(input, weight, stride, dilation, groups)
     return laid_in_groups(made.astype(input.dtype, copy=False), 1, input, weight, groups, quick)
