@@ -107,6 +107,63 @@ def saved_results_count_writes(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def numbers_of_calls(B: Any, draw: Any, see: Any) -> None:
+    """A call is numbered when it begins: what its forward records itself has higher numbers."""
+    inside = []
+
+    class Records(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            with B.set_grad_enabled(records):
+                inside.append((a * 2).grad_fn)
+            ctx.save_for_backward(a)
+            return (a * 3, a * 4)[:outputs] if outputs > 1 else a * 3
+
+        @staticmethod
+        def backward(ctx, *gs):
+            return gs[0] * 3
+
+    records, outputs = draw.flag(), draw.integer(1, 2)
+    x = draw.floats((2,), requires_grad=True)
+    before = x * 1
+    y = Records.apply(before)
+    y = y if outputs == 1 else y[draw.integer(0, 1)]
+    after = y * 2
+    nodes = [before.grad_fn, *(node for node in inside if node is not None), after.grad_fn]
+    see("numbers", [node._sequence_nr() - y.grad_fn._sequence_nr() for node in nodes])
+
+
+@program
+def arguments_by_name(B: Any, draw: Any, see: Any) -> None:
+    class Together(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b, c=3.0):
+            return a * b * c
+
+        @staticmethod
+        def backward(ctx, *gs):
+            return gs[0] * 2, None, None
+
+    class Apart(B.autograd.Function):
+        @staticmethod
+        def forward(a, b=2.0, c=3.0):
+            return a * b * c
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            see("inputs", len(inputs))
+
+        backward = Together.backward
+
+    x = draw.floats((2,), requires_grad=True)
+    function, given = draw.choice([Together, Apart]), [x, 2.0, 4.0][: draw.integer(0, 3)]
+    named = {name: x if name == "a" else draw.number() for name in draw.choice(["b", "c", "a", "bc", "abc", "d", "ac", ""])}
+    see.raises("result", lambda: function.apply(*given, **named))
+    see.raises("backward", lambda: function.apply(*given, **named).backward(draw.floats((2,))))
+    see("x.grad", x.grad)
+
+
+@program
 def which_inputs_need_gradients(B: Any, draw: Any, see: Any) -> None:
     class Three(B.autograd.Function):
         @staticmethod
