@@ -245,6 +245,19 @@ def parameter_set_to_another_size(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def set_to_other_memory(B: Any, draw: Any, see: Any) -> None:
+    x = draw.floats((2,), requires_grad=draw.flag())
+    target = draw.choice([lambda: x, lambda: x * 1, lambda: x.detach()])()
+    source = draw.floats(draw.choice([(2,), (3,), (2, 1)]), draw.dtype("float32", "float64", "complex64")).requires_grad_(draw.flag())
+    with B.set_grad_enabled(not draw.flag()):
+        see.raises("set", lambda: target.set_(source) is target)
+        see("target", target)
+        see.raises("set to nothing", lambda: (target.set_(), None)[1])
+    see("then", target)
+    see("requires grad", [x.requires_grad, source.requires_grad])
+
+
+@program
 def data_of_another_shape_before_backward(B: Any, draw: Any, see: Any) -> None:
     """What was recorded of a tensor expects gradients of the shape it had then."""
     x = draw.floats((2,), requires_grad=True)

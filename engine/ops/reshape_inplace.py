@@ -103,10 +103,10 @@ def set_(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """
     source = _SET((self, *args), kwargs)[1][1] if args or kwargs else None
     recorded = modes.is_grad_enabled() and (self.requires_grad or (source is not None and source.requires_grad))
-    check_inplace(self, recorded)
     if source is not None and source._dtype is not self._dtype:
         names = (CPP_NAMES[d.scalar_name] for d in (source._dtype, self._dtype))
         raise RuntimeError("Could not set tensor of type {} to a tensor of type {}".format(*names))
+    check_inplace(self, recorded)
     node = None
     if recorded:
         edges = (edge_of(t) if t is not None and t.requires_grad else None for t in (self, source))
