@@ -218,6 +218,8 @@ def stray_arguments(B: Any, draw: Any, see: Any) -> None:
     see.raises("inputs that are no tensors", lambda: y.backward(x, inputs=[3]))
     see.raises("an output that is no tensor", lambda: B.autograd.grad(3, x))
     see.raises("no inputs", lambda: B.autograd.grad(y, [], draw.floats((2,))))
+    z = draw.floats((2,), requires_grad=True)
+    see.warns("warnings", lambda: see("gradient", B.autograd.grad(z * 2, z, draw.floats((2,)), only_inputs=draw.flag())))
 
 
 @program

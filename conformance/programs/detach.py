@@ -106,6 +106,20 @@ def detach_in_place_on_a_view(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def detach_in_place_in_inference_mode(B: Any, draw: Any, see: Any) -> None:
+    """There nothing is cut, and views are not refused; nor is what was made there cut outside."""
+    leaf = draw.floats((2,), requires_grad=True)
+    with B.inference_mode():
+        own = draw.floats((2,), requires_grad=draw.flag())
+    made = [lambda: leaf * 2, lambda: (leaf * 2)[:1], lambda: leaf, lambda: leaf.detach(), lambda: own, lambda: own[:1]]
+    t = draw.choice(made)()
+    with B.inference_mode(draw.flag()):
+        see.raises("detached", lambda: t.detach_() is t)
+    see("flags", [t.requires_grad, t.is_leaf, t.grad_fn is None, t._is_view()])
+    see("used", (t * 2).requires_grad)
+
+
+@program
 def detaching_a_saved_input(B: Any, draw: Any, see: Any) -> None:
     a = draw.floats((2,), requires_grad=True).clone()
     b = a * a if draw.flag() else a.exp()

@@ -20,6 +20,19 @@ def a_hook_sees_the_gradient(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def a_hook_that_returns_what_it_was_given(B: Any, draw: Any, see: Any) -> None:
+    """The gradient goes on as what it was: the very cotangent, or a view of it."""
+    x = draw.floats((2,), requires_grad=True)
+    y = draw.choice([lambda: x.view(2, 1), lambda: x.view(2), lambda: x + 0, lambda: x * 2])()
+    answer = draw.choice([lambda g: g, lambda g: None])
+    draw.choice([x, y]).register_hook(answer)
+    seed = draw.floats(tuple(y.shape))
+    (g,) = B.autograd.grad(y, x, seed)
+    see("gradient", g)
+    see("of the cotangent", [g is seed, g._base is seed, g._is_view(), g.data_ptr() == seed.data_ptr()])
+
+
+@program
 def a_hook_replaces_the_gradient(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=True)
     y = x * 2

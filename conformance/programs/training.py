@@ -235,3 +235,68 @@ def targets_that_are_no_classes(B: Any, draw: Any, see: Any) -> None:
     weight = draw.choice([lambda: None, lambda: B.ones(3), lambda: B.ones(2), lambda: B.ones(())])()
     x, y = draw.floats(scores, requires_grad=True), draw.integers(target, 0, 2).to(dtype)
     see.raises("loss", lambda: B.nn.functional.nll_loss(x, y, weight))
+
+
+@program
+def buffers_and_states_of_modules(B: Any, draw: Any, see: Any) -> None:
+    class Own(B.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = B.nn.Parameter(draw.floats((2,)))
+            self.register_buffer("kept", draw.floats((1,)))
+            self.register_buffer("passing", draw.floats((1,)), persistent=False)
+            self.register_buffer("none", None)
+            self.register_parameter("nothing", None)
+            self.inner = B.nn.Linear(2, 2)
+
+        def forward(self, x):
+            return self.inner(x * self.weight) + self.kept * self.passing
+
+    module = Own()
+    with B.no_grad():
+        module.inner.weight.copy_(draw.floats((2, 2)))
+        module.inner.bias.copy_(draw.floats((2,)))
+    change = draw.choice(["none", "assigned", "registered again", "deleted"])
+    if change == "assigned":
+        module.passing = draw.floats((2,))
+    elif change == "registered again":
+        module.register_buffer("passing", draw.floats((2,)))
+    elif change == "deleted":
+        del module.kept
+    state = module.state_dict(keep_vars=draw.flag())
+    see("state", state)
+    see("names", [[name for name, _ in module.named_buffers()], [name for name, _ in module.named_parameters()]])
+    less = {name: value for name, value in state.items() if name != "weight"}
+    given = draw.choice([state, less, {**state, "more": draw.floats((1,))}, {**state, "weight": draw.floats((3,))}])
+    strict = draw.flag()
+    see.raises("loaded", lambda: str(module.load_state_dict(given, strict=strict)))
+    see.raises("result", lambda: module(draw.floats((1, 2))))
+
+
+@program
+def forward_hooks_that_change_what_passes(B: Any, draw: Any, see: Any) -> None:
+    class Double(B.nn.Module):
+        def forward(self, x, y=1.0):
+            return x * 2 * y
+
+    module = Double()
+    answers = [
+        lambda a: a[0] * 3,
+        lambda a: (a[0] * 3,),
+        lambda a: None,
+        lambda a: [a[0]],
+        lambda a: (a[0], 2.0),
+        lambda a: (a[0],) * 3,
+        lambda a: 3,
+    ]
+    before, after = draw.choice(answers), draw.choice(answers)
+    first = module.register_forward_pre_hook(lambda module, args: before(args))
+    second = module.register_forward_hook(lambda module, args, result: after((result,)))
+    x = draw.floats((2,), requires_grad=True)
+    see.raises("with both", lambda: module(x))
+    first.remove()
+    see.raises("without the first", lambda: module(x))
+    second.remove()
+    y = module(x)
+    y.backward(draw.floats((2,)))
+    see("x.grad", x.grad)
