@@ -309,6 +309,8 @@ def rebase(t: Tensor, node: Node) -> None:
     written = CopySlices()
     written.seq, written.plan, written.freed, written.inner = sequence(), PART_PLAN, False, node
     written.edges = (edge_of(base), node.second) if node.plan.paired else (edge_of(base), *node.edges[1:])  # type: ignore[attr-defined]
+    if written.edges[0] is None and all(edge is None for edge in written.edges):  # what refuses may have had no edge but the first
+        Node.astray = True
     written.base_array, written.base_dtype, written.part, written.start = whole, base._dtype, array, start
     written.replay = view.replay
     if mode & modes.ANOMALY:
