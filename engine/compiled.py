@@ -88,9 +88,11 @@ def _compile_when_run(op: Op, mask: Mask, variant: str, plan: Plan, wants: Mask)
         plan.gather = gathering(op, mask, plan, variant)
         return plan.gather and plan.gather(node, g)
 
-    def first_sent(node: Any, *given: Any) -> Any:
+    def first_sent(node: Any, g: Any, walk: Any, arrived: Any, own: Any, waiting: Any) -> Any:
         made = run_and_spread if op.takes_lists else once(compiled, variant, sent=wants)
-        return put("send", first_sent, node, made)(node, *given)
+        run, given = put("send", first_sent, node, made), [g]
+        del g  # as later: held by nobody but who runs the node
+        return run(node, given.pop(), walk, arrived, own, waiting)
 
     def first_sent_on_tensors(node: Any, *given: Any) -> Any:
         return put("send_on_tensors", first_sent_on_tensors, node, once(on_tensors, specialised, sent=wants))(node, *given)

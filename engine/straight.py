@@ -6,6 +6,7 @@ hand them out, where no hook can tell in which order leaves follow that are read
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence, Set
 from operator import attrgetter
@@ -243,7 +244,11 @@ def _complete(walk: Walk, leaf: Any) -> None:
 
 def run_and_spread(node: Any, g: Any, walk: Walk, *_: Any) -> list[Any] | None:
     """What `send` of a plan comes to: run the node, send its results on; returns the leaves at which all has arrived."""
-    return spread(walk, node, walk.step(node, None) if g is None else node.plan.fast(node, g))
+    if g is not None and node in walk.sums:
+        walk.tell_writes(node, g)
+    results = walk.step(node, None) if g is None else node.plan.fast(node, g)
+    g = None  # no longer held, where a result is the gradient itself
+    return spread(walk, node, results)
 
 
 def spread(walk: Walk, node: Any, results: Any) -> list[Any] | None:
@@ -257,6 +262,8 @@ def spread(walk: Walk, node: Any, results: Any) -> list[Any] | None:
                 walk.sums[e] -= 1
         elif e in own:
             np.add(arrived[e], r, arrived[e])
+            if e not in waiting:
+                walk.sums[e] += 1
         elif e in arrived:
             add_to(walk, e, r, results)
         else:
@@ -289,7 +296,7 @@ def add_to(walk: Walk, e: Any, g: Any, held: Sequence[Any]) -> None:
 
 # -- the same written out for one plan ----------------------------------------------------------------------------------
 PARAMETERS = "node", "g", "walk", "arrived", "own", "waiting"
-SPACE = {"spread": spread, "add_to": add_to, "add": np.add}
+SPACE = {"spread": spread, "add_to": add_to, "add": np.add, "ndarray": np.ndarray, "asarray": np.asarray}
 
 
 def sending(plan: Plan, lines: Sequence[str], results: Sequence[str], mask: Sequence[bool]) -> list[str]:
@@ -302,6 +309,10 @@ def sending(plan: Plan, lines: Sequence[str], results: Sequence[str], mask: Sequ
     made += [_elsewhere(line) for line in lines]
     names = [text if text.isidentifier() else f"r{p}" for p, text in enumerate(results)]
     given = [text for name, text in zip(names, results, strict=True) if name != text]
+    if any((text.isidentifier() and text != "None") or re.search(r"\bg[.\[]", text) for text in results):
+        # one may be the gradient itself, or a view of it
+        made.insert(1, "if type(g) is not ndarray: g = asarray(g)")  # which views share, as NumPy's numbers are not
+        made.insert(2, "if walk.sums and node in walk.sums: walk.tell_writes(node, g)")
     both = plan.paired and all(mask)
     if both:
         made.append("joined = edge0 is edge1 and edge0 is not None and edge0 not in arrived and edge0 not in waiting")
@@ -315,12 +326,11 @@ def sending(plan: Plan, lines: Sequence[str], results: Sequence[str], mask: Sequ
     live = [p for p, needed in enumerate(mask) if needed]
     if len(live) > 1:
         made.append("complete = None")
-    sent: list[str] = []
     for p in live:
         name, text = names[p], results[p]
-        made += _along(f"edge{p}", name, name != text or text == "g", sent)
+        done = {"g", *(names[q] for q in live if q < p)} - {"None", *(names[q] for q in live if q >= p)}
+        made += _along(f"edge{p}", name, name != text or text == "g", sorted(done))
         made.append("    else: return [e]" if len(live) == 1 else "    else: complete = [e] if complete is None else [*complete, e]")
-        sent += [name] if name not in ("g", "None") else []
     return [*made, "return complete"] if len(live) > 1 else made
 
 
@@ -333,11 +343,12 @@ def _together(one: str, other: str) -> list[str]:
 
 def _elsewhere(line: str) -> str:
     before, word, result = line.partition("return ")
-    return f"{before}return spread(walk, node, {result})" if word else line
+    told = "walk.written and walk.forget_writes(node, g, results)"
+    return f"{before}results = {result}; {told}; g = None; return spread(walk, node, results)" if word else line
 
 
-def _along(edge: str, r: str, sure: bool, sent: Sequence[str]) -> list[str]:
-    """Sends the result of this name along an edge; those `sent` before are forgotten where somebody asks who holds them.
+def _along(edge: str, r: str, sure: bool, done: Sequence[str]) -> list[str]:
+    """Sends the result of this name along an edge; those `done` with are forgotten where somebody asks who holds them.
 
     The last line is that of a leaf at which more is to arrive.
     """
@@ -347,7 +358,8 @@ def _along(edge: str, r: str, sure: bool, sent: Sequence[str]) -> list[str]:
         "    if e in own:",
         "        old = arrived[e]",
         f"        add(old, {r}, old)",
-        f"    else: {''.join(f'{name} = ' for name in sent)}old = None; add_to(walk, e, {r}, ())",
+        "        if e not in waiting: walk.sums[e] += 1",
+        f"    else: {''.join(f'{name} = ' for name in done)}old = None; add_to(walk, e, {r}, ())",
         f"elif e is not None: arrived[e] = {r}",
     ]
     if r == "None":

@@ -397,7 +397,7 @@ class NoPlan:
     paired = compact = False
     keeps_tensors = True  # perhaps, as results
     keeps_results = True
-    save = rules = ()
+    save = rules = texts = ()
 
 
 NO_PLAN = NoPlan()

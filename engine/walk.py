@@ -238,10 +238,16 @@ class Walk:
                     node = None
                     break
                 g = take(node, None)
+                if isinstance(g, np.generic):
+                    g = np.asarray(g)  # which views share, and whoever it is handed on to
                 plan = node.plan
                 fast = plan.on_tensors if recording else plan.fast
                 if plain and fast is not None and g is not None and not (apart and node in apart):
+                    if sums and node in sums and not recording:
+                        self.tell_writes(node, g)
                     results = fast(node, g)
+                    if self.written and not recording:
+                        self.forget_writes(node, g, results)
                     if free and plan.keeps_tensors:
                         if plan.compact:
                             node.one, node.other = FREED, None  # type: ignore[attr-defined]  # a CompactPair
@@ -252,7 +258,7 @@ class Walk:
                     if results is None:
                         node = None
                         break
-                follow = then = crowd = None  # what this made ready
+                follow = then = crowd = g = None  # what this made ready; a gradient handed on is held by nobody else any more
                 edges = (node.first, node.second) if plan.paired else node.edges  # type: ignore[attr-defined]  # a Pair
                 for e, r in zip(edges, results):  # noqa: B905  # strict costs, and a node's results match its edges
                     if e is None:
@@ -291,7 +297,7 @@ class Walk:
                             self._push(end)
                         follow = then = end = None
                         crowd = True
-                results = r = g = old = None  # nobody but the walk holds what arrived
+                results = r = old = None  # nobody but the walk holds what arrived
                 if then is not None:
                     follow = self._first(follow, then)
                 if follow is not None and heap:
@@ -360,7 +366,10 @@ class Walk:
             if node is not None and made.ndim:
                 self.own.add(node)
             return made
-        if others > 0 or not flags.writeable or not _owned(old):
+        if type(old) is not np.ndarray:  # a NumPy number cannot be added to, where PyTorch's tensor is
+            self.sums[node] = self.sums.get(node, 0) + 1 if others <= 0 else 0
+            made = np.asarray(added(old, g))
+        elif others > 0 or not flags.writeable or not _owned(old):
             self.sums[node] = 0
             made = laid_out(np.asarray(added(old, g)), (old, g))
         else:
@@ -378,6 +387,8 @@ class Walk:
         if self.targets is not None and node not in self.wanted and node is not self.only_start:
             return None
         gs = g if node.outputs is not None and g is not None else [None] * len(node.outputs or " ") if g is None else [g]
+        if node in self.sums and not self.recording:
+            self.tell_writes(node, g)
         if self.targets is not None and not self.accumulate and node in self.needed:
             self._capture(node, gs)  # PyTorch's convention: hooks change what is captured only where the node does not run
         if type(node.plan) is Extras:
@@ -414,6 +425,8 @@ class Walk:
                 results = node.apply(gs, self.recording, self._wants)  # type: ignore[call-arg]  # the node of an op
             else:
                 results = node.apply(gs, self.recording) if fast is None else fast(node, gs[0])
+                if self.written and fast is not None and not self.recording:
+                    self.forget_writes(node, gs[0], results)
             if node.op is not None and node.op.family.scatters:
                 end = end_of(node.edges[0])
                 if isinstance(end, Tensor) and end not in self.arrived:  # what has arrived before is what is added to
@@ -478,6 +491,16 @@ class Walk:
         if not self.written:
             self.written = {}
         self.written[id(g)] = ref(g), count
+
+    def tell_writes(self, node: Node, g: Any) -> None:
+        """Keep, beside a gradient that hooks of a node see and that it may hand on, how often it was written to as it was added up."""
+        if self.sums[node] and node.outputs is None:
+            self._count_writes(g, self.count_at(node, g))
+
+    def forget_writes(self, node: Node, g: Any, results: Sequence[Any]) -> None:
+        """A result that was computed in the memory of `g` was not written to yet."""
+        if node.plan.texts and "g" not in node.plan.texts and any(r is g for r in results):
+            self.written.pop(id(g), None)
 
     def count_of(self, g: np.ndarray) -> Any:
         """The version count of a gradient, or of what it is a view of."""

@@ -297,6 +297,35 @@ def writes_to_gradients_behind_written_views(B: Any, draw: Any, see: Any) -> Non
 
 
 @program
+def writes_to_gradients_that_are_handed_on(B: Any, draw: Any, see: Any) -> None:
+    """The gradient of a sum is that of its terms itself: once its node has run, what else arrives at a term is added to it in place."""
+    x = draw.floats(draw.shape(0, 3), requires_grad=True)
+    at, seen = x * 1, []
+    others = [
+        lambda at: at, lambda at: x, lambda at: at.sin(), lambda at: at * at, lambda at: x.exp(),
+        lambda at: at.reshape(-1).reshape(x.shape),
+    ]  # fmt: skip
+    sums = [
+        lambda at, other: at + other, lambda at, other: at - other, lambda at, other: other - at,
+        lambda at, other: B.add(other, at, alpha=2), lambda at, other: B.addcmul(at, other, x), lambda at, other: B.add(at, B.relu(other)),
+    ]  # fmt: skip
+    for _ in range(draw.integer(1, 3)):
+        at = draw.choice(sums)(at, draw.choice(others)(at))
+        if draw.flag():
+            at.register_hook(lambda g: seen.append([g._version, g.stride()]))
+    if draw.flag():
+        at = draw.choice([at.neg, lambda: at * 2])()
+    if draw.flag():
+        gradient = B.autograd.grad(at, x, draw.floats(x.shape))[0]
+    else:
+        at.backward(draw.floats(x.shape))
+        gradient = x.grad
+    see("gradient", gradient)
+    see("writes", [gradient._version, gradient.stride()])
+    see("writes that hooks see", seen)
+
+
+@program
 def strides_of_sums_of_strided_parts(B: Any, draw: Any, see: Any) -> None:
     """The gradient of what `as_strided` looked at is a view of a buffer: a second one is not added to it in place."""
     x = draw.floats((1, 2))[..., 1:].detach().requires_grad_()
