@@ -101,6 +101,11 @@ def differentiated_inside(level: Level) -> bool:
     return any(inner.size is None for inner in running()[level.depth :])
 
 
+def batching_samples() -> bool:
+    """True where a `vmap` runs, and not only a batch of cotangents."""
+    return any(level.size is not None and not level.cotangents for level in running())
+
+
 def differentiating() -> Level | None:
     """The innermost running transform that differentiates."""
     return next((level for level in reversed(running()) if level.size is None), None)

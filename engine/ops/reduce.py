@@ -16,13 +16,14 @@ from ..errors import COMPLEX_OF_REAL
 from ..geometry import in_range
 from ..lazy import conjugate
 from ..memory import empty
-from ..modes import BATCHED, current, is_grad_enabled
+from ..modes import is_grad_enabled
 from ..once import warn_once
 from ..op import F, Op, op, reduction
 from ..out import fit, matching
 from ..pieces import PIECE, in_pieces
 from ..rows import ROW, adding_rows, of_ones, sum_of_all, sum_of_few, sums_along
 from ..tensor import Tensor
+from ..transforms import batching_samples
 from ..views import check_cast
 from .arithmetic import quotient
 from .convert import DISCARDS, cast
@@ -365,8 +366,8 @@ def conjugate_of(x: Any) -> Any:
 
 
 def looked_for(self: Any) -> int:
-    """How many zeros there are; one at least where samples of a batch are differentiated, of which PyTorch cannot tell."""
-    return 1 if current() & BATCHED else int(F.sum(self == 0))
+    """How many zeros there are; one at least under `vmap`, of whose samples PyTorch cannot tell."""
+    return 1 if batching_samples() else int(F.sum(self == 0))
 
 
 def shares_of_product(g: Any, self: Any, result: Any) -> Any:
