@@ -25,6 +25,7 @@ from ..strided import dense_strides, new, over_enough, row_major, span
 from ..tensor import LEAF, Tensor, exchange
 from ..views import bump
 from .convert import cast, steps_for
+from .powers import power
 
 OPTIONS = "ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None"
 PINNED = "pin_memory=True requires a CUDA or other accelerator backend; no pinned memory allocator is available on this system."
@@ -412,7 +413,9 @@ def powers(start: Any, end: Any, steps: int, base: float, dtype: dtype | None) -
         made = np.power(np.float64(base), np.where(at < steps // 2, first + step * at, last - step * (steps - 1 - at)))
         return made.astype(np.int64 if dtype is dtypes.int64 else np.int32).astype(dtype.np)  # not by way of 64 bits, as elsewhere
     exponents = spaced(start, end, steps, dtype).astype(dtype.wide)
-    return cast(np.power(exponents.dtype.type(base), exponents), dtype.np)
+    if dtype.is_complex and not np.isfinite(exponents).all():  # a complex infinity times a number is NaN
+        exponents[:] = complex(math.nan, math.nan)
+    return cast(power(np.asarray(base, exponents.dtype), exponents), dtype.np)
 
 
 @factory("logspace(Scalar start, Scalar end, int steps, float base=10., *, OPTIONS) -> Tensor", out=True)
