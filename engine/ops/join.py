@@ -245,7 +245,8 @@ def repeated_positions(repeats: np.ndarray, output_size: int | None) -> np.ndarr
     return np.repeat(np.arange(repeats.size, dtype=repeats.dtype), repeats)
 
 
-op("repeat_interleave.Tensor(Tensor repeats, *, int? output_size=None) -> Tensor", plain(repeated_positions, method=False))
+op("repeat_interleave.Tensor(Tensor repeats, *, int? output_size=None) -> Tensor",
+   plain(repeated_positions, method=False, underived=True), repeats=lambda g: None)  # fmt: skip
 
 
 @composite("repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, int? output_size=None) -> Tensor")
