@@ -244,7 +244,7 @@ def _complete(walk: Walk, leaf: Any) -> None:
 
 def run_and_spread(node: Any, g: Any, walk: Walk, *_: Any) -> list[Any] | None:
     """What `send` of a plan comes to: run the node, send its results on; returns the leaves at which all has arrived."""
-    if g is not None and node in walk.sums:
+    if g is not None and walk.summed and node in walk.sums:
         walk.tell_writes(node, g)
     results = walk.step(node, None) if g is None else node.plan.fast(node, g)
     g = None  # no longer held, where a result is the gradient itself
@@ -262,8 +262,6 @@ def spread(walk: Walk, node: Any, results: Any) -> list[Any] | None:
                 walk.sums[e] -= 1
         elif e in own:
             np.add(arrived[e], r, arrived[e])
-            if e not in waiting:
-                walk.sums[e] += 1
         elif e in arrived:
             add_to(walk, e, r, results)
         else:
@@ -285,12 +283,18 @@ def add_to(walk: Walk, e: Any, g: Any, held: Sequence[Any]) -> None:
         flags: Any = old.flags
         if flags.c_contiguous and flags.writeable:
             np.add(old, g, old)
-            walk.own.add(e)
             walk.sums[e] = walk.sums.get(e, 0) + walk.waiting.get(e, 1)  # what is still to come is added in place, too
+            if e in walk.waiting:
+                walk.own.add(e)
+            else:
+                walk.summed = True
             return
     old = flags = None
     walk.arrive(e, 0, g, held)
-    if e in walk.own and e in walk.waiting:
+    if e not in walk.waiting:
+        walk.own.discard(e)  # each that comes is counted
+        walk.summed = True
+    elif e in walk.own:
         walk.sums[e] += walk.waiting[e] - 1
 
 
@@ -312,7 +316,7 @@ def sending(plan: Plan, lines: Sequence[str], results: Sequence[str], mask: Sequ
     if any((text.isidentifier() and text != "None") or re.search(r"\bg[.\[]", text) for text in results):
         # one may be the gradient itself, or a view of it
         made.insert(1, "if type(g) is not ndarray: g = asarray(g)")  # which views share, as NumPy's numbers are not
-        made.insert(2, "if walk.sums and node in walk.sums: walk.tell_writes(node, g)")
+        made.insert(2, "if walk.summed and node in walk.sums: walk.tell_writes(node, g)")
     both = plan.paired and all(mask)
     if both:
         made.append("joined = edge0 is edge1 and edge0 is not None and edge0 not in arrived and edge0 not in waiting")
@@ -358,7 +362,6 @@ def _along(edge: str, r: str, sure: bool, done: Sequence[str]) -> list[str]:
         "    if e in own:",
         "        old = arrived[e]",
         f"        add(old, {r}, old)",
-        "        if e not in waiting: walk.sums[e] += 1",
         f"    else: {''.join(f'{name} = ' for name in done)}old = None; add_to(walk, e, {r}, ())",
         f"elif e is not None: arrived[e] = {r}",
     ]

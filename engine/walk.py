@@ -64,6 +64,7 @@ class Walk:
     starts: Set[Any] = frozenset()
     only_start: Any = None  # PyTorch's convention: the hooks of a single root run even where nothing behind it is wanted
     replaced = False  # a hook of a tensor returned another gradient
+    summed = False  # whether gradients of a node on the way were added up
     given: Sequence[Any] = ()  # the cotangents a user gave, some of which may be None
     several: Set[Any] = frozenset()  # the nodes of several outputs
     captured: Any = MappingProxyType({})  # where there are targets a dict: what arrived, by place
