@@ -178,6 +178,21 @@ def pieces_of_one_node(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def what_is_refused_first(B: Any, draw: Any, see: Any) -> None:
+    """The cotangents are looked at before the inputs, one of which may be a view that its base's history makes unusable."""
+    x = draw.floats((2, 2), requires_grad=draw.flag())
+    base = x if draw.flag() else x * 2
+    piece = draw.choice([lambda: base.unbind()[0], lambda: base.chunk(2)[-1], lambda: base[0]])()
+    if draw.flag():
+        with B.no_grad():
+            base.mul_(2)
+    root = draw.choice([lambda: base, lambda: base.sum(), lambda: base * 2])()
+    seed = draw.choice([None, draw.floats((2, 2)), draw.floats((3,)), draw.floats(())])
+    create_graph = draw.flag()
+    see.raises("gradients", lambda: B.autograd.grad(root, [piece, x], seed, create_graph=create_graph, allow_unused=True))
+
+
+@program
 def batched_gradients(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=True)
     y = x * x

@@ -19,7 +19,7 @@ from ..registry import OPS, F
 from ..size import Size
 from ..tensor import LEAF, PLAIN, Tensor, counter_of, settled, wrap
 from ..transforms import Running, running
-from ..views import make_view, node_of
+from ..views import make_view, node_of, outdated
 from ..walk import ONE, Walk, run_captured, run_plain
 from .attributes import retain_grad
 
@@ -193,14 +193,14 @@ def in_short(
         if t._node is LEAF and t._beside is None:
             where.append(t)
         else:
-            where.append(t._node if t._beside is None else node_of(t))
+            where.append(usual_node(t))
             if not isinstance(where[-1], Node):
                 return None
     starts: dict[Any, Any] = {}
     for root, seed in zip(roots, given, strict=True):
         if not is_usual(root, seed):
             return None
-        node = root._node if root._beside is None else node_of(root)
+        node = usual_node(root)
         if not isinstance(node, Node) or node in starts:
             return None
         starts[node] = implicit_seed(root) if seed is None else seed
@@ -210,6 +210,12 @@ def in_short(
     found = [walk.arrived.get(end) for end in where]
     check_used(found, unused)
     return tuple(found) if recording else tuple(as_tensors(walk, zip(where, found, strict=True), ends, [*starts.values()]))
+
+
+def usual_node(t: Tensor) -> Any:
+    """What made a tensor; None for a view that is to be remade, which may be refused, but not before the cotangents are."""
+    stale = t._beside is not None and (t._counter is None or outdated(t))
+    return None if stale else t._node
 
 
 def check_used(found: Sequence[Any], unused: bool) -> None:
