@@ -367,6 +367,11 @@ def recorded_as(end: Any, nr: int) -> Any:
     return None if node is None else (node.shape, node.dtype)
 
 
+def recorded_at(edge: Any) -> Any:
+    """The same of where an edge leads."""
+    return recorded_as(end_of(edge), edge[1] if type(edge) is tuple else 0)
+
+
 def chooses(end: Any) -> bool:
     """True for a leaf, or an accumulate node of one, of which a user has said which dtype its gradients are to be of."""
     leaf = end.variable if type(end) is AccumulateGrad else end

@@ -11,7 +11,7 @@ from . import anomaly, forward, modes, reading, saved
 from .compiled import lean_plan
 from .declaration import OUTPUT, TENSOR, TENSORS
 from .dtypes import OF_NUMPY
-from .graph import FREED, FREED_TWICE, AccumulateGrad, Listed, Node, Saved, edge_of, fit_array, fit_to, output_of, sequence
+from .graph import FREED, FREED_TWICE, AccumulateGrad, Listed, Node, Saved, edge_of, fit_array, fit_to, output_of, recorded_at, sequence
 from .graph import fit as fit_any
 from .kept import as_made_by, check_version, keep, value_of, version_of
 from .operands import array_of, as_it_is, cast_like, widened
@@ -153,6 +153,12 @@ class OpNode(Node):
         if fits is None:  # a specialised call whose operands were all as its result
             fits = [(g.shape, g._dtype if isinstance(g, Tensor) else OF_NUMPY[g.dtype])] * len(parts)
         lists = self.op.takes_lists  # of a list PyTorch computes every gradient or none
+        if Node.reshaped and self.op.schema.name != "expand":  # whose formula sums itself
+            # PyTorch sums to the shape that the edge's end was recorded with, once; the walk says where that cannot be
+            fits = [
+                f if p is None or e is None or recorded_at(e) is None else (tuple(p.shape), f[1])
+                for p, e, f in zip(parts, self.edges, fits, strict=True)
+            ]
         if AccumulateGrad.recast and self.op.schema.name not in CASTS:
             return [
                 None if p is None or (e is None and not lists) else fit_to(e, p, *f)

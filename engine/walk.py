@@ -16,7 +16,7 @@ from . import anomaly, dtypes, modes, saved
 from .accumulate import accumulate, added, retain
 from .deep import DEPTH, in_new_thread
 from .geometry import root_of, strides_of
-from .graph import FREED, AccumulateGrad, Extras, Hooks, Node, check_compatible, chooses, end_of, fit, fit_at_leaf, recorded_as, type_name
+from .graph import FREED, AccumulateGrad, Extras, Hooks, Node, check_compatible, chooses, end_of, fit, fit_at_leaf, recorded_at, type_name
 from .graph import looked_at as accumulator_of
 from .layout import dense, row_major
 from .memory import ALONE, WITHIN, owned
@@ -243,6 +243,8 @@ class Walk:
                     g = np.asarray(g)  # which views share, and whoever it is handed on to
                 plan = node.plan
                 fast = plan.on_tensors if recording else plan.fast
+                if looked_at and self._refits(node):
+                    fast = None
                 if plain and fast is not None and g is not None and not (apart and node in apart):
                     if sums and node in sums and not recording:
                         self.tell_writes(node, g)
@@ -310,10 +312,14 @@ class Walk:
                         follow = None
                 node = follow
 
+    def _refits(self, node: Node) -> bool:
+        """True where a gradient is to have another shape than what the node was called with has by now."""
+        return any(e is not None and recorded_at(e) is not None for e in node.edges)
+
     def _led(self, node: Node, edge: Any, g: Any) -> tuple[Any, int, Any]:
         """Where an edge leads, to which output, and the gradient as that was recorded."""
         end, nr = end_of(edge), edge[1] if type(edge) is tuple else 0
-        known = recorded_as(end, nr)
+        known = recorded_at(edge)
         if g is not None and known is not None:
             what = f"Function {node.name()} returned an invalid gradient at index {list(node.edges).index(edge)}"
             check_compatible(g, known[0], what)
@@ -420,6 +426,8 @@ class Walk:
         else:
             plan = node.plan.plain if type(node.plan) is Extras else node.plan
             fast = None if self.generic or node.outputs is not None else plan.on_tensors if self.recording else plan.fast
+            if self.looked_at and self._refits(node):
+                fast = None
             if isinstance(node, CopySlices) and not self.recording:
                 results = self.part(node, gs[0])
             elif self.targets is not None and self._unwanted(node):

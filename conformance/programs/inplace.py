@@ -70,6 +70,27 @@ def an_operand_counts_writes_to_memory_it_gave_away(B: Any, draw: Any, see: Any)
 
 
 @program
+def gradients_of_what_got_another_shape_unrecorded(B: Any, draw: Any, see: Any) -> None:
+    """They are summed to the shape that was recorded, whatever the tensor's own is by now, or refused."""
+    x = draw.floats(draw.choice([(2, 2), (1, 2, 2), (2, 3), (1, 2), (2, 1)]), requires_grad=True)
+    y = x * x
+    change = draw.choice([y.t_, y.squeeze_, lambda: y.unsqueeze_(0), lambda: y.unsqueeze_(1), lambda: y.unsqueeze_(2)])
+    with B.no_grad():
+        see.raises("changed", change)
+    uses = [
+        lambda: x * y, lambda: y + x, lambda: x / 2 - y, lambda: B.where(y > 1, x, y), lambda: B.addcmul(x, y, y), lambda: y * y,
+        lambda: y.expand(2, *y.shape) * x, lambda: B.lerp(x, y, 0.5), lambda: y.sum(0) + x,
+    ]  # fmt: skip
+    use, seed, create_graph = draw.choice(uses), draw.floats((48,)), draw.flag()
+
+    def gradient():
+        used = use()
+        return B.autograd.grad(used, x, seed[: used.numel()].reshape(used.shape), create_graph=create_graph)
+
+    see.raises("gradient", gradient)
+
+
+@program
 def increment_version(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,), requires_grad=True)
     y = x * 1
