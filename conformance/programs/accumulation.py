@@ -255,6 +255,14 @@ def a_gradient_of_more_dimensions(B: Any, draw: Any, see: Any) -> None:
     see("gradient", x.grad)
 
 
+def either_way(B: Any, draw: Any, y: Any, x: Any, seed: Any = None) -> Any:
+    """The gradient of `y` for the leaf `x`, returned or accumulated."""
+    if draw.flag():
+        return B.autograd.grad(y, x, seed)[0]
+    y.backward(seed)
+    return x.grad
+
+
 @program
 def writes_to_sums_of_scattered_parts(B: Any, draw: Any, see: Any) -> None:
     """How often a gradient was written to tells which of the parts it is made of were added in place."""
@@ -267,11 +275,7 @@ def writes_to_sums_of_scattered_parts(B: Any, draw: Any, see: Any) -> None:
     loss = sum(draw.choice(parts)().sum() for _ in range(draw.integer(1, 3)))
     if draw.flag():
         x.register_hook(lambda g: see("writes a hook sees", g._version))
-    if draw.flag():
-        gradient = B.autograd.grad(loss, x)[0]
-    else:
-        loss.backward()
-        gradient = x.grad
+    gradient = either_way(B, draw, loss, x)
     see("gradient", gradient)
     see("writes", [gradient._version, gradient.stride()])
 
@@ -287,11 +291,7 @@ def writes_to_gradients_behind_written_views(B: Any, draw: Any, see: Any) -> Non
         y[0] = draw.number()
     if draw.flag():
         x.register_hook(lambda g: see("writes a hook sees", g._version))
-    if draw.flag():
-        gradient = B.autograd.grad(y, x, B.ones(y.shape))[0]
-    else:
-        y.backward(B.ones(y.shape))
-        gradient = x.grad
+    gradient = either_way(B, draw, y, x, B.ones(y.shape))
     see("gradient", gradient)
     see("writes", [gradient._version, gradient.storage_offset(), gradient.stride()])
 
@@ -315,11 +315,7 @@ def writes_to_gradients_that_are_handed_on(B: Any, draw: Any, see: Any) -> None:
             at.register_hook(lambda g: seen.append([g._version, g.stride()]))
     if draw.flag():
         at = draw.choice([at.neg, lambda: at * 2])()
-    if draw.flag():
-        gradient = B.autograd.grad(at, x, draw.floats(x.shape))[0]
-    else:
-        at.backward(draw.floats(x.shape))
-        gradient = x.grad
+    gradient = either_way(B, draw, at, x, draw.floats(x.shape))
     see("gradient", gradient)
     see("writes", [gradient._version, gradient.stride()])
     see("writes that hooks see", seen)

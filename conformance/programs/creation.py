@@ -7,8 +7,9 @@ from typing import Any
 from .declare import program
 
 
-@program
-def in_place_view_operations(B: Any, draw: Any, see: Any) -> None:
+def same(B: Any) -> Any:
+    """A Function that returns a view of all of its input."""
+
     class Same(B.autograd.Function):
         @staticmethod
         def forward(ctx, a):
@@ -18,13 +19,18 @@ def in_place_view_operations(B: Any, draw: Any, see: Any) -> None:
         def backward(ctx, g):
             return g
 
+    return Same
+
+
+@program
+def in_place_view_operations(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((1, 2, 2), requires_grad=draw.flag())
     base = x.clone() if draw.flag() else x.detach().clone()
     make = draw.choice(
         [
             lambda: base.view_as(base),
             lambda: base.unbind()[0][None],
-            lambda: Same.apply(base),
+            lambda: same(B).apply(base),
             lambda: base.view(1, 4).view(1, 2, 2),
             lambda: base.unbind()[0].view_as(base[0])[None],
         ]
@@ -120,20 +126,11 @@ def views_of_pieces_by_other_dtypes(B: Any, draw: Any, see: Any) -> None:
     """A view of what may not be written to may not be either, whatever its numbers are, and whatever else is recorded."""
     import contextlib
 
-    class Same(B.autograd.Function):
-        @staticmethod
-        def forward(ctx, a):
-            return a.view_as(a)
-
-        @staticmethod
-        def backward(ctx, g):
-            return g
-
     x = draw.complexes((2, 2), requires_grad=draw.flag())
     base = x * 1
     hooks = B.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t) if draw.flag() else contextlib.nullcontext()
     with hooks:
-        piece = draw.choice([lambda: base.unbind()[1], lambda: base.chunk(2)[0], lambda: Same.apply(base), lambda: base[0]])()
+        piece = draw.choice([lambda: base.unbind()[1], lambda: base.chunk(2)[0], lambda: same(B).apply(base), lambda: base[0]])()
         views = [
             lambda: B.view_as_real(piece),
             lambda: piece.real,

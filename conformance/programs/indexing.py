@@ -195,6 +195,18 @@ def iteration_and_unpacking(B: Any, draw: Any, see: Any) -> None:
     see.raises("its length", lambda: len(draw.floats(())))
 
 
+def read_by(draw: Any, see: Any, x: Any, index: Any) -> None:
+    """What an index reads, or how it is refused, and the gradient of that."""
+
+    def get():
+        y = x[index]
+        y.backward(draw.floats(tuple(y.shape)))
+        return y
+
+    see.raises("read", lambda: see.warns("warnings", get))
+    see("x.grad", x.grad)
+
+
 @program
 def tensors_within_sequences(B: Any, draw: Any, see: Any) -> None:
     """A tensor in a list stands for one number, or for one truth; what stands for none is refused."""
@@ -207,13 +219,7 @@ def tensors_within_sequences(B: Any, draw: Any, see: Any) -> None:
         [([one, other],), ([one],), ([[one], [other]],), (slice(None), [one] * 3), [one] * draw.choice([31, 32]), ([[0], one],)]
     )
 
-    def get():
-        y = x[index]
-        y.backward(draw.floats(tuple(y.shape)))
-        return y
-
-    see.raises("read", lambda: see.warns("warnings", get))
-    see("x.grad", x.grad)
+    read_by(draw, see, x, index)
     see.raises("written", lambda: see.warns("warnings 2", lambda: (x * 1).__setitem__(index, 5.0)))
 
 
@@ -245,13 +251,7 @@ def sequences_as_indices(B: Any, draw: Any, see: Any) -> None:
         ]
     )
 
-    def get():
-        y = x[index]
-        y.backward(draw.floats(tuple(y.shape)))
-        return y
-
-    see.raises("read", lambda: see.warns("warnings", get))
-    see("x.grad", x.grad)
+    read_by(draw, see, x, index)
     z = x * 1
     see.raises("written", lambda: see.warns("warnings 2", lambda: z.__setitem__(index, draw.number())))
     see("z", z)
