@@ -153,7 +153,7 @@ class OpNode(Node):
         if fits is None:  # a specialised call whose operands were all as its result
             fits = [(g.shape, g._dtype if isinstance(g, Tensor) else OF_NUMPY[g.dtype])] * len(parts)
         lists = self.op.takes_lists  # of a list PyTorch computes every gradient or none
-        if Node.reshaped and self.op.schema.name != "expand":  # whose formula sums itself
+        if (Node.reshaped or AccumulateGrad.outgrown) and self.op.schema.name != "expand":  # whose formula sums itself
             # PyTorch sums to the shape that the edge's end was recorded with, once; the walk says where that cannot be
             fits = [
                 f if p is None or e is None or recorded_at(e) is None else (tuple(p.shape), f[1])

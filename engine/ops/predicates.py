@@ -33,11 +33,24 @@ def is_member(elements: Any, test_elements: Any, assume_unique: bool, invert: bo
     found_in, others = (v if isinstance(v, np.ndarray) else np.asarray(v).astype(d.np) for v in (elements, test_elements))
     if others.dtype != d.np:
         others = copied(others, None, d.np, cast)
-    if others.size < int(10 * found_in.size**0.145):  # so few are compared with every element, and seen as one dimension
+    few = others.size < int(10 * found_in.size**0.145)
+    if few:  # so few are compared with every element, and seen as one dimension
         others = viewed(others, (-1,)) if others.size else others
-    wide = found_in.astype(d.wide)
-    found = np.array(np.isin(wide, others.astype(d.wide)) & (wide == wide))
+    wide, others = found_in.astype(d.wide), others.astype(d.wide)
+    if assume_unique and not few:
+        found = beside_equals(wide, others)
+    else:
+        found = np.array(np.isin(wide, others) & (wide == wide))
     return ~found if invert else found
+
+
+def beside_equals(elements: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """True where the next of all, in order, is equal: PyTorch's convention where it is told that none comes twice, right or wrong."""
+    every = np.concatenate([elements.reshape(-1), others.reshape(-1)])
+    order = np.argsort(every, kind="stable")
+    found = np.zeros(every.shape, bool)
+    found[order[:-1]] = every[order[1:]] == every[order[:-1]]
+    return found[: elements.size].reshape(elements.shape)
 
 
 def is_member_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
