@@ -19,7 +19,7 @@ def f(x: int = 2, *, flag=True):
         return [y * 2 for y in (x, -x)]
     return (lambda z: z.conj() - 1)(x) if x == 5 else x ** 2
 '''
-CELLS = [("mul.Tensor", "gradient"), ("mul.Tensor", "value")]
+CELLS = [("mul.Tensor", "hooks"), ("mul.Tensor", "value")]
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_cells_notice_a_change_of_what_they_run():
     assert "Tensor.tolist" not in names
     [mutant] = [m for m in mutants(Path(engine.__file__).parent / "walk.py") if m.before == "waiting[e] - 1"]
     [verdict] = judge.judged([mutant], cells, {}, 1, 0)
-    assert verdict.noticed == "mul.Tensor::gradient"
+    assert verdict.noticed == "mul.Tensor::hooks"
     assert report.relative(mutant) == f"engine/walk.py:{mutant.line}  waiting[e] - 1  ->  waiting[e] + 1"
     page = report.page([verdict, judge.Verdict(mutant, "", 30)], 7, 1)
     assert "50.0% of 2 small wrong changes" in page
