@@ -15,11 +15,11 @@ from .geometry import root_of, strides_of
 from .layout import dense
 from .lazy import Lazy, conjugate_of, over
 from .memory import ALONE, empty
+from .overlap import check_no_overlap
 from .registry import F
 from .strided import new
 from .tensor import Tensor, counter_of, settled, wrap
 from .unstored import Unstored, refuse_writes
-from .views import check_no_overlap
 
 if TYPE_CHECKING:
     from .walk import Walk

@@ -14,22 +14,13 @@ from .graph import check_differentiable, edge_of, keep_ends
 from .lazy import Lazy
 from .node import OpNode, packed_before
 from .operands import array_of, check_broadcast, expands
+from .overlap import check_apart, check_no_overlap, check_no_partial_overlap, same_elements
 from .promotion import common
 from .registry import OPS, F
 from .silence import loud, quiet
 from .strided import copied
 from .tensor import Tensor, exchange, store, wrap
-from .views import (
-    bump,
-    check_apart,
-    check_cast,
-    check_inplace,
-    check_no_overlap,
-    check_no_partial_overlap,
-    rebase,
-    restrided,
-    same_elements,
-)
+from .views import bump, check_cast, check_inplace, rebase, restrided
 
 if TYPE_CHECKING:
     from .op import Op

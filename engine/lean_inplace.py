@@ -18,11 +18,12 @@ from .inplace import MISFIT, copy_of
 from .lean import KEEPING, computed, fit_text, held_in, kept_text, listed, names_of, operand, some, space_of
 from .memory import recycled
 from .operands import expands
+from .overlap import same_elements
 from .promotion import BY_DTYPE, BY_SHAPE
 from .specialise import edge_text, outdated_text
 from .texts import function_of
 from .traced import as_ufunc
-from .views import check_cast, check_inplace, rebase, same_elements
+from .views import check_cast, check_inplace, rebase
 
 if TYPE_CHECKING:
     from .op import Op

@@ -12,11 +12,12 @@ from . import dtypes, forward, modes, saved
 from .dtypes import CPP_NAMES, dtype
 from .geometry import strides_of
 from .graph import edge_of
+from .overlap import check_apart, check_no_overlap, check_no_partial_overlap
 from .registry import OPS
 from .silence import loud, quiet
 from .strided import over_enough
 from .tensor import Tensor, exchange, store
-from .views import bump, check_apart, check_cast, check_no_overlap, check_no_partial_overlap, node_of, rebase
+from .views import bump, check_cast, node_of, rebase
 
 if TYPE_CHECKING:
     from .op import Op

@@ -18,12 +18,13 @@ from .compiled import fast_plan, numbers_as_arrays
 from .constants import constant
 from .declaration import OUTPUT, TENSOR, Plan
 from .dtypes import OF_NUMPY, dtype
+from .forms import Rows
 from .graph import Saved, edge_of, fits_of_row, sequence
 from .memory import LARGE
 from .programs import Program, on_large, program
 from .silence import silent
 from .strided import laid_out
-from .tensor import FRESH, LEAF, PLAIN, Rows, Tensor, rows, wrap
+from .tensor import FRESH, LEAF, PLAIN, Tensor, rows, wrap
 from .texts import code_of, function_of, written_when_called
 from .traced import Symbol, as_ufunc, kernel_text
 

@@ -12,6 +12,7 @@ from . import dtypes, modes, transforms
 from .device import CPU, strided
 from .device import device as Device
 from .device import layout as Layout
+from .forms import FORMS, Rows, Steps, form_of, steps_usual
 from .geometry import address, existing, start_of, strides_of
 from .silence import quietly
 from .size import Size
@@ -431,44 +432,6 @@ def exchange(t: Tensor, array: np.ndarray) -> None:
     t._array = array
 
 
-FORM = "shape", "strides", "still", "ndim", "dtype", "floating", "fit", "geometry"
-
-
-class Form:
-    """In which order elements lie: one object for the tensors of one shape and dtype of which that is said.
-
-    Mostly one: two that are the same object say the same, two that are not may.
-    """
-
-    __slots__ = ()
-
-    def __init__(self: Any, array: np.ndarray, dtype: dtypes.dtype) -> None:
-        self.shape, self.strides, self.ndim, self.dtype = array.shape, array.strides, array.ndim, dtype
-        self.floating = dtype.np if dtype.is_floating_point else None
-        self.still = None if 1 in array.shape else (0,) * array.ndim  # the strides of one number, spread
-        self.fit = array.shape, dtype  # of a gradient
-        self.geometry = array.shape, strides_of(array), 0  # of one that begins where its memory does: steps and offset in elements
-
-
-class Rows(Form):
-    """In row-major order."""
-
-    __slots__ = FORM
-
-
-class Steps(Form, float):
-    """In any other order, with the steps of `strides`. This is not true, as a number 0: who asks whether there is a form asks for rows."""
-
-    __slots__ = FORM
-    __eq__, __hash__ = object.__eq__, object.__hash__
-
-    def __new__(cls, *_: Any) -> Steps:
-        return super().__new__(cls)
-
-
-_known: dict[Any, Any] = {}  # Rows by shape and dtype, Steps by these and strides
-
-
 def rows(t: Tensor) -> Any:
     """What holds of `t` where it is plain, no inference tensor, and its elements lie in row-major order; remembered. False where not.
 
@@ -477,7 +440,7 @@ def rows(t: Tensor) -> Any:
     """
     if t._rows is None:
         array = t._array
-        known = _known.get((array.shape, t._dtype))
+        known = FORMS.get((array.shape, t._dtype))
         if known is not None:
             usual = array.strides == known.strides  # no others are those of row-major order, but odd steps of sides of 1
         else:
@@ -485,20 +448,10 @@ def rows(t: Tensor) -> Any:
         if t._counter is None or type(t) not in PLAIN or not array.size:
             t._rows = False
         elif usual:
-            t._rows = known or _form(Rows, array, t._dtype, (array.shape, t._dtype))
+            t._rows = known or form_of(Rows, array, t._dtype, (array.shape, t._dtype))
         else:
-            t._rows = _form(Steps, array, t._dtype, (array.shape, t._dtype, array.strides))
+            t._rows = form_of(Steps, array, t._dtype, (array.shape, t._dtype, array.strides))
     return t._rows
-
-
-def _form(kind: type[Form], array: np.ndarray, dtype: dtypes.dtype, key: Any) -> Any:
-    """What is said of arrays of one shape, dtype and order."""
-    known = _known.get(key)
-    if known is None:
-        if len(_known) >= 4096:
-            _known.clear()
-        known = _known[key] = kind(array, dtype)
-    return known
 
 
 def settled(made: Tensor, part: bool = False) -> Tensor:
@@ -510,16 +463,6 @@ def settled(made: Tensor, part: bool = False) -> Tensor:
         if mode & modes.INSIDE:
             transforms.born([made])
     return made
-
-
-def steps_usual(array: np.ndarray) -> bool:
-    """True where each step is the number of elements behind it."""
-    step = array.itemsize
-    for n, s in zip(reversed(array.shape), reversed(array.strides), strict=True):
-        if s != step:
-            return False
-        step *= n
-    return True
 
 
 def wrap_number(value: bool | int | float | complex) -> WrappedNumber:

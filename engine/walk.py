@@ -8,24 +8,24 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from sys import getrefcount
 from types import MappingProxyType
 from typing import Any
-from weakref import WeakValueDictionary, ref
 
 import numpy as np
 
 from . import anomaly, dtypes, modes, saved
-from .accumulate import accumulate, added, retain
+from .accumulate import accumulate, added
 from .deep import DEPTH, in_new_thread
 from .geometry import root_of, strides_of
-from .graph import FREED, AccumulateGrad, Extras, Hooks, Node, check_compatible, chooses, end_of, fit, fit_at_leaf, recorded_at, type_name
+from .graph import FREED, AccumulateGrad, Extras, Node, check_compatible, chooses, end_of, fit, fit_at_leaf, recorded_at
 from .graph import looked_at as accumulator_of
+from .hooked import Hooked, check_hook_result, check_hook_results
 from .layout import dense, row_major
-from .memory import ALONE, WITHIN, owned
+from .memory import ALONE, owned
 from .operands import check_misfit
 from .ready import LEAVES, Ready
 from .silence import loud, quiet
 from .straight import captured_order, number, order_of, recorded_order, send, send_recorded
 from .strided import laid_out
-from .tensor import FRESH, LEAF, Tensor, counter_of, wrap
+from .tensor import LEAF, Tensor
 from .views import CopySlices, node_of
 
 NO_LEAF = (
@@ -35,20 +35,22 @@ ONE = {d: np.ones((), d.np) for d in dtypes.ALL if d.is_floating_point}
 _active = threading.local()
 
 
+def running() -> list[Walk]:
+    """The walks of this thread, each inside of the one before."""
+    try:
+        walks: list[Walk] = _active.walks
+    except AttributeError:
+        walks = _active.walks = []
+    return walks
+
+
 def active() -> Walk | None:
     """The innermost walk of this thread, inside hooks and rules; None outside."""
-    walks = getattr(_active, "walks", None)
+    walks = running()
     return walks[-1] if walks else None
 
 
-def _nothing() -> None:
-    return None
-
-
-NEVER = _nothing, FRESH  # the count of what nobody wrote to, in place of a reference to it
-
-
-class Walk:
+class Walk(Hooked):
     """One backward pass: which nodes run, what has arrived at each, and where gradients are captured.
 
     `targets` maps (node or leaf, output number) to the place in the result where its gradient goes; None accumulates
@@ -63,14 +65,10 @@ class Walk:
     idle: Mapping[Any, Callable[..., Any]] = MappingProxyType({})  # nodes behind which nothing is wanted: what looks at what they keep
     starts: Set[Any] = frozenset()
     only_start: Any = None  # PyTorch's convention: the hooks of a single root run even where nothing behind it is wanted
-    replaced = False  # a hook of a tensor returned another gradient
     summed = False  # whether gradients of a node on the way were added up
-    given: Sequence[Any] = ()  # the cotangents a user gave, some of which may be None
     several: Set[Any] = frozenset()  # the nodes of several outputs
     captured: Any = MappingProxyType({})  # where there are targets a dict: what arrived, by place
     callbacks: Sequence[Callable[[], Any]] = ()
-    written: Any = MappingProxyType({})  # the version counts of gradients written to, by the `id` of their arrays
-    shown: Any = None  # tensors that users got to see, by the `id` of their arrays, while they last
     looked_at = False  # some edges lead to leaves by what a user was shown, or to what has another shape by now
 
     def __init__(self, keep: bool, create_graph: bool, targets: dict[tuple[Any, int], int] | None, accumulate: bool) -> None:
@@ -82,7 +80,7 @@ class Walk:
         self.arrived: dict[Any, Any] = {}  # a gradient, or for a node of several outputs one or None per output
         self.waiting: dict[Any, int] = {}  # how many consumers have not run yet
         self.id = self._ids()
-        self.sums: dict[Any, int] = {}  # how often what arrived at a leaf was added to in place
+        self.sums: dict[Any, int] = {}
         self.own: set[Any] = set()  # where what arrived is a sum nobody else holds, of real numbers
         if targets is not None:
             self.captured = {}
@@ -90,10 +88,7 @@ class Walk:
 
     def run(self, roots: list[tuple[Any, int, Any]]) -> dict[int, Any]:
         """Send `roots`' gradients down; returns what was captured, by place."""
-        try:
-            walks = _active.walks
-        except AttributeError:
-            walks = _active.walks = []
+        walks = running()
         if len(walks) >= DEPTH:
             return in_new_thread(lambda: self.run(roots))
         before = modes.current()
@@ -477,94 +472,7 @@ class Walk:
             return results
         return [r if self._wants(e) else None for e, r in zip(node.edges, results, strict=True)]
 
-    # -- hooks see Tensors, whatever flows ------------------------------------------------------------------------
-    def show(self, g: Any) -> Any:
-        """The gradient as a user sees it: the same tensor as long as somebody holds it, so that its version tells of every write."""
-        if g is None or isinstance(g, Tensor):
-            return g
-        if self.shown is None:
-            self.shown = WeakValueDictionary((id(t._array), t) for t in self.given if t is not None)
-        t = self.shown.get(id(g))
-        if t is None or t._array is not g:
-            t = self.shown[id(g)] = wrap(g, dtypes.OF_NUMPY[g.dtype])
-            root = root_of(g)
-            t._counter = next((counter_of(s) for s in self.given if s is not None and root_of(s._array) is root), self.count_of(g))
-        return t
-
-    def remember(self, t: Any) -> None:
-        """Keep the version of a gradient that a user wrote to, for whoever sees it next."""
-        if isinstance(t, Tensor) and t._counter is not None and t._counter[0]:
-            self._count_writes(t._array, t._counter)
-
-    def _count_writes(self, g: np.ndarray, count: Any) -> None:
-        if not self.written:
-            self.written = {}
-        self.written[id(g)] = ref(g), count
-
-    def tell_writes(self, node: Node, g: Any) -> None:
-        """Keep, beside a gradient that hooks of a node see and that it may hand on, how often it was written to as it was added up."""
-        if self.sums[node] and node.outputs is None:
-            self._count_writes(g, self.count_at(node, g))
-
-    def forget_writes(self, node: Node, g: Any, results: Sequence[Any]) -> None:
-        """A result that was computed in the memory of `g` was not written to yet."""
-        if node.plan.texts and "g" not in node.plan.texts and any(r is g for r in results):
-            self.written.pop(id(g), None)
-
-    def count_of(self, g: np.ndarray) -> Any:
-        """The version count of a gradient, or of what it is a view of."""
-        array, count = self.written.get(id(g), NEVER)
-        if array() is g:
-            return count
-        return FRESH if g.base is None or root_of(g) is g else self.count_of(root_of(g))
-
-    def count_at(self, end: Any, g: np.ndarray) -> Any:
-        """The same of what has arrived at `end`, where it may have been added up in place."""
-        count, sums = self.count_of(g) if self.written else FRESH, self.sums.get(end, 0)
-        return [count[0] + sums] if sums else count
-
-    def take(self, g: Any) -> Any:
-        return g if g is None or self.recording else g._array
-
-    def _tensor_hooks(self, node: Node, gs: list[Any]) -> None:
-        more = node.extras
-        for nr, hooks in list(more.tensor_hooks):  # type: ignore[union-attr]  # called where there are extras
-            gs[nr] = self._run_hooks(hooks, gs[nr])
-        for nr, kept in more.retains.items():  # type: ignore[union-attr]  # the same
-            t = kept()
-            if t is not None and gs[nr] is not None:
-                retain(t, self.show(gs[nr]))
-
-    def _run_hooks(self, hooks: dict[int, Callable[..., Any]], g: Any) -> Any:
-        for hook in list(hooks.values()):
-            shown = self.show(g)
-            result = hook(shown)
-            if result is not None and result is not shown:
-                check_hook_result(hook, shown, result)
-                given, g = g, self.take(result)
-                self.replaced = True
-                if g is given and not self.recording and getrefcount(result) <= WITHIN:
-                    g = g.view()  # the same numbers in another tensor, which nobody else holds: no longer the one a user gave
-        return g
-
-    def _node_pre_hooks(self, hooks: Hooks, gs: list[Any]) -> list[Any]:
-        for hook in list(hooks.values()):
-            shown = tuple(map(self.show, gs))
-            result = hook(shown)
-            if result is not None:
-                check_hook_results(hook, shown, result)
-                gs = [self.take(r) for r in result]
-        return gs
-
-    def _node_post_hooks(self, hooks: Hooks, results: Sequence[Any], gs: list[Any]) -> Sequence[Any]:
-        for hook in list(hooks.values()):
-            shown = tuple(map(self.show, results))
-            result = hook(shown, tuple(map(self.show, gs)))
-            if result is not None:
-                check_hook_results(hook, shown, result)
-                results = [self.take(r) for r in result]
-        return results
-
+    # -- hooks ----------------------------------------------------------------------------------------------------
     def _capture(self, node: Any, gs: Any) -> None:
         for nr in range(len(gs) if gs is not None else 0):
             place = self.targets.get((node, nr))  # type: ignore[union-attr]  # called where there are targets
@@ -627,98 +535,6 @@ class Walk:
                     check_hook_results(hook, (), result)
 
 
-class PlainWalk(Walk):
-    """The walk from one root to all leaves in a plain mode, of which nobody asks more: see `run_plain`."""
-
-    create_graph = recording = generic = False
-    targets: Any = None
-    accumulate = True
-
-    def __init__(self, keep: bool) -> None:
-        self.keep = keep
-        self.id = self._ids()
-        self.arrived = {}
-        self.waiting = {}
-        self.sums = {}
-        self.own = set()
-
-    def go(self, send: Callable[[Any, Any], None], order: list[Any]) -> None:
-        """What `run` does once the order is known; see there."""
-        before = modes.current()
-        modes.switch(modes.GRAD if self.create_graph else 0)
-        token = quiet()
-        walks = _active.walks
-        walks.append(self)
-        try:
-            send(self, order)
-            for callback in self.callbacks:
-                callback()
-        finally:
-            walks.pop()
-            loud(token)
-            if modes.current() & modes.SAVED_HOOKS:
-                saved.restore(())
-            modes.switch(before)
-
-
-class CapturingWalk(PlainWalk):
-    """The same to leaves and nodes, where the gradients stay that arrive there: see `run_captured`."""
-
-    accumulate = False
-
-    def __init__(self, keep: bool, create_graph: bool, ends: Sequence[Any]) -> None:
-        super().__init__(keep)
-        self.create_graph = self.recording = create_graph
-        self.targets = {(end, 0): place for place, end in enumerate(ends)}
-
-
-def run_plain(root: Any, t: Tensor, seed: Tensor | None, keep: bool) -> bool:
-    """Send down the gradient of `t`, which `root` made: `seed`, or 1. `Walk.run` is the meaning.
-
-    False, and nothing is done, where more than gradients of leaves is asked for.
-    """
-    if _is_odd():
-        return False
-    walk = PlainWalk(keep)
-    order = order_of(walk, [root])
-    if order is None:
-        return False
-    if seed is None:
-        g = ONE[t._dtype].copy()
-        walk.counters = {id(g): ([0], g)}
-    else:
-        g = seed._array
-        memory = g if g.base is None else root_of(g)
-        walk.counters = {id(memory): (counter_of(seed), memory)}
-        walk.given = (seed,)
-    walk.arrived[root] = g
-    del g  # which is read as held by nobody but the walk and the seed
-    walk.go(send, order)
-    return True
-
-
-def run_captured(starts: Mapping[Any, Tensor], keep: bool, create_graph: bool, ends: Sequence[Any]) -> Walk | None:
-    """Send down these gradients of nodes to `ends`. `Walk.run` is the meaning; None, and nothing is done, where it has more to do."""
-    if Node.astray or _is_odd():
-        return None
-    walk = CapturingWalk(keep, create_graph, ends)
-    order = (recorded_order if create_graph else captured_order)(walk, [*starts], {*ends})
-    if order is None:
-        return None
-    walk.arrived.update(starts if create_graph else {node: seed._array for node, seed in starts.items()})
-    walk.go(send_recorded if create_graph else send, order)
-    return walk
-
-
-def _is_odd() -> bool:
-    """True where a walk may have to look where edges lead, or is as deep inside others as this thread goes."""
-    try:
-        walks = _active.walks
-    except AttributeError:
-        walks = _active.walks = []
-    return Node.reshaped or Node.renumbered or AccumulateGrad.outgrown or len(walks) >= DEPTH
-
-
 def _owned(array: np.ndarray) -> bool:
     """True where nobody else holds the memory of a dense array; that of an element repeated, if once, PyTorch's view holds, too.
 
@@ -732,28 +548,3 @@ def _owned(array: np.ndarray) -> bool:
         laid = type(base) is not np.ndarray or (base.dtype == array.dtype and (base.ndim < 2 or base.shape == array.shape))
         return laid or strides_of(array) == row_major(array.shape)
     return dense(array)
-
-
-def check_hook_results(hook: Any, before: tuple[Any, ...], after: Any) -> None:
-    """Raises TypeError where a hook of a node returned no tuple, RuntimeError where it has another length; see `check_hook_result`."""
-    if not isinstance(after, tuple):
-        raise TypeError(f"expected tuple, but hook returned '{type(after).__name__}'")
-    if len(after) != len(before):
-        name = getattr(hook, "__name__", "<unknown>")
-        raise RuntimeError(f"hook '{name}' has returned an incorrect number of values (got {len(after)}, but expected {len(before)})")
-    for b, a in zip(before, after, strict=True):
-        if a is not None:
-            check_hook_result(hook, b, a)
-
-
-def check_hook_result(hook: Any, before: Tensor | None, after: Any) -> None:
-    """Raises TypeError where a hook returned no tensor, RuntimeError where it changed dtype or shape, or stands for nothing."""
-    name = getattr(hook, "__name__", "<unknown>")
-    if before is None:
-        raise RuntimeError("can't replace a None gradient with a non-None value")
-    if not isinstance(after, Tensor):
-        raise TypeError(f"expected Variable, but hook returned '{type(after).__name__}'")
-    if after._dtype is not before._dtype:
-        raise RuntimeError(f"hook '{name}' has changed the type of value (was {type_name(before._dtype)} got {type_name(after._dtype)})")
-    if after._array.shape != before._array.shape:
-        raise RuntimeError(f"hook '{name}' has changed the size of value")

@@ -7,6 +7,21 @@ from typing import Any
 from .declare import program
 
 
+def doubled(B: Any, gradient: Any) -> Any:
+    """A Function of `a * 2` with this for a backward."""
+
+    class Doubled(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return gradient(g)
+
+    return Doubled
+
+
 @program
 def arguments_of_any_kind(B: Any, draw: Any, see: Any) -> None:
     check = B.autograd.gradcheck
@@ -44,18 +59,12 @@ def errors_of_the_function(B: Any, draw: Any, see: Any) -> None:
     def fails(a):
         raise KeyError("in the function")
 
-    class FailsBackward(B.autograd.Function):
-        @staticmethod
-        def forward(ctx, a):
-            return a * 2
-
-        @staticmethod
-        def backward(ctx, g):
-            raise ValueError("in backward")
+    def fails_too(g):
+        raise ValueError("in backward")
 
     quiet = draw.flag()
     see.raises("forward", lambda: check(fails, x, raise_exception=not quiet))
-    see.raises("backward", lambda: check(FailsBackward.apply, x, raise_exception=not quiet))
+    see.raises("backward", lambda: check(doubled(B, fails_too).apply, x, raise_exception=not quiet))
     see("what it is", [issubclass(B.autograd.gradcheck.__globals__["GradcheckError"], RuntimeError)])
 
 
@@ -65,20 +74,15 @@ def functions_that_are_not_deterministic(B: Any, draw: Any, see: Any) -> None:
     state = [0]
     size = draw.choice([0.0, 1e-9, 0.5])
 
-    class Noisy(B.autograd.Function):
-        @staticmethod
-        def forward(ctx, a):
-            return a * 2
+    def noisy(g):
+        state[0] += 1
+        return g * (2 + size * (state[0] % 2))
 
-        @staticmethod
-        def backward(ctx, g):
-            state[0] += 1
-            return g * (2 + size * (state[0] % 2))
-
+    double = doubled(B, noisy)
     x = draw.floats((1,), B.float64, requires_grad=True)
-    see.raises("strictly", lambda: check(Noisy.apply, x))
-    see.raises("with a tolerance", lambda: check(Noisy.apply, x, nondet_tol=1e-6))
-    see.raises("quietly", lambda: check(Noisy.apply, x, raise_exception=False))
+    see.raises("strictly", lambda: check(double.apply, x))
+    see.raises("with a tolerance", lambda: check(double.apply, x, nondet_tol=1e-6))
+    see.raises("quietly", lambda: check(double.apply, x, raise_exception=False))
 
 
 @program
@@ -86,19 +90,11 @@ def tolerances_and_steps(B: Any, draw: Any, see: Any) -> None:
     check = B.autograd.gradcheck
     off = draw.choice([0.0, 1e-4, 1e-2])
 
-    class Off(B.autograd.Function):
-        @staticmethod
-        def forward(ctx, a):
-            return a * 2
-
-        @staticmethod
-        def backward(ctx, g):
-            return g * (2 + off)
-
+    double = doubled(B, lambda g: g * (2 + off))
     x = B.ones(1, dtype=B.float64) * draw.integer(1, 3)
     x.requires_grad_()
     for words in ({}, {"atol": 1e-3}, {"rtol": 0.1}, {"atol": 0.0, "rtol": 0.0}, {"eps": 0.5}, {"eps": 1e-3, "atol": 1e-1}):
-        see.raises(f"{words}", lambda words=words: check(Off.apply, x, raise_exception=False, **words))
+        see.raises(f"{words}", lambda words=words: check(double.apply, x, raise_exception=False, **words))
 
 
 @program
@@ -128,22 +124,14 @@ def undefined_gradients(B: Any, draw: Any, see: Any) -> None:
 def dtypes_of_gradients(B: Any, draw: Any, see: Any) -> None:
     check = B.autograd.gradcheck
 
-    class Single(B.autograd.Function):
-        @staticmethod
-        def forward(ctx, a):
-            return a * 2
-
-        @staticmethod
-        def backward(ctx, g):
-            return g.float() * 2 if single else g * 2
-
     single = draw.flag()
+    double = doubled(B, lambda g: g.float() * 2 if single else g * 2)
     x = draw.floats((2,), B.float64, requires_grad=True)
-    see.raises("not checked", lambda: check(Single.apply, x))
-    see.raises("checked", lambda: check(Single.apply, x, check_grad_dtypes=True))
+    see.raises("not checked", lambda: check(double.apply, x))
+    see.raises("checked", lambda: check(double.apply, x, check_grad_dtypes=True))
     x.grad_dtype = draw.choice([None, B.float32, B.float64])
     asked, fast = draw.flag(), draw.flag()
-    see.raises("of another dtype", lambda: check(Single.apply, x, check_grad_dtypes=asked, fast_mode=fast))
+    see.raises("of another dtype", lambda: check(double.apply, x, check_grad_dtypes=asked, fast_mode=fast))
 
 
 @program
@@ -313,18 +301,12 @@ def jacobians_of_old(B: Any, draw: Any, see: Any) -> None:
     see.raises("another", lambda: see.warns("warnings 4", lambda: G.get_analytical_jacobian((x,), function((x,)), grad_out=2.0)))
     step, calls = draw.choice([0.5, 0.0, 0.25]), [0]
 
-    class Noisy(B.autograd.Function):
-        @staticmethod
-        def forward(ctx, a):
-            return a * 2
-
-        @staticmethod
-        def backward(ctx, g):
-            calls[0] += 1
-            return g * (2 + step * calls[0])
+    def noisy(g):
+        calls[0] += 1
+        return g * (2 + step * calls[0])
 
     given = {"nondet_tol": draw.choice([0.3, 1.0, 2.0])} if draw.flag() else {}
-    found = see.warns("warnings 5", lambda: G.get_analytical_jacobian((x,), Noisy.apply(x), **given))
+    found = see.warns("warnings 5", lambda: G.get_analytical_jacobian((x,), doubled(B, noisy).apply(x), **given))
     see("gradient, noisy", found)
 
 

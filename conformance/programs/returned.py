@@ -355,3 +355,57 @@ def functions_on_views_with_writes(B: Any, draw: Any, see: Any) -> None:
     see.graph("graph", y)
     (y * y).backward(draw.floats((2, 2)))
     see("gradients", [x.grad, b.grad])
+
+
+@program
+def inputs_returned_as_they_are(B: Any, draw: Any, see: Any) -> None:
+    class Same(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+    leaf = draw.floats((2,), requires_grad=True)
+    x = draw.choice([lambda: leaf * 1, lambda: leaf, lambda: leaf.detach().clone()])()
+    y = Same.apply(x)
+    see.same("one object", x, y)
+    see.same("base", y._base, x)
+    see("y", y)
+    see("x", x)
+    see.raises("a write", lambda: y.add_(1))
+    with B.no_grad():
+        z = Same.apply(x)
+    see("under no_grad", z)
+    see.raises("a write to it", lambda: z.add_(1))
+    if y.requires_grad:
+        total = Same.apply(leaf) * draw.number() + leaf
+        total.backward(draw.floats((2,)))
+        see("leaf.grad", leaf.grad)
+
+
+@program
+def one_tensor_returned_twice(B: Any, draw: Any, see: Any) -> None:
+    mark = draw.choice([None, "mark_dirty", "mark_non_differentiable"])
+
+    class Twice(B.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            b = a * a
+            if mark:
+                getattr(ctx, mark)(b)
+            return b, b, a * 3
+
+        @staticmethod
+        def backward(ctx, g, h, k):
+            return g + 10 * h + k
+
+    x = draw.floats((2,), requires_grad=True)
+    a, b, c = see.warns("warnings", lambda: Twice.apply(x))
+    see.same("one object", a, b)
+    see("numbers", [a.output_nr, b.output_nr, c.output_nr])
+    see("results", [a, b])
+    (a * draw.number() + b + c).backward(draw.floats((2,)))
+    see("x.grad", x.grad)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+from collections.abc import Iterator
+from types import CodeType
 from typing import Any
 
 from .declare import Body
@@ -116,7 +118,19 @@ def _source_of(function: Any) -> str:
     return "".join(line for line in inspect.getsource(function).splitlines(keepends=True) if not line.startswith("@program"))
 
 
-def _called(body: Body) -> list[Any]:
-    """The functions of its own module that a body calls."""
-    named = [body.__globals__.get(name) for name in body.__code__.co_names]
-    return [one for one in named if inspect.isfunction(one) and one.__module__ == body.__module__]
+def _called(function: Any) -> list[Any]:
+    """The functions of its own module that one calls, and those that these call, first what is called."""
+    found: dict[Any, None] = {}
+    for name in _names(function.__code__):
+        one = function.__globals__.get(name)
+        if inspect.isfunction(one) and one.__module__ == function.__module__ and one is not function:
+            found |= dict.fromkeys([*_called(one), one])
+    return [*found]
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """The names that a function reads, and those that the functions inside it read."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)

@@ -16,11 +16,12 @@ from ..geometry import root_of
 from ..graph import AccumulateGrad, Node, check_compatible, edge_of, end_of, extras, fit, recorded_as
 from ..lazy import conjugate_of
 from ..registry import OPS, F
+from ..short import run_captured, run_plain
 from ..size import Size
 from ..tensor import LEAF, PLAIN, Tensor, counter_of, settled, wrap
 from ..transforms import Running, running
 from ..views import make_view, node_of, outdated
-from ..walk import ONE, Walk, run_captured, run_plain
+from ..walk import ONE, Walk
 from .attributes import retain_grad
 
 NO_GRAD = "element {i} of tensors does not require grad and does not have a grad_fn"

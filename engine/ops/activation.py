@@ -21,9 +21,10 @@ from ..registry import OVERLOADS
 from ..routes import front
 from ..select import BITS, FEW, where, zero_where
 from ..strided import dense_strides, laid_out, new
+from ..tangents import along, by, plus
 from ..tensor import Tensor
 from .addmm import ADDMM
-from .arithmetic import along, by, less, more, plus, times
+from .arithmetic import less, more, times
 from .complex import complex_of
 from .shape import T
 from .ternary import COMPLEX_BOUNDS, or_zeros

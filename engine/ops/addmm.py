@@ -15,11 +15,12 @@ from ..graph import keep_ends
 from ..op import F, Op, op, plain
 from ..operands import expands, requires
 from ..out import fit
+from ..overlap import PARTIAL_OVERLAP, check_no_overlap, check_no_partial_overlap
 from ..promotion import common, step_by_step
 from ..rows import SHORT
 from ..strided import flat_root, laid_out, over, over_enough, recast, row_major
 from ..tensor import Tensor, exchange, wrap
-from ..views import PARTIAL_OVERLAP, check_cast, check_no_overlap, check_no_partial_overlap, keeps_dtype
+from ..views import check_cast, keeps_dtype
 from .arithmetic import cast_number, real_stays_real
 from .convert import cast
 from .matmul import (

@@ -17,9 +17,10 @@ from ..fused import fused
 from ..geometry import strides_of
 from ..layout import channels_last, laid_out, row_major, suggested
 from ..op import F, Op, composite, op, plain
+from ..tangents import by, plus
 from ..tensor import Tensor
 from ..transforms import Outside, differentiating
-from .arithmetic import by, more, not_implemented, plus
+from .arithmetic import more, not_implemented
 from .loss import native, zeros_for
 from .normalization import (
     beside_a_weight,

@@ -12,11 +12,12 @@ from .. import dtypes
 from ..once import warn_once
 from ..op import F, Family, Op, alias, composite, op, plain, pointwise, write
 from ..operands import array_of, expands
+from ..overlap import check_no_overlap
 from ..promotion import common, only, step_by_step, without_half
 from ..strided import dense_strides, laid_out, new
+from ..tangents import along, minus, plus
 from ..tensor import Tensor, method, strides_of, wrap
-from ..views import check_no_overlap
-from .arithmetic import along, binary, minus, plus, quotient
+from .arithmetic import binary, quotient
 from .convert import DISCARDS
 
 

@@ -14,9 +14,9 @@ from ..lazy import conjugate, parts
 from ..op import F, Op, check_broadcast, composite, op, plain, view, write
 from ..operands import array_of
 from ..out import exactly
+from ..overlap import check_no_overlap, check_no_partial_overlap
 from ..strided import copied, laid_out, strided
 from ..tensor import Tensor, method
-from ..views import check_no_overlap, check_no_partial_overlap
 from .arithmetic import times
 
 PAIRS: dict[np.dtype, np.dtype] = {np.dtype(np.float32): np.dtype(np.complex64), np.dtype(np.float64): np.dtype(np.complex128)}

@@ -18,11 +18,11 @@ from ..lazy import parts
 from ..number import filling
 from ..once import warn_once
 from ..op import OPS, F, composite, op, plain, view, write
+from ..overlap import check_no_overlap
 from ..parser import Parser
 from ..schema import parse
 from ..strided import copied, row_major, strided
 from ..tensor import PLAIN, Tensor, alias, count_apart, exchange, leave, method, settled
-from ..views import check_no_overlap
 from .arithmetic import real_stays_real
 
 builtin_type = type  # below, `type` is the method

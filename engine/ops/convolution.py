@@ -16,9 +16,10 @@ from ..layout import channels_last, dense_strides, is_channels_last, laid_out, r
 from ..once import warn_once
 from ..op import OPS, F, Op, composite, op, plain
 from ..promotion import common
+from ..tangents import plus
 from ..tensor import Tensor
 from ..views import check_cast
-from .arithmetic import not_implemented, plus
+from .arithmetic import not_implemented
 from .batch_norm import lies
 from .loss import zeros_for
 

@@ -11,9 +11,9 @@ from ..dtypes import OF_NUMPY
 from ..graph import type_name
 from ..op import F, composite, op, plain
 from ..operands import requires
+from ..overlap import check_no_overlap
 from ..rows import add_rows
 from ..tensor import Tensor
-from ..views import check_no_overlap
 from .loss import INTERNAL, native
 from .matmul import side
 from .slices import index_select_kernel

@@ -14,11 +14,11 @@ from ..geometry import in_range
 from ..memory import empty
 from ..op import F, Family, Op, composite, op, reduction
 from ..out import fit, matching
+from ..overlap import check_no_partial_overlap
 from ..pieces import PIECE, alike_in_rows, in_pieces
 from ..rows import sums_along
+from ..tangents import plus
 from ..tensor import Tensor
-from ..views import check_no_partial_overlap
-from .arithmetic import plus
 from .reduce import MANY, agreeing, axes, compact, counting, counts, folded, kept, left, nonempty, raised, refuse
 
 NEEDS_DIM = "{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."

@@ -14,13 +14,14 @@ from ..constants import constant
 from ..dtypes import OF_NUMPY
 from ..op import OPS, F, Op, composite, op, pointwise
 from ..out import CHECKS
+from ..overlap import check_no_partial_overlap
 from ..pieces import elementwise
 from ..promotion import only
 from ..registry import OVERLOADS
+from ..tangents import along, plus
 from ..tensor import Tensor
-from ..views import check_no_partial_overlap
 from .activation import INTERNAL
-from .arithmetic import along, number_less, number_over, plus, times
+from .arithmetic import number_less, number_over, times
 from .special import terms
 from .ternary import or_zeros
 

@@ -14,10 +14,10 @@ from ..layout import dense_strides, iterated, laid_out, row_major, walk_order
 from ..number import converted
 from ..once import say
 from ..op import OPS, F, op, plain
+from ..overlap import PARTIAL_OVERLAP, overlaps
 from ..rows import add_rows
 from ..strided import copied, viewed_strides
 from ..tensor import Tensor
-from ..views import PARTIAL_OVERLAP, overlaps
 from .arithmetic import real_stays_real
 from .shape import expanded as spread
 

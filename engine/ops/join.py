@@ -13,10 +13,10 @@ from ..geometry import in_range, strides_of
 from ..layout import channels_last, is_channels_last
 from ..op import F, Op, composite, op, plain
 from ..out import fit, matching
+from ..overlap import check_no_overlap
 from ..promotion import by_dtype, common
 from ..strided import copied, dense_strides, new, read_back
 from ..tensor import Tensor
-from ..views import check_no_overlap
 from .arithmetic import is_complex
 
 Shape = tuple[int, ...]

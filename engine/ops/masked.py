@@ -12,10 +12,10 @@ from ..forward import MISSHAPEN
 from ..number import converted
 from ..once import say
 from ..op import MISFIT, OPS, F, op, plain
+from ..overlap import check_no_overlap
 from ..select import where
 from ..strided import dense_strides, inferred
 from ..tensor import Tensor
-from ..views import check_no_overlap
 from .arithmetic import real_stays_real
 from .index import expanded, laid_as, word, zeros
 

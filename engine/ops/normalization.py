@@ -19,8 +19,9 @@ from ..once import warn_once
 from ..op import F, Op, composite, op, plain
 from ..pieces import PIECE, in_pieces
 from ..rows import of_ones, sums_along
+from ..tangents import plus
 from ..tensor import Tensor
-from .arithmetic import more, not_implemented, plus
+from .arithmetic import more, not_implemented
 from .loss import native, zeros_for
 from .reduce import MANY
 from .statistics import updated_mean

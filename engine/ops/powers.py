@@ -11,11 +11,13 @@ import numpy as np
 from .. import dtypes
 from ..op import F, Op, composite, op, plain
 from ..out import fit, put
+from ..overlap import check_no_overlap, check_no_partial_overlap
 from ..pieces import FEW, alike_in_rows, elementwise
 from ..promotion import BY_NUMBER, common, without_half
+from ..tangents import along
 from ..tensor import Tensor
-from ..views import check_cast, check_no_overlap, check_no_partial_overlap
-from .arithmetic import along, binary, cast_number, is_complex, less, not_implemented, of_kind, times
+from ..views import check_cast
+from .arithmetic import binary, cast_number, is_complex, less, not_implemented, of_kind, times
 
 
 def recovered(product: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:

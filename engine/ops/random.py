@@ -14,9 +14,9 @@ from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, dtype
 from ..op import F, Op, composite, op, plain, write
 from ..operands import array_of
+from ..overlap import check_no_overlap
 from ..randomness import Generator, default_generator, numbers
 from ..tensor import Tensor, exchange
-from ..views import check_no_overlap
 from .create import OPTIONS, checked, default, factory, like
 from .shape import expanded
 

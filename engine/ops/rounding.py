@@ -9,11 +9,11 @@ import numpy as np
 
 from ..batching import innermost
 from ..op import F, Family, op, pointwise
+from ..overlap import check_no_overlap
 from ..pieces import elementwise, written_by
 from ..promotion import Promote, only, without_complex
 from ..tensor import Tensor, wrap
 from ..unstored import unstored
-from ..views import check_no_overlap
 from .arithmetic import modulus, times
 from .masked import zeroed
 

@@ -16,10 +16,11 @@ from ..geometry import in_range
 from ..memory import aligned, empty
 from ..modes import is_grad_enabled
 from ..op import F, Op, op, reduction
+from ..overlap import check_no_overlap
 from ..pieces import PIECE, in_pieces
 from ..rows import add_down
 from ..tensor import Tensor
-from ..views import check_cast, check_no_overlap, keeps_dtype
+from ..views import check_cast, keeps_dtype
 from .convert import cast
 from .exponential import log_of_one_plus
 from .extremes import orderly

@@ -13,8 +13,8 @@ from ..node import Error
 from ..once import warn_once
 from ..op import F, Op, op, plain
 from ..out import fit, matching
+from ..overlap import check_apart
 from ..tensor import Tensor
-from ..views import check_apart
 from .index import along, within, word, zeros
 from .scatter import Shape, check_scatter, places, whole_source
 from .slices import check_slices, first_slice, into_nothing, row_by_row

@@ -13,10 +13,11 @@ from ..geometry import in_range, strides_of
 from ..layout import dense_strides, laid_out, pointwise_strides, row_major, walk_order
 from ..number import converted
 from ..op import F, Op, op, plain
+from ..overlap import PARTIAL_OVERLAP, check_apart, overlaps
 from ..strided import new
+from ..tangents import as_beside
 from ..tensor import Tensor, method, wrap
-from ..views import PARTIAL_OVERLAP, check_apart, overlaps
-from .arithmetic import as_beside, real_stays_real, times
+from .arithmetic import real_stays_real, times
 from .index import add_at, along, expanded, kept, laid_as, within, word, zeros
 from .part import restrided
 

@@ -12,10 +12,10 @@ from ..geometry import in_range, strides_of
 from ..graph import type_name
 from ..op import F, Op, composite, op, reduction
 from ..out import fit
+from ..overlap import check_apart, check_no_partial_overlap
 from ..pieces import in_pieces
 from ..strided import copied, dense_strides, new
 from ..tensor import Tensor, exchange
-from ..views import check_apart, check_no_partial_overlap
 from .extremes import even_rule, even_tangent, orderly, picked, selected
 from .reduce import axes, nonempty, refuse
 from .scatter import taken

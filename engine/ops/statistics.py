@@ -15,11 +15,13 @@ from ..memory import aligned, empty
 from ..once import warn_once
 from ..op import OPS, F, Op, composite, op, reduction
 from ..out import fit, matching
+from ..overlap import check_no_partial_overlap
 from ..pieces import PIECE, alike_in_rows, in_pieces
 from ..rows import ROW, SHORT, of_ones, sum_of_all, sums_along
+from ..tangents import plus
 from ..tensor import Tensor, method
-from ..views import check_cast, check_no_partial_overlap
-from .arithmetic import modulus, plus, times
+from ..views import check_cast
+from .arithmetic import modulus, times
 from .convert import DISCARDS, cast
 from .masked import zeroed
 from .reduce import MANY, axes, compact, counted, counts, folded, kept, left, raised, spread

@@ -16,27 +16,13 @@ from ..once import say
 from ..op import OPS, F, Op, alias, composite, op, pointwise
 from ..operands import array_of
 from ..out import CHECKS
+from ..overlap import check_no_overlap
 from ..promotion import common, only, without_half
 from ..silence import quietly
+from ..tangents import along, beside_missing, by, minus, over, plus
 from ..tensor import Tensor, wrap
 from ..transforms import running
-from ..views import check_no_overlap
-from .arithmetic import (
-    along,
-    as_it_is,
-    beside_missing,
-    by,
-    cast_number,
-    conjugate,
-    minus,
-    not_implemented,
-    number_less,
-    number_over,
-    over,
-    plus,
-    real_stays_real,
-    times,
-)
+from .arithmetic import as_it_is, cast_number, conjugate, not_implemented, number_less, number_over, real_stays_real, times
 
 BYTE_CONDITION = (
     "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version of PyTorch. "
