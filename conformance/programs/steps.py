@@ -34,12 +34,14 @@ PARTLY = frozenset({
 })  # fmt: skip
 # Along an expanded dimension they read elsewhere: upstream/median_of_expanded.py; and of two zeros any: upstream/median_of_zeros.py
 MIDDLE = frozenset({"median", "nanmedian"})
-BOTH_ENDS = frozenset({"aminmax"})  # of zeros of both signs any: upstream/extremes_of_zeros.py
+# Of zeros of both signs any: upstream/extremes_of_zeros.py
+EXTREMES = re.compile(r"torch\.(aminmax|amax|amin)\(|torch\.(max|min)\({a}\)$")
 NEAR_ZERO = frozenset({"igammac", "igammac_"})  # upstream/incomplete_gamma_near_zero.py
 GAMMA = frozenset({"igamma", "igamma_"}) | NEAR_ZERO  # of two large numbers nine digits are right: upstream/incomplete_gamma.py
 WITHOUT_MEMORY = frozenset({"sgn", "sgn_"})  # real gradients are, so that 0 * -1 is no -0: upstream/gradient_without_memory.py
 KEEPING = frozenset({"index_reduce", "index_reduce_"})  # of zeros of both signs one or the other: upstream/reduced_zeros.py
 INFINITE = frozenset({"nn.functional.gelu"})  # upstream/gelu_of_infinity.py
+ADDING = frozenset({"addmm", "addmv", "addbmm"})  # zeros to zeros, as their BLAS does: upstream/sum_of_zeros_in_a_product.py
 NEGATING = frozenset({"neg", "neg_", "negative", "negative_"})  # upstream/negated_zeros.py
 COUNTING = frozenset({"nn.functional.nll_loss", "nn.functional.cross_entropy"})  # upstream/size_of_no_dimensions.py
 # Reduced, they lie in memory for more, in which anything may stand, or losses: upstream/room_behind_a_loss.py
@@ -184,6 +186,10 @@ class Words:
             text = text.replace("{a}", "positive({a})").replace("{b}", "positive({b})")
         if callee.path in INFINITE:
             text = text.replace("{a}", "finite({a})")
+        if callee.path.rstrip("_") in ADDING:
+            text = text.replace("{a}", "decided({a})", 1)
+        if callee.path == "nn.functional.linear":
+            text = re.sub(r"bias=({\w})", r"bias=decided(\1)", text)
         if callee.path in NEGATING:
             text = text.replace("{a}", "negatable({a})")
         if callee.path in ROWS:
@@ -199,7 +205,7 @@ class Words:
         if writes:
             shared = ", refused=False" if callee.path in UNREFUSING else ""
             text = text.replace("{a}", f"once({{a}}{shared})", 1)
-        if callee.path in MIDDLE | TIED | BOTH_ENDS:
+        if callee.path in MIDDLE | TIED or EXTREMES.match(text):
             text = text.replace("{a}", "unsigned({a})")
         text = text.format_map(self)
         if callee.path in TIED and text.endswith("[-1]"):
@@ -395,6 +401,13 @@ def regular(t):
     return made
 
 
+def decided(t):
+    """The same. Raises Ended where there is a zero that a BLAS adds others to."""
+    if (t.is_floating_point() or t.is_complex()) and (t == 0).any():
+        raise Ended("the sign of a sum of zeros in a BLAS")
+    return t
+
+
 def negatable(t):
     """The same. Raises Ended where a complex zero of it may be negated in a whole step of a vector loop, which gives +0 and not -0."""
     if t.is_complex() and t.numel() * t.element_size() >= 64 and ((t.real == 0) | (t.imag == 0)).any():
@@ -420,7 +433,7 @@ def cotangent(t):
 
 # What lines may call, beside the backend.
 HELPERS: tuple[Any, ...] = (
-    Ended, once, copied, apart, numbers, small, sizable, finite, legible, unshaped, unrecorded, unsigned, positive, rows, regular,
+    Ended, once, copied, apart, numbers, small, sizable, finite, legible, unshaped, unrecorded, unsigned, positive, decided, rows, regular,
     negatable, undone, cotangent,
 )  # fmt: skip
 
