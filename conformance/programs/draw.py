@@ -138,7 +138,9 @@ class Moved(Draw):
         return result.clone() if isinstance(self.truth.get(label), list) else result
 
     def _beside(self, tensor: Any, ulp: int) -> Any:
-        return tensor * (1 + ulp / 4 * self.unit * self.random.choice((-1, 1)))
+        signs = [self.random.choice((-1, 1)) for _ in range(tensor.numel())]  # of each: equal numbers need not be rounded alike
+        moves = self.B.tensor(signs, dtype=tensor.real.dtype if tensor.is_complex() else tensor.dtype).reshape(tensor.shape)
+        return tensor * (1 + ulp / 4 * self.unit * moves)
 
 
 class Beside(Moved):

@@ -227,6 +227,22 @@ def test_what_is_cut_off_far_from_its_roundings_is_judged_by_further_runs(units,
     assert compared(CUT_FAR, monkeypatch) == ["step cast: tensor values"]
 
 
+def test_equal_numbers_may_be_rounded_apart(monkeypatch):
+    lines = (
+        ("first", "t0 = torch.tensor([3.0, 3.0], dtype=torch.float32)"),
+        ("call in place", "t1 = t0.exp_()"),
+        ("call", "t2 = torch.var(t1)"),
+    )
+
+    def apart(units):
+        return lambda t: t.copy_(engine.tensor(torch.exp(torch.tensor(t.tolist())).tolist()) + engine.tensor([0.0, units * 2.0**-19]))
+
+    monkeypatch.setattr(engine.Tensor, "exp_", apart(1))
+    assert compared(lines, monkeypatch) == []
+    monkeypatch.setattr(engine.Tensor, "exp_", apart(40))
+    assert compared(lines, monkeypatch) == ["step call in place: tensor values"]
+
+
 def test_an_integer_that_no_further_run_makes_is_found(monkeypatch):
     plain = engine.Tensor.to
     monkeypatch.setattr(engine.Tensor, "to", lambda t, dtype: plain(t, dtype) - 40)
