@@ -90,8 +90,10 @@ class RoundedOtherwise(TorchDispatchMode):
         numbers = torch.cat([x.double().flatten() for x in whole] or [torch.zeros(0, dtype=torch.float64)])
         parts = torch.view_as_real(t.resolve_conj()) if t.is_complex() else t
         kept = torch.isin(parts.double(), numbers)
-        kept = kept.all(-1) if t.is_complex() else kept
-        return t.add_(torch.where(kept, 0, t * step.to(t.dtype))) if 0 not in t.stride() else t
+        kept = kept.all(-1, keepdim=True) if t.is_complex() else kept
+        step = step.unsqueeze(-1) if t.is_complex() else step
+        moved = torch.where(kept | (parts == 0), parts, parts + parts * step.to(parts.dtype))  # -0 + 0 is no -0
+        return t.copy_(torch.view_as_complex(moved) if t.is_complex() else moved) if 0 not in t.stride() else t
 
 
 @cache

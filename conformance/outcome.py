@@ -278,7 +278,20 @@ def _decided(left: np.ndarray, right: np.ndarray, label: str, name: str, referen
     if name not in ("float16", "bfloat16") and _near(left2, right2, ulp).all():
         return "ulp", ""
     signs = zero & (np.signbit(left2) != np.signbit(right2))
+    if signs.any():
+        signs &= ~_turned(left2, label, reference)
     return _judge(left, right, label, name, reference, signs)
+
+
+def _turned(left: np.ndarray, label: str, reference: Reference | None) -> np.ndarray:
+    """Where an element has the sign of `left`, whose parts these are, in a run whose numbers are rounded otherwise before that."""
+    turned = np.zeros(left.shape, bool)
+    for runs in (reference.rounded, reference.stepped) if reference else ():
+        for run in runs():
+            found = run.get(label)
+            if isinstance(found, np.ndarray) and (parts := _parts(found)).shape == left.shape:
+                turned |= np.signbit(parts) == np.signbit(left)
+    return turned
 
 
 def _narrowed(left: np.ndarray, right: np.ndarray, reference: Reference | None) -> tuple[np.ndarray, np.ndarray]:

@@ -167,7 +167,9 @@ class Rounded(Beside):
 
     def _beside(self, tensor: Any, ulp: int) -> Any:
         step = ulp / 4 * float(self.B.finfo(tensor.dtype).eps) * self.random.choice(self.all or self.MOVES)
-        return tensor + tensor.detach() * step  # not `tensor * (1 + step)`: half of eps is lost there
+        parts = self.B.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
+        moved = self.B.where(parts == 0, parts, parts + parts * step)  # not `parts * (1 + step)`: half of eps is lost there
+        return self.B.view_as_complex(moved) if tensor.is_complex() else moved
 
 
 class Further(Rounded):

@@ -436,3 +436,11 @@ def test_a_case_is_moved_until_that_allows_the_error(apart, asked):
     more = knowing(Reference(), exact=lambda: {"value": exact}, moved=moved, narrowest="float32")
     assert bool(arrays(left, right, "value", more, ulp=0)[1]) == (asked == 8)
     assert len(made) == asked
+
+
+@pytest.mark.parametrize(("run", "verdict"), [(-0.0, "zero_sign"), (1e-9, ""), (0.0, "")])
+def test_the_sign_of_a_zero_is_open_where_another_rounding_turns_it(run, verdict):
+    right = np.array([-0.0, 2.0], np.float32)
+    reference = knowing(Reference(), exact=lambda: {"value": right}, stepped=lambda: [{"value": np.array([run, 2], np.float32)}])
+    kind, words = arrays(np.array([0.0, 2.0], np.float32), right, "value", reference)
+    assert (kind if words else "") == verdict

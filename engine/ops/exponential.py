@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ..op import F, op, pointwise
+from ..pieces import elementwise
 from ..promotion import floating
 from .arithmetic import more, times
 
@@ -29,13 +30,22 @@ def log_of_one_plus(self: np.ndarray) -> np.ndarray:
     return made
 
 
+def log10_kernel(self: np.ndarray) -> np.ndarray:
+    """Whole for whole powers of ten, as NumPy's of float32 is not."""
+    return elementwise(log10_piece, self) if self.dtype == np.float32 else np.log10(self)
+
+
+def log10_piece(self: np.ndarray, out: np.ndarray) -> None:
+    np.log10(self, out=out, dtype=np.float64, casting="same_kind")
+
+
 op("exp(Tensor self) -> Tensor", pointwise(np.exp, floating), self=lambda g, result: g * result.conj())
 op("exp2(Tensor self) -> Tensor", pointwise(np.exp2, floating, stepwise=True), self=lambda g, result: times(g * result.conj(), LN2))
 op("expm1(Tensor self) -> Tensor", pointwise(np.expm1, floating, stepwise=True), self=lambda g, result: g * more(result.conj(), 1))
 
 op("log(Tensor self) -> Tensor", pointwise(np.log, floating, stepwise=True), self=lambda g, self: g / self.conj())
 op("log2(Tensor self) -> Tensor", pointwise(np.log2, floating, stepwise=True), self=lambda g, self: g / times(self.conj(), LN2))
-op("log10(Tensor self) -> Tensor", pointwise(np.log10, floating, stepwise=True), self=lambda g, self: g / times(self.conj(), LN10))
+op("log10(Tensor self) -> Tensor", pointwise(log10_kernel, floating, stepwise=True), self=lambda g, self: g / times(self.conj(), LN10))
 op("log1p(Tensor self) -> Tensor", pointwise(log_of_one_plus, floating, stepwise=True), self=lambda g, self: g / more(self, 1).conj())
 
 op("sqrt(Tensor self) -> Tensor", pointwise(np.sqrt, floating, stepwise=True), self=lambda g, result: g / times(result.conj(), 2))
