@@ -20,8 +20,9 @@ from .draw import alone
 from .see import OPEN, STOPPED, graph_lines, texts, values
 from .steps import COMPUTED, HELPERS, IN_PLACE, LENGTH, Ended, Step, steps
 
-# Where PyTorch says itself that it contradicts itself (`please report a bug to PyTorch`), or cannot read what it made.
-ASSERTED = re.compile("INTERNAL ASSERT FAILED|tensor with unallocated storage|ZeroTensors are immutable")
+# Where PyTorch says itself that it contradicts itself (`please report a bug to PyTorch`), cannot read what it made, or has a library
+# that cannot (upstream/gelu_of_steps.py).
+ASSERTED = re.compile("INTERNAL ASSERT FAILED|tensor with unallocated storage|ZeroTensors are immutable|construct a memory descriptor")
 SCRIPT = """\
 # {key}: the same lines on PyTorch and on {subject}.
 import importlib
