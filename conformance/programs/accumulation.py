@@ -367,3 +367,21 @@ def strides_of_sums_of_parts_of_complex_numbers(B: Any, draw: Any, see: Any) -> 
     g = B.autograd.grad(sum(draw.choice(parts)() for _ in range(draw.integer(1, 3))), x, draw.choice([c, B.ones_like(c)]))[0]
     see("gradient", g)
     see("strides", g.stride())
+
+
+@program
+def strides_of_sums_with_a_side_of_one(B: Any, draw: Any, see: Any) -> None:
+    at, number = B.tensor([0]), draw.floats((1,))
+    ops = [
+        lambda t: t.put(at, t), lambda t: t.take(at), lambda t: t.index_put((at,), t), lambda t: t.index_select(0, at),
+        lambda t: t.gather(0, at), lambda t: t.index_fill(0, at, 2.0), lambda t: t.index_copy(0, at, t), lambda t: t.scatter(0, at, t),
+        lambda t: t * number, lambda t: t + t, lambda t: t.index_add(0, at, t), lambda t: t.cumsum(0), lambda t: t.sort(0)[0],
+    ]  # fmt: skip
+    x = draw.floats((1,), requires_grad=True)
+    inner = x * 2 if draw.flag() else x
+    seen: list[Any] = []
+    inner.register_hook(lambda g: seen.append(g.stride()))
+    seeds = [draw.floats((2,))[::2] if draw.flag() else draw.floats((1,)) for _ in range(2)]
+    B.autograd.backward([draw.choice(ops)(inner), draw.choice(ops)(inner)], seeds)
+    see("strides", [x.grad.stride(), *seen])
+    see("gradient", x.grad)
