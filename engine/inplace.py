@@ -78,10 +78,11 @@ def write_into(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] 
         op.family.first(*values)
     if callable(op.family.inplace):
         op.family.inplace(*values)
-    if op.broadcasts:  # before any shape is looked at
+    lazy = type(into) is Lazy  # PyTorch computes in a copy of it, and copies that back
+    if op.broadcasts and not lazy:  # before any shape is looked at
         check_no_overlap(into._array)
         check_no_partial_overlap(into, values[1:])
-    if op.family.into is not None and type(into) is not Lazy:
+    if op.family.into is not None and not lazy:
         return _written(op, into, recorded, needs, early)
     sources = [values[i] for i in op.copied]
     if not any(same_elements(source, into) for source in sources):  # copying onto itself moves nothing
@@ -89,7 +90,7 @@ def write_into(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] 
             check_no_overlap(into._array)
         check_no_partial_overlap(into, sources)
     looked_at = values
-    if op.family.plan == "restride" and type(into) is Lazy:  # which goes on reading as its memory does not hold
+    if op.family.plan == "restride" and lazy:  # which goes on reading as its memory does not hold
         looked_at = [into._stored, *values[1:]]
     try:
         _, [result] = op.compute(looked_at)
@@ -100,7 +101,7 @@ def write_into(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] 
         raise
     if op.family.plan == "restride":
         return _become(op, into, result, values, needs)
-    if not sources and (not op.family.overlaps or type(into) is Lazy):
+    if not sources and not op.family.overlaps and not lazy:
         check_no_overlap(into._array)
     if op.family.apart is True:
         check_apart(into, values[1:])
@@ -108,6 +109,8 @@ def write_into(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] 
         if op.family.plan != "write" or not expands(result.shape, into._array.shape):
             raise RuntimeError(MISFIT.format(list(into._array.shape), list(result.shape)))
     check_cast(OF_NUMPY[result.dtype], into._dtype)
+    if lazy and not sources:
+        check_no_overlap(into._array)
     store(into, result)
     return _after_write(op, into, recorded, needs, early)
 

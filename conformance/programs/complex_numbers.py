@@ -238,3 +238,15 @@ def another_shape_in_place_of_a_conjugate(B: Any, draw: Any, see: Any) -> None:
     with B.no_grad():
         x.mul_(2)
         see("written to", y)
+
+
+@program
+def refused_writes_to_conjugates(B: Any, draw: Any, see: Any) -> None:
+    """PyTorch computes in a copy of what is conjugated, and sees only then that elements share memory."""
+    x = draw.complexes((2,)).unsqueeze(-1).expand(2, 2) if draw.flag() else draw.complexes((2, 2))
+    target = draw.choice([lambda: x.conj(), lambda: x.conj().imag, lambda: x])()
+    other = draw.choice([lambda: draw.floats((3,)), lambda: draw.complexes((2,)), lambda: draw.floats((2, 2)), lambda: draw.number()])()
+    kind = draw.choice(["mul_", "add_", "sub_", "div_", "copy_", "pow_", "fill_", "zero_", "sin_", "exp_"])
+    arguments = () if kind in ("zero_", "sin_", "exp_") else (other,)
+    see.raises(kind, lambda: getattr(target, kind)(*arguments))
+    see("after it", [x, target, target._version])
