@@ -8,7 +8,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from functools import cache, lru_cache
 from inspect import getsource
-from operator import mul
+from operator import itemgetter, mul
 from types import CodeType
 from typing import Any
 
@@ -201,14 +201,15 @@ def _observed(names: dict[str, Any], at: str) -> dict[str, Any]:
         first.setdefault(id(one), name)
     memory: dict[int, str] = {}
     real = {name: one.is_floating_point() or one.is_complex() for name, one in live}
-    numbers = {} if all(real.values()) else {_memory(one): one.dtype for name, one in live if real[name] and one.numel()}
+    numbers = _widest([one for name, one in live if real[name]]) if names["recast"] else {}
     lost = _lost([(name, one) for name, one in live if real[name]] + _through(names)) if names["recast"] else {}
     for name, one in live:
         label = f"{at}tensor {name[1:]}"
         if first[id(one)] != name:
             seen[label] = f"is {first[id(one)]}"
             continue
-        seen[f"{label} values"] = _attempt(values, one) if real[name] else _numbers(one, numbers.get(_memory(one), one.dtype))
+        at_sight = not numbers or (lost and real[name])
+        seen[f"{label} values"] = _attempt(values, one) if at_sight else _numbers(one, numbers.get(_memory(one), one.dtype))
         if name in lost:
             seen[f"{label} values"][lost[name]] = np.nan
         seen[label] = _flags(one, FLAGS)
@@ -234,8 +235,14 @@ def _flags(tensor: Any, flags: tuple[Callable[[Any], Any], ...]) -> list[Any]:
         return [_attempt(read, tensor) for read in flags]
 
 
+def _widest(live: list[Any]) -> dict[int, Any]:
+    """The dtype of the numbers in each memory: the widest, since what it loses by rounding may be any number of a narrower one."""
+    parts = [(_memory(one), one.element_size() // (1 + one.is_complex()), one) for one in live if one.numel()]
+    return {at: one.dtype for at, _, one in sorted(parts, key=itemgetter(1))}
+
+
 def _numbers(tensor: Any, dtype: Any) -> Any:
-    """The integers, as the numbers of `dtype` whose bits they are: PyTorch's own differ by a rounding, and NaN has many."""
+    """The elements, as the numbers of `dtype` whose bits they are: PyTorch's own differ by a rounding, and NaN has many."""
     read = _attempt(lambda: values(tensor if tensor.dtype == dtype else tensor.detach().view(dtype)))
     return _attempt(values, tensor) if isinstance(read, Raised) else read
 
