@@ -102,7 +102,8 @@ class Saved:
     nr: int
     counter: Any
     tangents: dict[Any, Tensor] | None
-    through: tuple[weakref.ref[Tensor], int] | None  # the view that it was written through, and the number of the node the view then got
+    # The view that it was written through, the number of the node the view then got, and what that keeps.
+    through: tuple[weakref.ref[Tensor], int, weakref.ref[Told]] | None
 
     @classmethod
     def of(cls, t: Tensor, nr: int = 0) -> Saved:
@@ -110,6 +111,16 @@ class Saved:
         made.array, made.dtype, made.nr, made.counter, made.tangents = t._array, t._dtype, nr, counter_of(t), None
         made.through = None
         return made
+
+
+class Told(list):
+    """The values that a node keeps, which tell whether it is still there: nobody can refer to itself weakly, as in PyTorch."""
+
+    __slots__ = ("__weakref__", "node_name")
+    node_name: str
+
+    def name(self) -> str:
+        return self.node_name
 
 
 class FreedValues(tuple):

@@ -10,7 +10,7 @@ from .graph import Node, Saved, modified, output_of
 from .operands import shape_of
 from .saved import Packed
 from .tensor import LEAF, Tensor, counter_of
-from .views import node_of, source_of
+from .views import named_source_of, node_of
 
 if TYPE_CHECKING:
     from .node import OpNode
@@ -63,7 +63,7 @@ def version_of(value: Any) -> Any:
 def check_version(value: Any, then: Any, node: OpNode, reading: bool = False) -> None:
     if type(value) is Saved:
         if value.counter is not None and value.counter[0] != then:
-            by = source_of(value, node) if value.dtype.differentiable else None
+            by = named_source_of(value, node) if value.dtype.differentiable else None
             raise modified(value.dtype, value.array.shape, by, value.nr, value.counter[0], then)
     elif isinstance(value, Tensor):
         if not reading and (value._node is None or value._node is LEAF):

@@ -18,6 +18,7 @@ from .graph import (
     Listed,
     Node,
     Saved,
+    Told,
     check_compatible,
     edge_of,
     end_of,
@@ -266,10 +267,13 @@ def rebase(t: Tensor, node: Node) -> None:
     else:
         view.version = -1  # remade from the base below
         refresh(t, view)
-    if node.plan.keeps_results and isinstance(made_by(t), Node):
+    by: Any = made_by(t)
+    if node.plan.keeps_results and isinstance(by, Node):
+        by.saved = values = Told(by.saved)
+        values.node_name = by.name()
         for kept in node.saved[::2]:
             if type(kept) is Saved:
-                kept.through = weakref.ref(t), made_by(t).seq
+                kept.through = weakref.ref(t), by.seq, weakref.ref(values)
 
 
 def overwrite(base: Tensor, part: np.ndarray, start: int, op: Any, value: Any, views: int) -> None:
@@ -288,9 +292,14 @@ def overwrite(base: Tensor, part: np.ndarray, start: int, op: Any, value: Any, v
     sequence()  # of the node that nobody will ask for
 
 
+def named_source_of(kept: Saved, node: Node) -> Any:
+    """What is named as the node that a result kept by `node` is from: that of a view written through, while it lasts."""
+    return node if kept.through is None else kept.through[2]() or node
+
+
 def source_of(kept: Saved, node: Node) -> Node:
     """The node that a result kept by `node` is from: where it was written through a view that of the view, while it lasts."""
-    view, number = kept.through or (None, 0)
+    view, number, _ = kept.through or (None, 0, None)
     t = view() if view is not None else None
     one: Any = None if t is None else made_by(t)
     while isinstance(one, Node) and one.seq > number and one.edges:  # the view may have been written through again, or turned
@@ -344,8 +353,8 @@ class PartPlan(NoPlan):
     def short(node: CopySlices, g: np.ndarray) -> Sequence[Any]:
         """What `apply` comes to where the base lies in row-major order and the node within has a short way, too."""
         part, whole, inner = node.part, node.base_array, node.inner
-        run = inner.plan.fast
-        if node.replay is not None or node.freed or run is None or not _usual(whole):
+        run = None if node.freed else inner.plan.fast
+        if node.replay is not None or run is None or not _usual(whole):
             return node.apply([g], False)
         if g.dtype is not part.dtype or g.shape != whole.shape or not part.size:
             return node.apply([g], False)
@@ -389,7 +398,7 @@ class CopySlices(Listed):
 
     @property
     def saved(self) -> Any:
-        """Nothing of its own; what `inner` keeps is freed with it."""
+        """Nothing of its own; once freed it has let go of `inner`."""
         return FREED if self.freed else ()
 
     @saved.setter
@@ -397,13 +406,7 @@ class CopySlices(Listed):
         self.free()
 
     def free(self) -> None:
-        inner = self.inner
-        if inner.plan.keeps_tensors:
-            if inner.plan.compact:
-                inner.one, inner.other = FREED, None  # a CompactPair
-            else:
-                inner.free()
-        self.freed = True
+        self.inner, self.freed = None, True
 
     def apply(self, gs: list[Any], recording: bool) -> Sequence[Any]:
         if self.freed:

@@ -435,3 +435,23 @@ def numbers_below_the_normal_ones(B: Any, draw: Any, see: Any) -> None:
     see("erfc", made)
     made.sum().backward()
     see("x.grad", x.grad)
+
+
+@program
+def who_made_what_was_written_through_a_view(B: Any, draw: Any, see: Any) -> None:
+    """The error names the view's node, as it was, while anything holds that."""
+    x = draw.floats((2,), requires_grad=True)
+    base = x * 2
+    view = draw.choice([lambda: base.t(), lambda: base[:1], lambda: base.view(2, 1), lambda: base.unsqueeze(0)])()
+    draw.choice([view.exp_, view.sigmoid_, view.sqrt_, view.tanh_])()
+    holders = [lambda: view * 1, lambda: view.sin(), lambda: view.grad_fn, lambda: None, lambda: base * 1, lambda: view[:1]]
+    kept = draw.choice(holders)()
+    for _ in range(draw.integer(1, 2)):
+        draw.choice([lambda: base.mul_(2), lambda: view.add_(view, alpha=2), lambda: view.add_(1), lambda: base[:1].zero_()])()
+    if draw.flag():
+        del kept
+    if draw.flag():
+        del view
+    keep, create_graph = draw.flag(), draw.flag()
+    for _ in range(2):
+        see.raises("backward", lambda: B.autograd.grad(base.sum(), x, retain_graph=keep, create_graph=create_graph)[0])

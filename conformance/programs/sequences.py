@@ -201,8 +201,8 @@ def _observed(names: dict[str, Any], at: str) -> dict[str, Any]:
         first.setdefault(id(one), name)
     memory: dict[int, str] = {}
     real = {name: one.is_floating_point() or one.is_complex() for name, one in live}
-    numbers = _widest([one for name, one in live if real[name]]) if names["recast"] else {}
-    lost = _lost([(name, one) for name, one in live if real[name]] + _through(names)) if names["recast"] else {}
+    readings = [(name, one) for name, one in live if real[name]] + _through(names) if names["recast"] else []
+    numbers, lost = _widest(readings), _lost(readings)
     for name, one in live:
         label = f"{at}tensor {name[1:]}"
         if first[id(one)] != name:
@@ -235,9 +235,9 @@ def _flags(tensor: Any, flags: tuple[Callable[[Any], Any], ...]) -> list[Any]:
         return [_attempt(read, tensor) for read in flags]
 
 
-def _widest(live: list[Any]) -> dict[int, Any]:
+def _widest(live: list[tuple[str, Any]]) -> dict[int, Any]:
     """The dtype of the numbers in each memory: the widest, since what it loses by rounding may be any number of a narrower one."""
-    parts = [(_memory(one), one.element_size() // (1 + one.is_complex()), one) for one in live if one.numel()]
+    parts = [(_memory(one), one.element_size() // (1 + one.is_complex()), one) for _, one in live if one.numel()]
     return {at: one.dtype for at, _, one in sorted(parts, key=itemgetter(1))}
 
 

@@ -39,7 +39,8 @@ EXTREMES = re.compile(r"torch\.(aminmax|amax|amin)\(|torch\.(max|min)\({a}\)$")
 NEAR_ZERO = frozenset({"igammac", "igammac_"})  # upstream/incomplete_gamma_near_zero.py
 GAMMA = frozenset({"igamma", "igamma_"}) | NEAR_ZERO  # of two large numbers nine digits are right: upstream/incomplete_gamma.py
 WITHOUT_MEMORY = frozenset({"sgn", "sgn_"})  # real gradients are, so that 0 * -1 is no -0: upstream/gradient_without_memory.py
-KEEPING = frozenset({"index_reduce", "index_reduce_"})  # of zeros of both signs one or the other: upstream/reduced_zeros.py
+# Of zeros of both signs one or the other: upstream/reduced_zeros.py, upstream/maximum_of_zeros.py
+KEEPING = frozenset({"index_reduce", "index_reduce_", "maximum", "minimum", "fmax", "fmin"})
 INFINITE = frozenset({"nn.functional.gelu"})  # upstream/gelu_of_infinity.py
 ADDING = frozenset({"addmm", "addmv", "addbmm"})  # zeros to zeros, as their BLAS does: upstream/sum_of_zeros_in_a_product.py
 NEGATING = frozenset({"neg", "neg_", "negative", "negative_"})  # upstream/negated_zeros.py
@@ -182,7 +183,7 @@ class Words:
             text = text.replace("{a}", "sizable({a})")
         if callee.path in WITHOUT_MEMORY:
             text = text.replace("{a}", "unrecorded({a})")
-        if callee.path in KEEPING:
+        if callee.path in KEEPING or text in ("torch.max({a}, {b})", "torch.min({a}, {b})"):
             text = text.replace("{a}", "positive({a})").replace("{b}", "positive({b})")
         if callee.path in INFINITE:
             text = text.replace("{a}", "finite({a})")
