@@ -23,6 +23,7 @@ from .steps import COMPUTED, HELPERS, IN_PLACE, LENGTH, Ended, Step, steps
 # Where PyTorch says itself that it contradicts itself (`please report a bug to PyTorch`), cannot read what it made, or has a library
 # that cannot (upstream/gelu_of_steps.py).
 ASSERTED = re.compile("INTERNAL ASSERT FAILED|tensor with unallocated storage|ZeroTensors are immutable|construct a memory descriptor")
+BLOCK = 16  # bytes, those of the widest number
 SCRIPT = """\
 # {key}: the same lines on PyTorch and on {subject}.
 import importlib
@@ -248,15 +249,20 @@ def _numbers(tensor: Any, dtype: Any) -> Any:
 
 
 def _lost(live: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Of each tensor in which bits of NaN are read as a number of another dtype, which elements: NaN has many, and any of them is right."""
+    """Of each tensor in whose memory are bits of NaN that several dtypes read, which elements: NaN has many, and any of them is right.
+
+    By its bits a NaN of one dtype is one of another, too, or none: so all that lies within a block of them counts.
+    """
     dtypes: dict[int, set[str]] = {}
     for _, one in live:
         dtypes.setdefault(_memory(one), set()).add(_part(one))
     shared = [(name, one, *_places(one)) for name, one in live if len(dtypes[_memory(one)]) > 1 and one.numel()]
     found = {}
+    blocks = {(_memory(one), (at - _memory(one)) // BLOCK) for _, one, _, _, lost in shared for at in lost}
     for name, one, places, width, _ in shared:
-        bits = {at for _, two, _, _, lost in shared if _part(two) != _part(one) for at in lost}
-        read = np.array([not bits.isdisjoint(range(at, at + width)) for at in places]).reshape(tuple(one.shape))
+        start = _memory(one)
+        ends = [((at - start) // BLOCK, (at + width - 1 - start) // BLOCK) for at in places]
+        read = np.array([(start, a) in blocks or (start, b) in blocks for a, b in ends]).reshape(tuple(one.shape))
         if read.any():
             found[name] = read
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -399,16 +398,6 @@ def by_sign(g: Any, self: Any, result: Any) -> Any:
     return F.mul(g, ratio)
 
 
-def log_sum_exp(self: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """`log(exp(self) + exp(other))` without overflow."""
-    if self.dtype.kind != "c":
-        return np.logaddexp(self, other)
-    swap = self.real < other.real
-    high, low = np.where(swap, other, self), np.where(swap, self, other)
-    made = np.where(np.isinf(high.real) & (high == low), high, high + np.log1p(np.exp(low - high)))
-    return np.where(np.isnan(self) | np.isnan(other), made.dtype.type(complex(math.nan, math.nan)), made)
-
-
 def times_log(self: np.ndarray, other: np.ndarray) -> np.ndarray:
     """`self * log(other)`, and 0 where `self` is 0 and `other` is a number at all, in 16 bits of a rounded logarithm.
 
@@ -447,11 +436,6 @@ op("copysign.Tensor(Tensor self, Tensor other) -> Tensor",
 op("copysign.Scalar(Tensor self, Scalar other) -> Tensor",
    binary(np.copysign, COPYSIGN, promotes=("self", "other")),
    self=by_sign)  # fmt: skip
-op("logaddexp(Tensor self, Tensor other) -> Tensor",
-   pointwise(log_sum_exp, only("real complex", "logaddexp_cpu"), inplace=False, stepwise=True,
-             jvp=along(lambda self, other, s, o, result: plus(over(s, 1 + F.exp(other - self)), over(o, 1 + F.exp(self - other))))),
-   self=lambda g, self, other: as_it_is(g / more(F.exp(F.sub(other, self)), 1).conj(), is_complex(self)),
-   other=lambda g, self, other: as_it_is(g / more(F.exp(F.sub(self, other)), 1).conj(), is_complex(other)))  # fmt: skip
 op("xlogy.Tensor(Tensor self, Tensor other) -> Tensor",
    pointwise(times_log, XLOGY, stepwise=True, jvp=along(times_log_along)),
    self=lambda g, self, other: F.masked_fill(F.xlogy(g, other), (self == 0) & (other <= 0), 0),

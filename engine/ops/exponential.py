@@ -8,8 +8,9 @@ import numpy as np
 
 from ..op import F, op, pointwise
 from ..pieces import elementwise
-from ..promotion import floating
-from .arithmetic import more, times
+from ..promotion import floating, only
+from ..tangents import along, over, plus
+from .arithmetic import as_it_is, is_complex, more, times
 
 LN2, LN10 = math.log(2), math.log(10)
 
@@ -30,6 +31,21 @@ def log_of_one_plus(self: np.ndarray) -> np.ndarray:
     return made
 
 
+def log_of_sum(self: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """`log(exp(self) + exp(other))` without overflow."""
+    return complex_log_of_sum(self, other) if self.dtype.kind == "c" else np.logaddexp(self, other)
+
+
+def complex_log_of_sum(self: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The same about the larger real part; where both are the same infinity, of which there is no difference, as PyTorch has it."""
+    swap = self.real < other.real
+    low, high = np.where(swap, self, other), np.where(swap, other, self)
+    made = log_of_one_plus(np.exp(low - high)) + high
+    level = ~np.isfinite(low.real) & (low.real == high.real)
+    made = np.where(level, np.where(low.real < 0, low, np.log(np.exp(low) + np.exp(high))), made)
+    return np.where(np.isnan(low) | np.isnan(high), complex(math.nan, math.nan), made)
+
+
 def log10_kernel(self: np.ndarray) -> np.ndarray:
     """Whole for whole powers of ten, as NumPy's of float32 is not."""
     return elementwise(log10_piece, self) if self.dtype == np.float32 else np.log10(self)
@@ -47,6 +63,12 @@ op("log(Tensor self) -> Tensor", pointwise(np.log, floating, stepwise=True), sel
 op("log2(Tensor self) -> Tensor", pointwise(np.log2, floating, stepwise=True), self=lambda g, self: g / times(self.conj(), LN2))
 op("log10(Tensor self) -> Tensor", pointwise(log10_kernel, floating, stepwise=True), self=lambda g, self: g / times(self.conj(), LN10))
 op("log1p(Tensor self) -> Tensor", pointwise(log_of_one_plus, floating, stepwise=True), self=lambda g, self: g / more(self, 1).conj())
+
+op("logaddexp(Tensor self, Tensor other) -> Tensor",
+   pointwise(log_of_sum, only("real complex", "logaddexp_cpu"), inplace=False, stepwise=True,
+             jvp=along(lambda self, other, s, o, result: plus(over(s, 1 + F.exp(other - self)), over(o, 1 + F.exp(self - other))))),
+   self=lambda g, self, other: as_it_is(g / more(F.exp(F.sub(other, self)), 1).conj(), is_complex(self)),
+   other=lambda g, self, other: as_it_is(g / more(F.exp(F.sub(self, other)), 1).conj(), is_complex(other)))  # fmt: skip
 
 op("sqrt(Tensor self) -> Tensor", pointwise(np.sqrt, floating, stepwise=True), self=lambda g, result: g / times(result.conj(), 2))
 op("rsqrt(Tensor self) -> Tensor",

@@ -22,7 +22,7 @@ from ..rows import add_down
 from ..tensor import Tensor
 from ..views import check_cast, keeps_dtype
 from .convert import cast
-from .exponential import log_of_one_plus
+from .exponential import complex_log_of_sum
 from .extremes import orderly
 from .reduce import MANY, agreeing, into, refuse, refuse_complex, summed_dtype
 
@@ -266,16 +266,6 @@ op("cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)",
 
 
 # -- logcumsumexp ------------------------------------------------------------------------------------------------------------
-def log_add_exp(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """log(exp(a) + exp(b)) of complex arrays, about the larger real part."""
-    swap = a.real > b.real
-    low, high = np.where(swap, b, a), np.where(swap, a, b)
-    made = log_of_one_plus(np.exp(low - high)) + high
-    level = ~np.isfinite(low.real) & (low.real == high.real)
-    made = np.where(level, np.where(low.real < 0, low, np.log(np.exp(low) + np.exp(high))), made)
-    return np.where(np.isnan(low) | np.isnan(high), complex(math.nan, math.nan), made)
-
-
 def logcumsumexp_kernel(self: np.ndarray, dim: int) -> np.ndarray:
     dim = in_range(dim, self.ndim)
     to = OF_NUMPY[self.dtype]
@@ -287,9 +277,9 @@ def logcumsumexp_kernel(self: np.ndarray, dim: int) -> np.ndarray:
     if to.category == 2:
         return np.asarray(np.logaddexp.accumulate(wide, dim) + 0, to.np, order="C")
     moved = np.moveaxis(wide, dim, 0)
-    moved[0] = log_add_exp(np.full_like(moved[0], -math.inf), moved[0])
+    moved[0] = complex_log_of_sum(moved[0], np.full_like(moved[0], -math.inf))
     for k in range(1, moved.shape[0]):
-        moved[k] = log_add_exp(moved[k - 1], moved[k])
+        moved[k] = complex_log_of_sum(moved[k], moved[k - 1])
     return np.asarray(wide + 0, to.np, order="C")
 
 

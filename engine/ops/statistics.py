@@ -206,6 +206,10 @@ def running_mean(wide: np.ndarray, mean: np.ndarray, dims: tuple[int, ...]) -> n
     """`mean` as an update for one element after the other gives it: NaN once an infinite one is followed by another."""
     if np.isfinite(mean).all() or not dims or not wide.size:
         return mean
+    if mean.dtype.kind == "c":  # each part for itself
+        made = np.empty_like(mean)
+        made.real, made.imag = running_mean(wide.real, mean.real, dims), running_mean(wide.imag, mean.imag, dims)
+        return made
     rest = tuple(d for d in range(wide.ndim) if d not in dims)
     flat = wide.transpose(*rest, *dims).reshape(mean.size, -1)
     lost = ~np.isfinite(flat[:, :-1]).all(1)
