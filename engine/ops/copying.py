@@ -17,7 +17,8 @@ from ..calls import FUNCTIONS
 from ..dtypes import dtype
 from ..geometry import address, start_of, strides_of
 from ..graph import Hooks
-from ..strided import flat_root, over
+from ..layout import dense
+from ..strided import flat_root, laid_out, over
 from ..tensor import LEAF, Tensor, method, rare, settled, wrap
 
 NOT_A_LEAF = (
@@ -34,8 +35,12 @@ def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
         raise RuntimeError(NOT_A_LEAF)
     if id(self) in memo:
         return memo[id(self)]
-    made = _remade(_copied_buffer(self._array, memo), self._dtype, self._node is LEAF)
-    if self.is_conj() or self.is_neg():  # PyTorch's is the result of an op
+    array = _copied_buffer(self._array, memo)
+    computed = self.is_conj() or self.is_neg()  # PyTorch's is the result of an op
+    if computed and array.size and not dense(array):
+        array = laid_out(array.copy(), (array,))
+    made = _remade(array, self._dtype, self._node is LEAF)
+    if computed:
         made._counter = [0]
     memo[id(self)] = made
     if self._gradient is not None:

@@ -293,10 +293,10 @@ def roll_kernel(self: np.ndarray, shifts: Shape, dims: Shape) -> np.ndarray:
         raise RuntimeError("`shifts` required")
     if len(shifts) != len(dims) and (dims or len(shifts) > 1):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
-    if not self.size:
-        return copied(self)
     if not dims:
         return np.roll(np.ascontiguousarray(self), shifts[0]).reshape(self.shape)
+    if not self.size:
+        return copied(self)
     for d in dims:
         if not self.ndim:
             raise IndexError(f"Dimension specified as {d} but tensor has no dimensions")
