@@ -109,7 +109,8 @@ class Declaration:
         self.diff = tuple(self.schema.names.index(n) for n in self.differentiable)
         self.rules_in_order = [self._rule(names.split(", "), r) for names, r in rules.items()]
         mentioned = [w for r in self.rules_in_order for w in set(r.wants)]
-        self.shared = sorted({w for w in mentioned if mentioned.count(w) > 1 and not self.is_gradient(w)})
+        joint = {w for r in self.rules_in_order for w in r.wants if len(r.positions) > 1}
+        self.shared = sorted({w for w in mentioned if (mentioned.count(w) > 1 or w in joint) and not self.is_gradient(w)})
         wanted = {self.gradient_index(w) for r in self.rules_in_order for w in r.wants if self.is_gradient(w)}
         # results whose gradient no rule reads are no part of the graph
         self.constant_results = frozenset(i for i in range(1, len(self.schema.outputs)) if rules and -1 - i not in wanted)

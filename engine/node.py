@@ -18,7 +18,7 @@ from .operands import array_of, as_it_is, cast_like, widened
 from .ready import LEAVES
 from .saved import Packed
 from .strided import in_order
-from .tensor import Tensor, wrap, wrap_number
+from .tensor import LEAF, Tensor, wrap, wrap_number
 from .views import NO_PLAN, source_of
 
 if TYPE_CHECKING:
@@ -36,9 +36,19 @@ def packed_before(op: Op, values: list[Any], needs: tuple[bool, ...] | None) -> 
     """
     if needs is None or op.family.underived:
         return None
-    save = enumerate(op.kept_for(needs).save)
+    save = enumerate(op.kept_for(led(op, values, needs)).save)
     kept = {k: keep(op, kind, i, values, [], needs) for k, (kind, i, _) in save if kind in (TENSOR, TENSORS)}
     return {k: saved.packed(one) for k, one in kept.items()} if modes.current() & modes.SAVED_HOOKS else None
+
+
+def led(op: Op, values: list[Any], needs: tuple[bool, ...]) -> tuple[bool, ...]:
+    """Which of the arguments that need a gradient the plan is for: of several those for which it leads somewhere."""
+    return needs if len(needs) == 1 else tuple([need and not leads_nowhere(values[i]) for need, i in zip(needs, op.diff, strict=True)])
+
+
+def leads_nowhere(v: Any) -> bool:
+    """True for a view that was not recorded, of a tensor that requires grad."""
+    return isinstance(v, Tensor) and v._node is LEAF and v._beside is not None and v._beside.borrowed
 
 
 def new_node(op: Op, values: list[Any], outs: list[Tensor], needs: tuple[bool, ...], early: dict[int, Any] | None = None) -> Any:
@@ -50,7 +60,9 @@ def new_node(op: Op, values: list[Any], outs: list[Tensor], needs: tuple[bool, .
     several = len(live) > 1 or op.schema.returns_list
     node = op.NodeOfSeveral() if several else op.Node()
     hooked = bool(modes.current() & modes.SAVED_HOOKS)
-    plan = op.kept_for(needs) if several or hooked else lean_plan(op, needs)  # what is packed is unpacked in the generic way
+    mask = led(op, values, needs)
+    generic = several or hooked or mask != needs  # what is packed is unpacked in the generic way
+    plan = op.kept_for(mask) if generic else lean_plan(op, needs)
     if several:
         node.outputs = [(t._array.shape, t._dtype) for t in live]
     node.plan = plan
@@ -110,8 +122,11 @@ class OpNode(Node):
                 return result if len(positions) == 1 else result[positions.index(position)]
         return None
 
-    def apply(self, gs: list[Any], recording: bool, wants: Callable[[Any], bool] | None = None) -> Sequence[Any]:
-        """The gradients of all edges; where it is said which edges want one, a rule that serves none of them does not run."""
+    def apply(self, gs: list[Any], recording: bool, wants: Callable[[Any], bool] | None = None, uncast: bool = False) -> Sequence[Any]:
+        """The gradients of all edges; where it is said which edges want one, a rule that serves none of them does not run.
+
+        `uncast`: the first is of the dtype that its rule gives it.
+        """
         if not recording and self.op.broadcasts and self._uneven(gs[0]):
             return [None if r is None else r._array for r in self.apply([wrap(gs[0], OF_NUMPY[gs[0].dtype])], True, wants)]
         saved = self._unpack(recording, gs)
@@ -132,7 +147,7 @@ class OpNode(Node):
                     parts[p] = r
         if gs[0] is not given[0]:  # a rule that hands its gradient on does not round it
             parts = [given[0] if p is gs[0] else p for p in parts]
-        return self._fitted(parts, gs[0])
+        return self._fitted(parts, gs[0], uncast)
 
     def _uneven(self, g: np.ndarray) -> bool:
         """True where what the rules read differs in dtype or order of dimensions: only Tensors promote and lay out as PyTorch does."""
@@ -141,7 +156,7 @@ class OpNode(Node):
             return True
         return (1 in g.shape or any(a.strides != g.strides for a in read)) and not all(in_order(a) for a in (g, *read))
 
-    def _fitted(self, parts: list[Any], g: Any) -> list[Any]:
+    def _fitted(self, parts: list[Any], g: Any, uncast: bool) -> list[Any]:
         """One gradient per edge, each of its input's shape and dtype."""
         if self.op.takes_lists:
             flat: list[Any] = []
@@ -152,6 +167,8 @@ class OpNode(Node):
         fits = self.fits
         if fits is None:  # a specialised call whose operands were all as its result
             fits = [(g.shape, g._dtype if isinstance(g, Tensor) else OF_NUMPY[g.dtype])] * len(parts)
+        if uncast and isinstance(parts[0], Tensor) and parts[0]._dtype.is_complex == fits[0][1].is_complex:
+            fits = [(fits[0][0], parts[0]._dtype), *fits[1:]]
         lists = self.op.takes_lists  # of a list PyTorch computes every gradient or none
         if (Node.reshaped or AccumulateGrad.outgrown) and self.op.schema.name != "expand":  # whose formula sums itself
             # PyTorch sums to the shape that the edge's end was recorded with, once; the walk says where that cannot be

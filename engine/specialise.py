@@ -208,8 +208,8 @@ def plain_text(t: str) -> str:
 
 
 def outdated_text(t: str) -> str:
-    """What `views.outdated` says, for the tensor of this name; sets `view`."""
-    borrowed = f"view.borrowed if view.base._node is None else {t}._node is None"
+    """What `views.outdated` says, and whether the view leads nowhere, for the tensor of this name; sets `view`."""
+    borrowed = f"view.borrowed or (view.base._node is not None and {t}._node is None)"
     written = f"(view := {t}._beside).base is not None and (view.version != {t}._counter[0] or ({borrowed}))"
     return f"({t}._beside is not None and {written})"
 

@@ -360,7 +360,11 @@ class PartPlan(NoPlan):
             return node.apply([g], False)
         whole = g.copy()
         piece = np.ndarray(part.shape, part.dtype, whole, node.start * part.itemsize, part.strides)
-        first, *rest = run(inner, piece.copy())
+        try:
+            first, *rest = run(inner, piece.copy())
+        except RuntimeError as error:
+            node.rename(error)
+            raise
         piece[...] = 0 if first is None else first
         return None if node.edges[0] is None else whole, *rest
 
@@ -440,7 +444,11 @@ class CopySlices(Listed):
             whole[...] = g
         part, inner = self._part(whole), self.inner
         fast = None if modes.current() & modes.GENERIC else inner.plan.fast
-        first, *rest = inner.apply([part.copy()], False) if fast is None else fast(inner, part.copy())
+        try:
+            first, *rest = inner.apply([part.copy()], False) if fast is None else fast(inner, part.copy())
+        except RuntimeError as error:
+            self.rename(error)
+            raise
         if first is None and inner.op is None:
             return [None, *rest]  # PyTorch's convention: where a Function gives nothing back, all of the base gets nothing
         if part.shape != self.part.shape:
@@ -472,8 +480,13 @@ class CopySlices(Listed):
             part = F.as_strided(whole, self.part.shape, strides_of(self.part), self.start)
         else:
             part = _again(whole, self.replay)
-        first, *rest = self.inner.apply([F.clone(part, memory_format="contiguous_format")], True)
-        if first is None and self.inner.op is None:
+        given, inner = [F.clone(part, memory_format="contiguous_format")], self.inner
+        try:
+            first, *rest = inner.apply(given, True) if inner.op is None else inner.apply(given, True, uncast=True)  # `copy_` casts
+        except RuntimeError as error:
+            self.rename(error)
+            raise
+        if first is None and inner.op is None:
             return [None, *rest]  # as above
         if part._array.shape != self.part.shape:
             self._check(rest)
@@ -489,6 +502,12 @@ class CopySlices(Listed):
         for i, g in enumerate(rest, 1):
             if g is not None:
                 check_compatible(g, fits[i][0], f"Function {self.name()} returned an invalid gradient at index {i}")
+
+    def rename(self, error: RuntimeError) -> None:
+        """Have an error that tells of a gradient from within tell of this node."""
+        text, within = str(error), f"Function {self.inner.name()} returned"
+        if text.startswith(within):
+            error.args = (text.replace(within, f"Function {self.name()} returned", 1),)
 
     def name(self) -> str:
         return "torch::autograd::CopySlices"

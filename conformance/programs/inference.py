@@ -395,3 +395,29 @@ def what_kernels_make_as_views_outside(B: Any, draw: Any, see: Any) -> None:
         see(f"result {i}", list(one.shape))
         see(f"kind of {i}", [one._is_view(), one.is_inference()])
         see.raises(f"written to {i}", lambda one=one: list(one.add_(1).shape))
+
+
+@program
+def what_is_kept_for_views_that_lead_nowhere(B: Any, draw: Any, see: Any) -> None:
+    """A view made in inference mode requires grad with its base, but has no edge: of several gradients PyTorch keeps nothing for its."""
+    leaf = draw.floats((2,), requires_grad=True)
+    base = leaf * 2 if draw.flag() else leaf
+    with B.inference_mode():
+        view, made_there = draw.choice([base.view, base.reshape])(2, 1), draw.floats((2, 1))
+    other = draw.choice([made_there, draw.floats((2, 1)), leaf, view])
+    ops = [B.mul, B.div, B.atan2, B.pow, B.add, B.hypot, lambda a, b: B.where(b > 0, a, b), lambda a, b: a.t() @ b, B.addcmul, B.lerp]
+    op = draw.choice(ops)
+    operands = draw.choice([(view, other), (other, view)])
+    more = {B.addcmul: (other,), B.lerp: (0.3,)}.get(op, ())
+
+    def call():
+        made = op(*operands, *more)
+        see.graph("graph", made)
+        names = [name for name in ("_saved_self", "_saved_other", "_saved_exponent", "_saved_tensor1") if hasattr(made.grad_fn, name)]
+        kept = [getattr(made.grad_fn, name) for name in names]
+        see("kept", [one is None for one in kept])
+        made.sum().backward()
+        return [made.requires_grad, leaf.grad]
+
+    see.raises("call", call)
+    see.raises("in place", lambda: op(view.clone(), view, *more).sum().backward())

@@ -507,3 +507,31 @@ def steps_of_sides_of_one_in_gradients(B: Any, draw: Any, see: Any) -> None:
     see("strides of powers", [power.stride() for power in powers])
     see("strides of a comparison", B.isinf(x).stride())
     see("strides of their gradients", [B.autograd.grad(power, x, g)[0].stride() for power in powers])
+
+
+@program
+def gradients_from_within_a_write_through_a_view(B: Any, draw: Any, see: Any) -> None:
+    """What does not fit is told of the write as a whole; what is cast on the way is cast as it is copied back."""
+    x, source = draw.floats((2,), requires_grad=True), draw.floats((1,), requires_grad=True)
+    wide = draw.floats((2,), B.float64, requires_grad=True)
+    base = x * 2
+    view = draw.choice([lambda: base.view(2), lambda: base[:1], lambda: base.unsqueeze(0)[0], lambda: base])()
+    kinds = {
+        "scatter_add": lambda: view.scatter_add_(0, B.tensor(0), source * 1),
+        "scatter": lambda: view.scatter_(0, B.tensor(0), source * 1),
+        "cast": lambda: view.mul_(wide[: view.shape[0]]),
+        "cast and added": lambda: view.add_(wide[: view.shape[0]] ** 2),
+        "divided": lambda: view.div_(wide[: view.shape[0]]),
+    }
+    see.raises("written", kinds[draw.choice(list(kinds))])
+    create_graph = draw.flag()
+    leaves = [x, source, wide]
+
+    def gradients():
+        found = B.autograd.grad(base.sum(), leaves, create_graph=create_graph, allow_unused=True)
+        for i, one in enumerate(found):
+            if create_graph and one is not None and one.grad_fn is not None:
+                see.graph(f"graph of gradient {i}", one)
+        return list(found)
+
+    see.raises("gradients", gradients)
