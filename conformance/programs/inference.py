@@ -417,7 +417,7 @@ def what_is_kept_for_views_that_lead_nowhere(B: Any, draw: Any, see: Any) -> Non
         kept = [getattr(made.grad_fn, name) for name in names]
         see("kept", [one is None for one in kept])
         made.sum().backward()
-        return [made.requires_grad, leaf.grad]
+        return [made.requires_grad, leaf.grad * 1 if leaf.grad is not None else None]
 
     see.raises("call", call)
     see.raises("in place", lambda: op(view.clone(), view, *more).sum().backward())
