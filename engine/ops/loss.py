@@ -446,13 +446,16 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None, s
 def common_shape(first: Tensor, second: Tensor) -> tuple[int, ...]:
     """The shape both broadcast to. Raises RuntimeError where there is none."""
     a, b = tuple(first.shape), tuple(second.size())
-    for i in range(1, min(len(a), len(b)) + 1):
-        if a[-i] != b[-i] and 1 not in (a[-i], b[-i]):
+    known = [1] * (len(b) - len(a)) + list(a)
+    for i in range(1, len(b) + 1):
+        if known[-i] == 1:
+            known[-i] = b[-i]
+        elif b[-i] not in (1, known[-i]):
             raise RuntimeError(
                 f"Attempting to broadcast a dimension of length {b[-i]} at {-i}! Mismatching argument at index 1 had {second.size()}; but "
-                f"expected shape should be broadcastable to {list(a)}"
+                f"expected shape should be broadcastable to {known}"
             )
-    return np.broadcast_shapes(a, b)
+    return tuple(known)
 
 
 @composite(f"nn.functional.binary_cross_entropy_with_logits({_BINARY}, Tensor? pos_weight=None) -> Tensor")
