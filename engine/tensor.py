@@ -282,7 +282,8 @@ class Tensor:
                     "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph that "
                     "doesn't require differentiation use var_no_grad = var.detach()."
                 )
-            return self
+            if self._dtype.differentiable:
+                return self
         if requires_grad and not self._dtype.differentiable:
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
         if requires_grad and self._counter is None and not modes.is_inference_mode_enabled():

@@ -356,7 +356,7 @@ class PartPlan(NoPlan):
         run = None if node.freed else inner.plan.fast
         if node.replay is not None or run is None or not _usual(whole):
             return node.apply([g], False)
-        if g.dtype is not part.dtype or g.shape != whole.shape or not part.size:
+        if g.dtype is not part.dtype or g.shape != whole.shape or not part.size or 0 in part.strides:
             return node.apply([g], False)
         whole = g.copy()
         piece = np.ndarray(part.shape, part.dtype, whole, node.start * part.itemsize, part.strides)
@@ -453,6 +453,8 @@ class CopySlices(Listed):
             return [None, *rest]  # PyTorch's convention: where a Function gives nothing back, all of the base gets nothing
         if part.shape != self.part.shape:
             self._check(rest)
+        if first is not None and 0 in part.strides:
+            check_no_overlap(part)
         part[...] = 0 if first is None else first
         shape, dtype = self.base_array.shape, self.base_dtype
         if whole.shape != shape or whole.dtype is not dtype.np:

@@ -89,7 +89,7 @@ def unwatched(B: Any, draw: Any, see: Any) -> None:
 
 def _play(B: Any, draw: Any, see: Any, each: bool) -> None:
     names: dict[str, Any] = {"torch": B, "deepcopy": deepcopy, "modes": [], **{one.__name__: one for one in HELPERS}}
-    names |= {"hooks": [], "handles": [], "versions": {}, "recast": False}
+    names |= {"hooks": [], "handles": [], "versions": {}, "recast": False, "written": {}}
     try:
         try:
             _steps(names, draw, see.seen, each)
@@ -111,8 +111,10 @@ def _steps(names: dict[str, Any], draw: Any, seen: dict[str, Any], each: bool) -
     for number, step in enumerate(steps(draw)):
         at = f"step {number} {step.op or step.name}: "
         _run(step, names, seen, at)
-        if step.target and at + "error" not in seen:
-            names[step.target] = _moved(step, names, draw)
+        if at + "error" not in seen:
+            if step.target:
+                names[step.target] = _moved(step, names, draw)
+            _note_write(step, names)
         if each:
             seen.update(_observed(names, at))
         if names["recast"] and _lost(_tensors(names) + _through(names)):
@@ -179,6 +181,17 @@ def _moved(step: Step, names: dict[str, Any], draw: Any) -> Any:
     return draw.rounded(made, others, step.ulp) if step.name in COMPUTED else made
 
 
+def _note_write(step: Step, names: dict[str, Any]) -> None:
+    """Keep of which dtype the numbers are that were last written to a memory: as others they are read with other last digits."""
+    made = names["through"] if "through :=" in step.line else names.get(step.target)
+    if made is None or not made.numel():
+        return
+    if step.name in IN_PLACE or "through :=" in step.line:
+        names["written"][_memory(made)] = made.dtype
+    elif alone(made, [one for name, one in _tensors(names) if name != step.target]):
+        names["written"].pop(_memory(made), None)  # new memory, where there was other
+
+
 @lru_cache(1 << 14)
 def _compiled(line: str) -> CodeType:
     return compile(line, "<step>", "exec")
@@ -203,7 +216,7 @@ def _observed(names: dict[str, Any], at: str) -> dict[str, Any]:
     memory: dict[int, str] = {}
     real = {name: one.is_floating_point() or one.is_complex() for name, one in live}
     readings = [(name, one) for name, one in live if real[name]] + _through(names) if names["recast"] else []
-    numbers, lost = _widest(readings), _lost(readings)
+    numbers, lost = _widest(readings) | names["written"] if readings else {}, _lost(readings)
     for name, one in live:
         label = f"{at}tensor {name[1:]}"
         if first[id(one)] != name:
@@ -237,7 +250,7 @@ def _flags(tensor: Any, flags: tuple[Callable[[Any], Any], ...]) -> list[Any]:
 
 
 def _widest(live: list[tuple[str, Any]]) -> dict[int, Any]:
-    """The dtype of the numbers in each memory: the widest, since what it loses by rounding may be any number of a narrower one."""
+    """The widest dtype that each memory is read in: what that loses by rounding may be any number of a narrower one."""
     parts = [(_memory(one), one.element_size() // (1 + one.is_complex()), one) for _, one in live if one.numel()]
     return {at: one.dtype for at, _, one in sorted(parts, key=itemgetter(1))}
 
