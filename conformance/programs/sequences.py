@@ -222,10 +222,10 @@ def _observed(names: dict[str, Any], at: str) -> dict[str, Any]:
         if first[id(one)] != name:
             seen[label] = f"is {first[id(one)]}"
             continue
-        at_sight = not numbers or (lost and real[name])
-        seen[f"{label} values"] = _attempt(values, one) if at_sight else _numbers(one, numbers.get(_memory(one), one.dtype))
-        if name in lost:
-            seen[f"{label} values"][lost[name]] = np.nan
+        dtype = numbers.get(_memory(one), one.dtype) if numbers else one.dtype
+        seen[f"{label} values"] = _attempt(values, one) if name in lost else _numbers(one, dtype)
+        if name in lost:  # and where they are of another dtype the rest has other last digits, too
+            seen[f"{label} values"][lost[name] if dtype == one.dtype else ...] = np.nan
         seen[label] = _flags(one, FLAGS)
         if not one.is_inference():
             seen[f"{label} writes"] = one._version - names["versions"].get(name, 0)
