@@ -354,6 +354,13 @@ def views_of_a_piece_count_with_its_base(B: Any, draw: Any, see: Any) -> None:
         draw.choice(writes)()
         draw.choice(writes)()
         see("writes", {name: one._version for name, one in seen.items()})
+    with draw.choice([B.enable_grad, B.no_grad])():
+        views = {"outside": lambda: piece.view(-1), "of its view": lambda: seen["row"][0], "of a view": lambda: piece.unsqueeze(0)[..., 1:]}
+        for name, view in views.items():
+            see.raises(f"taken {name}", lambda name=name, view=view: (seen.update({name: view()}), None)[1])
+        for name, one in seen.items():
+            see.raises(f"written outside to {name}", lambda one=one: (one.mul_(2), None)[1])
+            see(f"writes outside after {name}", {name: one._version for name, one in seen.items()})
 
 
 @program
