@@ -88,7 +88,7 @@ def write_into(op: Op, into: Tensor, values: list[Any], needs: tuple[bool, ...] 
     if not any(same_elements(source, into) for source in sources):  # copying onto itself moves nothing
         if sources and not op.family.overlaps:
             check_no_overlap(into._array)
-        check_no_partial_overlap(into, sources)
+        check_no_partial_overlap(into, sources, as_stored=True)
     looked_at = values
     if op.family.plan == "restride" and lazy:  # which goes on reading as its memory does not hold
         looked_at = [into._stored, *values[1:]]

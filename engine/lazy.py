@@ -88,7 +88,7 @@ def flipped(array: np.ndarray, flips: frozenset[str]) -> np.ndarray:
     for name in flips:
         span = FLIPS[name](span)
     same = span.shape == array.shape and span.strides == steps
-    return span if same else np.ndarray(array.shape, array.dtype, span, 0, steps).view(type(span))
+    return np.asanyarray(span) if same else np.ndarray(array.shape, array.dtype, span, 0, steps).view(type(span))
 
 
 _conjugated: dict[int, tuple[Any, np.ndarray]] = {}
@@ -99,7 +99,7 @@ def conjugate(array: np.ndarray) -> np.ndarray:
     given = conjugate_of(array)
     if given is not None:
         return given
-    made = np.asarray(flipped(array, frozenset(("conj",))))
+    made = flipped(array, frozenset(("conj",)))
     root = root_of(made)
     made.flags.writeable = root.flags.writeable = False
     key = id(root)

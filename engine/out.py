@@ -12,6 +12,8 @@ from . import dtypes, forward, modes, saved
 from .dtypes import CPP_NAMES, dtype
 from .geometry import strides_of
 from .graph import edge_of
+from .layout import row_major
+from .lazy import Lazy, parts
 from .overlap import check_apart, check_no_overlap, check_no_partial_overlap
 from .registry import OPS
 from .silence import loud, quiet
@@ -81,7 +83,8 @@ def run_out(op: Op, values: list[Any], out: Any) -> Any:
     computes = callable(form.family.out)
     if form.family.plan == "pointwise" and (form.family.out is True or form.family.out in CHECKS):  # before any shape or dtype
         for t in outs:
-            check_memory(op, form, values, t)
+            if type(t) is not Lazy:  # to which a copy is copied back
+                check_memory(op, form, values, t)
     if computes:
         token = quiet()
         try:
@@ -182,4 +185,5 @@ def resize(t: Tensor, result: np.ndarray) -> None:
     """Give `out=` the result's shape and strides over the memory it has, or longer; warns (UserWarning) where it held elements."""
     if t._array.size:
         warnings.warn(RESIZED.format(old=list(t._array.shape), new=list(result.shape)), UserWarning, stacklevel=5)
-    exchange(t, over_enough(t._array, result.shape, strides_of(result)))
+    steps = row_major(result.shape) if type(t) is Lazy else strides_of(result)
+    exchange(t, over_enough(parts(t)[0], result.shape, steps))

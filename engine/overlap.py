@@ -9,6 +9,7 @@ import numpy as np
 
 from .geometry import address, strides_of
 from .layout import dense
+from .lazy import Lazy, parts
 from .tensor import Tensor
 from .unstored import refuse_writes
 
@@ -30,23 +31,29 @@ def check_no_overlap(array: np.ndarray) -> None:
 
 
 def check_apart(written: Tensor, others: Iterable[Any]) -> None:
-    """Raises RuntimeError where what is written to shares memory with itself, or with a tensor among the others."""
+    """Raises RuntimeError where what is written to shares memory with itself, or with a tensor among the others.
+
+    What reads as a conjugate shares none: PyTorch computes with a copy of it.
+    """
+    if type(written) is Lazy:
+        return
     check_no_overlap(written._array)
     if any(isinstance(v, Tensor) and (v is written or overlaps(written._array, v._array)) for v in others):
         raise RuntimeError(PARTIAL_OVERLAP)
 
 
-def check_no_partial_overlap(written: Tensor, values: Sequence[Any], exact: bool = True) -> None:
+def check_no_partial_overlap(written: Tensor, values: Sequence[Any], exact: bool = True, as_stored: bool = False) -> None:
     """Raises RuntimeError where an operand shares part of the written tensor's memory: all of it, or none, is fine.
 
-    Unless `exact` sides of 1 do not count, by which the shapes may differ.
+    Unless `exact` sides of 1 do not count, by which the shapes may differ. What reads as a conjugate shares none, as above, but
+    `as_stored`.
     """
-    out = written._array
+    out = parts(written)[0] if as_stored else written._array
     others = [v for v in values if isinstance(v, Tensor) and v is not written and v._array.size and out.size]
     start = address(out) if others else 0
     end = start + out.nbytes
     for v in others:
-        a = v._array
+        a = parts(v)[0] if as_stored else v._array
         if a.base is None and out.base is None:  # each owns its memory
             continue
         begin = address(a)
@@ -63,14 +70,12 @@ def _steps(array: np.ndarray, exact: bool) -> tuple[int, ...]:
 
 def same_elements(a: Any, b: Tensor) -> bool:
     """True for tensors that are the same elements of the same memory, in the same order."""
-    return a is b or (
-        isinstance(a, Tensor)
-        and type(a) is type(b)
-        and a._dtype is b._dtype
-        and a._array.shape == b._array.shape
-        and a._array.strides == b._array.strides
-        and address(a._array) == address(b._array)
-    )
+    if a is b:
+        return True
+    if not isinstance(a, Tensor) or type(a) is not type(b) or a._dtype is not b._dtype:
+        return False
+    (one, reads), (other, reads_too) = parts(a), parts(b)
+    return reads == reads_too and one.shape == other.shape and one.strides == other.strides and address(one) == address(other)
 
 
 def overlaps(self: np.ndarray, other: np.ndarray) -> bool:

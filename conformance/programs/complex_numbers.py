@@ -250,3 +250,32 @@ def refused_writes_to_conjugates(B: Any, draw: Any, see: Any) -> None:
     arguments = () if kind in ("zero_", "sin_", "exp_") else (other,)
     see.raises(kind, lambda: getattr(target, kind)(*arguments))
     see("after it", [x, target, target._version])
+
+
+@program
+def writes_to_conjugates_from_their_own_memory(B: Any, draw: Any, see: Any) -> None:
+    """What is copied as it is stored may not share a part; all else is computed in a copy, which shares nothing."""
+    x = B.complex(*draw.integers((2, 8), 1, 3).double())  # nowhere 0, whose sign two libraries may take otherwise
+    turned = draw.choice([lambda t: t.conj(), lambda t: t._neg_view(), lambda t: t.conj()._neg_view(), lambda t: t])
+    target = turned(x[:4].view(2, 2))
+    sources = [
+        lambda: x[1:5].view(2, 2), lambda: x[4:].view(2, 2), lambda: target, lambda: target.mT, lambda: target.detach(),
+        lambda: x[0], lambda: target[1], lambda: x[5],
+    ]  # fmt: skip
+    source = draw.choice(sources)()
+    source = draw.choice([lambda: source, lambda: source.conj(), lambda: source._neg_view()])()
+    at, alike = B.tensor([1, 0]), source if source.shape == target.shape else target
+    writes = {
+        "copied": lambda: target.copy_(source),
+        "added": lambda: target.add_(source, alpha=4),
+        "rows copied": lambda: target.index_copy_(0, at, source),
+        "rows added": lambda: target.index_add_(0, at, source, alpha=4),
+        "scattered": lambda: target.scatter_(0, at.expand(2, 2), source),
+        "filled": lambda: target.masked_fill_(at > 0, source),
+        "written out": lambda: B.add(alike, 4j, out=target),
+        "taken out": lambda: B.index_select(alike, 0, at, out=target),
+    }
+    name = draw.choice(list(writes))
+    see.raises(name, lambda: (writes[name](), None)[1])
+    see("after it", [x, target, target._version, target.is_conj(), target.is_neg()])
+    see("strides", [target.stride(), target.data_ptr() == x.data_ptr()])

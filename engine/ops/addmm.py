@@ -359,6 +359,7 @@ def exactly(self: Tensor, vec1: Tensor, vec2: Tensor, beta: Any, alpha: Any) -> 
         shapes = [str(list(t.shape)) for t in (self, vec1, vec2)]
         raise RuntimeError("size mismatch, input: {}, v1: {}, v2: {}".format(*shapes))
     check_no_overlap(self._array)
+    check_no_partial_overlap(self, (vec1, vec2), exact=False)
 
 
 def added(b: np.ndarray, self: np.ndarray, a: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarray:
