@@ -5,21 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .declare import program
-
-
-def doubled(B: Any, gradient: Any) -> Any:
-    """A Function of `a * 2` with this for a backward."""
-
-    class Doubled(B.autograd.Function):
-        @staticmethod
-        def forward(ctx, a):
-            return a * 2
-
-        @staticmethod
-        def backward(ctx, g):
-            return gradient(g)
-
-    return Doubled
+from .own_functions import made
 
 
 @program
@@ -59,12 +45,12 @@ def errors_of_the_function(B: Any, draw: Any, see: Any) -> None:
     def fails(a):
         raise KeyError("in the function")
 
-    def fails_too(g):
+    def fails_too(ctx, g):
         raise ValueError("in backward")
 
     quiet = draw.flag()
     see.raises("forward", lambda: check(fails, x, raise_exception=not quiet))
-    see.raises("backward", lambda: check(doubled(B, fails_too).apply, x, raise_exception=not quiet))
+    see.raises("backward", lambda: check(made(B, forward=lambda ctx, a: a * 2, backward=fails_too).apply, x, raise_exception=not quiet))
     see("what it is", [issubclass(B.autograd.gradcheck.__globals__["GradcheckError"], RuntimeError)])
 
 
@@ -74,11 +60,11 @@ def functions_that_are_not_deterministic(B: Any, draw: Any, see: Any) -> None:
     state = [0]
     size = draw.choice([0.0, 1e-9, 0.5])
 
-    def noisy(g):
+    def noisy(ctx, g):
         state[0] += 1
         return g * (2 + size * (state[0] % 2))
 
-    double = doubled(B, noisy)
+    double = made(B, forward=lambda ctx, a: a * 2, backward=noisy)
     x = draw.floats((1,), B.float64, requires_grad=True)
     see.raises("strictly", lambda: check(double.apply, x))
     see.raises("with a tolerance", lambda: check(double.apply, x, nondet_tol=1e-6))
@@ -90,7 +76,7 @@ def tolerances_and_steps(B: Any, draw: Any, see: Any) -> None:
     check = B.autograd.gradcheck
     off = draw.choice([0.0, 1e-4, 1e-2])
 
-    double = doubled(B, lambda g: g * (2 + off))
+    double = made(B, forward=lambda ctx, a: a * 2, backward=lambda ctx, g: g * (2 + off))
     x = B.ones(1, dtype=B.float64) * draw.integer(1, 3)
     x.requires_grad_()
     for words in ({}, {"atol": 1e-3}, {"rtol": 0.1}, {"atol": 0.0, "rtol": 0.0}, {"eps": 0.5}, {"eps": 1e-3, "atol": 1e-1}):
@@ -125,7 +111,7 @@ def dtypes_of_gradients(B: Any, draw: Any, see: Any) -> None:
     check = B.autograd.gradcheck
 
     single = draw.flag()
-    double = doubled(B, lambda g: g.float() * 2 if single else g * 2)
+    double = made(B, forward=lambda ctx, a: a * 2, backward=lambda ctx, g: g.float() * 2 if single else g * 2)
     x = draw.floats((2,), B.float64, requires_grad=True)
     see.raises("not checked", lambda: check(double.apply, x))
     see.raises("checked", lambda: check(double.apply, x, check_grad_dtypes=True))
@@ -301,12 +287,13 @@ def jacobians_of_old(B: Any, draw: Any, see: Any) -> None:
     see.raises("another", lambda: see.warns("warnings 4", lambda: G.get_analytical_jacobian((x,), function((x,)), grad_out=2.0)))
     step, calls = draw.choice([0.5, 0.0, 0.25]), [0]
 
-    def noisy(g):
+    def noisy(ctx, g):
         calls[0] += 1
         return g * (2 + step * calls[0])
 
     given = {"nondet_tol": draw.choice([0.3, 1.0, 2.0])} if draw.flag() else {}
-    found = see.warns("warnings 5", lambda: G.get_analytical_jacobian((x,), doubled(B, noisy).apply(x), **given))
+    double = made(B, forward=lambda ctx, a: a * 2, backward=noisy)
+    found = see.warns("warnings 5", lambda: G.get_analytical_jacobian((x,), double.apply(x), **given))
     see("gradient, noisy", found)
 
 

@@ -119,13 +119,17 @@ def _source_of(function: Any) -> str:
 
 
 def _called(function: Any) -> list[Any]:
-    """The functions of its own module that one calls, and those that these call, first what is called."""
+    """The functions of its own module and of those beside it that one calls, and those that these call, first what is called."""
     found: dict[Any, None] = {}
     for name in _names(function.__code__):
         one = function.__globals__.get(name)
-        if inspect.isfunction(one) and one.__module__ == function.__module__ and one is not function:
+        if inspect.isfunction(one) and _package(one) == _package(function) and one is not function:
             found |= dict.fromkeys([*_called(one), one])
     return [*found]
+
+
+def _package(function: Any) -> str:
+    return function.__module__.rpartition(".")[0]
 
 
 def _names(code: CodeType) -> Iterator[str]:
