@@ -408,6 +408,11 @@ def fit(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> Any:
     return fit_array(g, shape, dtype) if not isinstance(g, Tensor) else _fit_tensor(g, shape, dtype)
 
 
+def summed_to(g: Any, shape: tuple[int, ...]) -> Any:
+    """The same in the dtype that the gradient has: for a rule that undoes broadcasting itself."""
+    return _fit_tensor(g, shape, g._dtype) if isinstance(g, Tensor) else fit_array(g, shape, dtypes.OF_NUMPY[g.dtype])
+
+
 def fit_to(edge: Any, g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> Any:
     """The same along an edge: not rounded to the dtype of a leaf that wants its gradients in another."""
     if not chooses(edge):

@@ -125,7 +125,8 @@ class OpNode(Node):
     def apply(self, gs: list[Any], recording: bool, wants: Callable[[Any], bool] | None = None, uncast: bool = False) -> Sequence[Any]:
         """The gradients of all edges; where it is said which edges want one, a rule that serves none of them does not run.
 
-        `uncast`: the first is of the dtype that its rule gives it.
+        `uncast`: the first keeps the dtype that its rule gives it. A write through a view casts it as it copies it back: of what runs
+        within a node PyTorch fits nothing, only what leaves it.
         """
         if not recording and self.op.broadcasts and self._uneven(gs[0]):
             return [None if r is None else r._array for r in self.apply([wrap(gs[0], OF_NUMPY[gs[0].dtype])], True, wants)]
@@ -170,7 +171,7 @@ class OpNode(Node):
         if uncast and isinstance(parts[0], Tensor) and parts[0]._dtype.is_complex == fits[0][1].is_complex:
             fits = [(fits[0][0], parts[0]._dtype), *fits[1:]]
         lists = self.op.takes_lists  # of a list PyTorch computes every gradient or none
-        if (Node.reshaped or AccumulateGrad.outgrown) and self.op.schema.name != "expand":  # whose formula sums itself
+        if Node.reshaped or AccumulateGrad.outgrown:
             # PyTorch sums to the shape that the edge's end was recorded with, once; the walk says where that cannot be
             fits = [
                 f if p is None or e is None or recorded_at(e) is None else (tuple(p.shape), f[1])

@@ -506,7 +506,7 @@ class CopySlices(Listed):
                 check_compatible(g, fits[i][0], f"Function {self.name()} returned an invalid gradient at index {i}")
 
     def rename(self, error: RuntimeError) -> None:
-        """Have an error that tells of a gradient from within tell of this node."""
+        """Have an error that tells of a gradient from within tell of this node: PyTorch checks what leaves it, not what runs within."""
         text, within = str(error), f"Function {self.inner.name()} returned"
         if text.startswith(within):
             error.args = (text.replace(within, f"Function {self.name()} returned", 1),)

@@ -12,7 +12,7 @@ from numpy import ndarray
 
 from ..dtypes import OF_NUMPY
 from ..geometry import in_range, strides_of
-from ..graph import type_name
+from ..graph import summed_to, type_name
 from ..memory import WITHIN
 from ..once import warn_once
 from ..op import OPS, F, composite, op, view
@@ -107,7 +107,7 @@ UNSAFE_VIEW = op("_unsafe_view(Tensor self, SymInt[] size) -> Tensor",
    self=reshaped)  # fmt: skip
 op("expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)",
    view(lambda self, size, implicit: expanded(self, size), function=False),
-   self=lambda g, self_shape: g if len(self_shape) else F.sum(g))  # fmt: skip
+   self=lambda g, self_shape: summed_to(g, self_shape) if len(self_shape) else F.sum(g))  # fmt: skip
 
 
 @composite("reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)", usually=("view", "self._rows or self._array.flags.c_contiguous"))
