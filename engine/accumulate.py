@@ -32,7 +32,7 @@ CONTRACT = (
 ONES = {d: d.type(1) for d in map(np.dtype, (np.complex64, np.complex128))}
 
 
-def added(old: np.ndarray, g: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+def added(old: np.ndarray | np.generic, g: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """The sum as PyTorch's kernel has it: `old + 1 * g`, where a complex 1 decides zeros and what becomes of an infinity."""
     return np.add(old, g * ONES[g.dtype] if g.dtype.kind == "c" else g, out=out)
 

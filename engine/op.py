@@ -184,7 +184,7 @@ class Op(Declaration):
         """The operands whose layout decides that of the result: the arrays, and numbers as PyTorch sees them, without dimensions."""
         made = list(arrays)
         for i in () if self.family.unary else self.promoted:
-            if made[i] is not None and type(made[i]) is not np.ndarray:
+            if made[i] is not None and not isinstance(made[i], np.ndarray):
                 made[i] = NUMBER
         return made
 
@@ -204,7 +204,7 @@ class Op(Declaration):
             if not isinstance(a, np.ndarray):
                 a = number_of(a, narrow)
             elif a.dtype != dtype.np and (a.ndim or narrow is dtype.np or i == 0):
-                a = recast(a, dtype.np) if type(a) is np.ndarray else a.astype(dtype.np)  # in the layout PyTorch's copy has
+                a = recast(a, dtype.np) if type(a) is np.ndarray else cast(a, dtype.np)  # in the layout PyTorch's copy has
             arrays[i] = a if a.dtype == wide else recast(a, wide) if type(a) is np.ndarray and 1 in a.shape else cast(a, wide)
         for i in self.promotes_list:
             arrays[i] = [number_of(a, wide) if type(a) is not np.ndarray else a.astype(wide, copy=False) for a in arrays[i]]

@@ -12,6 +12,7 @@ import numpy as np
 from .geometry import Beyond, address, root_of, start_of, strides_of
 from .layout import dense, dense_strides, pointwise_strides, row_major
 from .memory import LARGE
+from .unstored import Unstored
 
 SQUARE = 128  # elements of a side
 Cast = Callable[[np.ndarray, Any], np.ndarray]
@@ -75,6 +76,8 @@ _known: dict[Any, tuple[int, ...] | None] = {}
 def laid_out(result: np.ndarray, operands: Sequence[Any]) -> np.ndarray:
     """The result of a pointwise kernel in the layout PyTorch gives it; the same array where NumPy chose that, too."""
     seen = [(a.shape, a.strides, a.dtype.num) for a in operands if type(a) is np.ndarray]
+    if len(seen) < len(operands) and any(type(a) is Unstored for a in operands):
+        return result
     key = (result.shape, result.strides, result.dtype.num, *seen)
     expected = _known.get(key, MISSING)
     if expected is MISSING:

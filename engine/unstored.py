@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from .geometry import strides_of
+from .layout import dense_strides, iterated, laid_out
+
 IMMUTABLE = "ZeroTensors are immutable. Please use the materialized zero tensor obtained using .clone() if you want a mutable tensor."
 
 
@@ -59,10 +62,13 @@ def _known(ufunc: np.ufunc, a: Any, b: Any) -> np.ndarray | None:
     first, second = type(a) is Unstored, type(b) is Unstored
     if ufunc is np.multiply or (ufunc is np.true_divide and not second) or (ufunc in (np.add, np.subtract) and first and second):
         return unstored(np.broadcast_shapes(np.shape(a), np.shape(b)), np.result_type(stored(a), stored(b)))
-    if ufunc is np.add or (ufunc is np.subtract and second):
-        other = b if first else a
-        dtype = np.result_type(stored(a), stored(b))
-        return np.array(np.broadcast_to(other, np.broadcast_shapes(np.shape(a), np.shape(b))), dtype, order="K")
+    if ufunc in (np.add, np.subtract):  # a copy, and laid out as one
+        given = np.asarray(b if first else a, np.result_type(stored(a), stored(b)))
+        other = np.broadcast_to(given, np.broadcast_shapes(np.shape(a), np.shape(b)))
+        same = other.shape == given.shape  # what is spread has no steps of its own in sides of 1
+        steps = dense_strides(given.shape, strides_of(given)) if same else iterated(other.shape, [strides_of(other)])
+        negated = ufunc is np.subtract and first
+        return laid_out(-other, iterated(other.shape, [steps])) if negated else laid_out(other, steps)
     return None
 
 

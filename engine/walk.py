@@ -18,8 +18,7 @@ from .geometry import root_of, strides_of
 from .graph import FREED, AccumulateGrad, Extras, Node, check_compatible, chooses, end_of, fit, fit_at_leaf, recorded_at
 from .graph import looked_at as accumulator_of
 from .hooked import Hooked, check_hook_result, check_hook_results
-from .layout import dense, dense_strides, row_major
-from .layout import laid_out as copy_as
+from .layout import dense, row_major
 from .memory import ALONE, owned
 from .operands import check_misfit
 from .ready import LEAVES, Ready
@@ -27,7 +26,6 @@ from .silence import loud, quiet
 from .straight import captured_order, number, order_of, recorded_order, send, send_recorded
 from .strided import laid_out
 from .tensor import LEAF, Tensor
-from .unstored import Unstored
 from .views import CopySlices, node_of
 
 NO_LEAF = (
@@ -370,7 +368,7 @@ class Walk(Hooked):
             if node is not None and made.ndim:
                 self.own.add(node)
             return made
-        if type(old) is not np.ndarray:  # a NumPy number cannot be added to, where PyTorch's tensor is
+        if isinstance(old, np.generic):  # a NumPy number cannot be added to, where PyTorch's tensor is
             self.sums[node] = self.sums.get(node, 0) + 1 if others <= 0 else 0
             made = np.asarray(added(old, g))
         elif others > 0 or not flags.writeable or not _owned(old):
@@ -382,9 +380,6 @@ class Walk(Hooked):
             if made is not old:  # a leaf takes gradients of any dtype: the first that comes decides
                 old[...] = made
                 made = old
-        if made is not old and (type(old) is Unstored) != (type(g) is Unstored):  # a copy of the other
-            other = g if type(old) is Unstored else old
-            made = copy_as(made, dense_strides(made.shape, strides_of(other)))
         if node is not None and made.dtype.kind == "f" and made.ndim and made.flags.c_contiguous and made.flags.writeable:
             self.own.add(node)
         return made

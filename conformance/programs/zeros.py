@@ -1,4 +1,4 @@
-"""What zeros leave of infinities, NaN and each other: sums with a factor of 0, and extremes of zeros of both signs."""
+"""What zeros leave of infinities, NaN and each other: sums with a factor of 0, extremes of zeros of both signs, and zeros not stored."""
 
 from __future__ import annotations
 
@@ -58,3 +58,23 @@ def scattered_zeros(B: Any, draw: Any, see: Any) -> None:
         for include in (True, False):
             see(f"{reduce}, {include}", target.scatter_reduce(0, index, source, reduce, include_self=include))
             see(f"{reduce} in place, {include}", target.clone().scatter_reduce_(0, index, source, reduce, include_self=include))
+
+
+@program
+def sums_with_zeros_that_are_not_stored(B: Any, draw: Any, see: Any) -> None:
+    """The gradient of `sgn` of real numbers has no memory: a sum with it is a copy of the other, in the layout of that."""
+    shape = draw.choice([(2, 3), (2, 1, 3), (3, 1), (1, 1, 2), (3,), ()])
+    steps = draw.choice([(7, 2, 1), (3, 7, 1), (1, 5, 2), (1, 1, 1)])[: len(shape)]
+    x = draw.floats(shape, draw.dtype("float32", "float64", "bfloat16"), requires_grad=True)
+    (nothing,) = B.autograd.grad(x.sgn(), x, B.ones_like(x), create_graph=True)
+    other = draw.floats((32,), draw.dtype("float32", "float64", "bfloat16")).as_strided(shape, steps)
+    row = other[:1] if shape else other
+    sums = [nothing + other, other + nothing, nothing - other, other - nothing, B.add(other, nothing, alpha=2), nothing + row]
+    see("signs", [B.signbit(one) for one in sums])
+    see("sums", sums)
+
+    y = x * 1
+    y.register_hook(lambda g: see("as it arrives", [g, g.stride()]))
+    uses = draw.choice([lambda: (y.sgn(), y.sin()), lambda: (y.sin(), y.sgn()), lambda: (y.sgn(), y.sgn(), y.sin())])()
+    seeds = [other.to(y.dtype) for _ in uses]
+    see("gradient", B.autograd.grad(uses, x, seeds, create_graph=draw.flag()))
