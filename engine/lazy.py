@@ -77,6 +77,9 @@ class Lazy(Tensor):
         raise RuntimeError(f"Can't call numpy() on Tensor that has {bit} bit set. Use tensor.{resolve}().numpy() instead.")
 
 
+Lazy.__name__ = Tensor.__name__  # as PyTorch prints it
+
+
 def flipped(array: np.ndarray, flips: frozenset[str]) -> np.ndarray:
     """The values with every flip applied, in the strides of `array`."""
     steps = array.strides

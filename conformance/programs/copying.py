@@ -101,6 +101,29 @@ def deep_copies(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def copies_of_conjugates(B: Any, draw: Any, see: Any) -> None:
+    """A deep copy has computed values; a shallow one and a pickle read their memory as what they are of does."""
+    import copy
+    import pickle
+
+    tensors = [draw.complexes((2,), draw.dtype("complex64", "complex128")) for _ in range(3)]
+    ways = [lambda t: t.conj(), lambda t: t.conj().imag, lambda t: t.conj()[1:], lambda t: t.conj().expand(3, 2), lambda t: t.real * 1]
+    way = draw.choice(ways)
+    views = [way(t) for t in tensors]
+    makers = {
+        "deep": copy.deepcopy,
+        "pickled": lambda all_: pickle.loads(pickle.dumps(all_)),
+        "shallow": lambda all_: [copy.copy(one) for one in all_],
+    }
+    make = makers[draw.choice(list(makers))]
+    made = make([*views, *tensors])
+    see("made", made)
+    see("how they read", [[one.is_conj(), one.is_neg(), one.stride(), one.storage_offset()] for one in made])
+    see.raises("written to", lambda: made[0].zero_())
+    see("all", [*made, *tensors])
+
+
+@program
 def deep_copies_of_parameters(B: Any, draw: Any, see: Any) -> None:
     import copy
     import pickle

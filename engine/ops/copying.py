@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 import pickle
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import IO, Any
 
 import numpy as np
 
-from .. import dtypes
+from .. import dtypes, lazy
 from ..calls import FUNCTIONS
 from ..dtypes import dtype
 from ..geometry import address, start_of, strides_of
 from ..graph import Hooks
-from ..layout import dense
-from ..strided import flat_root, laid_out, over
-from ..tensor import LEAF, Tensor, method, rare, settled, wrap
+from ..registry import F
+from ..strided import flat_root, over
+from ..tensor import LEAF, Tensor, method, rare, settled
 
 NOT_A_LEAF = (
     "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you were attempting "
@@ -35,13 +35,11 @@ def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
         raise RuntimeError(NOT_A_LEAF)
     if id(self) in memo:
         return memo[id(self)]
-    array = _copied_buffer(self._array, memo)
-    computed = self.is_conj() or self.is_neg()  # PyTorch's is the result of an op
-    if computed and array.size and not dense(array):
-        array = laid_out(array.copy(), (array,))
-    made = _remade(array, self._dtype, self._node is LEAF)
-    if computed:
-        made._counter = [0]
+    array, flips = lazy.parts(self)
+    made = _remade(_copied_buffer(array, memo), self._dtype, False)
+    made = F.conj_physical(made) if "conj" in flips else made  # PyTorch copies what is in memory, and computes what is read from it
+    made = F.neg(made) if "neg" in flips else made
+    made._node = self._node
     memo[id(self)] = made
     if self._gradient is not None:
         made.grad = self._gradient.__deepcopy__(memo)
@@ -60,9 +58,9 @@ def _copied_buffer(array: np.ndarray, memo: dict[int, Any]) -> np.ndarray:
     return over(memo["buffer", key], array.shape, array.strides, start, array.dtype)  # type: ignore[index]  # the same
 
 
-def _remade(array: np.ndarray, d: dtype, requires_grad: bool) -> Tensor:
+def _remade(array: np.ndarray, d: dtype, requires_grad: bool, flips: frozenset[str] = frozenset()) -> Tensor:
     """A leaf over `array`, of version 1: PyTorch makes it empty and then sets it to the memory."""
-    made = wrap(array, d)
+    made = lazy.over(array, d, flips)
     made._counter = [1]
     made._node = LEAF if requires_grad else None
     return settled(made)
@@ -79,16 +77,17 @@ def warn_if_has_hooks(tensor: Tensor, stacklevel: int = 2) -> None:
 def __reduce_ex__(self: Tensor, protocol: Any) -> Any:
     """What `copy` and `pickle` remake it from, without history: `copy.copy` shares the memory, pickling writes all of it."""
     warn_if_has_hooks(self, 3)
-    root = flat_root(self._array)
-    start = start_of(self._array)
-    place = self._array.shape, strides_of(self._array), start, self._dtype.name
-    return _rebuilt, (root.view(), *place, self.requires_grad), self.__dict__ or None
+    array, flips = lazy.parts(self)
+    place = array.shape, strides_of(array), start_of(array), self._dtype.name
+    return _rebuilt, (flat_root(array).view(), *place, self.requires_grad, tuple(flips)), self.__dict__ or None
 
 
-def _rebuilt(root: np.ndarray, shape: tuple[int, ...], steps: tuple[int, ...], start: int, name: str, requires_grad: bool) -> Tensor:
-    """A leaf over the memory `root`."""
+def _rebuilt(
+    root: np.ndarray, shape: tuple[int, ...], steps: tuple[int, ...], start: int, name: str, requires_grad: bool, flips: Sequence[str] = ()
+) -> Tensor:
+    """A leaf over the memory `root`, which reads it with `flips` applied."""
     d = dtypes.OF_NAME[name]
-    made = _remade(over(root, shape, tuple(n * d.itemsize for n in steps), start, d.np), d, requires_grad)
+    made = _remade(over(root, shape, tuple(n * d.itemsize for n in steps), start, d.np), d, requires_grad, frozenset(flips))
     rare(made).hooks = Hooks()  # PyTorch's convention: none, but a place for them
     return made
 
