@@ -256,8 +256,8 @@ def aminmax_kernel(self: np.ndarray, dim: int | None, keepdim: bool) -> tuple[np
         if not self.ndim and dim is not None:
             raise RuntimeError(f"aminmax not implemented for {OF_NUMPY[self.dtype].scalar_name}")
         raise refuse("aminmax_cpu", self)
-    low, high = (folded(u.reduce, orderly(self), dims, keepdim) for u in (np.minimum, np.maximum))
-    return low.astype(self.dtype, copy=False), high.astype(self.dtype, copy=False)
+    low, high = (folded(u.reduce, orderly(self), dims, keepdim).astype(self.dtype, copy=False) for u in (np.minimum, np.maximum))
+    return rezeroed(low, self, dims, dim is None), rezeroed(high, self, dims, dim is None)
 
 
 def aminmax_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
@@ -273,8 +273,11 @@ def aminmax_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.n
 
 
 def aminmax_rule(g_min: Any, g_max: Any, max: Any, min: Any, self: Any, self_dtype: Any, dim: int | None, keepdim: bool) -> Any:
-    pairs = (g_min, min), (g_max, max)
-    first, second = (None if g is None else amax_rule(g, self, self_dtype, dim, keepdim, result) for g, result in pairs)
+    def share(g: Any, result: Any) -> Any:
+        g, result = restored(g, dim, keepdim, self.shape), restored(result, dim, keepdim, self.shape)
+        return scaled_by_count(g, F.eq(self, result), dim, self_dtype)  # in which order decides layouts, of amax in the other
+
+    first, second = None if g_min is None else share(g_min, min), None if g_max is None else share(g_max, max)
     if type(first) is np.ndarray and second is not None:  # in place, as PyTorch does: that keeps the layout
         return np.add(first, second, out=first)
     return plus(first, second)
