@@ -43,7 +43,7 @@ def widenings() -> list[dict[str, Any]]:
             "ulp": made.ulp,
             "sums": made.sums,
             "overflow": bool(made.overflow),
-            "zeros": made.zeros,
+            "zeros": bool(made.zeros),
             "call": made.call is not None,
             "why": made.why,
         }

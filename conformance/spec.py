@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.schema import Schema, parse
+
+if TYPE_CHECKING:
+    from .case import Case
 
 SPECS: dict[str, Spec] = {}
 
@@ -26,7 +29,7 @@ class Spec:
     ulp: int = 4
     sums: bool = False
     overflow: bool | str = False
-    zeros: bool = False
+    zeros: bool | Callable[[Case], bool] = False
     call: Callable[..., Any] | None = None
     contents: bool = True
     samples: int = 0
@@ -44,7 +47,7 @@ def spec(
     ulp: int = 4,
     sums: bool = False,
     overflow: bool | str = False,
-    zeros: bool = False,
+    zeros: bool | Callable[[Case], bool] = False,
     call: Callable[..., Any] | None = None,
     contents: bool = True,
     samples: int = 0,
@@ -55,9 +58,9 @@ def spec(
     `ulp` widens the second tier of equality, `sums` leaves open what the order of a library's sums decides (the sign of a
     zero, which part of an infinite complex number is NaN, how what is too large overflows), `overflow` the last of these alone
     ("mean": before the result is divided by how many terms there are, "alpha": in a product with an `alpha` above 1), `zeros` the sign
-    of a zero that was chosen among zeros of both signs, `call` (called with the module, then the arguments by name) replaces the public
-    call, `contents=False` says that results are uninitialised memory, `samples` is how many a batch under `vmap` has at least; each
-    needs a `why`.
+    of a zero that was chosen among zeros of both signs (in the cases of which a function says so), `call` (called with the module, then
+    the arguments by name) replaces the public call, `contents=False` says that results are uninitialised memory, `samples` is how many a
+    batch under `vmap` has at least; each needs a `why`.
 
     Raises SpecError where the key is taken or a reason is missing.
     """

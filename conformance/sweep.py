@@ -104,7 +104,7 @@ class Trial:
         """What the subject came to beside what PyTorch did."""
         spec = self.op.spec
         terms = self._terms(case)
-        zeros = spec.zeros and case.has_both_zeros()
+        zeros = (spec.zeros(case) if callable(spec.zeros) else spec.zeros) and case.has_both_zeros()
         made = compare(left, right, Again(self, case), spec.ulp, spec.sums, terms, zeros)
         judged = self.property.judges_errors and Raised.by_design(right.get("raises"))
         if made.differences and self.property.either is not None and not judged:

@@ -34,7 +34,7 @@ PARTLY = frozenset({
 })  # fmt: skip
 # Along an expanded dimension they read elsewhere: upstream/median_of_expanded.py; and of two zeros any: upstream/median_of_zeros.py
 MIDDLE = frozenset({"median", "nanmedian"})
-# Of zeros of both signs any: upstream/extremes_of_zeros.py
+# Of zeros of both signs in more than one vector any: upstream/extremes_of_zeros.py
 EXTREMES = re.compile(r"torch\.(aminmax|amax|amin)\(|torch\.(max|min)\({a}\)$")
 NEAR_ZERO = frozenset({"igammac", "igammac_"})  # upstream/incomplete_gamma_near_zero.py
 GAMMA = frozenset({"igamma", "igamma_"}) | NEAR_ZERO  # of two large numbers nine digits are right: upstream/incomplete_gamma.py
@@ -206,8 +206,10 @@ class Words:
         if writes:
             shared = ", refused=False" if callee.path in UNREFUSING else ""
             text = text.replace("{a}", f"once({{a}}{shared})", 1)
-        if callee.path in MIDDLE | TIED or EXTREMES.match(text):
+        if callee.path in MIDDLE | TIED:
             text = text.replace("{a}", "unsigned({a})")
+        if EXTREMES.match(text):
+            text = text.replace("{a}", "together({a})")
         text = text.format_map(self)
         if callee.path in TIED and text.endswith("[-1]"):
             text = text[:-4] + "[0]"
@@ -340,6 +342,15 @@ def unsigned(t):
     return t.clone().masked_fill(t == 0, 0)
 
 
+def together(t):
+    """The same. Raises Ended where zeros of both signs are among more numbers than one vector holds."""
+    if t.is_floating_point() and t.numel() > (4 if t.element_size() == 8 else 8):
+        signs = t.detach().signbit()[t == 0]
+        if signs.any() and not signs.all():
+            raise Ended("the sign of a zero that a vector loop takes")
+    return t
+
+
 def small(t):
     """The same, with 13 for what is larger."""
     return t.clamp(max=13) if t.is_floating_point() else t
@@ -434,8 +445,8 @@ def cotangent(t):
 
 # What lines may call, beside the backend.
 HELPERS: tuple[Any, ...] = (
-    Ended, once, copied, apart, numbers, small, sizable, finite, legible, unshaped, unrecorded, unsigned, positive, decided, rows, regular,
-    negatable, undone, cotangent,
+    Ended, once, copied, apart, numbers, small, sizable, finite, legible, unshaped, unrecorded, unsigned, together, positive, decided, rows,
+    regular, negatable, undone, cotangent,
 )  # fmt: skip
 
 
