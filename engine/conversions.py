@@ -35,12 +35,17 @@ def tolist(self: Tensor) -> Any:
 def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     """The values as an array that shares memory. Raises RuntimeError where the tensor requires grad (unless `force`)."""
     if force:
-        return stored(self._array)
+        return _given(self._array)
     if self.requires_grad and modes.is_grad_enabled():
         raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
     if self._dtype is dtypes.bfloat16:
         raise TypeError("Got unsupported ScalarType BFloat16")
-    return stored(self._array)
+    return _given(self._array)
+
+
+def _given(array: np.ndarray) -> np.ndarray:
+    """The array for NumPy, of which one without elements has steps of 0."""
+    return stored(array) if array.size else np.ndarray(array.shape, array.dtype, array, 0, (0,) * array.ndim)
 
 
 @method

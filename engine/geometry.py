@@ -69,14 +69,25 @@ def start_of(array: np.ndarray) -> int:
 
 
 def strides_of(array: np.ndarray) -> tuple[int, ...]:
-    """Strides in elements; those of a contiguous tensor where there are no elements and NumPy made them up."""
+    """Strides in elements.
+
+    NumPy gives arrays without elements steps of 0, which stand for those of a contiguous tensor; one that has steps of 0 indeed
+    was made with negative ones for them (`told`).
+    """
     strides, size = array.strides, array.itemsize
-    if array.size or any(strides):
+    if array.size:
         if len(strides) == 2:  # as most have, written out
             return strides[0] // size, strides[1] // size
         return tuple([s // size for s in strides])
+    if any(strides):
+        return tuple([max(s, 0) // size for s in strides])
     steps, step = [], 1
     for n in reversed(array.shape):
         steps.append(step)
         step *= max(n, 1)
     return tuple(reversed(steps))
+
+
+def told(strides: tuple[int, ...]) -> tuple[int, ...]:
+    """Strides in bytes of an array without elements, such that `strides_of` tells its steps of 0 from those that NumPy makes up."""
+    return tuple([s or -1 for s in strides])

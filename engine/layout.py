@@ -7,6 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from .geometry import told
+
 
 def row_major(shape: Sequence[int]) -> tuple[int, ...]:
     """Strides of a contiguous tensor, in elements; a side of 0 counts as 1."""
@@ -163,6 +165,8 @@ def _follows(shape: Sequence[int], steps: Sequence[int], expected: Sequence[int]
 def laid_out(array: np.ndarray, steps: Sequence[int]) -> np.ndarray:
     """The same elements with strides of `steps` elements, which must be dense; the array itself where it has them."""
     strides = tuple(t * array.itemsize for t in steps)
+    if not array.size:
+        strides = told(strides)
     if array.flags.owndata and array.strides == strides:
         return array
     made = np.ndarray(array.shape, array.dtype, np.empty(array.size, array.dtype), 0, strides)

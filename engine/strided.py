@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .geometry import Beyond, address, root_of, start_of, strides_of
+from .geometry import Beyond, address, root_of, start_of, strides_of, told
 from .layout import dense, dense_strides, pointwise_strides, row_major
 from .memory import LARGE
 from .unstored import Unstored
@@ -45,8 +45,10 @@ def strided(array: np.ndarray, shape: Sequence[int], steps: Sequence[int], offse
 
 def over(root: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...], start: int, dtype: np.dtype) -> np.ndarray:
     """The array at byte `start` of `root`; one without elements may start past its end."""
-    if start > root.nbytes and 0 in shape:
-        root, start = np.asarray(Beyond(root, start)), 0
+    if 0 in shape:
+        strides = told(strides)
+        if start > root.nbytes:
+            root, start = np.asarray(Beyond(root, start)), 0
     return np.ndarray(shape, dtype, root, start, strides)
 
 
@@ -88,7 +90,7 @@ def laid_out(result: np.ndarray, operands: Sequence[Any]) -> np.ndarray:
     if expected is None:
         return result
     steps = tuple([s * result.itemsize for s in expected])
-    if result.base is None and all(n == 1 or a == b for n, a, b in zip(result.shape, steps, result.strides, strict=True)):
+    if result.size and result.base is None and all(n == 1 or a == b for n, a, b in zip(result.shape, steps, result.strides, strict=True)):
         if result.flags.forc:  # as one buffer, which `memory.owned` sees through
             return np.ndarray(result.shape, result.dtype, result, 0, steps)
         return np.lib.stride_tricks.as_strided(result, strides=steps)
@@ -145,14 +147,17 @@ _in_order: dict[Any, bool] = {}
 
 
 def in_order(array: np.ndarray) -> bool:
-    """True where no dimension steps further than one before it: among such operands NumPy lays results out as PyTorch does."""
+    """True where no dimension steps further than one before it: among such operands NumPy lays results out as PyTorch does.
+
+    Not where there are no elements: NumPy does not keep the steps then.
+    """
     key = (array.shape, array.strides)
     known = _in_order.get(key)
     if known is None:
         if len(_in_order) > 4096:
             _in_order.clear()
         sides = [(s, n) for s, n in zip(array.strides, array.shape, strict=True) if s]
-        known = _in_order[key] = all(a >= b for a, b in itertools.pairwise(sides))
+        known = _in_order[key] = array.size > 0 and all(a >= b for a, b in itertools.pairwise(sides))
     return known
 
 
@@ -162,7 +167,7 @@ def new(shape: Sequence[int], steps: Sequence[int], dtype: np.dtype) -> np.ndarr
     if steps == row_major(shape) and 0 not in shape:
         return np.empty(shape, dtype)
     size = dtype.itemsize
-    return np.ndarray(shape, dtype, np.empty(_span(shape, steps), dtype), 0, tuple([s * size for s in steps]))
+    return over(np.empty(_span(shape, steps), dtype), shape, tuple([s * size for s in steps]), 0, dtype)
 
 
 def copied(array: np.ndarray, steps: Sequence[int] | None = None, dtype: np.dtype | None = None, cast: Cast = np.asarray) -> np.ndarray:

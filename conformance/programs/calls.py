@@ -23,8 +23,8 @@ _PLACES = ("0", "1", "-1", "2")
 OPTIONS: dict[str, tuple[str, ...]] = {  # how an argument is written: by its name, else by its type
     "index": ("torch.tensor([0])", "torch.tensor([0, 0])", "torch.tensor(0)", "torch.tensor([-1])", "torch.tensor([[0, 1]])", "{b}"),
     "indices": ("torch.tensor([[0]])", "torch.tensor([0, 1])", "torch.tensor(0)", "{b}"),
-    "mask": ("torch.tensor(True)", "{b} > 1", "torch.tensor([False])", "{b}"),
-    "condition": ("{b} > 1", "torch.tensor([True])", "{b}"),
+    "mask": ("torch.tensor(True)", "{b} > 1.3", "torch.tensor([False])", "{b}"),
+    "condition": ("{b} > 1.3", "torch.tensor([True])", "{b}"),
     "repeats": ("2", "torch.tensor([2])", "torch.tensor([0, 1])", "{b}"),
     "pin_memory": ("False", "True"),
     **dict.fromkeys(("sparse", "sparse_grad"), ("False",)),  # the layout of a gradient, of which the engine has one

@@ -106,7 +106,7 @@ CHOICES: dict[str, tuple[int, tuple[str, ...]]] = {  # which byte chooses, and f
     "unused": (7, ("True", "False", "None")),
     "deprecated": (9, ("", "", "", ", only_inputs=False")),
     "index": (4, ("0", "1:", "..., 0", "None", "torch.tensor([0, 0])", "..., ::2", "torch.tensor(True)",
-                      "-bool({a}.ndim)", "{a} > 1")),  # -1 in a tensor without dimensions: upstream/last_of_scalar.py
+                      "-bool({a}.ndim)", "{a} > 1.3")),  # -1 in a tensor without dimensions: upstream/last_of_scalar.py
     "cotangent": (8, ("cotangent({a})", "None", "{b}", "cotangent({a}) * {b}")),
 }  # fmt: skip
 

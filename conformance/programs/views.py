@@ -535,3 +535,25 @@ def gradients_from_within_a_write_through_a_view(B: Any, draw: Any, see: Any) ->
         return list(found)
 
     see.raises("gradients", gradients)
+
+
+@program
+def steps_of_what_has_no_elements(B: Any, draw: Any, see: Any) -> None:
+    """They address nothing, and yet are kept: those of an expanded tensor are 0, those of a new one are not."""
+    import copy
+
+    shape = draw.shape(1, 3, empty=True)
+    shape = (*shape[: (at := draw.integer(0, len(shape) - 1))], 0, *shape[at + 1 :])
+    whole = draw.floats((), dtype=draw.dtype("float32", "complex64", "int64"))
+    steps = tuple(draw.choice([0, 1, 2, 3]) for _ in shape)
+    x = draw.choice([whole.expand(shape), whole.as_strided(shape, steps), whole.new_zeros(shape), whole.new_empty(shape).transpose(0, -1)])
+    see("steps", [x.stride(), x.is_contiguous(), x.t().stride() if x.ndim < 3 else None, x[None].stride(), x[..., ::2].stride()])
+    made = [x.clone(), x + 1, x == 1, x.abs(), x.flip(0), x.roll(0), x.argsort(-1) if not x.is_complex() else x, copy.deepcopy(x)]
+    see("steps of results", [one.stride() for one in made])
+    see.raises("read in another dtype", lambda: x.view(draw.dtype("int32", "float64", "int8")).stride())
+    see("steps of the array", [x.numpy().strides, B.from_numpy(x.numpy()).stride()])
+    leaf = x.detach()
+    if leaf.is_floating_point():
+        leaf.requires_grad_()
+        see.warns("backward", lambda: leaf.backward(draw.choice([B.ones_like(leaf), whole.expand(leaf.shape)])))
+        see("gradient", leaf.grad.stride())

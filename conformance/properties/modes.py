@@ -8,7 +8,7 @@ from typing import Any
 from ..backends import Backend
 from ..case import Case
 from ..spec import Declaration
-from .register import attempt, has_tensors, not_a_write, prop, strides
+from .register import attempt, has_tensors, not_a_write, prop
 
 See = Iterator[tuple[str, Any]]
 
@@ -73,7 +73,7 @@ def detach(B: Backend, op: Declaration, case: Case) -> See:
         d = t.detach()
         yield f"detached[{i}]", (d.requires_grad, d.is_leaf, d.grad_fn is None, d is t, d._is_view(), d.output_nr)
         yield f"value[{i}]", d
-        yield f"layout[{i}]", (strides(d) == strides(t), d.storage_offset() == t.storage_offset())
+        yield f"layout[{i}]", (d.stride() == t.stride(), d.storage_offset() == t.storage_offset())
         yield f"shared[{i}]", not t.numel() or B.pointer(d) == B.pointer(t)
         yield f"requires_grad_[{i}]", attempt(_flagged, d)
         d = t.detach()

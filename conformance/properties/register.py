@@ -95,7 +95,7 @@ def _record(B: Backend, seen: Observations, label: str, thing: Any, contents: bo
 
 
 def strides(t: Any) -> Any:
-    """Strides of a tensor that has elements; without any they address nothing."""
+    """Strides of a tensor that has elements; of gradients without any they are left open."""
     return tuple(t.stride()) if t.numel() else "empty"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..backends import Backend, forms, truth
 from ..case import Case
 from ..spec import Declaration
-from .register import attempt, has_tensors, not_a_write, prop, strides
+from .register import attempt, has_tensors, not_a_write, prop
 
 See = Iterator[tuple[str, Any]]
 SAID = """with warnings.catch_warnings(record=True) as said:
@@ -49,7 +49,7 @@ def promotion(B: Backend, op: Declaration, case: Case) -> See:
 def layout(B: Backend, op: Declaration, case: Case) -> See:
     """The result has PyTorch's strides, also for strided, expanded and empty inputs."""
     for i, t in enumerate(B.outputs(B.call(op, B.inputs(case, False)))):
-        yield f"strides[{i}]", strides(t)
+        yield f"strides[{i}]", tuple(t.stride())
         yield f"contiguous[{i}]", bool(t.is_contiguous())
 
 

@@ -54,8 +54,8 @@ def _copied_buffer(array: np.ndarray, memo: dict[int, Any]) -> np.ndarray:
     key = address(root)
     if ("buffer", key) not in memo:
         memo["buffer", key] = root.copy("K")  # type: ignore[index]  # deepcopy's memo takes any key
-    start = start_of(array)
-    return over(memo["buffer", key], array.shape, array.strides, start, array.dtype)  # type: ignore[index]  # the same
+    strides = tuple([s * array.itemsize for s in strides_of(array)])
+    return over(memo["buffer", key], array.shape, strides, start_of(array), array.dtype)  # type: ignore[index]  # the same
 
 
 def _remade(array: np.ndarray, d: dtype, requires_grad: bool, flips: frozenset[str] = frozenset()) -> Tensor:

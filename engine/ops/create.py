@@ -21,7 +21,7 @@ from ..out import record_underived
 from ..parser import Parser, python_order
 from ..registry import OVERLOADS
 from ..schema import Schema, parse
-from ..strided import dense_strides, new, over_enough, row_major, span
+from ..strided import dense_strides, new, over, over_enough, row_major, span
 from ..tensor import LEAF, Tensor, exchange
 from ..views import bump
 from .convert import cast, steps_for
@@ -240,7 +240,7 @@ def empty_strided(size: Any, stride: Any, dtype: Any, layout: Any, device: Any, 
     if any(s < 0 for s in stride):
         raise RuntimeError(f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}")
     to = default(dtype)
-    return np.ndarray(size, to, np.zeros(span(size, stride), to), 0, tuple(s * to.itemsize for s in stride))
+    return over(np.zeros(span(size, stride), to), tuple(size), tuple(s * to.itemsize for s in stride), 0, to)
 
 
 @factory("scalar_tensor(Scalar s, *, OPTIONS) -> Tensor")

@@ -11,16 +11,16 @@ import numpy as np
 from .. import conversions, dtypes, forward, once, printing
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, PROMOTED, dtype, of_array
-from ..geometry import strides_of
-from ..lazy import Lazy
+from ..lazy import Lazy, readable
 from ..number import converted as as_element
 from ..once import warn_once
 from ..op import F
 from ..parser import Parser, register
 from ..schema import parse
 from ..silence import loud, quiet
-from ..strided import dense_strides, new
+from ..strided import dense_strides, new, over
 from ..tensor import Tensor, alias, method, settled, wrap
+from ..unstored import stored
 from .convert import cast, converted
 from .create import requiring
 
@@ -66,7 +66,9 @@ def from_numpy(ndarray: Any) -> Tensor:
     array = checked(ndarray)
     if not array.flags.writeable:
         warn_once(READ_ONLY)
-    if array.base is not None:
+    if not array.size:  # its steps are taken at their word, those of 0 too
+        array = over(array, array.shape, array.strides, 0, array.dtype)
+    elif array.base is not None:
         array = np.lib.stride_tricks.as_strided(array, array.shape, array.strides)
     return wrap(array, OF_NUMPY[array.dtype])
 
@@ -203,7 +205,8 @@ def made_from(data: Any, d: dtype | None) -> np.ndarray:
     """`data` in an array of its own, of dtype `d` or the dtype it says itself."""
     if isinstance(data, np.ndarray):
         array = checked(data)
-        made = new(array.shape, dense_strides(array.shape, strides_of(array)), (d or OF_NUMPY[array.dtype]).np)
+        steps = tuple([s // array.itemsize for s in array.strides])
+        made = new(array.shape, dense_strides(array.shape, steps), (d or OF_NUMPY[array.dtype]).np)
         made[...] = cast(array, made.dtype)
         return made
     if isinstance(data, str):
@@ -237,7 +240,7 @@ def copied_data(data: Any, d: dtype | None, requires_grad: bool, name: str, besi
         raise RuntimeError(f"DispatchKey {'Negative' if 'neg' in beside._flips else 'Conjugate'} doesn't correspond to a device")
     if isinstance(data, Tensor):
         made = F.clone(alias(data)) if d is None or d is data._dtype else converted(alias(data), d, True, None)
-        return requiring(settled(wrap(made.numpy(force=True), made._dtype)), requires_grad)
+        return requiring(settled(wrap(stored(readable(made._array)), made._dtype)), requires_grad)
     array = made_from(data, d)
     return requiring(settled(wrap(array, OF_NUMPY[array.dtype])), requires_grad)
 

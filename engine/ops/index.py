@@ -186,7 +186,7 @@ def _operand_steps(self: np.ndarray, wide: list[np.ndarray | None], shape: tuple
     """Strides, in the result's dimensions, of what the read walks over: the tensor, then each index reshaped to have those dimensions."""
     at = [d for d, i in enumerate(wide) if i is not None]
     sides = wide[at[0]].shape  # type: ignore[union-attr]  # `at` is where it is not None
-    rest = [s for d, s in enumerate(self.strides) if d not in at]
+    rest = [s for d, s in enumerate(strides_of(self)) if d not in at]
     start = at[0] if at[-1] - at[0] == len(at) - 1 else 0
     source = (*rest[:start], *(0,) * len(sides), *rest[start:])
     padded = (*(1,) * start, *sides, *(1,) * (len(shape) - start - len(sides)))

@@ -18,6 +18,7 @@ from ..promotion import by_dtype, common
 from ..strided import copied, dense_strides, new, read_back
 from ..tensor import Tensor
 from .arithmetic import is_complex
+from .shape import viewed
 
 Shape = tuple[int, ...]
 
@@ -294,6 +295,8 @@ def roll_kernel(self: np.ndarray, shifts: Shape, dims: Shape) -> np.ndarray:
     if len(shifts) != len(dims) and (dims or len(shifts) > 1):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
     if not dims:
+        if not self.size:
+            return viewed(copied(viewed(self, (0,))), self.shape)
         return np.roll(np.ascontiguousarray(self), shifts[0]).reshape(self.shape)
     if not self.size:
         return copied(self)

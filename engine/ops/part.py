@@ -409,9 +409,12 @@ def dsplit_at(self: Tensor, indices: Shape) -> tuple[Tensor, ...]:
     return _axis_split(self, indices, "dsplit", 2, 3)
 
 
+UNCOUNTED = "numel: integer multiplication overflow"  # what PyTorch says of a negative size
+
+
 # -- any strides -------------------------------------------------------------------------------------------------------------------
-def restrided(self: np.ndarray, size: Shape, stride: Shape, storage_offset: int | None) -> np.ndarray:
-    """Any geometry over the memory of `self`. Raises RuntimeError where it reaches outside."""
+def restrided(self: np.ndarray, size: Shape, stride: Shape, storage_offset: int | None, overflow: str | None = None) -> np.ndarray:
+    """Any geometry over the memory of `self`. Raises RuntimeError where it reaches outside, or below 0 (`overflow`)."""
     if len(size) != len(stride):
         raise RuntimeError("mismatch in length of strides and shape")
     if any(s < 0 for s in stride):
@@ -420,11 +423,8 @@ def restrided(self: np.ndarray, size: Shape, stride: Shape, storage_offset: int 
     start = (address(self) - address(root)) // item if storage_offset is None else storage_offset
     if start < 0:
         raise RuntimeError(f"Tensor: invalid storage offset {start}")
-    if 0 not in size:  # with a 0 NumPy refuses, which PyTorch leaves to whoever reads the result
-        if any(n < 0 and s for n, s in zip(size, stride, strict=True)):
-            raise RuntimeError(f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}")
-        if any(n < 0 for n in size):
-            raise RuntimeError("numel: integer multiplication overflow")
+    if 0 not in size and any(n < 0 and s for n, s in zip(size, stride, strict=True)):
+        raise RuntimeError(overflow or f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}")
     needed = span(size, stride, start) * item
     if needed > root.nbytes:
         raise RuntimeError(
@@ -432,6 +432,8 @@ def restrided(self: np.ndarray, size: Shape, stride: Shape, storage_offset: int 
             "size of "
             f"{needed} are out of bounds for storage of size {root.nbytes}"
         )
+    if 0 not in size and any(n < 0 for n in size):  # with a 0 NumPy refuses, which PyTorch leaves to whoever reads the result
+        raise RuntimeError(UNCOUNTED)
     return over(root, tuple(size), tuple([s * item for s in stride]), start * item, self.dtype)
 
 

@@ -18,7 +18,7 @@ from ..schema import parse
 from ..strided import over_enough, row_major
 from ..tensor import Tensor, exchange, method
 from ..views import bump, check_inplace, rebase
-from .part import from_strided, restrided
+from .part import UNCOUNTED, from_strided, restrided
 from .shape import dropped, flipped, squeezed, squeezed_dims, transposed, unsqueezed, unsqueezed_to
 
 op("squeeze_(Tensor(a!) self) -> Tensor(a!)",
@@ -38,7 +38,8 @@ op("transpose_(Tensor(a!) self, int dim0, int dim1) -> Tensor(a!)",
    restride(transposed, node="TransposeBackward1"),
    self=lambda g, dim0, dim1: F.transpose(g, dim0, dim1))  # fmt: skip
 op("as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, int? storage_offset=None) -> Tensor(a!)",
-   restride(restrided, node="AsStridedBackward1", function=True),
+   restride(lambda self, size, stride, storage_offset: restrided(self, size, stride, storage_offset, UNCOUNTED),
+            node="AsStridedBackward1", function=True),
    self=lambda g, self_geometry, size, stride, storage_offset: from_strided(g, self_geometry, size, stride, storage_offset))  # fmt: skip
 
 
@@ -83,7 +84,7 @@ def _resized(self: Tensor, size: tuple[int, ...], memory_format: Any) -> Tensor:
     if self.requires_grad and not modes.is_inference_mode_enabled():
         raise RuntimeError("cannot resize variables that require grad")
     if any(n < 0 for n in size):
-        raise RuntimeError("numel: integer multiplication overflow")
+        raise RuntimeError(UNCOUNTED)
     last = str(memory_format) == "torch.channels_last"
     if last and len(size) != 4:
         raise RuntimeError("required rank 4 tensor to use channels_last format")

@@ -58,7 +58,7 @@ def reshaped(g: Any, self_shape: Shape) -> Any:
 
 def expanded(self: np.ndarray, size: Shape) -> np.ndarray:
     """`self` with steps of 0 where `size` is wider. Raises RuntimeError where it is not a broadcast."""
-    if not self.ndim and self.base is None and not (size and min(size) < 0):
+    if not self.ndim and self.base is None and min(size, default=1) > 0:
         return np.ndarray(tuple(size), self.dtype, self, 0, (0,) * len(size))
     whole = self.flags.forc
     key = (self.shape, self.strides, self.itemsize, *size) if whole else None

@@ -65,7 +65,7 @@ def rising(self: np.ndarray, out: np.ndarray) -> None:
 def laid_out_like(self: np.ndarray, values: np.ndarray) -> np.ndarray:
     """`values` in the layout a sort of `self` has: its own, made dense."""
     steps = dense_strides(self.shape, strides_of(self))
-    if values.strides == tuple(s * values.itemsize for s in steps):
+    if strides_of(values) == steps:
         return values
     made = new(self.shape, steps, values.dtype)
     made[...] = values
