@@ -304,8 +304,10 @@ def test_a_sum_that_cancels_may_differ_by_what_its_terms_are_rounded_by_and_no_m
         assert bool(trial.compared(case, theirs, theirs | {"gradient.self": mine}).differences) == wrong
 
 
-@pytest.mark.parametrize(("values", "either"), [((0.0, -0.0), True), ((0.0, 0.0), False), ((-0.0, -0.0), False)])
-def test_which_zero_is_the_greatest_is_open_only_where_there_are_two(values, either):
+@pytest.mark.parametrize(
+    ("values", "either"), [((0.0, -0.0) * 5, True), ((0.0, -0.0) * 4, False), ((0.0, 0.0) * 5, False), ((-0.0, -0.0) * 5, False)]
+)
+def test_which_zero_is_the_greatest_is_open_only_where_there_are_two_in_more_than_a_vector(values, either):
     trial = Trial(find("max"), PROPERTIES["value"], "torch")
     case = Case("max", {"self": tensor_value(np.float32(values))}, bytes(20))
     theirs = trial.seen(truth, case)
