@@ -9,6 +9,8 @@ import types
 import warnings
 from collections.abc import Callable
 from functools import wraps
+from importlib import import_module
+from inspect import isfunction, signature
 from typing import Any
 
 import pytest
@@ -59,6 +61,15 @@ def test_the_script_of_a_program_stands_alone(key: str, monkeypatch: pytest.Monk
 def test_cells_are_the_programs() -> None:
     assert programs.cells() == [(key, "program") for key in KEYS]
     assert {key.partition(":")[2].partition(".")[0] for key in KEYS} == set(programs.TOPICS)
+
+
+@pytest.mark.parametrize("topic", programs.TOPICS)
+def test_no_function_of_a_topic_is_a_program_that_never_runs(topic: str) -> None:
+    module = import_module(f"{programs.__name__}.{topic}")
+    alike = [one for one in vars(module).values() if isfunction(one) and [*signature(one).parameters] == ["B", "draw", "see"]]
+    assert alike and {one.__name__ for one in alike if one.__module__ == module.__name__} <= {
+        key.rpartition(".")[2] for key in KEYS if key.startswith(f"program:{topic}.")
+    }
 
 
 # -- planted errors ---------------------------------------------------------------------------------------------------------
