@@ -226,11 +226,6 @@ def floating(src: Source, draft: Draft) -> str:
     return draft.dtype if draft.dtype in FLOATING_DTYPES else FLOATING_DTYPES[src.u8() % len(FLOATING_DTYPES)]
 
 
-def inexact(src: Source, draft: Draft) -> str:
-    """A floating or complex dtype, the case's own where it is one."""
-    return draft.dtype if draft.dtype in DIFFERENTIABLE else DIFFERENTIABLE_DTYPES[src.u8() % len(DIFFERENTIABLE_DTYPES)]
-
-
 def first_dtype(src: Source, draft: Draft) -> str:
     """The dtype of the first tensor."""
     first = draft.first()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -17,10 +16,6 @@ _COLOUR = {"pass": "green", "gap": "yellow", "fail": "red", "vacuous": "magenta"
 
 def say(text: str = "") -> None:
     print(text, flush=True)
-
-
-def complain(text: str) -> None:
-    print(f"conformance: {text}", file=sys.stderr, flush=True)
 
 
 class Plain:

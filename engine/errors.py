@@ -1,11 +1,4 @@
-"""Exceptions in PyTorch's words; types a caller can catch are Python's own, as PyTorch's are."""
-
-from __future__ import annotations
-
-
-class OutOfMemoryError(RuntimeError):
-    """Memory for a result could not be had."""
-
+"""What several modules refuse in the same words, PyTorch's; types a caller can catch are Python's own, as PyTorch's are."""
 
 COMPLEX_OF_REAL = (
     "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == grad_is_complex) to be true, but got false.  "

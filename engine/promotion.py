@@ -75,13 +75,6 @@ BY_CALL[by_rounding] = lambda values: floating if values[2] is None else common
 
 
 @by_dtype
-def long_if_integral(operands: Sequence[Any]) -> dtype:
-    """The common dtype, or int64 where that is integral or bool: sums and products."""
-    d = common(operands)
-    return d if d.category >= 2 else dtypes.int64
-
-
-@by_dtype
 def first(operands: Sequence[Any]) -> dtype:
     """The dtype of the first operand, whatever the others are."""
     return _rank(operands[0])[1]

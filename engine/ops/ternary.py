@@ -292,11 +292,6 @@ def refuse_complex_self(self: Any, min: Any, max: Any) -> None:
     refuse_complex(self)
 
 
-def refuse_no_bounds(self: Any, min: Any, max: Any) -> None:
-    if min is None and max is None:
-        raise RuntimeError(NO_BOUNDS)
-
-
 def picked(condition: Any, one: Any, other: Any) -> Any:
     """`where` of two tangents, one of which may be missing."""
     return F.where(condition, 0.0 if one is None else one, 0.0 if other is None else other)
