@@ -11,7 +11,7 @@ from .promotion import Promote, common
 
 @dataclass(frozen=True)
 class Family:
-    """What a declaration starts from. A word fewer than five ops would use is not one of these."""
+    """What a declaration starts from. A word fewer than five ops would use is not one of these, unless what all ops share asks it."""
 
     plan: str  # which shapes go together, to whoever draws cases
     kernel: Callable[..., Any]  # what computes, on arrays; in a composite its body, on Tensors

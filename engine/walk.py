@@ -472,7 +472,7 @@ class Walk(Hooked):
             return results
         return [r if self._wants(e) else None for e, r in zip(node.edges, results, strict=True)]
 
-    # -- hooks ----------------------------------------------------------------------------------------------------
+    # -- targets --------------------------------------------------------------------------------------------------
     def _capture(self, node: Any, gs: Any) -> None:
         for nr in range(len(gs) if gs is not None else 0):
             place = self.targets.get((node, nr))  # type: ignore[union-attr]  # called where there are targets
