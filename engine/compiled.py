@@ -98,6 +98,8 @@ def _compile_when_run(op: Op, mask: Mask, variant: str, plan: Plan, wants: Mask)
         return put("send_on_tensors", first_sent_on_tensors, node, once(on_tensors, specialised, sent=wants))(node, *given)
 
     plan.fast, plan.send, plan.on_tensors, plan.send_on_tensors = first, first_sent, first_on_tensors, first_sent_on_tensors
+    if op.family.writes:  # which is to be told, where hooks may be
+        plan.fast = None
     if variant in ("alike", "number"):
         plan.gather = first_gather
 
@@ -121,7 +123,7 @@ def lean_plan(op: Op, mask: Mask) -> Plan:
     plan = op.fast_plans.get((mask, "lean"))
     if plan is None:
         plan = fast_plan(op, mask, "lean")
-        if op.family.scatters or any(kind == TENSORS for kind, _, _ in plan.save) or (op.takes_lists and len(op.diff) > 1):
+        if any(kind == TENSORS for kind, _, _ in plan.save) or (op.takes_lists and len(op.diff) > 1):
             plan.fast = plan.send = plan.on_tensors = None
         elif op.takes_lists:
             plan.on_tensors = None
@@ -152,14 +154,14 @@ def compiled(op: Op, mask: Mask, plan: Plan, variant: str, *, sent: Mask | None 
     if sent:
         space["ALONE"] = HANDED
         results = [text if wanted else "None" for text, wanted in zip(results, sent, strict=True)]
-        return function_of(PARAMETERS, sending(plan, lines, results, sent), f"{op.node_name} of {op.key}, sent on", space | SENDING)
+        return function_of(PARAMETERS, sending(plan, lines, results, sent, op), f"{op.node_name} of {op.key}, sent on", space | SENDING)
     ending = "return parts" if op.takes_lists else f"return {', '.join(results)},"
     return function_of(("node", "g"), [*lines, ending], f"{op.node_name} of {op.key}", space)
 
 
 def careful(op: Op, mask: Mask, variant: str) -> Callable[[Any, np.ndarray], Any]:
     """What runs the node where a compiled function finds that it is not for what the node keeps."""
-    if variant in ("general", "lean"):
+    if variant in ("general", "lean") or op.family.writes:
         return lambda node, g: node.apply([g], False)
     plan = lean_plan(op, mask) if ";" in variant else fast_plan(op, mask, "general")
     return lambda node, g: plan.fast(node, g)  # type: ignore[misc]  # a compiled plan

@@ -48,7 +48,8 @@ class Family:
     underived: bool = False  # PyTorch records the call and has no formula: the rules say which arguments could require grad, and raise
     moves: bool = False  # its rules only move elements of the gradient, so that one of 16 bits stays what it is
     stepwise: bool = False  # its rules call ops on 16-bit gradients as they are, each of which rounds; others run in float32 and round once
-    scatters: bool = False  # its first rule writes to zeros in place, so that PyTorch's gradient has version 1
+    # How often PyTorch has written to what each rule gives, zeros that it scatters to, as a rule: the version of a gradient
+    writes: tuple[int, ...] = ()
     jvp: str | Callable[..., Any] | None = "transpose"  # the rule of forward mode
 
 

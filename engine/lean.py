@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import dtypes, modes
-from .compiled import fast_plan, lean_plan
+from .compiled import lean_plan
 from .constants import constant
 from .declaration import DTYPE, GEOMETRY, NEEDS, OUTPUT, SHAPE, TENSOR, TENSORS, VALUE, Plan
 from .geometry import strides_of
-from .graph import Node as AnyNode
 from .graph import Saved, edge_of, sequence
 from .kept import version_of
 from .moves import Moves, Ways, remembers
@@ -72,9 +71,6 @@ def straight(op: Op, certain: Collection[int] = ()) -> tuple[list[str], dict[str
 def plain_node(op: Op) -> Callable[..., Any]:
     """What makes the node of a call in a plain mode, of its arguments and its result."""
     lines, space = [f"x{i} = a{i}._array; n{i} = a{i}._node" for i in op.diff] + new_node(op), space_of(op)
-    if op.family.scatters and op.diff == (0,):  # its writes are counted at a leaf alone; with a side of 1 they may be made on the way there
-        lines.append("if isinstance(node.edges[0], AnyNode) and 1 not in x0.shape: node.plan = plan_inside")
-        space |= {"AnyNode": AnyNode, "plan_inside": fast_plan(op, (True,), "general")}
     return function_of([*names_of(op), "t"], [*lines, "return node"], f"node of {op.key}", space)
 
 

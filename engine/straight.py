@@ -26,6 +26,7 @@ from .views import PartPlan
 
 if TYPE_CHECKING:
     from .declaration import Plan
+    from .op import Op
     from .walk import Walk
 
 number = attrgetter("seq")
@@ -303,14 +304,17 @@ PARAMETERS = "node", "g", "walk", "arrived", "own", "waiting"
 SPACE = {"spread": spread, "add_to": add_to, "add": np.add, "ndarray": np.ndarray, "asarray": np.asarray}
 
 
-def sending(plan: Plan, lines: Sequence[str], results: Sequence[str], mask: Sequence[bool]) -> list[str]:
+def sending(plan: Plan, lines: Sequence[str], results: Sequence[str], mask: Sequence[bool], op: Op | None = None) -> list[str]:
     """The text of `send`: what runs the node, by `lines` that end in its `results`, with the edges in turn, which are `edge<p>`.
 
     A result is the text of an array, "None" where no gradient is sent, or `r<p>`, which may be None. What the lines return before
     their end is spread as ever. Where the `mask` is not set there is no edge.
     """
+    writes = op.family.writes if op is not None else ()
     made = ["if g is None: return spread(walk, node, walk.step(node, None))"]
-    made += [_elsewhere(line) for line in lines]
+    if writes and op is not None and op.broadcasts:
+        made.append("kind = g.shape, g.dtype")
+    made += [_elsewhere(line, bool(writes)) for line in lines]
     names = [text if text.isidentifier() else f"r{p}" for p, text in enumerate(results)]
     given = [text for name, text in zip(names, results, strict=True) if name != text]
     if any((text.isidentifier() and text != "None") or re.search(r"\bg[.\[]", text) for text in results):
@@ -333,7 +337,11 @@ def sending(plan: Plan, lines: Sequence[str], results: Sequence[str], mask: Sequ
     for p in live:
         name, text = names[p], results[p]
         done = {"g", *(names[q] for q in live if q < p)} - {"None", *(names[q] for q in live if q >= p)}
-        made += _along(f"edge{p}", name, name != text or text == "g", sorted(done))
+        count = writes[p] if p < len(writes) else 0
+        told = f"walk.begin(e, {count})"
+        if op is not None and op.broadcasts:
+            told = f"({name}.shape, {name}.dtype) == kind and {told}"
+        made += _along(f"edge{p}", name, name != text or text == "g", sorted(done), told if count else "")
         made.append("    else: return [e]" if len(live) == 1 else "    else: complete = [e] if complete is None else [*complete, e]")
     return [*made, "return complete"] if len(live) > 1 else made
 
@@ -345,16 +353,16 @@ def _together(one: str, other: str) -> list[str]:
     return [f"if joined and {usual} and ({alike}): arrived[edge0] = add({one}, {other}); return None"]
 
 
-def _elsewhere(line: str) -> str:
+def _elsewhere(line: str, writes: bool) -> str:
     before, word, result = line.partition("return ")
-    told = "walk.written and walk.forget_writes(node, g, results)"
+    told = "walk.count_written(node, [g], results)" if writes else "walk.written and walk.forget_writes(node, g, results)"
     return f"{before}results = {result}; {told}; g = None; return spread(walk, node, results)" if word else line
 
 
-def _along(edge: str, r: str, sure: bool, done: Sequence[str]) -> list[str]:
+def _along(edge: str, r: str, sure: bool, done: Sequence[str], told: str = "") -> list[str]:
     """Sends the result of this name along an edge; those `done` with are forgotten where somebody asks who holds them.
 
-    The last line is that of a leaf at which more is to arrive.
+    Of one that arrives as the first is `told` how often it was written to. The last line is that of a leaf at which more is to arrive.
     """
     none = ["if e in own and e in waiting: walk.sums[e] -= 1"]
     some = [
@@ -363,7 +371,7 @@ def _along(edge: str, r: str, sure: bool, done: Sequence[str]) -> list[str]:
         "        old = arrived[e]",
         f"        add(old, {r}, old)",
         f"    else: {''.join(f'{name} = ' for name in done)}old = None; add_to(walk, e, {r}, ())",
-        f"elif e is not None: arrived[e] = {r}",
+        f"elif e is not None: arrived[e] = {r}{f'; {told}' if told else ''}",
     ]
     if r == "None":
         lines = none

@@ -431,10 +431,8 @@ class Walk(Hooked):
                 results = node.apply(gs, self.recording) if fast is None else fast(node, gs[0])
                 if self.written and fast is not None and not self.recording:
                     self.forget_writes(node, gs[0], results)
-            if node.op is not None and node.op.family.scatters:
-                end = end_of(node.edges[0])
-                if isinstance(end, Tensor) and end not in self.arrived:  # what has arrived before is what is added to
-                    self.sums[end] = 1
+            if node.op is not None and node.op.family.writes and not self.recording:
+                self.count_written(node, gs, results)
         more = node.extras
         if more is not None and more.post:
             results = self._node_post_hooks(more.post, self._sent(node, results), [] if late else gs)
@@ -446,11 +444,32 @@ class Walk(Hooked):
     def part(self, node: Any, g: np.ndarray) -> Sequence[Any]:
         """Run a write through a view. PyTorch copies the base's gradient to new memory and writes over the part: two writes."""
         results: Sequence[Any] = node.apply([g], False) if self.generic else node.plan.short(node, g)
-        whole, end = results[0], node.edges[0]
-        plan = getattr(end, "plan", None)  # what keeps tensors multiplies with them, or copies: nobody sees how often this was written to
-        if whole is not None and (plan is None or not plan.keeps_tensors or type(plan) is Extras or self.targets is not None):
+        whole = results[0]
+        if whole is not None and self._shows(node.edges[0]):
             self._count_writes(root_of(whole), [2])
         return results
+
+    def _shows(self, edge: Any) -> bool:
+        """True where somebody may see how often a gradient sent along an edge was written to: not where it is multiplied, or copied."""
+        plan = getattr(end_of(edge), "plan", None)  # what keeps tensors multiplies with them
+        return plan is None or not plan.keeps_tensors or type(plan) is Extras or self.targets is not None
+
+    def count_written(self, node: Any, gs: Sequence[Any], results: Sequence[Any]) -> None:
+        """Keep how often PyTorch has written to what the rules of a node give, where it was not summed or cast since."""
+        asked = type(node.plan) is Extras  # and hooks may see it
+        given: Any = next((g for g in gs if g is not None), None)
+        for edge, r, count in zip(node.edges, results, node.op.family.writes, strict=False):
+            if r is None or not count or edge is None or not (asked or self._shows(edge)):
+                continue
+            if not node.op.broadcasts or (r.shape == given.shape and r.dtype == given.dtype):
+                self._count_writes(root_of(r), [count])
+
+    def begin(self, end: Any, count: int) -> None:
+        """The same on the short way, of what has just arrived at a node or leaf as the first."""
+        if end in self.waiting:
+            self.sums[end] = count
+        elif not end.plan.keeps_tensors:
+            self.sums[end], self.summed = count, True
 
     def _wants(self, edge: Any) -> bool:
         """True where what a rule sends along an edge is a gradient that was asked for, or leads to one."""

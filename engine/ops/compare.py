@@ -68,12 +68,12 @@ def extreme_along(s: Any, o: Any, wins: Any, tied: Any = None) -> Any:
 
 op("maximum(Tensor self, Tensor other) -> Tensor",
    of_reals("maximum", np.maximum,
-            jvp=along(lambda self, other, s, o, result: extreme_along(s, o, self > other, self == other))),
+            jvp=along(lambda self, other, s, o, result: extreme_along(s, o, self > other, self == other)), writes=(1, 1)),
    self=lambda g, self, other: shared(g, self, other, self < other),
    other=lambda g, self, other: shared(g, self, other, self > other))  # fmt: skip
 op("minimum(Tensor self, Tensor other) -> Tensor",
    of_reals("minimum", np.minimum,
-            jvp=along(lambda self, other, s, o, result: extreme_along(s, o, self < other, self == other))),
+            jvp=along(lambda self, other, s, o, result: extreme_along(s, o, self < other, self == other)), writes=(1, 1)),
    self=lambda g, self, other: shared(g, self, other, self > other),
    other=lambda g, self, other: shared(g, self, other, self < other))  # fmt: skip
 op("fmax(Tensor self, Tensor other) -> Tensor",

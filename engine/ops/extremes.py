@@ -208,11 +208,13 @@ def even_rule(g: Any, self: Any, self_dtype: Any, result: Any) -> Any:
 
 
 op("max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
-   reduction(along("max", np.argmax), out="matching", apart="partly"), self=dim_rule)  # fmt: skip
-op("max(Tensor self) -> Tensor", extreme(whole("max", np.maximum), np.maximum, out=whole_into, jvp=even_tangent), self=even_rule)
+   reduction(along("max", np.argmax), out="matching", apart="partly", writes=(2,)), self=dim_rule)  # fmt: skip
+op("max(Tensor self) -> Tensor",
+   extreme(whole("max", np.maximum), np.maximum, out=whole_into, jvp=even_tangent, writes=(1,)), self=even_rule)  # fmt: skip
 op("min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
-   reduction(along("min", np.argmin), out="matching", apart="partly"), self=dim_rule)  # fmt: skip
-op("min(Tensor self) -> Tensor", extreme(whole("min", np.minimum), np.minimum, out=whole_into, jvp=even_tangent), self=even_rule)
+   reduction(along("min", np.argmin), out="matching", apart="partly", writes=(2,)), self=dim_rule)  # fmt: skip
+op("min(Tensor self) -> Tensor",
+   extreme(whole("min", np.minimum), np.minimum, out=whole_into, jvp=even_tangent, writes=(1,)), self=even_rule)  # fmt: skip
 
 
 @composite("max.other(Tensor self, Tensor other) -> Tensor", out="maximum")
@@ -284,4 +286,4 @@ def aminmax_rule(g_min: Any, g_max: Any, max: Any, min: Any, self: Any, self_dty
 
 
 op("aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)",
-   reduction(aminmax_kernel, out=aminmax_into), self=aminmax_rule)  # fmt: skip
+   reduction(aminmax_kernel, out=aminmax_into, writes=(1,)), self=aminmax_rule)  # fmt: skip

@@ -346,7 +346,7 @@ def put_back(g: Any, shape: tuple[int, ...], indices: Indices) -> Any:
 
 
 op("index.Tensor(Tensor self, Tensor?[] indices) -> Tensor",
-   plain(index_kernel, function=False, method=False, scatters=True, jvp="linear"),
+   plain(index_kernel, function=False, method=False, writes=(1,), jvp="linear"),
    self=lambda g, self_shape, indices: put_back(g, self_shape, indices))  # fmt: skip
 op("index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor",
    plain(index_put_kernel, inplace=True, into=index_put_into, jvp="linear"),

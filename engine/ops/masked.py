@@ -156,7 +156,7 @@ op("masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor",
    self=lambda g, mask: F.masked_fill(g, mask, 0),
    value=lambda g, mask, value_dtype: real_stays_real(F.sum(F.masked_select(g, mask)), value_dtype))  # fmt: skip
 op("masked_select(Tensor self, Tensor mask) -> Tensor",
-   plain(masked_select_kernel, out="masked_select(): self and result must have the same scalar type", apart=True, scatters=True,
+   plain(masked_select_kernel, out="masked_select(): self and result must have the same scalar type", apart=True, writes=(1,),
          jvp="linear"),
    self=lambda g, self, self_geometry, mask: picked_rule(g, self_geometry, mask))  # fmt: skip
 op("masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor",

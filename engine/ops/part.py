@@ -546,5 +546,5 @@ def _scatter_tensors(g: Tensor, through: Buffer) -> Tensor:
 
 
 op("as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, int? storage_offset=None) -> Tensor(a)",
-   view(restrided, scatters=True),
+   view(restrided, writes=(1,)),
    self=lambda g, self_geometry, size, stride, storage_offset: from_strided(g, self_geometry, size, stride, storage_offset))  # fmt: skip

@@ -260,9 +260,11 @@ def running_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.n
 
 
 op("cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)",
-   reduction(running("cummax", np.maximum), out=running_into, complex_gradient=False, stepwise=True), self=cum_extreme_rule)  # fmt: skip
+   reduction(running("cummax", np.maximum), out=running_into, complex_gradient=False, stepwise=True, writes=(2,)),
+   self=cum_extreme_rule)  # fmt: skip
 op("cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)",
-   reduction(running("cummin", np.minimum), out=running_into, complex_gradient=False, stepwise=True), self=cum_extreme_rule)  # fmt: skip
+   reduction(running("cummin", np.minimum), out=running_into, complex_gradient=False, stepwise=True, writes=(2,)),
+   self=cum_extreme_rule)  # fmt: skip
 
 
 # -- logcumsumexp ------------------------------------------------------------------------------------------------------------

@@ -219,7 +219,7 @@ def underived(g: Any) -> Any:
 
 
 op("gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor",
-   plain(gather_kernel, out=True, apart=True, scatters=True, jvp="linear"),
+   plain(gather_kernel, out=True, apart=True, writes=(1,), jvp="linear"),
    self=lambda g, self, dim, index, sparse_grad: gathered_from(g, self.shape, dim, index))  # fmt: skip
 op("scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
    plain(scatter_kernel, inplace=True, inplace_function=False, apart=True, out=True, jvp="linear"),

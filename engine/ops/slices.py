@@ -246,7 +246,7 @@ def added_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> An
 
 
 op("index_select(Tensor self, int dim, Tensor index) -> Tensor",
-   plain(index_select_kernel, out="index_select(): self and result must have the same scalar type", apart=True, scatters=True,
+   plain(index_select_kernel, out="index_select(): self and result must have the same scalar type", apart=True, writes=(1,),
          jvp="linear"),
    self=lambda g, self_shape, dim, index: selected_from(g, self_shape, dim, index))  # fmt: skip
 op("index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor",
@@ -328,7 +328,7 @@ def take_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndar
 
 
 op("take(Tensor self, Tensor index) -> Tensor",
-   plain(take_kernel, out=take_into, apart=True, scatters=True, jvp="linear"),
+   plain(take_kernel, out=take_into, apart=True, writes=(1,), jvp="linear"),
    self=lambda g, self, self_geometry, index: laid_as(
        F.put(F.zeros_like(self) if isinstance(g, Tensor) else zeros(g, self.shape), index, g, True), self_geometry))  # fmt: skip
 op("put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor",

@@ -88,9 +88,9 @@ def ranked_rule(g_values: Any, self_shape: Any, dim: int, indices: Any) -> Any:
 
 
 op("sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)",
-   reduction(sort_kernel, out="matching", apart="itself"), self=ranked_rule)  # fmt: skip
+   reduction(sort_kernel, out="matching", apart="itself", writes=(2,)), self=ranked_rule)  # fmt: skip
 op("sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)",
-   reduction(lambda self, stable, dim, descending: sort_kernel(self, dim, descending), out="matching", apart="itself"),
+   reduction(lambda self, stable, dim, descending: sort_kernel(self, dim, descending), out="matching", apart="itself", writes=(2,)),
    self=ranked_rule)  # fmt: skip
 
 
@@ -126,7 +126,7 @@ def topk_kernel(self: np.ndarray, k: int, dim: int, largest: bool, sorted: bool)
 
 
 op("topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)",
-   reduction(topk_kernel, out="matching", apart="partly"), self=ranked_rule)  # fmt: skip
+   reduction(topk_kernel, out="matching", apart="partly", writes=(2,)), self=ranked_rule)  # fmt: skip
 
 
 def at_rank(self: np.ndarray, rank: Any, dims: tuple[int, ...], keepdim: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -176,7 +176,7 @@ def fit_kept(t: Tensor, result: np.ndarray, dim: int) -> None:
 
 
 op("kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)",
-   reduction(kthvalue_kernel, out=kthvalue_into, complex_gradient=False), self=dim_rule)  # fmt: skip
+   reduction(kthvalue_kernel, out=kthvalue_into, complex_gradient=False, writes=(2,)), self=dim_rule)  # fmt: skip
 
 
 # -- median ------------------------------------------------------------------------------------------------------------------
@@ -283,9 +283,11 @@ def median_whole(ignore: bool) -> Any:
     return kernel
 
 
-op("median(Tensor self) -> Tensor", reduction(median_whole(False), out=False, complex_gradient=False, jvp=even_tangent), self=even_rule)
+op("median(Tensor self) -> Tensor",
+   reduction(median_whole(False), out=False, complex_gradient=False, jvp=even_tangent, writes=(1,)), self=even_rule)  # fmt: skip
 op("median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
-   reduction(median_dim(False), out=median_into, complex_gradient=False), self=dim_rule)  # fmt: skip
-op("nanmedian(Tensor self) -> Tensor", reduction(median_whole(True), out=False, complex_gradient=False, jvp=even_tangent), self=even_rule)
+   reduction(median_dim(False), out=median_into, complex_gradient=False, writes=(2,)), self=dim_rule)  # fmt: skip
+op("nanmedian(Tensor self) -> Tensor",
+   reduction(median_whole(True), out=False, complex_gradient=False, jvp=even_tangent, writes=(1,)), self=even_rule)  # fmt: skip
 op("nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
-   reduction(median_dim(True), out=median_into, complex_gradient=False), self=dim_rule)  # fmt: skip
+   reduction(median_dim(True), out=median_into, complex_gradient=False, writes=(2,)), self=dim_rule)  # fmt: skip
