@@ -20,7 +20,7 @@ from .constants import constant
 from .declaration import OUTPUT, TENSOR, TENSORS, Plan
 from .graph import FREED, FREED_TWICE, fit_array
 from .kept import check_version, edges_text, fits_text, stale_text, unpacked
-from .memory import ALONE, HANDED, LARGE
+from .memory import ALONE, LARGE
 from .on_tensors import on_tensors
 from .pieces import short_buffers
 from .programs import UFUNCS, gradients, on_large_gradients, twin
@@ -152,7 +152,6 @@ def compiled(op: Op, mask: Mask, plan: Plan, variant: str, *, sent: Mask | None 
     if sent or (not op.takes_lists and any("edge" in line for line in lines)):
         lines = edges_text(plan, len(mask)) + lines
     if sent:
-        space["ALONE"] = HANDED
         results = [text if wanted else "None" for text, wanted in zip(results, sent, strict=True)]
         return function_of(PARAMETERS, sending(plan, lines, results, sent, op), f"{op.node_name} of {op.key}, sent on", space | SENDING)
     ending = "return parts" if op.takes_lists else f"return {', '.join(results)},"

@@ -39,7 +39,7 @@ class Plan:
     """For one set of arguments that need a gradient: what is kept, which rules run, and on which of the kept values."""
 
     __slots__ = (
-        "needs", "fits", "_fitted", "save", "rules", "keeps_tensors", "keeps_results", "paired", "compact", "fast", "send",
+        "needs", "fits", "_fitted", "save", "rules", "keeps_tensors", "keeps_results", "hands_on", "paired", "compact", "fast", "send",
         "on_tensors", "send_on_tensors", "gather", "texts", "program", "twin", "parts",
     )  # fmt: skip
 
@@ -57,6 +57,9 @@ class Plan:
         ]
         self.keeps_tensors = any(kind in (TENSOR, TENSORS, OUTPUT) for kind, _, _ in self.save)
         self.keeps_results = any(kind == OUTPUT for kind, _, _ in self.save)
+        kept_tensors = [kind in (TENSOR, TENSORS, OUTPUT) for kind, _, _ in self.save]
+        # a rule may give the gradient itself, or a view of it, as most do not that read tensors
+        self.hands_on = any(all(s < 0 or not kept_tensors[s] for s in sources) for _, sources, _ in self.rules)
         self.paired, self.compact = op.paired, op.compact
         self.needs = needs
         self.fits: Any = None  # of nodes that have no place for them

@@ -61,7 +61,7 @@ class Hooked:
     def tell_writes(self, node: Node, g: Any) -> None:
         """Keep, beside a gradient that hooks of a node see and that it may hand on, how often it was written to as it was added up."""
         if self.sums[node] and node.outputs is None:
-            self._count_writes(g, self.count_at(node, g))
+            self._count_writes(root_of(g), self.count_at(node, g))
 
     def forget_writes(self, node: Node, g: Any, results: Sequence[Any]) -> None:
         """A result that was computed in the memory of `g` was not written to yet."""

@@ -301,7 +301,10 @@ def add_to(walk: Walk, e: Any, g: Any, held: Sequence[Any]) -> None:
 
 # -- the same written out for one plan ----------------------------------------------------------------------------------
 PARAMETERS = "node", "g", "walk", "arrived", "own", "waiting"
-SPACE = {"spread": spread, "add_to": add_to, "add": np.add, "ndarray": np.ndarray, "asarray": np.asarray}
+SPACE = {
+    "spread": spread, "add_to": add_to, "add": np.add, "ndarray": np.ndarray, "asarray": np.asarray, "getrefcount": getrefcount,
+    "ALONE": HANDED,
+}  # fmt: skip
 
 
 def sending(plan: Plan, lines: Sequence[str], results: Sequence[str], mask: Sequence[bool], op: Op | None = None) -> list[str]:
@@ -324,13 +327,14 @@ def sending(plan: Plan, lines: Sequence[str], results: Sequence[str], mask: Sequ
     both = plan.paired and all(mask)
     if both:
         made.append("joined = edge0 is edge1 and edge0 is not None and edge0 not in arrived and edge0 not in waiting")
+    again = ""
     if both and len(given) == 2 and given[1] != given[0] == given[1].replace("x1", "x0"):  # the same of a tensor times itself
-        given[1] = f"r0 if joined and x1 is x0 else {given[1]}"
+        again, given[1] = given[1], f"r0 if joined and x1 is x0 else {given[1]}"
     made += [f"{name} = {text}" for name, text in zip([n for n in names if n not in results], given, strict=True)]
     if plan.keeps_tensors:
         made.append(f"if not walk.keep: {'node.one, node.other = FREED, None' if plan.compact else 'node.saved = FREED'}")
     if both:
-        made += _together(*names)
+        made += _together(names[0], names[1], again)
     live = [p for p, needed in enumerate(mask) if needed]
     if len(live) > 1:
         made.append("complete = None")
@@ -338,19 +342,32 @@ def sending(plan: Plan, lines: Sequence[str], results: Sequence[str], mask: Sequ
         name, text = names[p], results[p]
         done = {"g", *(names[q] for q in live if q < p)} - {"None", *(names[q] for q in live if q >= p)}
         count = writes[p] if p < len(writes) else 0
-        told = f"walk.begin(e, {count})"
+        told = f"if (e in waiting or e.plan.hands_on): walk.begin(e, {count})"
         if op is not None and op.broadcasts:
-            told = f"({name}.shape, {name}.dtype) == kind and {told}"
+            told = told.replace(":", f" and ({name}.shape, {name}.dtype) == kind:")
         made += _along(f"edge{p}", name, name != text or text == "g", sorted(done), told if count else "")
         made.append("    else: return [e]" if len(live) == 1 else "    else: complete = [e] if complete is None else [*complete, e]")
     return [*made, "return complete"] if len(live) > 1 else made
 
 
-def _together(one: str, other: str) -> list[str]:
-    """Sends both results along two edges to one node, that of a tensor times itself, as their sum."""
+def _together(one: str, other: str, again: str) -> list[str]:
+    """Sends both results along two edges to one node, that of a tensor times itself, as their sum.
+
+    PyTorch adds the second to the first in place, unless somebody else holds that. Where they are not added here and one array stands
+    for both, the text `again` makes the other.
+    """
     usual = f"{one} is not None and {one}.dtype.kind == 'f' and {one}.flags.c_contiguous and 1 not in {one}.shape"
     alike = f"{other} is {one} or ({other} is not None and {other}.dtype is {one}.dtype and {other}.strides == {one}.strides)"
-    return [f"if joined and {usual} and ({alike}): arrived[edge0] = add({one}, {other}); return None"]
+    alone = "getrefcount(g) == ALONE" + " + 1" * (one != "g")
+    count = f"1 if {one} is not g else 1 + walk.count_of(g)[0] if {other} is not g and {alone} else 0"
+    return [
+        "if joined:",
+        f"    if {usual} and ({alike}):",
+        *([f"        if edge0.plan.hands_on: walk.begin(edge0, {count})"] if (one, other) != ("g", "g") else []),
+        f"        arrived[edge0] = add({one}, {other})",
+        "        return None",
+        *([f"    if r1 is r0: r1 = {again}"] if again else []),
+    ]
 
 
 def _elsewhere(line: str, writes: bool) -> str:
@@ -371,7 +388,9 @@ def _along(edge: str, r: str, sure: bool, done: Sequence[str], told: str = "") -
         "        old = arrived[e]",
         f"        add(old, {r}, old)",
         f"    else: {''.join(f'{name} = ' for name in done)}old = None; add_to(walk, e, {r}, ())",
-        f"elif e is not None: arrived[e] = {r}{f'; {told}' if told else ''}",
+        "elif e is not None:",
+        f"    arrived[e] = {r}",
+        *([f"    {told}"] if told else []),
     ]
     if r == "None":
         lines = none

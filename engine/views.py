@@ -339,7 +339,7 @@ class NoPlan:
     on_tensors = gather = None
     paired = compact = False
     keeps_tensors = True  # perhaps, as results
-    keeps_results = True
+    keeps_results = hands_on = True
     save = rules = texts = ()
 
 
@@ -348,6 +348,8 @@ NO_PLAN = NoPlan()
 
 class PartPlan(NoPlan):
     """How the walk runs a CopySlices on arrays; it drops what is kept by setting `saved`."""
+
+    hands_on = False  # but a copy
 
     @staticmethod
     def short(node: CopySlices, g: np.ndarray) -> Sequence[Any]:

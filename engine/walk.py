@@ -451,8 +451,8 @@ class Walk(Hooked):
 
     def _shows(self, edge: Any) -> bool:
         """True where somebody may see how often a gradient sent along an edge was written to: not where it is multiplied, or copied."""
-        plan = getattr(end_of(edge), "plan", None)  # what keeps tensors multiplies with them
-        return plan is None or not plan.keeps_tensors or type(plan) is Extras or self.targets is not None
+        plan = getattr(end_of(edge), "plan", None)
+        return plan is None or plan.hands_on or type(plan) is Extras or self.targets is not None
 
     def count_written(self, node: Any, gs: Sequence[Any], results: Sequence[Any]) -> None:
         """Keep how often PyTorch has written to what the rules of a node give, where it was not summed or cast since."""
@@ -468,7 +468,7 @@ class Walk(Hooked):
         """The same on the short way, of what has just arrived at a node or leaf as the first."""
         if end in self.waiting:
             self.sums[end] = count
-        elif not end.plan.keeps_tensors:
+        elif end.plan.hands_on:
             self.sums[end], self.summed = count, True
 
     def _wants(self, edge: Any) -> bool:

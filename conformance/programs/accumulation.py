@@ -281,6 +281,31 @@ def writes_to_sums_of_scattered_parts(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def writes_to_gradients_by_their_rules(B: Any, draw: Any, see: Any) -> None:
+    """What a rule scatters to zeros, or masks in place, was written to, wherever it is seen before it is summed or multiplied."""
+    x = (B.arange(0, 600, 100).view(2, 3) + draw.floats((2, 3))).requires_grad_()  # no two are equal
+    at, index, seen = draw.choice([lambda: x, lambda: x * 2, lambda: x + 1, lambda: x.view(3, 2)])(), B.tensor([[1, 0]]), []
+    ops = [
+        lambda: at.sort(), lambda: B.sort(at, stable=True), lambda: at.msort(), lambda: at.topk(1), lambda: at.kthvalue(1, -1),
+        lambda: at.median(), lambda: at.median(0), lambda: at.nanmedian(), lambda: at.nanmedian(1), lambda: at.max(), lambda: at.min(),
+        lambda: at.max(0), lambda: at.min(1), lambda: at.cummax(0), lambda: at.cummin(1), lambda: B.maximum(at, x.sum()),
+        lambda: B.minimum(at[:1], at), lambda: at.gather(0, index), lambda: B.take_along_dim(at, index[:, :1], 0), lambda: at.take(index),
+        lambda: at.index_select(0, index[0]), lambda: at.masked_select(at > 1), lambda: at[index], lambda: at.as_strided((2,), (1,)),
+        lambda: at.sort()[0] + at, lambda: at + at.cummax(0)[0],
+    ]  # fmt: skip
+    made = draw.choice(ops)()
+    made = made[0] if isinstance(made, tuple) else made
+    if draw.flag() and made.grad_fn is not None:
+        made.grad_fn.register_hook(lambda given, _: seen.append([None if g is None else g._version for g in given]))
+    if draw.flag():
+        at.register_hook(lambda g: seen.append(g._version))
+    gradient = either_way(B, draw, made.sum(), x)
+    see("gradient", gradient)
+    see("writes", gradient._version)
+    see("writes that hooks see", seen)
+
+
+@program
 def writes_to_gradients_behind_written_views(B: Any, draw: Any, see: Any) -> None:
     """The gradient of what was written to through a view is copied, and its part written over: two writes, where it goes on as it is."""
     x = draw.floats((2, 3), requires_grad=True)

@@ -286,4 +286,4 @@ def aminmax_rule(g_min: Any, g_max: Any, max: Any, min: Any, self: Any, self_dty
 
 
 op("aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)",
-   reduction(aminmax_kernel, out=aminmax_into, writes=(1,)), self=aminmax_rule)  # fmt: skip
+   reduction(aminmax_kernel, out=aminmax_into), self=aminmax_rule)  # fmt: skip
