@@ -214,18 +214,14 @@ def _observed(names: dict[str, Any], at: str) -> dict[str, Any]:
     for name, one in live:
         first.setdefault(id(one), name)
     memory: dict[int, str] = {}
-    real = {name: one.is_floating_point() or one.is_complex() for name, one in live}
-    readings = [(name, one) for name, one in live if real[name]] + _through(names) if names["recast"] else []
-    numbers, lost = _widest(readings) | names["written"] if readings else {}, _lost(readings)
+    kept = {name: one.grad for name, one in live if _attempt(_keeps_gradient, one) is True}
+    read = _readings([*live, *((f"{name}.grad", gradient) for name, gradient in kept.items())], names)
     for name, one in live:
         label = f"{at}tensor {name[1:]}"
         if first[id(one)] != name:
             seen[label] = f"is {first[id(one)]}"
             continue
-        dtype = numbers.get(_memory(one), one.dtype) if numbers else one.dtype
-        seen[f"{label} values"] = _attempt(values, one) if name in lost else _numbers(one, dtype)
-        if name in lost:  # and where they are of another dtype the rest has other last digits, too
-            seen[f"{label} values"][lost[name] if dtype == one.dtype else ...] = np.nan
+        seen[f"{label} values"] = read(name, one)
         seen[label] = _flags(one, FLAGS)
         if not one.is_inference():
             seen[f"{label} writes"] = one._version - names["versions"].get(name, 0)
@@ -234,10 +230,28 @@ def _observed(names: dict[str, Any], at: str) -> dict[str, Any]:
             seen[f"{label} place"] = memory.setdefault(pointer, name)
         if one._base is not None:
             seen[f"{label} base"] = first.get(id(one._base), "unnamed")
-        if _attempt(_keeps_gradient, one) is True:
-            seen[f"{label} gradient"] = _attempt(values, one.grad)
-            seen[f"{label} gradient is"] = [first.get(id(one.grad), "unnamed"), *_flags(one.grad, GRADIENT_FLAGS)]
+        if name in kept:
+            seen[f"{label} gradient"] = read(f"{name}.grad", kept[name])
+            seen[f"{label} gradient is"] = [first.get(id(kept[name]), "unnamed"), *_flags(kept[name], GRADIENT_FLAGS)]
     return seen
+
+
+def _readings(held: list[tuple[str, Any]], names: dict[str, Any]) -> Callable[[str, Any], Any]:
+    """What reads the elements of what is `held`, by its name, so that they can be compared: see `_numbers` and `_lost`."""
+    if not names["recast"]:
+        return lambda _, one: _attempt(values, one)
+    real = [(name, one) for name, one in held if one.is_floating_point() or one.is_complex()] + _through(names)
+    numbers, lost = _widest(real) | names["written"], _lost(real)
+
+    def read(name: str, one: Any) -> Any:
+        dtype = numbers.get(_memory(one), one.dtype)
+        if name not in lost:
+            return _numbers(one, dtype)
+        found = _attempt(values, one)
+        found[lost[name] if dtype == one.dtype else ...] = np.nan  # where they are of another dtype the rest has other last digits, too
+        return found
+
+    return read
 
 
 def _flags(tensor: Any, flags: tuple[Callable[[Any], Any], ...]) -> list[Any]:
