@@ -544,7 +544,8 @@ def a_leaf_that_gets_another_shape(B: Any, draw: Any, see: Any) -> None:
     shape, dtype = draw.shape(1, 2), draw.dtype()
     x = draw.floats(shape, dtype, requires_grad=True)
     made = [draw.choice([lambda: x * 2, lambda: x * x, lambda: x.exp(), lambda: B.stack([x, x])])() for _ in range(draw.integer(1, 2))]
-    other = draw.floats(draw.shape(1, 2), draw.dtype("float32", "float64"))
+    # of no fewer dimensions: PyTorch compares steps with what lies beyond those there are, see upstream/strides_beyond_the_end.py
+    other = draw.floats(draw.shape(len(shape), 2), draw.dtype("float32", "float64"))
     change = draw.choice([lambda: x.set_(other.to(dtype)), lambda: setattr(x, "data", other), lambda: x.t_(), lambda: x.unsqueeze_(0)])
     if draw.flag():
         made.pop()

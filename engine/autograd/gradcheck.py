@@ -300,7 +300,7 @@ class UndefinedGrad(Function):
 
 def _check_undefined(check: Check) -> None:
     """Raises GradcheckError where backward cannot do with a gradient that did not arrive: for all outputs, then for each."""
-    for outputs in _undefined_outputs(check):
+    for outputs in [*_undefined_outputs(check)]:  # the function is called for all of them first
         try:
             found = grad(outputs, check.watched(), [F.zeros_like(o) for o in outputs], allow_unused=True)
         except RuntimeError as error:
