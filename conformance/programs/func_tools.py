@@ -143,7 +143,7 @@ def rearranged(B: Any, draw: Any, see: Any) -> None:
         "axis b c -> c b axis",
     ]
     pattern = draw.choice(patterns)
-    lengths = draw.choice([{}, {"c": 2}, {"d": 2}, {"c": 3}, {"c": 2, "d": 2}, {"c": 1, "d": 3}, {"a": 2}, {"a": 5}, {"a": 2.0}, {"a": 0}])
+    lengths = draw.choice([{}, {"c": 2}, {"d": 2}, {"c": 3}, {"c": 2, "d": 2}, {"c": 1, "d": 3}, {"a": 2}, {"a": 5}, {"a": 2.5}, {"a": 0}])
 
     def rearranged():
         y = B.func.rearrange(x, pattern, **lengths)
