@@ -7,6 +7,7 @@ import math
 import re
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from ..registry import F
@@ -84,9 +85,9 @@ def _check_name(name: str) -> None:
     if name[0] == "_" or name[-1] == "_":
         raise ValueError(f"Invalid axis identifier: {name}\naxis name should should not start or end with underscore")
     if keyword.iskeyword(name):
-        warnings.warn(f"It is discouraged to use axes names that are keywords: {name}", RuntimeWarning, stacklevel=5)
+        warnings.warn(f"It is discouraged to use axes names that are keywords: {name}", RuntimeWarning, stacklevel=7)
     if name == "axis":
-        warnings.warn("It is discouraged to use 'axis' as an axis name and will raise an error in future", FutureWarning, stacklevel=5)
+        warnings.warn("It is discouraged to use 'axis' as an axis name and will raise an error in future", FutureWarning, stacklevel=7)
 
 
 def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Tensor:
@@ -95,12 +96,10 @@ def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Tensor:
     Raises ValueError for a pattern that makes no sense, and `DimensionBindError` for sizes that do not fit.
     """
     t: Tensor = tensor if isinstance(tensor, Tensor) else F.stack(tensor)
-    left, right = _sides(pattern)
-    _check_sides(left, right, axes_lengths)
-    before, rest = _spread(left, t.ndim)
+    left, right, before, rest, lengths = _read(t.ndim, pattern, **axes_lengths)
     if not t.ndim or left.dims == right.dims == [ELLIPSIS]:
         return t
-    names, sizes, steps = _split(t, before, axes_lengths)
+    names, sizes, steps = _split(t, before, lengths)
     order = [i for i, name in enumerate(names) if name.isdecimal()]  # those without a name are added up at the end
     alone = len(order)
     shape = [sizes[i] for i in order]
@@ -113,6 +112,14 @@ def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Tensor:
         split = F.as_strided(split, [sizes[i] for i in order], [steps[i] for i in order], t.storage_offset())
     made = F.reshape(split, shape)
     return F.sum(made, list(range(alone))) if alone else made
+
+
+@lru_cache(256)
+def _read(ndim: int, pattern: str, **lengths: int) -> tuple[_Side, _Side, Sequence[list[str]], list[str], dict[str, int]]:
+    """What a pattern says of tensors with so many dimensions. As PyTorch's it is remembered: what it warns of is told once."""
+    left, right = _sides(pattern)
+    _check_sides(left, right, lengths)
+    return left, right, *_spread(left, ndim), lengths
 
 
 def _sides(pattern: str) -> tuple[_Side, _Side]:
