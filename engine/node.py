@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from .op import Op
 
 
-# The ops whose formula in PyTorch casts to the input's dtype itself, whatever dtype the input wants its gradient in.
-CASTS = frozenset({"_to_copy", "copy_", "nansum", "cumsum", "_softmax", "_log_softmax", "vector_norm", "mse_loss"})
-
-
 def packed_before(op: Op, values: list[Any], needs: tuple[bool, ...] | None) -> dict[int, Any] | None:
     """What hooks make of the arguments that are kept, by place in the plan: they see them before anything is computed.
 
@@ -177,7 +173,7 @@ class OpNode(Node):
                 f if p is None or e is None or recorded_at(e) is None else (tuple(p.shape), f[1])
                 for p, e, f in zip(parts, self.edges, fits, strict=True)
             ]
-        if AccumulateGrad.recast and self.op.schema.name not in CASTS:
+        if AccumulateGrad.recast and not self.op.family.casts:
             return [
                 None if p is None or (e is None and not lists) else fit_to(e, p, *f)
                 for p, e, f in zip(parts, self.edges, fits, strict=True)

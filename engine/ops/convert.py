@@ -105,7 +105,7 @@ op("clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor",
 op("_to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, "
    "bool non_blocking=False, MemoryFormat? memory_format=None) -> Tensor",
    plain(lambda self, dtype, layout, device, pin_memory, non_blocking, memory_format: to_copy(self, dtype, memory_format),
-         method=False, function=False, changes_dtype=True, jvp="linear"),
+         method=False, function=False, changes_dtype=True, casts=True, jvp="linear"),
    self=lambda g: g)  # fmt: skip
 op("alias(Tensor(a) self) -> Tensor(a)", view(lambda self: self[...], method=False, function=False), self=lambda g: g)
 
@@ -369,7 +369,7 @@ def nothing(g: Any) -> Any:
 
 
 COPY = op("copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)",
-   write(copied_from, node="torch::autograd::CopyBackwards", function=False, changes_dtype=True),
+   write(copied_from, node="torch::autograd::CopyBackwards", function=False, changes_dtype=True, casts=True),
    self=lambda g: np.zeros(g.shape, g.dtype) if builtin_type(g) is np.ndarray else F.new_zeros(g, tuple(g.shape)),
    src=lambda g, src_dtype: g if g.dtype is src_dtype.np else fit(g, tuple(g.shape), src_dtype))  # fmt: skip  # cast before any sum
 _COPY = _python_form("copy_", "Tensor other, bool non_blocking=False")

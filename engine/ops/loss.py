@@ -134,7 +134,7 @@ def sum_of(*parts: Tensor | None) -> Any:
 
 
 op("mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor",
-   plain(mse_kernel, only("real", "mse_cpu"), stepwise=True, jvp=mse_tangent, **INTERNAL),
+   plain(mse_kernel, only("real", "mse_cpu"), stepwise=True, casts=True, jvp=mse_tangent, **INTERNAL),
    self=lambda g, self, target, reduction: F.mse_loss_backward(g, self, target, reduction),
    target=lambda g, self, target, reduction: F.mse_loss_backward(g, target, self, reduction))  # fmt: skip
 op("mse_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction) -> Tensor",

@@ -276,7 +276,7 @@ def nansum_rule(g: Any, self: Any, self_dtype: dtype, dim: Any, keepdim: bool) -
 
 
 op("nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-   reduction(nansum_kernel, out=nansum_into),
+   reduction(nansum_kernel, out=nansum_into, casts=True),
    self=nansum_rule)  # fmt: skip
 
 

@@ -215,7 +215,7 @@ def cumprod_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> 
 
 SUMMED, MULTIPLIED = scanned("cumsum", np.add), scanned("cumprod", np.multiply)
 op("cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
-   reduction(SUMMED, out=into, apart="itself", inplace=same_dtype, into=scanned_into(SUMMED), jvp="linear"),
+   reduction(SUMMED, out=into, apart="itself", inplace=same_dtype, into=scanned_into(SUMMED), casts=True, jvp="linear"),
    self=lambda g, self_dtype, dim, dtype: backwards_sum(in_operand_dtype(g, self_dtype, dtype), dim))  # fmt: skip
 op("cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
    reduction(MULTIPLIED, out=into, apart="itself", inplace=same_dtype, into=scanned_into(MULTIPLIED), stepwise=True,

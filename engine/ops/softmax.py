@@ -225,11 +225,11 @@ WORDS: dict[str, Any] = {"function": False, "method": False, "complex_gradient":
 
 op("_softmax(Tensor self, int dim, bool half_to_float) -> Tensor",
    plain(forward(softmax_kernel, "softmax", many_softmax), node="SoftmaxBackward0", jvp=softmax_tangent,
-         in_rows=in_rows(softmax_kernel), **WORDS),
+         in_rows=in_rows(softmax_kernel), casts=True, **WORDS),
    self=lambda g, result, dim, self_dtype: F._softmax_backward_data(g, result, dim, self_dtype))  # fmt: skip
 op("_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor",
    plain(forward(log_softmax_kernel, "log_softmax", many_log_softmax), node="LogSoftmaxBackward0", jvp=log_softmax_tangent,
-         in_rows=in_rows(log_softmax_kernel), **WORDS),
+         in_rows=in_rows(log_softmax_kernel), casts=True, **WORDS),
    self=lambda g, result, dim, self_dtype: F._log_softmax_backward_data(g, result, dim, self_dtype))  # fmt: skip
 # A formula of a backward keeps all that any of them mentions, hence the arguments that are not used.
 op("_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",

@@ -494,7 +494,8 @@ def in_place_of(self: Tensor, dim: Sequence[int] | None, result: np.ndarray, out
 
 
 op("linalg.vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-   reduction(vector_norm_kernel, out=vector_norm_into, node="LinalgVectorNormBackward0", stepwise=True, jvp=vector_norm_tangent),
+   reduction(vector_norm_kernel, out=vector_norm_into, node="LinalgVectorNormBackward0", stepwise=True, casts=True,
+             jvp=vector_norm_tangent),
    self=vector_norm_rule)  # fmt: skip
 
 
