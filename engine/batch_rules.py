@@ -323,12 +323,18 @@ def _shifted(op: Any, values: list[Any], level: Level) -> tuple[Any, list[Any]]:
                 raise NoRule
             changed[i] = moved if isinstance(v, list | tuple) else moved[0]
     if outside or not rank:
-        _check(op, values, rank)
+        made = op.run([_sample(v) for v in values])  # which may raise
+        if not rank and not any(t.ndim for t in (made if isinstance(made, tuple) else (made,))):
+            if op.schema.is_view and isinstance(made, Tensor):
+                return OPS["view"], [changed[0], changed[0].shape]
+            raise NoRule
         if not rank and op.key == "unfold":  # which sees one dimension where there is none
             raise NoRule
     if op.key == "expand":
         more = len(values[1]) - rank
-        changed[0] = F.view(changed[0], changed[0].shape) if not more and changed[0] is not first else _padded(changed[0], more)
+        # PyTorch's convention: of cotangents a view is made only where dimensions are added
+        viewed = not more and changed[0] is not first and not level.cotangents
+        changed[0] = F.view(changed[0], changed[0].shape) if viewed else _padded(changed[0], more)
     return op, changed
 
 
@@ -348,13 +354,6 @@ def _with_batch(op: Any, t: Tensor, size: Sequence[int], changed: list[Any], lev
     if at is not None:
         changed[at] = (changed[0].stride(0), *changed[at])
     return (level.size, *size)
-
-
-def _check(op: Any, values: list[Any], rank: int) -> None:
-    """Raises what `op` raises on one sample. Raises NoRule where a sample has no dimensions and the op makes none."""
-    made = op.run([_sample(v) for v in values])
-    if not rank and not any(t.ndim for t in (made if isinstance(made, tuple) else (made,))):
-        raise NoRule
 
 
 def _sample(v: Any) -> Any:

@@ -217,6 +217,26 @@ def batches_are_laid_out_as_a_whole(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def views_keep_the_steps_of_a_batch(B: Any, draw: Any, see: Any) -> None:
+    """That of a single sample, too, and of samples without dimensions."""
+    x = draw.floats(draw.choice([(), (1,), (2,)]), requires_grad=True)
+    views = [
+        lambda t: t.transpose(0, -1), lambda t: t.t(), lambda t: t.permute(tuple(range(t.ndim))), lambda t: t.view(t.shape),
+        lambda t: t.view_as(t), lambda t: t.reshape(t.shape), lambda t: t.swapaxes(0, 0), lambda t: t.squeeze(), lambda t: t.unsqueeze(0),
+        lambda t: t.expand(t.shape), lambda t: t.sum(), lambda t: t.sum(0), lambda t: t + 1, lambda t: t * 2, lambda t: t.clone(),
+    ]  # fmt: skip
+    y = draw.choice(views)(draw.choice(views)(x))
+    count = draw.integer(1, 2)
+    seeds = [
+        lambda: draw.floats(y.shape).expand(count, *y.shape), lambda: draw.floats((count, *y.shape)),
+        lambda: draw.floats((count, *y.shape, 2))[..., 0], lambda: draw.floats((2 * count, *y.shape))[::2],
+    ]  # fmt: skip
+    gradient = B.autograd.grad(y, x, draw.choice(seeds)(), is_grads_batched=True, retain_graph=True)[0]
+    see("gradient", gradient)
+    see("strides", gradient.stride())
+
+
+@program
 def one_walk_for_a_batch(B: Any, draw: Any, see: Any) -> None:
     """Hooks and Functions are run once, whatever the batch."""
     calls: list[str] = []
