@@ -361,7 +361,7 @@ class PartPlan(NoPlan):
         if g.dtype is not part.dtype or g.shape != whole.shape or not part.size or 0 in part.strides:
             return node.apply([g], False)
         whole = g.copy()
-        piece = np.ndarray(part.shape, part.dtype, whole, node.start * part.itemsize, part.strides)
+        piece = node.piece(whole, part.strides)
         try:
             first, *rest = run(inner, piece.copy())
         except RuntimeError as error:
@@ -380,7 +380,7 @@ class OverwrittenPlan(PartPlan):
         if node.freed or g.dtype is not part.dtype or g.shape != node.base_array.shape or not _usual(node.base_array):
             return node.apply([g], False)
         whole = g.copy()
-        piece = np.ndarray(part.shape, part.dtype, whole, node.start * part.itemsize, part.strides)
+        piece = node.piece(whole, part.strides)
         first, second = node.edges
         value = None if second is None else piece.copy()
         piece.fill(0)
@@ -472,9 +472,19 @@ class CopySlices(Listed):
         part = self.part
         if not part.size:
             return np.empty(part.shape, whole.dtype)
-        flat, size = whole if whole.base is None else whole.base, whole.itemsize
+        size = whole.itemsize
         strides = part.strides if size == part.itemsize else tuple([s * size for s in strides_of(part)])
-        return np.ndarray(part.shape, whole.dtype, flat, self.start * size, strides)
+        return self.piece(whole if whole.base is None else whole.base, strides)
+
+    def piece(self, flat: np.ndarray, strides: tuple[int, ...]) -> np.ndarray:
+        """The slice of a buffer that the view covers. Raises RuntimeError where the base has become smaller than that."""
+        part = self.part
+        try:
+            if flat.size:  # NumPy takes a buffer of nothing for one of any size
+                return np.ndarray(part.shape, flat.dtype, flat, self.start * flat.itemsize, strides)
+        except (TypeError, ValueError):
+            pass
+        return F.as_strided(flat, part.shape, strides_of(part), self.start)
 
     def _on_tensors(self, g: Tensor) -> Sequence[Any]:
         whole = wrap(_same_geometry(self.base_array, g._array.dtype), g._dtype)

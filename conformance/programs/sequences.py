@@ -89,7 +89,7 @@ def unwatched(B: Any, draw: Any, see: Any) -> None:
 
 def _play(B: Any, draw: Any, see: Any, each: bool) -> None:
     names: dict[str, Any] = {"torch": B, "deepcopy": deepcopy, "modes": [], **{one.__name__: one for one in HELPERS}}
-    names |= {"hooks": [], "handles": [], "versions": {}, "recast": False, "written": {}}
+    names |= {"hooks": [], "handles": [], "versions": {}, "recast": False, "written": {}, "dims": {}}
     try:
         try:
             _steps(names, draw, see.seen, each)
@@ -115,6 +115,7 @@ def _steps(names: dict[str, Any], draw: Any, seen: dict[str, Any], each: bool) -
             if step.target:
                 names[step.target] = _moved(step, names, draw)
             _note_write(step, names)
+        names["dims"] = {name: max(names["dims"].get(name, 0), one.ndim * one.requires_grad) for name, one in _tensors(names)}
         if each:
             seen.update(_observed(names, at))
         if names["recast"] and _lost(_tensors(names) + _through(names)):
@@ -152,7 +153,7 @@ def _run(step: Step, names: dict[str, Any], seen: dict[str, Any], at: str) -> No
 
     names["hook"] = hook
     names["recast"] = names["recast"] or "view(torch." in step.line
-    if "backward(" in step.line and any(_attempt(_outgrown, one) is True for _, one in _tensors(names)):
+    if "backward(" in step.line and any(_attempt(_outgrown, one, names["dims"][name]) is True for name, one in _tensors(names)):
         raise Ended("steps of a gradient compared with what lies beyond those of its leaf")
     code = _compiled(step.line)
     with warnings.catch_warnings(record=True) as caught:
@@ -323,9 +324,9 @@ def _keeps_gradient(tensor: Any) -> bool:
     return (tensor.is_leaf or tensor.retains_grad) and tensor.grad is not None
 
 
-def _outgrown(tensor: Any) -> bool:
-    """True for a leaf of fewer dimensions than its gradient: upstream/strides_beyond_the_end.py"""
-    return bool(tensor.is_leaf and tensor.grad is not None and tensor.grad.ndim > tensor.ndim)
+def _outgrown(tensor: Any, most: int) -> bool:
+    """True for a leaf of fewer dimensions than its gradient has, or may get (once it had `most`): upstream/strides_beyond_the_end.py"""
+    return bool(tensor.is_leaf and max(most, 0 if tensor.grad is None else tensor.grad.ndim) > tensor.ndim)
 
 
 def _graph(tensor: Any) -> list[str]:

@@ -557,3 +557,17 @@ def steps_of_what_has_no_elements(B: Any, draw: Any, see: Any) -> None:
         leaf.requires_grad_()
         see.warns("backward", lambda: leaf.backward(draw.choice([B.ones_like(leaf), whole.expand(leaf.shape)])))
         see("gradient", leaf.grad.stride())
+
+
+@program
+def a_base_that_became_smaller_than_what_is_written_through_its_view(B: Any, draw: Any, see: Any) -> None:
+    """Its gradient has no place for the part then, which the walk tells."""
+    x = draw.floats((2, 2), requires_grad=True)
+    base = x * 1
+    view = draw.choice([lambda: base.view(-1), lambda: base[:, 1], lambda: base[1:], lambda: base.t()])()
+    size = draw.choice([(), (0,), (1,), (2,), (2, 2)])
+    base.as_strided_(size, (1,) * len(size))
+    write = draw.choice([lambda: view.fill_(2.0), lambda: view.mul_(2), lambda: view[1:].fill_(draw.floats((), requires_grad=True))])
+    see.raises("write", write)
+    see.graph("graph", base)
+    see.raises("gradient", lambda: B.autograd.grad(base, x, B.ones_like(base), create_graph=draw.flag()))

@@ -446,3 +446,11 @@ def test_the_sign_of_a_zero_is_open_where_another_rounding_turns_it(run, verdict
     reference = knowing(Reference(), exact=lambda: {"value": right}, stepped=lambda: [{"value": np.array([run, 2], np.float32)}])
     kind, words = arrays(np.array([0.0, 2.0], np.float32), right, "value", reference)
     assert (kind if words else "") == verdict
+
+
+@pytest.mark.parametrize(("value", "right"), [(0.0, True), (1e-3, False), (np.inf, False)])
+def test_zero_is_right_where_double_precision_comes_to_it_and_a_rounding_makes_it_nan(value, right):
+    exact, lost = {"value": np.array([0.0])}, {"value": np.array([np.nan])}
+    reference = knowing(Reference(), exact=lambda: exact, moved=lambda _: [lost])
+    words = arrays(np.array([value], np.float32), np.array([np.nan], np.float32), "value", reference)[1]
+    assert right is not bool(words)
