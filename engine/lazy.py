@@ -56,6 +56,9 @@ class Lazy(Tensor):
     def _array(self, array: np.ndarray) -> None:
         self._stored = array
 
+    def _take(self, other: Tensor) -> None:
+        self._stored, self._flips = parts(other)
+
     def _write(self, values: np.ndarray) -> None:
         self._stored[...] = flipped(np.asarray(values, self._stored.dtype), self._flips)
 
@@ -70,6 +73,8 @@ class Lazy(Tensor):
 
     def numpy(self, *, force: bool = False) -> np.ndarray:
         """The values, which no array can share. Raises RuntimeError unless `force`."""
+        if not self._flips:  # it was given other elements
+            return super().numpy(force=force)
         if force:
             return readable(self._array)
         super().numpy()

@@ -357,7 +357,7 @@ class Tensor:
             from .graph import keep_ends
 
             keep_ends(self, another=self._dtype is not value._dtype)
-        exchange(self, value._array)
+        self._take(value)
         self._dtype = value._dtype
 
     @data.deleter
@@ -366,6 +366,10 @@ class Tensor:
 
     def _alias(self) -> Tensor:
         return wrap(self._array, self._dtype)
+
+    def _take(self, other: Tensor) -> None:
+        """Have the elements of another from now on."""
+        exchange(self, other._array)
 
     def _write(self, values: np.ndarray) -> None:
         self._array[...] = values

@@ -279,3 +279,24 @@ def writes_to_conjugates_from_their_own_memory(B: Any, draw: Any, see: Any) -> N
     see.raises(name, lambda: (writes[name](), None)[1])
     see("after it", [x, target, target._version, target.is_conj(), target.is_neg()])
     see("strides", [target.stride(), target.data_ptr() == x.data_ptr()])
+
+
+@program
+def conjugates_given_other_elements(B: Any, draw: Any, see: Any) -> None:
+    """By `.data` they read as what is given does, by `set_` as they did before."""
+    x = draw.complexes((2, 2))
+    turned = [lambda t: t.conj(), lambda t: t._neg_view(), lambda t: t.conj()._neg_view()]
+    target, other = draw.choice(turned)(x), draw.complexes((2, 2))
+    given = draw.choice([lambda t: t, *turned])(draw.choice([lambda: other, lambda: other.mT, lambda: x])())
+    if draw.flag():
+        target.set_(given)
+    else:
+        target.data = given
+    see("given", [target, target.is_conj(), target.is_neg(), target._version, target.stride()])
+    see("shares memory", [target.data_ptr() == t.data_ptr() for t in (x, other)])
+    see.raises("as an array", lambda: target.numpy().tolist())
+    view = draw.choice([lambda: target[0], lambda: target.mT, lambda: target.conj(), lambda: target.imag])()
+    target.mul_(draw.choice([2, 1j]))
+    see("written to", [x, other, target, view, view.is_conj(), view.is_neg()])
+    target.copy_(draw.complexes((2,)))
+    see("copied to", [x, other, target, target + 1, target.sum()])

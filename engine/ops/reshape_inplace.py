@@ -114,7 +114,7 @@ def set_(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         node = Underived("set_", tuple(edges)[: 1 + (source is not None)])
     else:
         keep_ends(self, another=True)
-    exchange(self, np.empty(0, self._array.dtype) if source is None else source._array)
+    exchange(self, np.empty(0, self._array.dtype) if source is None else parts(source)[0])
     bump(self)
     if node is not None:
         rebase(self, node)
