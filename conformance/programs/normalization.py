@@ -139,3 +139,14 @@ def a_weight_of_another_dtype(B: Any, draw: Any, see: Any) -> None:
     weight = B.ones(draw.choice([3, 2]), dtype=draw.dtype("float32", "float64", "int64", "bool"))
     norm = draw.choice([B.rms_norm, B.nn.functional.rms_norm])
     see.warns("warned", lambda: see.raises("root mean square", lambda: norm(x, (3,), weight=weight)))
+
+
+@program
+def means_beside_variances_of_what_cancels(B: Any, draw: Any, see: Any) -> None:
+    """Updated by one element after the other: what is left of numbers that come to nothing is what the steps round to."""
+    x = B.tensor([draw.choice([-1.0, 0.5, 0.25, -0.3, 1.7, 3.0]) for _ in range(draw.integer(2, 6))])
+    x = B.cat([x, draw.choice([-x, -x.flip(0)])])
+    x = draw.choice([lambda: x, lambda: x.flip(0), lambda: x.unsqueeze(-1).expand(len(x), 2), lambda: x.view(-1, 1)])()
+    dim = draw.choice([None, 0])
+    see("mean beside a variance", B.var_mean(x, dim, correction=draw.choice([0, 1]))[1] == 0)
+    see("mean beside a deviation", B.std_mean(x, dim)[1] == 0)

@@ -548,7 +548,7 @@ def steps_of_what_has_no_elements(B: Any, draw: Any, see: Any) -> None:
     steps = tuple(draw.choice([0, 1, 2, 3]) for _ in shape)
     x = draw.choice([whole.expand(shape), whole.as_strided(shape, steps), whole.new_zeros(shape), whole.new_empty(shape).transpose(0, -1)])
     see("steps", [x.stride(), x.is_contiguous(), x.t().stride() if x.ndim < 3 else None, x[None].stride(), x[..., ::2].stride()])
-    made = [x.clone(), x + 1, x == 1, x.abs(), x.flip(0), x.roll(0), x.argsort(-1) if not x.is_complex() else x, copy.deepcopy(x)]
+    made = [x.clone(), x + 1, x == x, x.abs(), x.flip(0), x.roll(0), x.argsort(-1) if not x.is_complex() else x, copy.deepcopy(x)]
     see("steps of results", [one.stride() for one in made])
     see.raises("read in another dtype", lambda: x.view(draw.dtype("int32", "float64", "int8")).stride())
     see("steps of the array", [x.numpy().strides, B.from_numpy(x.numpy()).stride()])

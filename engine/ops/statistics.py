@@ -11,6 +11,7 @@ import numpy as np
 
 from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, dtype
+from ..layout import walk_order
 from ..memory import aligned, empty
 from ..once import warn_once
 from ..op import OPS, F, Op, composite, op, reduction
@@ -35,6 +36,7 @@ STACK = 16  # rows, of which sums are rounded in the precision they have
 # Elements of a row, likewise. Squares of what is a multiple of one number are 0, 1 or 4 modulo 8 such units, so that sums of many of
 # them are rounded down more often than up: by 3 units of the last place for 1024 of them where BLAS adds up four at a time.
 SEGMENT = 256
+FEW, STEPPED = 32, 1024  # elements of which moments are worth a step each, among how many
 
 
 # -- variance ------------------------------------------------------------------------------------------------------------
@@ -55,13 +57,19 @@ def moments(name: str, self: np.ndarray, dim: Any, correction: Any, keepdim: boo
         total = compact(quick / (count - by), left(self.shape, dims, keepdim))
         return total, total  # of these nobody asks for the mean
     wide = self if many else self.astype(np.complex128 if self.dtype.kind == "c" else np.float64)
+    freedom = np.float64(max(count - by, 0))
+    few = count <= FEW and 0 < wide.size <= STEPPED and wide.dtype is not self.dtype  # double precision shows the order of other sums, too
+    if few and name in ("var_mean", "std_mean"):
+        squares, level = by_steps(wide, dims, count)
+        total = (squares.real + squares.imag if self.dtype.kind == "c" else squares) / freedom
+        shape = left(self.shape, dims, keepdim)
+        return compact(total, shape), compact(running_mean(wide, level, dims), shape)
     whole = name in ("std", "var") and math.prod(left(self.shape, dims, False)) == 1
     if whole and not OF_NUMPY[self.dtype].low:
         level = running = mean_of(self, dims, count)  # PyTorch takes `mean()` of everything
     else:
         level = updated_mean(wide, dims, count)
         running = running_mean(wide, level, dims)
-    freedom = np.float64(max(count - by, 0))
     if many:
         total = compact(squares_apart(self, level, dims) / freedom, left(self.shape, dims, keepdim))
     else:
@@ -181,13 +189,35 @@ def mean_of(array: np.ndarray, dims: tuple[int, ...], count: int, dtype: Any = N
 
 
 def updated_mean(wide: np.ndarray, dims: tuple[int, ...], count: int) -> np.ndarray:
-    """The mean as one element after the other updates it: exact where all are equal."""
+    """The mean, exact where all are equal."""
     double = np.complex128 if wide.dtype.kind == "c" else np.float64
     first, last = (wide[tuple(s if d in dims else slice(None) for d in range(wide.ndim))] for s in (slice(1), slice(-1, None)))
     if wide.size and not (first == last).any():
         return mean_of(wide, dims, count, double)
     level = np.logical_and.reduce(wide == first, dims, keepdims=True)
     return np.where(level, first, mean_of(wide, dims, count, double)) if wide.size else mean_of(wide, dims, count, double)
+
+
+def by_steps(wide: np.ndarray, dims: tuple[int, ...], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """(squared distances from the mean, added up, and the mean) as one element after the other, as they lie in memory, updates them.
+
+    Source: `WelfordOps` in PyTorch's SharedReduceOps.h.
+    """
+    inner = walk_order([wide.shape[d] for d in dims], [[wide.strides[d] for d in dims]])
+    rest = [d for d in range(wide.ndim) if d not in dims]
+    rows = wide.transpose(*(dims[i] for i in reversed(inner)), *rest).reshape(count, *(wide.shape[d] for d in rest))
+    mean, squares = np.zeros(rows.shape[1:], wide.dtype), np.zeros(rows.shape[1:], wide.dtype)
+    for i, row in enumerate(rows, 1):
+        apart = row - mean
+        mean += apart / i
+        squares += _by_parts(apart, row - mean)
+    shape = kept(wide.shape, dims)
+    return squares.reshape(shape), mean.reshape(shape)
+
+
+def _by_parts(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The product of real parts, and that of imaginary ones."""
+    return a.real * b.real + 1j * (a.imag * b.imag) if a.dtype.kind == "c" else a * b
 
 
 def freedom_lost(correction: Any) -> float:
