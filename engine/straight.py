@@ -232,11 +232,12 @@ def _complete(walk: Walk, leaf: Any) -> None:
         and g.strides == form.strides
         and g.dtype is form.floating
         and g.shape == form.shape
-        and not walk.written
         and current() <= GRAD
     ):
         made = wrap_in_rows(g, form)
-        if leaf in walk.sums:
+        if walk.written and id(g) in walk.written:
+            made._counter = [walk.count_at(leaf, g)[0]]
+        elif leaf in walk.sums:
             made._counter = [walk.sums[leaf]]
         leaf._gradient = made
     else:
@@ -353,17 +354,14 @@ def sending(plan: Plan, lines: Sequence[str], results: Sequence[str], mask: Sequ
 def _together(one: str, other: str, again: str) -> list[str]:
     """Sends both results along two edges to one node, that of a tensor times itself, as their sum.
 
-    PyTorch adds the second to the first in place, unless somebody else holds that. Where they are not added here and one array stands
-    for both, the text `again` makes the other.
+    Where they are not added here and one array stands for both, the text `again` makes the other. That PyTorch adds the second to the
+    first in place is not told: it would cost every squared error more than what it tells, the version of a gradient handed on, is worth.
     """
     usual = f"{one} is not None and {one}.dtype.kind == 'f' and {one}.flags.c_contiguous and 1 not in {one}.shape"
     alike = f"{other} is {one} or ({other} is not None and {other}.dtype is {one}.dtype and {other}.strides == {one}.strides)"
-    alone = "getrefcount(g) == ALONE" + " + 1" * (one != "g")
-    count = f"1 if {one} is not g else 1 + walk.count_of(g)[0] if {other} is not g and {alone} else 0"
     return [
         "if joined:",
         f"    if {usual} and ({alike}):",
-        *([f"        if edge0.plan.hands_on: walk.begin(edge0, {count})"] if (one, other) != ("g", "g") else []),
         f"        arrived[edge0] = add({one}, {other})",
         "        return None",
         *([f"    if r1 is r0: r1 = {again}"] if again else []),
