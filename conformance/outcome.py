@@ -424,10 +424,25 @@ def _judge(left: np.ndarray, right: np.ndarray, label: str, name: str, reference
             return "parity", ""
         if (near | (alike & (np.abs(left.astype(wide) - right) <= 4 * _reach(label, right, name, reference))))[wrong].all():
             return "rounded", ""
+        wrong &= ~_jumped(left, right, label, reference)
         hopeless = ~(bound < 0.5 * np.abs(exact)) & np.isfinite(exact) & (~np.isfinite(bound) | (mine <= 64 * bound))
-        if (hopeless & (np.abs(exact) > 0))[wrong].all():
+        if (hopeless & (np.abs(exact) > 0))[wrong].all():  # or nothing is left that is wrong
             return "ill_conditioned", ""
     return "engine", _where(left, right, wrong)
+
+
+def _jumped(left: np.ndarray, right: np.ndarray, label: str, reference: Reference | None) -> np.ndarray:
+    """Where one side alone is finite, and the other comes to a number of that size, or none, if what is before it is rounded otherwise.
+
+    So it is beside a pole: `lgamma(-3)` is infinite, of the next number it is 34.
+    """
+    apart, made = _class(left) != _class(right), np.zeros(left.shape, bool)
+    for runs in (reference.rounded, reference.stepped) if reference and apart.any() else ():
+        for run in runs():
+            found = run.get(label)
+            if isinstance(found, np.ndarray) and found.shape == left.shape:
+                made |= (_class(found) == _class(left)) & (~np.isfinite(left) | (np.abs(left - found) <= np.abs(found)))
+    return made & apart
 
 
 def _noise(label: str, exact: np.ndarray, name: str, reference: Reference | None) -> np.ndarray:

@@ -454,3 +454,12 @@ def test_zero_is_right_where_double_precision_comes_to_it_and_a_rounding_makes_i
     reference = knowing(Reference(), exact=lambda: exact, moved=lambda _: [lost])
     words = arrays(np.array([value], np.float32), np.array([np.nan], np.float32), "value", reference)[1]
     assert right is not bool(words)
+
+
+@pytest.mark.parametrize(("value", "right"), [(33.6, True), (34.2, True), (-33.6, False), (900.0, False), (np.nan, False)])
+def test_what_is_finite_beside_a_pole_is_right_where_another_rounding_makes_pytorchs_so(value, right):
+    exact, beside = np.array([np.inf, 2.0]), np.array([33.5, 2.0])
+    reference = knowing(Reference(), exact=lambda: {"value": exact}, stepped=lambda: [{"value": beside}])
+    reference.narrowest = "float64"
+    assert right is not bool(arrays(np.array([value, 2.0]), exact, "value", reference)[1])
+    assert arrays(np.array([value, 3.0]), exact, "value", reference)[1]
