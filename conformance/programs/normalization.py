@@ -150,3 +150,5 @@ def means_beside_variances_of_what_cancels(B: Any, draw: Any, see: Any) -> None:
     dim = draw.choice([None, 0])
     see("mean beside a variance", B.var_mean(x, dim, correction=draw.choice([0, 1]))[1] == 0)
     see("mean beside a deviation", B.std_mean(x, dim)[1] == 0)
+    pair = draw.floats((2,), dtype=draw.dtype("float32", "complex64", "float64"))
+    see("without freedom", see.warns("none", lambda: B.var_mean(pair, correction=draw.choice([2, 1, 3]))))

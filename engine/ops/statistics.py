@@ -61,7 +61,7 @@ def moments(name: str, self: np.ndarray, dim: Any, correction: Any, keepdim: boo
     few = count <= FEW and 0 < wide.size <= STEPPED and wide.dtype is not self.dtype  # double precision shows the order of other sums, too
     if few and name in ("var_mean", "std_mean"):
         squares, level = by_steps(wide, dims, count)
-        total = (squares.real + squares.imag if self.dtype.kind == "c" else squares) / freedom
+        total = squares.real / freedom + squares.imag / freedom if self.dtype.kind == "c" else squares / freedom
         shape = left(self.shape, dims, keepdim)
         return compact(total, shape), compact(running_mean(wide, level, dims), shape)
     whole = name in ("std", "var") and math.prod(left(self.shape, dims, False)) == 1
