@@ -425,8 +425,10 @@ def _judge(left: np.ndarray, right: np.ndarray, label: str, name: str, reference
         if (near | (alike & (np.abs(left.astype(wide) - right) <= 4 * _reach(label, right, name, reference))))[wrong].all():
             return "rounded", ""
         wrong &= ~_jumped(left, right, label, reference)
+        if not wrong.any():
+            return "rounded", ""
         hopeless = ~(bound < 0.5 * np.abs(exact)) & np.isfinite(exact) & (~np.isfinite(bound) | (mine <= 64 * bound))
-        if (hopeless & (np.abs(exact) > 0))[wrong].all():  # or nothing is left that is wrong
+        if (hopeless & (np.abs(exact) > 0))[wrong].all():
             return "ill_conditioned", ""
     return "engine", _where(left, right, wrong)
 

@@ -60,12 +60,7 @@ class Hooked:
 
     def tell_writes(self, node: Node, g: Any) -> None:
         """Keep, beside a gradient that hooks of a node see and that it may hand on, how often it was written to as it was added up."""
-        sums = self.sums[node]
-        if not sums or node.outputs is not None:
-            return
-        if not self.written and g.base is None:  # as mostly, written out
-            self.written = {id(g): (ref(g), [sums])}
-        else:
+        if self.sums[node] and node.outputs is None:
             self._count_writes(root_of(g), self.count_at(node, g))
 
     def forget_writes(self, node: Node, g: Any, results: Sequence[Any]) -> None:

@@ -302,10 +302,7 @@ def add_to(walk: Walk, e: Any, g: Any, held: Sequence[Any]) -> None:
 
 # -- the same written out for one plan ----------------------------------------------------------------------------------
 PARAMETERS = "node", "g", "walk", "arrived", "own", "waiting"
-SPACE = {
-    "spread": spread, "add_to": add_to, "add": np.add, "ndarray": np.ndarray, "asarray": np.asarray, "getrefcount": getrefcount,
-    "ALONE": HANDED,
-}  # fmt: skip
+SPACE = {"spread": spread, "add_to": add_to, "add": np.add, "ndarray": np.ndarray, "asarray": np.asarray, "ALONE": HANDED}
 
 
 def sending(plan: Plan, lines: Sequence[str], results: Sequence[str], mask: Sequence[bool], op: Op | None = None) -> list[str]:

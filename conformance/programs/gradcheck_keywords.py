@@ -345,7 +345,7 @@ def along_one_direction(B: Any, draw: Any, see: Any) -> None:
     x, y = draw.floats((2,), B.float64, True), draw.floats((2,), B.float64, True)
     backward, undefined = not draw.flag(), draw.flag()
     forward = draw.flag() and kind not in ("hidden", "nothing differentiable")  # where PyTorch looks for outputs it has not kept
-    tolerance = draw.choice([1e-5, 10.0])
+    tolerance = draw.choice([1e-5, 10.0])  # gradcheck's own, under test here: what it comes to is compared as everything is
     keywords = {"check_forward_ad": forward, "check_backward_ad": backward or not forward, "check_undefined_grad": undefined}
     see.raises(
         "checked",

@@ -68,7 +68,7 @@ def refused_inputs(B: Any, draw: Any, see: Any) -> None:
     see.raises("neither mode", lambda: check(lambda a: a * 2, leaf, check_backward_ad=False))
     words = {"check_backward_ad": False, "check_forward_ad": True, "check_batched_grad": True}
     see.raises("batched without backward", lambda: check(lambda a: a, leaf, **words))
-    single = x.float().requires_grad_()
+    single = x.float().requires_grad_()  # its `atol` is an argument under test
     see.raises("in single precision", lambda: see.warns("warning", lambda: check(lambda a: a * 2, single, atol=1)))
 
 

@@ -29,7 +29,7 @@ for _name in ("maximum", "minimum", "fmax", "fmin", "logical_and", "logical_or",
     spec(_name)
 for _name in ("isnan", "isinf", "isfinite", "isposinf", "isneginf", "equal"):
     spec(_name)
-for _name in ("isclose", "allclose"):
+for _name in ("isclose", "allclose"):  # arguments of theirs, drawn as others are; their results are compared exactly
     spec(_name, rtol=one_of(1e-5, 0.5, 0.0, -1.0), atol=one_of(1e-8, 1.0, 0.0, -1.0))
 
 for _new, _old in {"not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge"}.items():

@@ -29,7 +29,7 @@ NOT_A_LEAF = (
 
 
 @method
-def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
+def __deepcopy__(self: Tensor, memo: dict[Any, Any]) -> Tensor:
     """A leaf with values, gradient and attributes of its own. Raises RuntimeError for a tensor that is none."""
     if not self.is_leaf:
         raise RuntimeError(NOT_A_LEAF)
@@ -48,14 +48,14 @@ def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
     return made
 
 
-def _copied_buffer(array: np.ndarray, memo: dict[int, Any]) -> np.ndarray:
+def _copied_buffer(array: np.ndarray, memo: dict[Any, Any]) -> np.ndarray:
     """The same geometry over a copy of the whole buffer, one copy for all tensors that share it."""
     root = flat_root(array)
     key = address(root)
     if ("buffer", key) not in memo:
-        memo["buffer", key] = root.copy("K")  # type: ignore[index]  # deepcopy's memo takes any key
+        memo["buffer", key] = root.copy("K")
     strides = tuple([s * array.itemsize for s in strides_of(array)])
-    return over(memo["buffer", key], array.shape, strides, start_of(array), array.dtype)  # type: ignore[index]  # the same
+    return over(memo["buffer", key], array.shape, strides, start_of(array), array.dtype)
 
 
 def _remade(array: np.ndarray, d: dtype, requires_grad: bool, flips: frozenset[str] = frozenset()) -> Tensor:

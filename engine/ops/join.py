@@ -294,12 +294,10 @@ def roll_kernel(self: np.ndarray, shifts: Shape, dims: Shape) -> np.ndarray:
         raise RuntimeError("`shifts` required")
     if len(shifts) != len(dims) and (dims or len(shifts) > 1):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
+    if not self.size:  # without dimensions it is one row
+        return copied(self) if dims else viewed(copied(viewed(self, (0,))), self.shape)
     if not dims:
-        if not self.size:
-            return viewed(copied(viewed(self, (0,))), self.shape)
         return np.roll(np.ascontiguousarray(self), shifts[0]).reshape(self.shape)
-    if not self.size:
-        return copied(self)
     for d in dims:
         if not self.ndim:
             raise IndexError(f"Dimension specified as {d} but tensor has no dimensions")
