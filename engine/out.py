@@ -13,12 +13,12 @@ from .dtypes import CPP_NAMES, dtype
 from .geometry import strides_of
 from .graph import edge_of
 from .layout import row_major
-from .lazy import Lazy, parts
+from .lazy import Lazy
 from .overlap import check_apart, check_no_overlap, check_no_partial_overlap
 from .registry import OPS
 from .silence import loud, quiet
-from .strided import over_enough
-from .tensor import Tensor, exchange, store
+from .stretch import stretch
+from .tensor import Tensor, store
 from .views import bump, check_cast, node_of, rebase
 
 if TYPE_CHECKING:
@@ -181,9 +181,15 @@ def _as_tuple(v: Any) -> tuple[Tensor, ...]:
     return v if isinstance(v, tuple) else (v,)
 
 
+def take_shape(t: Tensor, shape: tuple[int, ...]) -> None:
+    """Let a target take its shape without a word, before anything fails. What a conjugate is to hold PyTorch computes elsewhere first."""
+    if t._array.shape != shape and type(t) is not Lazy:
+        stretch(t, shape, row_major(shape))
+
+
 def resize(t: Tensor, result: np.ndarray) -> None:
     """Give `out=` the result's shape and strides over the memory it has, or longer; warns (UserWarning) where it held elements."""
     if t._array.size:
         warnings.warn(RESIZED.format(old=list(t._array.shape), new=list(result.shape)), UserWarning, stacklevel=5)
     steps = row_major(result.shape) if type(t) is Lazy else strides_of(result)
-    exchange(t, over_enough(parts(t)[0], result.shape, steps))
+    stretch(t, result.shape, steps)

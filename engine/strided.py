@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .geometry import Beyond, address, root_of, start_of, strides_of, told
+from .geometry import Beyond, root_of, start_of, strides_of, told
 from .layout import dense, dense_strides, pointwise_strides, row_major
 from .memory import LARGE
 from .unstored import Unstored
@@ -59,16 +59,6 @@ def _span(shape: Sequence[int], steps: Sequence[int]) -> int:
 def span(shape: Sequence[int], steps: Sequence[int], offset: int = 0) -> int:
     """How many elements memory must have for a tensor of this geometry."""
     return 0 if 0 in shape else offset + _span(shape, steps)
-
-
-def over_enough(array: np.ndarray, size: tuple[int, ...], steps: Sequence[int]) -> np.ndarray:
-    """The memory of `array` from its first element on, in another geometry; a longer copy of it where it ends too soon."""
-    root = flat_root(array)
-    start = address(array) - address(root) if array.size else 0
-    missing = start // array.itemsize + span(size, steps) - root.size
-    if missing > 0:
-        root = np.concatenate([root.reshape(-1), np.zeros(missing, array.dtype)])
-    return over(root, size, tuple(step * array.itemsize for step in steps), start, array.dtype)
 
 
 MISSING: Any = object()

@@ -42,6 +42,33 @@ def resizing_counts_where_it_changes_the_size(B: Any, draw: Any, see: Any) -> No
 
 
 @program
+def memory_grows_for_all_that_share_it(B: Any, draw: Any, see: Any) -> None:
+    """A view stays one of what has grown, and so does what it is a view of."""
+    import warnings
+
+    x, dtype = draw.floats((4,)), draw.dtype("float32", "float64")
+    live = {
+        "the base": x, "a part": x[1:3], "nothing": x[2:2], "a matrix": x.view(2, 2), "a row": x.view(2, 2).t()[0], "detached": x.detach(),
+        "data": x.data, "bits": x[2:].view(B.int32), "a conjugate": B.view_as_complex(x.view(2, 2)).conj(),
+    }  # fmt: skip
+    target = live[draw.choice(list(live))]
+    size, a = draw.choice([(7,), (3, 2), (2,), (0,), (2, 4)]), draw.floats((2, 1, 3), dtype)
+    grow = draw.choice([
+        lambda: target.resize_(size), lambda: target.resize_as_(B.zeros(size)), lambda: B.add(a, 2, out=target),
+        lambda: B.sort(a.view(-1), out=(target, B.empty(0, dtype=B.int64))), lambda: B.arange(7, out=target),
+        lambda: target.addbmm_(a.mT, a, beta=0), lambda: B.addbmm(B.zeros(1), a.mT, a, out=target),
+        lambda: B.narrow_copy(a, -1, 1, 2, out=target), lambda: B.bernoulli(a * 0 + 1, out=target),
+    ])  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        see.raises("grown", lambda: (grow(), None)[1])
+    target.fill_(2)  # what was refused half way may hold what nobody has written
+    for name, one in live.items():
+        start = one.data_ptr() - one.element_size() * one.storage_offset()
+        see(name, [one, one.stride(), one.storage_offset(), one._version, not one.numel() or start == x.data_ptr()])
+
+
+@program
 def data_keeps_its_counter(B: Any, draw: Any, see: Any) -> None:
     x = draw.floats((2,))
     y = draw.floats((2,))
@@ -389,7 +416,7 @@ def writes_into_out_of_any_kind(B: Any, draw: Any, see: Any) -> None:
             lambda: B.mul(a, b, out=target),
             lambda: B.sqrt(a, out=target),  # rounded alike in every library, where the target has more digits
             lambda: B.sum(a, out=target),
-            lambda: B.cat([a[:1], b[1:]], out=target),  # a target whose memory must grow gets memory of its own
+            lambda: B.cat([a[:1], b[1:]], out=target),
             lambda: B.add(a, b, alpha=2, out=target),
             lambda: B.maximum(a, b, out=target),
         ]
@@ -402,8 +429,7 @@ def writes_into_out_of_any_kind(B: Any, draw: Any, see: Any) -> None:
     see("versions", [whole._version, a._version])
     if target.data_ptr() != a.data_ptr():  # what was refused half way may hold what nobody has written
         see("target", [target, target.stride()])
-        if target.numel() <= whole.numel():  # memory that grows is new memory
-            see("whole", whole)
+        see("whole", whole)
     if saved.requires_grad and a.shape == saved.shape:
         see.raises("backward", lambda: saved.backward(draw.floats(shape, dtype)))
 

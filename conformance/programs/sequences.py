@@ -184,6 +184,8 @@ def _moved(step: Step, names: dict[str, Any], draw: Any) -> Any:
 
 def _note_write(step: Step, names: dict[str, Any]) -> None:
     """Keep of which dtype the numbers are that were last written to a memory: as others they are read with other last digits."""
+    live = {_memory(one) for _, one in _tensors(names) + _through(names)}
+    names["written"] = {at: dtype for at, dtype in names["written"].items() if at in live}  # what was freed is made anew
     made = names["through"] if "through :=" in step.line else names.get(step.target)
     if made is None or not made.numel():
         return

@@ -12,14 +12,16 @@ from .. import modes
 from ..dtypes import CPP_NAMES, OF_NUMPY, dtype, float64, of_number
 from ..geometry import address
 from ..graph import keep_ends
+from ..lazy import Lazy
 from ..op import F, Op, op, plain
 from ..operands import expands, requires
-from ..out import fit
+from ..out import fit, take_shape
 from ..overlap import PARTIAL_OVERLAP, check_no_overlap, check_no_partial_overlap
 from ..promotion import common, step_by_step
 from ..rows import SHORT
-from ..strided import flat_root, laid_out, over, over_enough, recast, row_major
-from ..tensor import Tensor, exchange, wrap
+from ..stretch import stretch
+from ..strided import flat_root, laid_out, over, recast, row_major
+from ..tensor import Tensor, store, wrap
 from ..views import check_cast, keeps_dtype
 from .arithmetic import cast_number, real_stays_real
 from .convert import cast
@@ -191,17 +193,17 @@ def addbmm_kernel(self: np.ndarray, batch1: np.ndarray, batch2: np.ndarray, beta
 
 # -- out= and tangents -------------------------------------------------------------------------------------------------------
 def addbmm_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
-    """Copies `self` to the target, which takes its shape without a word, and adds there."""
+    """Copies `self` to the target, which takes the shape of the sum without a word, and adds there."""
     self, batch1, batch2, beta, alpha = values
     [target] = outs
     shape = side(batch1, 1), side(batch2, 2)
     check_expands(self, shape)
     copied = cast(np.broadcast_to(self._array, shape), target._array.dtype)
     batches = [b if b.shape[0] else F.to(b, target.dtype) for b in (batch1, batch2)]  # of none the dtype does not count
-    result = op.compute([wrap(copied, target.dtype), *batches, beta, alpha])[1]
-    if target._array.shape != shape:
-        exchange(target, np.empty(shape, copied.dtype))
-    return result
+    take_shape(target, shape)
+    if type(target) is not Lazy:
+        store(target, copied)
+    return op.compute([wrap(copied, target.dtype), *batches, beta, alpha])[1]
 
 
 def of_sum(multiply: Callable[..., Any]) -> Callable[..., Any]:
@@ -245,7 +247,7 @@ def into_the_sum(self: Tensor, batch1: Tensor, batch2: Tensor, beta: Any, alpha:
         return
     keep_ends(self)
     before = self._array
-    exchange(self, over_enough(before, shape, row_major(shape)))
+    stretch(self, shape, row_major(shape))
     if not beta:
         return
     if shape == (1, 1) and not before.ndim:  # for PyTorch the two lie on each other in another way

@@ -21,8 +21,9 @@ from ..out import record_underived
 from ..parser import Parser, python_order
 from ..registry import OVERLOADS
 from ..schema import Schema, parse
-from ..strided import dense_strides, new, over, over_enough, row_major, span
-from ..tensor import LEAF, Tensor, exchange
+from ..stretch import stretch
+from ..strided import dense_strides, new, over, row_major, span
+from ..tensor import LEAF, Tensor
 from ..views import bump
 from .convert import cast, steps_for
 from .powers import power
@@ -162,7 +163,7 @@ def resized(out: Tensor, shape: Sequence[int]) -> Tensor:
     """`out` in another shape, over the memory it has, or longer. Raises RuntimeError where it requires grad."""
     if out.requires_grad:
         raise RuntimeError("cannot resize variables that require grad")
-    exchange(out, over_enough(out._array, tuple(shape), row_major(shape)))
+    stretch(out, tuple(shape), row_major(shape))
     return out
 
 

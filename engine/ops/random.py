@@ -14,9 +14,10 @@ from ..calls import FUNCTIONS
 from ..dtypes import OF_NUMPY, dtype
 from ..op import F, Op, composite, op, plain, write
 from ..operands import array_of
+from ..out import take_shape
 from ..overlap import check_no_overlap
 from ..randomness import Generator, default_generator, numbers
-from ..tensor import Tensor, exchange
+from ..tensor import Tensor
 from .create import OPTIONS, checked, default, factory, like
 from .shape import expanded
 
@@ -254,9 +255,9 @@ def _coins_of(self: np.ndarray, generator: Any) -> np.ndarray:
 def _coins_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:
     """Coins for a target, in its dtype; it takes the shape without a word."""
     self, [out] = array_of(values[0]), outs
-    if out._array.shape != self.shape:
-        exchange(out, np.empty(self.shape, out._array.dtype))
-    return [_coins_by(out._array, self, values[1])]
+    take_shape(out, self.shape)
+    like = out._array if out._array.shape == self.shape else np.empty(self.shape, out._array.dtype)
+    return [_coins_by(like, self, values[1])]
 
 
 def _coins_like(self: np.ndarray, p: float, generator: Any) -> np.ndarray:

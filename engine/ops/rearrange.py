@@ -9,8 +9,9 @@ import numpy as np
 
 from ..calls import FUNCTIONS
 from ..op import F, Op, composite, op, plain, view
+from ..out import take_shape
 from ..strided import copied, read_back, row_major
-from ..tensor import Tensor, exchange
+from ..tensor import Tensor
 from .part import even_pieces, in_chunks, on_diagonal, sized_pieces, sliced
 from .shape import Shape, dimension
 
@@ -48,8 +49,9 @@ def narrow_copied_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> lis
     if self.ndim and self._dtype is not out._dtype:
         raise RuntimeError(EXPECTED.format("self.dtype() == output.dtype()"))
     [part] = op.compute(values)[1]
-    if part.shape != out._array.shape:
-        exchange(out, np.empty(part.shape, part.dtype))
+    take_shape(out, part.shape)
+    if out._array.shape != part.shape:
+        return [part]
     return [read_back(out._array, np.arange(part.size), part.reshape(-1))]  # PyTorch writes row after row, whatever the target's strides
 
 

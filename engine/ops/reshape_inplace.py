@@ -15,7 +15,8 @@ from ..node import Underived
 from ..op import F, composite, op, restride
 from ..parser import Parser
 from ..schema import parse
-from ..strided import over_enough, row_major
+from ..stretch import stretch
+from ..strided import row_major
 from ..tensor import Tensor, exchange, method
 from ..views import bump, check_inplace, rebase
 from .part import UNCOUNTED, from_strided, restrided
@@ -90,7 +91,7 @@ def _resized(self: Tensor, size: tuple[int, ...], memory_format: Any) -> Tensor:
         raise RuntimeError("required rank 4 tensor to use channels_last format")
     if size != self._array.shape or last:
         changed = size != self._array.shape
-        exchange(self, over_enough(parts(self)[0], size, channels_last(size) if last else row_major(size)))
+        stretch(self, size, channels_last(size) if last else row_major(size))
         if changed:
             bump(self)
     return self
