@@ -193,6 +193,8 @@ class Words:
             text = re.sub(r"bias=({\w})", r"bias=decided(\1)", text)
         if callee.path in NEGATING:
             text = text.replace("{a}", "negatable({a})")
+        if callee.path == "prod":
+            text = text.replace("{a}", f"factors({{a}}, {'complex' in text})")
         if callee.path in ROWS:
             text = text.replace("{a}", "rows({a})")
         if callee.path in REGULAR:
@@ -427,6 +429,13 @@ def negatable(t):
     return t
 
 
+def factors(t, turned):
+    """The same. Raises Ended where a part of a number that is complex, or `turned` so, is 0, and a loop over vectors may multiply them."""
+    if (turned or t.is_complex()) and t.numel() >= 8 and (not t.is_complex() or ((t.real == 0) | (t.imag == 0)).any()):
+        raise Ended("the sign of a zero in a product of complex numbers")
+    return t
+
+
 def undone(t, call):
     """What `call` returns; where it raises, `t` holds again what it held before."""
     before = t.detach().clone()
@@ -446,7 +455,7 @@ def cotangent(t):
 # What lines may call, beside the backend.
 HELPERS: tuple[Any, ...] = (
     Ended, once, copied, apart, numbers, small, sizable, finite, legible, unshaped, unrecorded, unsigned, together, positive, decided, rows,
-    regular, negatable, undone, cotangent,
+    regular, negatable, factors, undone, cotangent,
 )  # fmt: skip
 
 
