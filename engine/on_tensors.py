@@ -105,11 +105,13 @@ def _by_rule(op: Op, plan: Plan, k: int, results: str, specialised: bool) -> tup
     rule, sources, positions = plan.rules[k]
     call = f"{results} = rule{k}({', '.join('g' if s < 0 else f's{s}' for s in sources)})"
     symbols = [_symbol(op, plan, s, specialised) for s in sources]
-    texts = None if any(s is UNKNOWN for s in symbols) else read_on_tensors(rule, symbols, len(positions))
-    if texts is None:
+    read = None if any(s is UNKNOWN for s in symbols) else read_on_tensors(rule, symbols, len(positions))
+    if read is None:
         return [call], False
+    lines, texts = read
     tensors = ["g", *(f"s{s}" for s in sources if s >= 0 and plan.save[s][0] in (TENSOR, OUTPUT))]
-    return [f"if {' or '.join(f'{t}._dtype.is_complex' for t in tensors)}: {call}", f"else: {results} = {', '.join(texts)}"], True
+    done = "; ".join([*lines, f"{results} = {', '.join(texts)}"])
+    return [f"if {' or '.join(f'{t}._dtype.is_complex' for t in tensors)}: {call}", f"else: {done}"], True
 
 
 def _symbol(op: Op, plan: Plan, source: int, specialised: bool) -> Any:

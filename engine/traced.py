@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any
@@ -96,19 +97,22 @@ class Opaque:
 
 
 class TensorSymbol:
-    """Stands for a Tensor of real numbers, of which nothing is asked but arithmetic. Its conjugate is itself."""
+    """Stands for a Tensor of real numbers, of which nothing is asked but arithmetic. Its conjugate is itself.
 
-    __slots__ = ("text",)
+    `text` is that of the operation on what it is `of`, and `made` tells which of two symbols the rule made first.
+    """
+
+    __slots__ = ("text", "of", "made")
     __class__ = Tensor  # type: ignore[assignment]  # it is one to every question but `type`
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, text: str, *of: Any) -> None:
+        self.text, self.of, self.made = text, of, next(MADE)
 
     def conj(self) -> TensorSymbol:
         return self
 
     def __neg__(self) -> TensorSymbol:
-        return TensorSymbol(f"(-{self.text})")
+        return TensorSymbol("(-{})", self)
 
     def _refuse(self, *_: Any) -> Any:
         raise Unreadable
@@ -116,9 +120,12 @@ class TensorSymbol:
     __bool__ = __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = __array__ = __getattr__ = _refuse
 
 
+MADE = itertools.count()
+
+
 def _joined(symbol: str) -> tuple[Callable[..., TensorSymbol], Callable[..., TensorSymbol]]:
     def join(a: Any, b: Any) -> TensorSymbol:
-        return TensorSymbol(f"({_text_of(a)} {symbol} {_text_of(b)})")
+        return TensorSymbol(f"({{}} {symbol} {{}})", *(x if type(x) is TensorSymbol else _text(x) for x in (a, b)))
 
     return join, lambda a, b: join(b, a)
 
@@ -129,8 +136,35 @@ for _name, _symbol in OPERATORS.items():
     setattr(TensorSymbol, f"__r{_name}__", _reflected)
 
 
-def _text_of(value: Any) -> str:
-    return value.text if type(value) is TensorSymbol else _text(value)
+def in_order_made(results: Sequence[TensorSymbol]) -> tuple[list[str], list[str]]:
+    """Assignments, and the texts of `results` after these: every operation once, in the order of the rule, which backward goes by, too.
+
+    There are no assignments where the operands of nested operations were made in the order in which Python evaluates them.
+    """
+    met: list[TensorSymbol] = []
+    nested = [_nested(x, met) for x in results]
+    in_order = sorted({x.made: x for x in met}.items())
+    if [x.made for x in met] == [made for made, _ in in_order]:
+        return [], nested
+    names: dict[int, str] = {}
+
+    def named(x: Any) -> str:
+        return x if type(x) is str else names.get(x.made, x.text)
+
+    lines: list[str] = []
+    for made, x in in_order:
+        names[made], text = f"t{len(lines)}", x.text.format(*map(named, x.of))
+        lines.append(f"{names[made]} = {text}")
+    return lines, [named(x) for x in results]
+
+
+def _nested(x: Any, met: list[TensorSymbol]) -> str:
+    """The text of a symbol with those of what it is of in it; `met` gets the operations as Python evaluates them."""
+    if type(x) is str or not x.of:
+        return x if type(x) is str else x.text
+    text: str = x.text.format(*[_nested(part, met) for part in x.of])
+    met.append(x)
+    return text
 
 
 class Ops:
@@ -186,8 +220,8 @@ def hands_on(rule: Callable[..., Any], arguments: Sequence[Any]) -> bool:
         return False
 
 
-def read_on_tensors(rule: Callable[..., Any], arguments: Sequence[Any], count: int) -> list[str] | None:
-    """The same of a rule on Tensors of real numbers, where it does no more than arithmetic with them."""
+def read_on_tensors(rule: Callable[..., Any], arguments: Sequence[Any], count: int) -> tuple[list[str], list[str]] | None:
+    """The same of a rule on Tensors of real numbers, where it does no more than arithmetic with them: as `in_order_made`."""
     if not isinstance(rule, FunctionType) or "F" in rule.__code__.co_names:
         return None
     try:
@@ -197,7 +231,7 @@ def read_on_tensors(rule: Callable[..., Any], arguments: Sequence[Any], count: i
     results = [result] if count == 1 else result
     if not isinstance(results, list | tuple) or not all(type(r) is TensorSymbol for r in results):
         return None
-    return [r.text for r in results]
+    return in_order_made(results)
 
 
 def kernel_text(kernel: Callable[..., Any], operands: Sequence[Symbol], defaults: Sequence[Any]) -> Symbol | None:

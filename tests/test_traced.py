@@ -26,7 +26,16 @@ MORE = [
 
 @pytest.mark.parametrize("text", ARITHMETIC)
 def test_arithmetic_on_tensors_is_read(text: str):
-    assert read_on_tensors(ARITHMETIC[text], [TensorSymbol("g"), TensorSymbol("x")], 1) == [text]
+    assert read_on_tensors(ARITHMETIC[text], [TensorSymbol("g"), TensorSymbol("x")], 1) == ([], [text])
+
+
+def test_what_is_read_runs_in_the_order_of_the_rule_and_once():
+    def rule(g, x):
+        ratio = x / x
+        return -g * ratio, ratio
+
+    lines = ["t0 = (x / x)", "t1 = (-g)", "t2 = (t1 * t0)"]
+    assert read_on_tensors(rule, [TensorSymbol("g"), TensorSymbol("x")], 2) == (lines, ["t2", "t0"])
 
 
 @pytest.mark.parametrize("rule", MORE)

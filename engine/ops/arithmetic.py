@@ -267,9 +267,12 @@ def check_mode(self: Any, other: Any, rounding_mode: str | None) -> None:
         raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
 
 
+# Backward runs the nodes that a rule records last first. PyTorch's compiler evaluates the right operand of an operator before the left
+# one, and the last argument of a call before the others; Python the other way round. Where both are computed the right one is so first.
 def to_divisor(g: Any, self: Any, other: Any) -> Any:
     """The gradient of `self / other` with respect to `other`."""
-    return -g * ((self / other) / other).conj()
+    ratio = ((self / other) / other).conj()
+    return -g * ratio
 
 
 def divided_along(self: Any, other: Any, rounding_mode: str | None, s: Any, o: Any, result: Any) -> Any:
@@ -277,6 +280,18 @@ def divided_along(self: Any, other: Any, rounding_mode: str | None, s: Any, o: A
     if rounding_mode is not None:
         return F.zeros_like(result)
     return minus(over(as_beside(s, other), other), over(by(o, lambda: self / other), other))
+
+
+def less_whole(g: Any, self: Any, other: Any, rounding_mode: str) -> Any:
+    """The gradient of what is left of `self` after whole times `other`, with respect to `other`."""
+    times = F.div(self, other, rounding_mode=rounding_mode)
+    return -g * times
+
+
+def to_reciprocal(g: Any, result: Any) -> Any:
+    """The gradient of `1 / x`."""
+    square = (result * result).conj()
+    return -g * square
 
 
 def no_derivative(g: Any) -> NoReturn:
@@ -322,7 +337,7 @@ op("remainder.Tensor(Tensor self, Tensor other) -> Tensor",
    binary(modulo, REMAINDER, operator="mod", stepwise=True,
           jvp=along(lambda self, other, s, o, result: minus(s, by(o, lambda: F.div(self, other, rounding_mode="floor"))))),
    self=lambda g: g,
-   other=lambda g, self, other: -g * F.div(self, other, rounding_mode="floor"))  # fmt: skip
+   other=lambda g, self, other: less_whole(g, self, other, "floor"))  # fmt: skip
 op("remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor",
    pointwise(modulo, REMAINDER, promotes=("self", "other"), method=False, inplace=False, out=False,
              underived=True, jvp=None),
@@ -334,10 +349,10 @@ op("fmod.Tensor(Tensor self, Tensor other) -> Tensor",
    binary(left_over, FMOD, stepwise=True,
           jvp=along(lambda self, other, s, o, result: minus(s, by(o, lambda: F.div(self, other, rounding_mode="trunc"))))),
    self=lambda g: g,
-   other=lambda g, self, other: -g * F.div(self, other, rounding_mode="trunc"))  # fmt: skip
+   other=lambda g, self, other: less_whole(g, self, other, "trunc"))  # fmt: skip
 op("reciprocal(Tensor self) -> Tensor",
    pointwise(lambda self: np.divide(1, self), floating, stepwise=True),
-   self=lambda g, result: -g * (result * result).conj())  # fmt: skip
+   self=to_reciprocal)  # fmt: skip
 
 
 @method
@@ -375,7 +390,8 @@ def abs_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarr
 
 def from_angle(g: Any, self: Any, other: Any) -> tuple[Any, Any]:
     """The gradients of the angle of the point (other, self); none at the origin, by PyTorch's convention."""
-    square = self * self + other * other
+    second = other * other
+    square = self * self + second
     inverse, origin = F.reciprocal(square), square == 0
     if isinstance(inverse, np.ndarray):  # in place, as PyTorch does unless it records: that keeps the layout
         inverse[origin] = 0

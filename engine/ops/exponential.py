@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -55,6 +56,12 @@ def log10_piece(self: np.ndarray, out: np.ndarray) -> None:
     np.log10(self, out=out, dtype=np.float64, casting="same_kind")
 
 
+def through_rsqrt(g: Any, result: Any) -> Any:
+    """The gradient of `rsqrt`: the power first, as PyTorch's compiler has it (see arithmetic.py)."""
+    cube = F.pow(result, 3).conj()
+    return times(g, -0.5) * cube
+
+
 op("exp(Tensor self) -> Tensor", pointwise(np.exp, floating), self=lambda g, result: g * result.conj())
 op("exp2(Tensor self) -> Tensor", pointwise(np.exp2, floating, stepwise=True), self=lambda g, result: times(g * result.conj(), LN2))
 op("expm1(Tensor self) -> Tensor", pointwise(np.expm1, floating, stepwise=True), self=lambda g, result: g * more(result.conj(), 1))
@@ -73,4 +80,4 @@ op("logaddexp(Tensor self, Tensor other) -> Tensor",
 op("sqrt(Tensor self) -> Tensor", pointwise(np.sqrt, floating, stepwise=True), self=lambda g, result: g / times(result.conj(), 2))
 op("rsqrt(Tensor self) -> Tensor",
    pointwise(lambda self: np.divide(1, np.sqrt(self)), floating, stepwise=True),
-   self=lambda g, result: times(g, -0.5) * F.pow(result, 3).conj())  # fmt: skip
+   self=through_rsqrt)  # fmt: skip

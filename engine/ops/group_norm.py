@@ -158,7 +158,10 @@ def group_norm_steps(
     g: Any, g_mean: Any, g_rstd: Any, input: Any, mean: Any, rstd: Any, weight: Any, N: int, C: int, HxW: int, group: int,
     output_mask: Sequence[bool],
 ) -> tuple[Any, Any, Any]:  # fmt: skip
-    """The gradients in steps that have gradients. Source: `infinitely_differentiable_native_group_norm_backward`."""
+    """The gradients in steps that have gradients, of operands the right one first, as in arithmetic.py.
+
+    Source: `infinitely_differentiable_native_group_norm_backward`.
+    """
     shape, share = (N, group, C // group, HxW), 1.0 / (C // group * HxW) if C * HxW else math.inf
     x, level, factor = F.reshape(input, shape), F.reshape(mean, (N, group, 1, 1)), F.reshape(rstd, (N, group, 1, 1))
     both = g_mean is not None and g_rstd is not None  # PyTorch looks at the two together only
@@ -169,16 +172,21 @@ def group_norm_steps(
     if output_mask[0]:
         scale = None if weight is None else F.reshape(weight, (1, group, C // group, 1))
         cube = factor * factor * factor
-        along_variance = times(cube, -0.5) * F.view(g_rstd, (N, group, 1, 1)) if g_rstd is not None else None
+        if g_rstd is not None:
+            g_rstd = F.view(g_rstd, (N, group, 1, 1))
+            along_variance = times(cube, -0.5) * g_rstd
         if g is not None:
             each = factor if scale is None else factor * scale
             b, c = (F.unsqueeze_(F.sum(t if scale is None else t * scale, [2]), -2) for t in (along, total))
             b = times((c * level - b) * cube, share)
-            c = -b * level - times(c * factor, share)
-            to_input = each * g + b * x + c
+            moved = times(c * factor, share)
+            c = -b * level - moved
+            scaled = b * x
+            to_input = each * g + scaled + c
         if both:
-            of_mean = quotient(F.expand(F.view(g_mean, (N, group, 1, 1)), shape), C // group * HxW)
-            to_input = plus(to_input, times(along_variance, 2 * share) * (x - F.mean(x, [2, 3], True)) + of_mean)
+            g_mean, apart = F.view(g_mean, (N, group, 1, 1)), x - F.mean(x, [2, 3], True)
+            spread = times(along_variance, 2 * share) * apart
+            to_input = plus(to_input, spread + quotient(F.expand(g_mean, shape), C // group * HxW))
         to_input = None if to_input is None else F.reshape(to_input, tuple(input.shape))
     if output_mask[1] and g is not None:
         to_weight = F.reshape(F.sum((along - total * level) * factor, [0]), (C,))

@@ -307,15 +307,19 @@ def var_rule(g: Any, self: Any, dim: Any, correction: Any, keepdim: bool) -> Any
         freedom = math.prod(shape) - by
         if freedom <= 0:
             return F.mul(g, F.where(F.eq(self, F.mean(self)), math.nan, math.inf))  # not `*`: this lays out as PyTorch does
-        return times_apart(times(g, 2.0 / freedom), self, F.mean(self))
+        return times_apart(g, 2.0 / freedom, self, F.mean(self))
     freedom = factor(shape, dim) - by
     scale = 2.0 / freedom if freedom else math.inf
-    return times_apart(times(raised(g, dim, keepdim or len(shape) == 1, shape), scale), self, F.mean(self, dim, True))
+    return times_apart(raised(g, dim, keepdim or len(shape) == 1, shape), scale, self, F.mean(self, dim, True))
 
 
-def times_apart(factor: Any, self: Any, mean: Any) -> Any:
-    """`factor * (self - mean)`, where both are the same for several elements."""
-    if not isinstance(self, np.ndarray) or self.dtype != factor.dtype or not alike_in_rows(self):
+def times_apart(g: Any, scale: float, self: Any, mean: Any) -> Any:
+    """`g * scale * (self - mean)`, where `g` and `mean` are the same for several elements."""
+    if not isinstance(self, np.ndarray):  # the right operand first, as in arithmetic.py
+        apart = F.sub(self, mean)
+        return F.mul(times(g, scale), apart)
+    factor = times(g, scale)
+    if self.dtype != factor.dtype or not alike_in_rows(self):
         return F.mul(factor, F.sub(self, mean))
 
     def work(factor: np.ndarray, self: np.ndarray, mean: np.ndarray, out: np.ndarray) -> None:
@@ -458,7 +462,8 @@ def vector_norm_kernel(self: np.ndarray, ord: Any, dim: Any, keepdim: bool, dtyp
 def vector_norm_rule(g: Any, self: Any, self_dtype: Any, ord: Any, dim: Any, keepdim: bool, result: Any) -> Any:
     """Zero at zero, equal shares to the largest elements of the infinity norms: PyTorch's subgradients.
 
-    Written with `F.mul` where the layout of a product shows: NumPy's operators choose other strides.
+    Written with `F.mul` where the layout of a product shows: NumPy's operators choose other strides. Right operands come first, as in
+    arithmetic.py.
     """
     p = float(ord)
     if p == 0:
@@ -472,11 +477,15 @@ def vector_norm_rule(g: Any, self: Any, self_dtype: Any, ord: Any, dim: Any, kee
     sizes = F.abs(self)
     if math.isinf(p):
         mask = (sizes == result) | (sizes != sizes)
-        return F.mul(F.sgn(self), F.mul(g / counts(mask, dim, self_dtype), mask))
+        share = F.mul(g / counts(mask, dim, self_dtype), mask)
+        return F.mul(F.sgn(self), share)
+    steep = sizes ** (p - 1 if p < 2 else p - 2)
+    steep = zeroed(steep, self == 0) if p < 1 else steep
+    slope = F.mul(F.sgn(self) if p < 2 else self, steep)
     if p < 1:
-        return F.mul(F.mul(F.mul(F.sgn(self), zeroed(sizes ** (p - 1), self == 0)), g), result ** (1 - p))
-    scale = zeroed(g / result ** (p - 1), result == 0)
-    return F.mul(F.mul(F.sgn(self), sizes ** (p - 1)) if p < 2 else F.mul(self, sizes ** (p - 2)), scale)
+        power = result ** (1 - p)
+        return F.mul(F.mul(slope, g), power)
+    return F.mul(slope, zeroed(g / result ** (p - 1), result == 0))
 
 
 def vector_norm_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:

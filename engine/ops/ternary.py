@@ -181,6 +181,13 @@ def quotient_along(_: Any, one: Any, two: Any, value: complex, s: Any, t1: Any, 
     return beside_missing(beside_missing(made, t1, two, value), t2, one, value)
 
 
+def to_added_divisor(g: Any, tensor1: Any, tensor2: Any, value: complex) -> Any:
+    """The gradient of `self + value * tensor1 / tensor2` with respect to `tensor2`: right operands first, as in arithmetic.py."""
+    square = tensor2 * tensor2
+    ratio = (times(tensor1, value) / square).conj()
+    return -g * ratio
+
+
 def scaled(tangent: Any, value: complex) -> Any:
     return tangent if tangent is None or value == 1 else tangent * value
 
@@ -195,7 +202,7 @@ op("addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> T
              jvp=along(quotient_along)),
    self=lambda g: g,
    tensor1=lambda g, tensor2, value: g * number_over(value, tensor2).conj(),
-   tensor2=lambda g, tensor1, tensor2, value: -g * (times(tensor1, value) / (tensor2 * tensor2)).conj())  # fmt: skip
+   tensor2=to_added_divisor)  # fmt: skip
 
 
 # -- bounding -------------------------------------------------------------------------------------------------------------------------

@@ -38,16 +38,26 @@ op("cosh(Tensor self) -> Tensor", pointwise(np.cosh, floating, stepwise=True), s
 op("tanh(Tensor self) -> Tensor", pointwise(np.tanh, floating), self=lambda g, result: F.tanh_backward(g, result))
 
 
+# Right operands first, as in arithmetic.py.
 def slope_of_acosh(self: Any) -> Any:
     """For complex numbers a product of two roots: the root of the product lies on another branch where the real part is negative."""
-    return F.rsqrt(more(self, 1)) * F.rsqrt(less(self, 1)) if is_complex(self) else F.rsqrt(less(self * self, 1))
+    if not is_complex(self):
+        return F.rsqrt(less(self * self, 1))
+    second = F.rsqrt(less(self, 1))
+    return F.rsqrt(more(self, 1)) * second
+
+
+def through_atanh(g: Any, self: Any) -> Any:
+    """The gradient of `atanh`."""
+    divisor = number_less(1, F.pow(self, 2)).conj()
+    return times(g, 1) / divisor
 
 
 # Each with its slope. Numbers stand where PyTorch has them: times a complex 1 infinity is NaN, and so is its negation in 1 - x.
 AREAS = {
     "asinh": (np.arcsinh, lambda g, self: g * F.rsqrt(more(F.pow(self, 2), 1)).conj()),
     "acosh": (np.arccosh, lambda g, self: g * slope_of_acosh(self).conj()),
-    "atanh": (np.arctanh, lambda g, self: times(g, 1) / number_less(1, F.pow(self, 2)).conj()),
+    "atanh": (np.arctanh, through_atanh),
 }
 
 
