@@ -173,17 +173,27 @@ def conjugated(tangent: Any) -> Any:
     return None if tangent is None else tangent.conj()
 
 
+def tanh_twice_backward(g: Any, grad_output: Any, output: Any) -> Any:
+    slope = times(output.conj(), -2) * grad_output  # PyTorch's compiler has it evaluate right operands first
+    return g.conj() * slope
+
+
+def sigmoid_twice_backward(g: Any, grad_output: Any, output: Any) -> Any:
+    slope = more(times(output.conj(), -2), 1)
+    return g.conj() * grad_output * slope
+
+
 INTERNAL: dict[str, Any] = {"function": False, "method": False, "inplace": False, "out": False}
 
 # A formula of a backward keeps all that any of them mentions, hence the arguments that are not used.
 op("tanh_backward(Tensor grad_output, Tensor output) -> Tensor",
    pointwise(tanh_backward_kernel, only("real complex", "tanh_backward_cpu"), jvp=along(tanh_backward_along), **INTERNAL),
    grad_output=lambda g, grad_output, output: F.tanh_backward(g, output.conj()),
-   output=lambda g, grad_output, output: g.conj() * (times(output.conj(), -2) * grad_output))  # fmt: skip
+   output=tanh_twice_backward)  # fmt: skip
 op("sigmoid_backward(Tensor grad_output, Tensor output) -> Tensor",
    pointwise(sigmoid_backward_kernel, only("real complex", "sigmoid_backward_cpu"), jvp=along(sigmoid_backward_along), **INTERNAL),
    grad_output=lambda g, grad_output, output: F.sigmoid_backward(g, output.conj()),
-   output=lambda g, grad_output, output: g.conj() * grad_output * more(times(output.conj(), -2), 1))  # fmt: skip
+   output=sigmoid_twice_backward)  # fmt: skip
 
 
 def bent_by_sigmoid(g: Any, share: Any) -> Any:

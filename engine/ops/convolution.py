@@ -503,7 +503,9 @@ def complex_convolution(input: Tensor, weight: Tensor, bias: Tensor | None, conv
     (x, xi), (w, wi) = parts_of(input), parts_of(weight)
     b, bi = (None, None) if bias is None else parts_of(bias)
     real, imaginary = convolve(x, w, b), convolve(xi, wi, None)
-    both = convolve(x + xi, w + wi, None if b is None or bi is None else b + bi)
+    shift = None if b is None or bi is None else b + bi  # compiled code has the last argument first
+    weights = w + wi
+    both = convolve(x + xi, weights, shift)
     turned = OPS["mul.Scalar"].run([both - real - imaginary, 1j])  # before the other difference, as compiled code has it
     made: Tensor = real - imaginary + turned
     return made

@@ -130,24 +130,34 @@ def more(x: Any, number: float) -> Any:
 
 
 def bending(self: Any, approximate: str) -> Any:
-    """The second derivative."""
+    """The second derivative; PyTorch's compiler has it evaluate right operands first, here those are variables."""
     if approximate == "none":
         square = self * self
         density = times(F.exp(times(square, -0.5)), PEAK)
-        return times(density, 2) - square * density
+        right = square * density
+        return times(density, 2) - right
     argument = times(self + times(F.pow(self, 3), CUBIC), SLOPE)
     bent = F.tanh(argument)
     narrow = number_over(1, F.cosh(argument))
     half, rest = times(self, 0.5), number_less(1, bent * bent)
     inner = times(more(times(self, 3 * CUBIC) * self, 1), SLOPE)
-    first = times(times(rest, 0.5) * inner, 2)
-    second = half * inner * (times(narrow, 2) * (-narrow * bent) * inner)
-    return first + second + half * rest * times(times(self, 6 * CUBIC), SLOPE)
+    first = times(rest, 0.5) * inner
+    falling = -narrow * bent
+    narrower = times(narrow, 2) * falling * inner
+    second = half * inner * narrower
+    curved = times(times(self, 6 * CUBIC), SLOPE)
+    third = half * rest * curved
+    return times(first, 2) + second + third
+
+
+def bent_backward(g: Any, grad_output: Any, self: Any, approximate: str) -> Any:
+    bent = bending(self, approximate)
+    return g * grad_output * bent
 
 
 def gelu_backward_along(grad_output: Any, self: Any, approximate: str, g: Any, s: Any, result: Any) -> Any:
     moved = F.gelu_backward(or_zeros(g, grad_output), self, approximate=approximate)
-    return plus(moved, None if s is None else s * grad_output * bending(self, approximate))
+    return plus(moved, None if s is None else bent_backward(s, grad_output, self, approximate))
 
 
 op('gelu(Tensor self, *, str approximate="none") -> Tensor',
@@ -157,7 +167,7 @@ op('gelu_backward(Tensor grad_output, Tensor self, *, str approximate="none") ->
    pointwise(gelu_backward_kernel, only("real", "GeluBackwardKernelImpl"), jvp=along(gelu_backward_along), first=check_way,
              stepwise=True, **INTERNAL),
    grad_output=lambda g, self, approximate, grad_output: F.gelu_backward(g, self, approximate=approximate),
-   self=lambda g, grad_output, self, approximate: g * grad_output * bending(self, approximate))  # fmt: skip
+   self=bent_backward)  # fmt: skip
 
 
 def gelu_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:

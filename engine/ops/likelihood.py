@@ -424,10 +424,12 @@ def smoothed(self: Tensor, target: Tensor, weight: Tensor | None, reduction: int
     ignored = target == ignore_index
     smooth.masked_fill_(ignored, 0.0)
     if reduction == MEAN:
-        smooth = F.sum(smooth) / F.sum(~ignored if weight is None else counted_weights(target, ignored, weight))
+        counted = F.sum(~ignored if weight is None else counted_weights(target, ignored, weight))
+        smooth = F.sum(smooth) / counted
     elif reduction == SUM:
         smooth = F.sum(smooth)
-    return times(likely, 1 - label_smoothing) + times(smooth, share_of(label_smoothing, classes))
+    smooth = times(smooth, share_of(label_smoothing, classes))  # PyTorch's compiler has it evaluate right operands first
+    return times(likely, 1 - label_smoothing) + smooth
 
 
 @composite(

@@ -272,17 +272,27 @@ def bce_target(g: Any, self: Any, target: Any, weight: Any, reduction: int) -> A
     return share(onto(F.mul, F.neg(F.logit(self)), g), target, weight, reduction)
 
 
-def bce_curvature(g: Any, self: Any, target: Any, weight: Any, reduction: int) -> Any:
-    """The second derivative in the input times `g`, with PyTorch's epsilons."""
-    top = F.add(F.sub(F.mul(self, self), F.mul(F.mul(self, 2), target)), target)
-    bottom = F.mul(F.pow(F.add(self, SMALL), 2), F.pow(F.add(number_less(1, self), SMALL), 2))
-    return share(onto(F.mul, F.div(top, bottom), g), self, weight, reduction)
+# PyTorch's compiler has it evaluate right operands first: here those are variables.
+def bce_curvature(self: Any, target: Any) -> Any:
+    """The second derivative in the input, with PyTorch's epsilons."""
+    this = F.add(self, SMALL)
+    rest = F.pow(F.add(number_less(1, self), SMALL), 2)
+    bottom = F.mul(F.pow(this, 2), rest)
+    both = F.mul(F.mul(self, 2), target)
+    return F.div(F.add(F.sub(F.mul(self, self), both), target), bottom)
+
+
+def bce_input(g: Any, grad_output: Any, self: Any, target: Any, weight: Any, reduction: int) -> Any:
+    """The derivative of the gradient in the input."""
+    curvature = bce_curvature(self, target)
+    return share(onto(F.mul, curvature, F.mul(g, grad_output)), self, weight, reduction)
 
 
 def bce_slope(g: Any, self: Any, target: Any, weight: Any, reduction: int) -> Any:
     """The derivative of the gradient in the gradient it was given."""
-    slope = F.div(F.sub(self, target), F.mul(F.add(self, SMALL), F.add(number_less(1, self), SMALL)))
-    return share(onto(F.mul, slope, g), self, weight, reduction)
+    rest = F.add(number_less(1, self), SMALL)
+    bottom = F.mul(F.add(self, SMALL), rest)
+    return share(onto(F.mul, F.div(F.sub(self, target), bottom), g), self, weight, reduction)
 
 
 def at_least(x: Any, number: float) -> Any:
@@ -315,8 +325,9 @@ def bce_tangent(values: list[Any], tangents: list[Any], outs: list[Tensor]) -> T
 def bce_gradient_tangent(values: list[Any], tangents: list[Any], outs: list[Tensor]) -> Tensor:
     (grad_output, self, target, weight, reduction), (along_g, along_self, along_target) = values, tangents
     refuse_tangents(weight)
+    curvature = bce_curvature(self, target)
     along_loss = zeros_for(None if along_self is None else along_self * grad_output, self)
-    made = bce_curvature(along_loss, self, target, weight, reduction)
+    made = share(onto(F.mul, curvature, along_loss), self, weight, reduction)
     made = made + bce_cross(zeros_for(along_target, target), grad_output, self, target, weight, reduction)
     return made + bce_slope(zeros_for(along_g, grad_output), self, target, weight, reduction)
 
@@ -329,8 +340,7 @@ op("binary_cross_entropy_backward(Tensor grad_output, Tensor self, Tensor target
    plain(bce_gradient, node="BinaryCrossEntropyBackwardBackward0", constants=("weight",), stepwise=True, jvp=bce_gradient_tangent,
          **INTERNAL),
    grad_output=lambda g, grad_output, self, target, weight, reduction: bce_slope(g, self, target, weight, reduction),
-   self=lambda g, grad_output, self, target, weight, reduction:
-       bce_curvature(F.mul(g, grad_output), self, target, weight, reduction),
+   self=lambda g, grad_output, self, target, weight, reduction: bce_input(g, grad_output, self, target, weight, reduction),
    target=lambda g, grad_output, self, target, weight, reduction:
        bce_cross(g, grad_output, self, target, weight, reduction))  # fmt: skip
 

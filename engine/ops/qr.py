@@ -157,17 +157,19 @@ def qr_rule(g_Q: Any, g_R: Any, Q: Any, R: Any, mode: str) -> Any:
         return unwrapped(qr_rule(g_Q, g_R, Q, R, mode))
     m, n = Q.shape[-2] if mode != "r" else 0, R.shape[-1]
     check_mode(mode, m, n)
+    of_Q = None if g_Q is None else F.matmul(adjoint(Q), g_Q)  # PyTorch's compiler has it evaluate what is to the right first
     inner: Any = None if g_R is None else F.matmul(g_R, adjoint(R))
-    if g_Q is not None:
-        of_Q = F.matmul(adjoint(Q), g_Q)
+    if of_Q is not None:
         inner = -of_Q if inner is None else inner - of_Q
     if m >= n:
         half = F.triu(inner)
         made = F.matmul(Q, halved(half + adjoint(half), "real"))
-        return solved(adjoint(R), made if g_Q is None else made + g_Q, False)
+        made = made if g_Q is None else made + g_Q
+        return solved(adjoint(R), made, False)
     turned = -inner
     skew = halved(F.tril(turned - adjoint(turned)), "imag")
-    square = solved(adjoint(F.narrow(R, -1, 0, m)), F.matmul(Q, skew), False)
+    made = F.matmul(Q, skew)
+    square = solved(adjoint(F.narrow(R, -1, 0, m)), made, False)
     made = F.cat([square, F.new_zeros(square, (*R.shape[:-1], n - m))], -1)
     return made if g_R is None else made + F.matmul(Q, g_R)
 

@@ -107,7 +107,9 @@ def sgn_backward(g: Any, self: Any, result: Any) -> Any:
     if "complex" not in str(self.dtype):
         return without_memory(g)
     size = F.abs(self)
-    return zeroed((g - result * result * g.conj()) / times(size, 2), size == 0)
+    divisor = times(size, 2)  # PyTorch's compiler has it evaluate right operands first
+    mirrored = g.conj()
+    return zeroed((g - result * result * mirrored) / divisor, size == 0)
 
 
 def sgn_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:

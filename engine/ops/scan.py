@@ -160,7 +160,8 @@ def cumprod_rule(g: Any, self: Any, self_dtype: Any, dim: int, dtype: dtype | No
         check_cast(PROMOTED[self_dtype, dtype], self_dtype)
     if not zeros:
         refuse_complex(self_dtype, dtype)
-        return F.div(backwards_sum(result.conj() * g, dim), self.conj())
+        divisor = self.conj()  # before the other operand, as in PyTorch
+        return F.div(backwards_sum(result.conj() * g, dim), divisor)
     if once:
         return before_and_at_zeros(g, self.conj(), result.conj(), zero, dim % len(self.shape))
     return one_at_a_time(g, self.conj(), dim)
@@ -183,7 +184,8 @@ def one_at_a_time(g: Any, self: Any, dim: int) -> Any:
     """The gradient of cumprod, written slice by slice: the products that leave element `k` out, weighted by `g`."""
     n, made = self.shape[dim], None
     for k in range(n):
-        part = F.sum(F.narrow(g, dim, k, n - k) * products_without(self, dim, k), (dim,), False)
+        products = products_without(self, dim, k)  # PyTorch's compiler has it evaluate right operands first
+        part = F.sum(F.narrow(g, dim, k, n - k) * products, (dim,), False)
         made = F.new_zeros(part, tuple(self.shape)) if made is None else made
         F.select(made, dim, k).copy_(part)
     return made
@@ -299,8 +301,9 @@ def logcumsumexp_rule(g: Any, self: Any, self_dtype: Any, dim: int, result: Any)
     if self_dtype.is_complex:
         return F.exp(backwards_logcumsumexp(F.log(g.conj()) - result, dim) + self).conj()
     lowest, logs = LOWEST[self_dtype], F.log(F.abs(g))
-    parts = [F.exp(backwards_logcumsumexp(F.where(sign, logs, lowest) - result, dim) + self) for sign in (g > 0, g < 0)]
-    return parts[0] - parts[1]
+    signed = [F.where(sign, logs, lowest) for sign in (g > 0, g < 0)]
+    positive, negative = [F.exp(backwards_logcumsumexp(part - result, dim) + self) for part in signed]
+    return positive - negative
 
 
 def logcumsumexp_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:

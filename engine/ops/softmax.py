@@ -217,8 +217,15 @@ def log_softmax_backward_steps(grad_output: Tensor, output: Tensor, dim: int, in
 
 def softmax_twice_backward(g: Any, grad_output: Any, output: Any, dim: int) -> Any:
     """The gradient of the gradient with respect to the result; each step is an op, whose layout shows in the last."""
-    first = F.sub(F.mul(grad_output, g), F.mul(F.sum(F.mul(output, grad_output), [dim], True), g))
-    return F.sub(first, F.mul(grad_output, F.sum(F.mul(output, g), [dim], True)))
+    last = F.mul(grad_output, F.sum(F.mul(output, g), [dim], True))  # PyTorch's compiler has it evaluate right operands first
+    second = F.mul(F.sum(F.mul(output, grad_output), [dim], True), g)
+    return F.sub(F.sub(F.mul(grad_output, g), second), last)
+
+
+def log_softmax_twice_backward(g: Any, grad_output: Any, output: Any, dim: int) -> Any:
+    """The same of the logarithm."""
+    parts = F.exp(output)
+    return F.mul(F.mul(-F.sum(grad_output, [dim], True), parts), g)
 
 
 WORDS: dict[str, Any] = {"function": False, "method": False, "complex_gradient": False}
@@ -241,7 +248,7 @@ op("_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, Scala
    plain(backward(log_softmax_backward, "log_softmax", many_log_softmax_backward), node="LogSoftmaxBackwardDataBackward0",
          jvp=Composition(log_softmax_backward_steps), **WORDS),
    grad_output=lambda g, grad_output, output, dim: g - F.sum(g * F.exp(output), [dim], True),
-   output=lambda g, grad_output, output, dim: F.mul(F.mul(-F.sum(grad_output, [dim], True), F.exp(output)), g))  # fmt: skip
+   output=log_softmax_twice_backward)  # fmt: skip
 
 
 def into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndarray]:

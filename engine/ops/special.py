@@ -259,16 +259,25 @@ def incomplete(function: Callable[..., np.ndarray], before: float) -> Callable[.
     return kernel
 
 
-def density(g: Any, self: Any, other: Any) -> Any:
-    """The slope of the lower incomplete gamma function, with respect to where it ends."""
-    return g * F.exp(less(self, 1) * F.log(other) - other - F.lgamma(self))
+# PyTorch's compiler has it evaluate right operands first: here those are variables.
+def lower_rule(g: Any, self: Any, other: Any) -> Any:
+    """The slope with respect to where the function ends."""
+    rest, log = F.lgamma(self), F.log(other)
+    density = F.exp(less(self, 1) * log - other - rest)
+    return g * density
+
+
+def upper_rule(g: Any, self: Any, other: Any) -> Any:
+    rest, log = F.lgamma(self), F.log(other)
+    density = F.exp(less(self, 1) * log - other - rest)
+    return -g * density
 
 
 op("igamma(Tensor self, Tensor other) -> Tensor",
    binary(incomplete(special.gammainc, 0), only("real", "igamma_cpu"), stepwise=True, jvp=None),
    self=without_derivative("igamma"),
-   other=density)  # fmt: skip
+   other=lower_rule)  # fmt: skip
 op("igammac(Tensor self, Tensor other) -> Tensor",
    binary(incomplete(special.gammaincc, 1), only("real", "igammac_cpu"), stepwise=True, jvp=None),
    self=without_derivative("igammac"),
-   other=lambda g, self, other: density(-g, self, other))  # fmt: skip
+   other=upper_rule)  # fmt: skip
