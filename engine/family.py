@@ -46,6 +46,7 @@ class Family:
     constants: tuple[str, ...] = ()  # arguments that may not require grad
     complex_gradient: bool = True  # False where a complex result may not require grad
     underived: bool = False  # PyTorch records the call and has no formula: the rules say which arguments could require grad, and raise
+    drops_imaginary: bool = False  # PyTorch's formulas drop the imaginary part of a real operand's gradient, before the next formula runs
     casts: bool = False  # as PyTorch has it, its rules cast to the dtype of the input, whatever dtype that wants its gradient in
     moves: bool = False  # its rules only move elements of the gradient, so that one of 16 bits stays what it is
     stepwise: bool = False  # its rules call ops on 16-bit gradients as they are, each of which rounds; others run in float32 and round once

@@ -11,7 +11,21 @@ from . import anomaly, forward, modes, reading, saved
 from .compiled import lean_plan
 from .declaration import OUTPUT, TENSOR, TENSORS
 from .dtypes import OF_NUMPY
-from .graph import FREED, FREED_TWICE, AccumulateGrad, Listed, Node, Saved, edge_of, fit_array, fit_to, output_of, recorded_at, sequence
+from .graph import (
+    FREED,
+    FREED_TWICE,
+    AccumulateGrad,
+    Listed,
+    Node,
+    Saved,
+    edge_of,
+    fit_array,
+    fit_to,
+    output_of,
+    recorded_at,
+    sequence,
+    without_imaginary,
+)
 from .graph import fit as fit_any
 from .kept import as_made_by, check_version, keep, value_of, version_of
 from .operands import array_of, as_it_is, cast_like, widened
@@ -138,7 +152,7 @@ class OpNode(Node):
                 continue
             result = function(*[gs[-1 - s] if s < 0 else saved[s] for s in sources])
             if len(positions) == 1:
-                parts[positions[0]] = result
+                parts[positions[0]] = without_imaginary(result, self.fits, *positions) if self.op.family.drops_imaginary else result
             else:
                 for p, r in zip(positions, result, strict=True):
                     parts[p] = r

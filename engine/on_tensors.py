@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .declaration import OUTPUT, TENSOR, VALUE, Plan
-from .graph import FREED, FREED_TWICE, fit
+from .graph import FREED, FREED_TWICE, fit, without_imaginary
 from .kept import check_version, edges_text, fits_text, stale_text, unpacked
 from .tensor import LEAF, PLAIN
 from .texts import function_of
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Mask = tuple[bool, ...]
 SPACE: dict[str, Any] = {
     "FREED": FREED, "FREED_TWICE": FREED_TWICE, "check": check_version, "fit": fit, "PLAIN": PLAIN, "LEAF": LEAF,
+    "without_imaginary": without_imaginary,
 }  # fmt: skip
 UNKNOWN = object()
 
@@ -34,7 +35,7 @@ def on_tensors(op: Op, mask: Mask, plan: Plan, specialised: bool, *, sent: Mask 
     space = SPACE | {f"rule{k}": rule for k, (rule, _, _) in enumerate(plan.rules)}
     lines = unpacked(plan) + ([] if op.takes_lists else edges_text(plan, len(mask)))
     ruled, certain = _ruled(op, plan, specialised)
-    lines += [*_taken(op, mask, plan), *ruled, *_fitted(sent or mask, plan, certain)]
+    lines += [*_taken(op, mask, plan), fits_text(plan), *ruled, *_fitted(sent or mask, plan, certain)]
     title = f"{op.node_name} of {op.key} on Tensors"
     if sent is None:
         results = ", ".join(f"r{p}" if m else "None" for p, m in enumerate(mask))
@@ -76,7 +77,7 @@ def _fitted(mask: Mask, plan: Plan, certain: set[int]) -> list[str]:
 
     There are no `fits` where all operands of a specialised call were as its result. What is arithmetic of these is as `g` then.
     """
-    lines = [fits_text(plan)]
+    lines = []
     if not certain.issuperset(_needed(mask)):
         lines.append("alike = g._array.shape, g._dtype")
     for p in _needed(mask):
@@ -103,7 +104,8 @@ def _by_rule(op: Op, plan: Plan, k: int, results: str, specialised: bool) -> tup
     Second is whether it was read.
     """
     rule, sources, positions = plan.rules[k]
-    call = f"{results} = rule{k}({', '.join('g' if s < 0 else f's{s}' for s in sources)})"
+    call = f"rule{k}({', '.join('g' if s < 0 else f's{s}' for s in sources)})"
+    call = f"{results} = " + (f"without_imaginary({call}, fits, {positions[0]})" if op.family.drops_imaginary else call)
     symbols = [_symbol(op, plan, s, specialised) for s in sources]
     read = None if any(s is UNKNOWN for s in symbols) else read_on_tensors(rule, symbols, len(positions))
     if read is None:

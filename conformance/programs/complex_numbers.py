@@ -69,6 +69,30 @@ def one_real_part_of_what_was_joined(B: Any, draw: Any, see: Any) -> None:
 
 
 @program
+def the_formula_drops_the_imaginary_part(B: Any, draw: Any, see: Any) -> None:
+    """The nodes of gradients in the order they were made: it comes before the next formula runs, and before broadcasting is undone."""
+    x = draw.floats(draw.choice([(2,), (1,)]), requires_grad=True)
+    z = draw.complexes(draw.choice([(2,), (1,), (2, 1)]), requires_grad=True)
+    ops = ["mul", "add", "sub", "rsub", "div", "pow", "div_mode", "addcmul", "addcdiv", "stack", "cat"]
+    name, first, second = draw.choice(ops), *draw.choice([(x, z), (z, x)])
+    if name in ("stack", "cat"):
+        made = getattr(B, name)([t.reshape(-1).expand(2) for t in (first, second)])
+    elif name == "div_mode":
+        made = B.div(first, second, rounding_mode=None)
+    elif name in ("addcmul", "addcdiv"):
+        made = getattr(B, name)(*draw.choice([(first, first, second), (first, second, first), (first, second, second)]), value=0.5)
+    else:
+        made = getattr(B, name)(first, second, **({"alpha": draw.number()} if name in ("add", "sub", "rsub") else {}))
+    g = draw.complexes(tuple(made.shape), requires_grad=True)
+    gradients = B.autograd.grad(made, (x, z), g, create_graph=True)
+    nodes = [one.grad_fn for one in gradients if one.grad_fn is not None]
+    for node in nodes:  # grows while it is walked
+        nodes.extend(child for child, _ in node.next_functions if child is not None and child not in nodes)
+    see("nodes", [node.name() for node in sorted(dict.fromkeys(nodes), key=lambda node: node._sequence_nr())])
+    see("second gradients", B.autograd.grad(sum((t * t.conj()).real.sum() for t in gradients), (x, z, g), allow_unused=True))
+
+
+@program
 def parts(B: Any, draw: Any, see: Any) -> None:
     z = draw.complexes((2,), requires_grad=True)
     part = draw.choice([lambda: z.real, lambda: z.imag, lambda: z.abs(), lambda: B.view_as_real(z)])()

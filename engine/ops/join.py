@@ -125,9 +125,12 @@ op("cat(Tensor[] tensors, int dim=0) -> Tensor",
    tensors=lambda g, tensors_shape, tensors_dtype, dim: cat_gradients(g, tensors_shape, tensors_dtype, dim))  # fmt: skip
 
 
-def unstacked(g: Any, dim: int) -> list[Any]:
-    """The gradient of each tensor that was stacked."""
-    return [F.select(g, dim, k) for k in range(g.shape[dim])] if isinstance(g, Tensor) else list(F.unbind(g, dim))
+def unstacked(g: Any, tensors_dtype: list[dtype], dim: int) -> list[Any]:
+    """The gradient of each tensor that was stacked; that of a real one becomes so before the next is taken, as in PyTorch's graph."""
+    if not isinstance(g, Tensor):
+        return list(F.unbind(g, dim))
+    parts = (F.select(g, dim, k) for k in range(len(tensors_dtype)))
+    return [F.real(part) if part.is_complex() and not d.is_complex else part for part, d in zip(parts, tensors_dtype, strict=True)]
 
 
 op("stack(Tensor[] tensors, int dim=0) -> Tensor",

@@ -193,13 +193,13 @@ def scaled(tangent: Any, value: complex) -> Any:
 
 
 op("addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
-   pointwise(plus_product, inplace_function=False, stepwise=True, jvp=along(product_along)),
+   pointwise(plus_product, inplace_function=False, stepwise=True, drops_imaginary=True, jvp=along(product_along)),
    self=lambda g: g,
    tensor1=lambda g, tensor2, value: g * times(tensor2, value).conj(),
    tensor2=lambda g, tensor1, value: g * times(tensor1, value).conj())  # fmt: skip
 op("addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
    pointwise(plus_quotient, without_half("addcdiv_cpu_out"), inplace_function=False, first=check_integers, stepwise=True,
-             jvp=along(quotient_along)),
+             drops_imaginary=True, jvp=along(quotient_along)),
    self=lambda g: g,
    tensor1=lambda g, tensor2, value: g * number_over(value, tensor2).conj(),
    tensor2=to_added_divisor)  # fmt: skip
