@@ -230,6 +230,8 @@ def alike_lines(
             arrays += [_fitted(r) for r in texts]
         for p, text in zip(positions, texts, strict=True):
             results[p] = text if mask[p] else "None"
+    if readable and not arrays and not {*results} <= {"None", "g"}:
+        lines.append("if 1 in g.shape and not in_order(g): return careful(node, g)")
     names = [line.partition(" ")[0] for line in arrays]
     if readable and not small and not row and not plan.texts:
         plan.texts, plan.program = results, gradients(results, names, space)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from . import dtypes, modes
-from .memory import LARGE
+from .memory import LARGE, seen_as_view
 from .registry import OPS, F
 from .rows import adding_rows, sums_along
 from .strided import recast
@@ -462,6 +462,8 @@ def fit_array(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> np.ndarray
                 summed = summed.astype(g.dtype, copy=False)
             usual = summed.shape == left and summed.flags.c_contiguous and 1 not in left
             g = summed if usual else summed.reshape(-1).reshape(left)  # row-major, with PyTorch's strides for sides of 1, too
+            if len(left) < len(given.shape) and 1 in left:  # without a side of 1 what is added up lies as it would
+                g = seen_as_view(g)
         if g.shape != shape:
             if not spreads(g.shape, shape):
                 return given

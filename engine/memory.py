@@ -99,6 +99,20 @@ def recycled(array: np.ndarray) -> bool:
     return isinstance(array.base, ctypes.Array)
 
 
+class Owner:
+    """Whose the memory of a view is for NumPy, which otherwise names the array that made it."""
+
+    __slots__ = ("array", "__array_interface__")
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array, self.__array_interface__ = array, array.__array_interface__
+
+
+def seen_as_view(array: np.ndarray) -> np.ndarray:
+    """The same elements, of which `owned` says that another shares them: where PyTorch's gradient is a view, whose base lives on."""
+    return np.asarray(Owner(array))
+
+
 def owned(array: np.ndarray) -> bool:
     """True where no array shares the memory of `array`; who refers to `array` itself is for the caller to count."""
     base: Any = array.base

@@ -28,6 +28,7 @@ from .graph import (
 )
 from .graph import fit as fit_any
 from .kept import as_made_by, check_version, keep, value_of, version_of
+from .memory import seen_as_view
 from .operands import array_of, as_it_is, cast_like, widened
 from .ready import LEAVES
 from .saved import Packed
@@ -139,7 +140,8 @@ class OpNode(Node):
         within a node PyTorch fits nothing, only what leaves it.
         """
         if not recording and self.op.broadcasts and self._uneven(gs[0]):
-            return [None if r is None else r._array for r in self.apply([wrap(gs[0], OF_NUMPY[gs[0].dtype])], True, wants)]
+            made = self.apply([wrap(gs[0], OF_NUMPY[gs[0].dtype])], True, wants)
+            return [None if r is None else r._array if r._view is None else seen_as_view(r._array) for r in made]
         saved = self._unpack(recording, gs)
         parts: list[Any] = [None] * len(self.op.diff)
         if self.op.schema.returns_list:  # of lists that are made of lists each element has its own gradient, or none

@@ -410,3 +410,26 @@ def strides_of_sums_with_a_side_of_one(B: Any, draw: Any, see: Any) -> None:
     B.autograd.backward([draw.choice(ops)(inner), draw.choice(ops)(inner)], seeds)
     see("strides", [x.grad.stride(), *seen])
     see("gradient", x.grad)
+
+
+@program
+def strides_of_sums_over_dimensions_that_broadcasting_added(B: Any, draw: Any, see: Any) -> None:
+    """What is summed over leading dimensions is then a view: a second gradient is not added to it in place."""
+
+    def turned(t: Any) -> Any:
+        return draw.choice(
+            [lambda: t, lambda: t.transpose(0, -1).clone().transpose(0, -1), lambda: t.mT.contiguous().mT, lambda: t.clone()]
+        )()
+
+    x = turned(draw.floats(draw.choice([(2, 1, 2), (1, 2), (2, 1), (2, 2, 1), (1, 2, 1, 2)]))).detach().requires_grad_()
+    y, wide = draw.choice([lambda: x, lambda: x * 1])(), (draw.integer(1, 3), *x.shape)
+    uses = [
+        lambda: y.expand(wide), lambda: y * draw.floats(wide), lambda: y + draw.floats(wide), lambda: y.unsqueeze(0), lambda: -y,
+        lambda: y * 2, lambda: y.flatten(), lambda: y.mT, lambda: y.movedim(0, -1), lambda: y.amax(0), lambda: y.mean(-1), lambda: y[0],
+    ]  # fmt: skip
+    made = [draw.choice(uses)() for _ in range(draw.integer(2, 3))]
+    seen: list[Any] = []
+    y.register_hook(lambda g: seen.append(g.stride()))
+    gradient = B.autograd.grad(made, x, [turned(draw.floats(one.shape)) for one in made])[0]
+    see("gradient", gradient)
+    see("strides", [gradient.stride(), *seen])

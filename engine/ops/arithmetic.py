@@ -17,7 +17,7 @@ from ..operands import check_broadcast, expands
 from ..overlap import check_no_overlap
 from ..promotion import Promote, by_dtype, by_rounding, common, floating, only, step_by_step, without_half
 from ..schema import Schema, parse
-from ..strided import copied
+from ..strided import copied, in_order
 from ..tangents import along, as_beside, beside_missing, by, minus, over, plus
 from ..tensor import Tensor, method
 from ..traced import stands_for_array
@@ -163,9 +163,8 @@ def through_factor(g: Any, alpha: complex) -> Any:
 
 
 def opposite(x: Any) -> Any:
-    """`-x` in a rule, laid out as PyTorch lays it out: NumPy forgets the steps of sides of 1."""
-    made = -x
-    return F.neg(x) if isinstance(x, np.ndarray) and 1 in x.shape and made.strides != x.strides else made
+    """`-x` in a rule, laid out as PyTorch lays it out: NumPy has other steps for sides of 1."""
+    return F.neg(x) if isinstance(x, np.ndarray) and 1 in x.shape and not in_order(x) else -x
 
 
 @by_dtype
