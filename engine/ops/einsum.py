@@ -305,18 +305,21 @@ def tensordot(self: Tensor, other: Tensor, dims_self: Sequence[int], dims_other:
     first, second = distinct(dims_self, self.dim()), distinct(dims_other, other.dim())
     kept = [d for d in range(self.dim()) if d not in first], [d for d in range(other.dim()) if d not in second]
     shape = [*(left.shape[d] for d in kept[0]), *(right.shape[d] for d in kept[1])]
-    left, right = F.permute(left, [*kept[0], *dims_self]), F.permute(right, [*dims_other, *kept[1]])
+    to_left, to_right = [*kept[0], *dims_self], [*dims_other, *kept[1]]
     rows, columns = count(self, kept[0]), count(other, kept[1])
     if rows == columns == 1:
-        return F.reshape(single(left, right, size), shape)
-    return F.reshape(F.mm(F.reshape(left, (rows, size)), F.reshape(right, (size, columns))), shape)
+        return F.reshape(single(F.permute(left, to_left), F.permute(right, to_right), size), shape)
+    left = F.reshape(F.permute(left, to_left), (rows, size))
+    return F.reshape(F.mm(left, F.reshape(F.permute(right, to_right), (size, columns))), shape)
 
 
 def single(left: Tensor, right: Tensor, size: int) -> Tensor:
-    """The sum of all products, without a copy where the operands would have to be copied to be vectors."""
+    """The sum of all products, without a copy where the operands would have to be copied to be vectors. The right one comes first."""
     if left.is_contiguous() and right.is_contiguous():
-        return F.dot(F.reshape(left, (size,)), F.reshape(right, (size,)))
-    return F.sum(F.squeeze(left) * F.squeeze(right), dtype=left.dtype)
+        right = F.reshape(right, (size,))
+        return F.dot(F.reshape(left, (size,)), right)
+    right = F.squeeze(right)
+    return F.sum(F.squeeze(left) * right, dtype=left.dtype)
 
 
 def paired(self: Tensor, other: Tensor, dims_self: Sequence[int], dims_other: Sequence[int]) -> tuple[Tensor, Tensor, int]:

@@ -498,9 +498,7 @@ def rms_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | No
     mean = F.mean(F.pow(wide, 2), dims, True)
     made = wide * F.rsqrt(more(mean, smallest))
     made = made if weight is None else made * weight
-    if made._dtype is d or not made.is_contiguous():
-        return F.contiguous(made) if made._dtype is d else F.to(made, d, memory_format="contiguous_format")
-    return F.to(made, d)  # with the steps it has for sides of 1
+    return F.to(F.contiguous(made), d)  # what is contiguous keeps the steps it has for sides of 1
 
 
 @composite("nn.functional.rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor")
