@@ -110,7 +110,7 @@ class Owner:
 
 def seen_as_view(array: np.ndarray) -> np.ndarray:
     """The same elements, of which `owned` says that another shares them: where PyTorch's gradient is a view, whose base lives on."""
-    return np.asarray(Owner(array))
+    return np.asarray(Owner(array)).view(array.dtype)  # by its bytes NumPy does not know that of 16 bits
 
 
 def owned(array: np.ndarray) -> bool:

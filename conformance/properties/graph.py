@@ -9,7 +9,7 @@ from typing import Any
 from ..backends import Backend, Warned
 from ..case import DIFFERENTIABLE, Case
 from ..spec import Declaration
-from .nodes import structure
+from .nodes import whole_graph
 from .register import has_tensors, not_a_write, prop
 
 See = Iterator[tuple[str, Any]]
@@ -88,8 +88,8 @@ def graph(B: Backend, op: Declaration, case: Case) -> See:
     args = B.inputs(case, True)
     inputs = B.tensors(args)
     for i, t in enumerate(B.outputs(B.call(op, args))):
-        yield f"graph[{i}]", structure(t.grad_fn, inputs)
+        yield f"graph[{i}]", whole_graph(t, inputs)
         yield f"output_nr[{i}]", t.output_nr
         yield f"class[{i}]", type(t.grad_fn).__name__
     for i, t in enumerate(B.outputs(B.call(op, B.cloned(case, args)))):
-        yield f"deeper[{i}]", structure(t.grad_fn, inputs)
+        yield f"deeper[{i}]", whole_graph(t, inputs)

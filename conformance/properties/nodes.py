@@ -5,25 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 
-def structure(node: Any, inputs: dict[str, Any], depth: int = 4) -> Any:
-    """A node's name and, `depth` deep, the nodes its gradients go to; leaves by argument name."""
-    if node is None:
-        return None
-    variable = leaf_of(node)
-    if variable is not None:
-        return [node.name(), [name for name, x in inputs.items() if x is variable]]
-    if not depth:
-        return node.name()
-    return [node.name(), [(structure(n, inputs, depth - 1), index) for n, index in node.next_functions]]
-
-
 def leaf_of(node: Any) -> Any:
     """The leaf a node accumulates in, or None."""
     return getattr(node, "variable", None) if "AccumulateGrad" in node.name() else None
 
 
 def whole_graph(t: Any, leaves: dict[str, Any]) -> str:
-    """All nodes behind `t`, as one text: a call per node, leaves by name, and a number for what was written before, in that order."""
+    """All nodes behind `t`, as one text: a call per node, leaves by name, and a number for what was written before, in that order.
+
+    Then the numbers in the order in which the nodes were made: backward runs them by that.
+    """
     if t is None or t.grad_fn is None:
         return next((name for name, x in leaves.items() if x is t), "nothing")
     seen: dict[Any, int] = {}
@@ -40,4 +31,6 @@ def whole_graph(t: Any, leaves: dict[str, Any]) -> str:
         seen[node] = len(seen)
         return f"{node.name()}{place}({', '.join(text(n, index) for n, index in node.next_functions)})"
 
-    return text(t.grad_fn, t.output_nr)
+    written = text(t.grad_fn, t.output_nr)
+    made = " ".join(str(seen[node]) for node in sorted(seen, key=lambda node: node._sequence_nr()))
+    return f"{written}, made in the order {made}"

@@ -8,7 +8,7 @@ from typing import Any
 from ..backends import Backend
 from ..case import Case
 from ..spec import Declaration
-from .nodes import structure
+from .nodes import whole_graph
 from .register import attempt, prop, strides, writes
 
 See = Iterator[tuple[str, Any]]
@@ -47,7 +47,7 @@ def inplace(B: Backend, op: Declaration, case: Case) -> See:
     yield "recorded value", result
     yield "recorded flags", _flags(result)
     inputs = B.tensors(leaves)
-    yield "graph", structure(result.grad_fn, inputs)
+    yield "graph", whole_graph(result, inputs)
     wanted = {n: x for n, x in inputs.items() if x.requires_grad}
     if result.requires_grad and wanted:
         for name, g in zip(wanted, B.grad([result], list(wanted.values()), B.cotangents(case, [result])), strict=True):
@@ -88,7 +88,7 @@ def inplace_through_view(B: Backend, op: Declaration, case: Case) -> See:
     yield "flags", [_flags(t) for t in (base, view, sibling)]
     inputs = B.tensors(leaves)
     for word, t in (("base", base), ("view", view), ("sibling", sibling)):
-        yield f"{word} graph", structure(t.grad_fn, inputs)
+        yield f"{word} graph", whole_graph(t, inputs)
     wanted = {n: x for n, x in inputs.items() if x.requires_grad}
     for word, t in (("base", base), ("view", view), ("sibling", sibling)):
         if t.requires_grad and wanted:
