@@ -443,7 +443,7 @@ def layer_norm_of_samples(
 BACKWARD = Op(
     "native_layer_norm_backward(Tensor grad_out, Tensor input, SymInt[] normalized_shape, Tensor mean, Tensor rstd, Tensor? weight, "
     "Tensor? bias, bool[] output_mask) -> (Tensor, Tensor, Tensor)",
-    plain(layer_norm_backward, node="NativeLayerNormBackwardBackward0", jvp=Composition(layer_norm_backward_steps)),
+    plain(layer_norm_backward, node="NativeLayerNormBackwardBackward0", stepwise=True, jvp=Composition(layer_norm_backward_steps)),
     {
         "grad_out, input, weight, bias": layer_norm_twice,
         "mean": constant_of("native_layer_norm_backward mean"),
