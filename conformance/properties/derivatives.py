@@ -8,7 +8,7 @@ from typing import Any
 from ..backends import Backend
 from ..case import Case
 from ..spec import Declaration
-from .nodes import whole_graph
+from .nodes import in_order_made, whole_graph
 from .register import attempt, differentiable, prop, strides
 
 See = Iterator[tuple[str, Any]]
@@ -71,6 +71,7 @@ def second_gradient(B: Backend, op: Declaration, case: Case) -> See:
     for name, g in zip(inputs, first, strict=True):
         yield f"first.{name}", g
         yield f"nodes.{name}", whole_graph(g, wanted)
+    yield "nodes of all", in_order_made(first)
     live = [g for g in first if g is not None and g.requires_grad]
     if not live:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -34,3 +35,14 @@ def whole_graph(t: Any, leaves: dict[str, Any]) -> str:
     written = text(t.grad_fn, t.output_nr)
     made = " ".join(str(seen[node]) for node in sorted(seen, key=lambda node: node._sequence_nr()))
     return f"{written}, made in the order {made}"
+
+
+def in_order_made(tensors: Sequence[Any]) -> list[str]:
+    """The names of all nodes behind these tensors, together, as they were made."""
+    found = dict.fromkeys(t.grad_fn for t in tensors if t is not None and t.grad_fn is not None)
+    nodes = list(found)
+    for node in nodes:  # grows while it is walked
+        behind = {n: None for n, _ in node.next_functions if n is not None and n not in found and leaf_of(n) is None}
+        found |= behind
+        nodes += behind
+    return [node.name() for node in sorted(found, key=lambda node: node._sequence_nr())]
