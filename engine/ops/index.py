@@ -45,9 +45,9 @@ def zeros(g: Any, shape: Sequence[int]) -> Any:
     return F.new_zeros(g, tuple(shape))
 
 
-def laid_as(g: Any, geometry: tuple[Any, Any, int]) -> Any:
+def laid_as(g: Any, self: Any) -> Any:
     """A gradient that PyTorch writes into `zeros_like` of its input: in the layout a copy of that input has."""
-    return g if isinstance(g, Tensor) else laid_out(g, dense_strides(*geometry[:2]))
+    return g if isinstance(g, Tensor) else laid_out(g, dense_strides(self.shape, strides_of(self)))
 
 
 # -- index tensors and masks ------------------------------------------------------------------------------------------

@@ -128,14 +128,14 @@ def masked_source_tangent(values: list[Any], tangents: list[Any], outs: list[Any
     return F.masked_scatter_backward(tangent, values[1], tuple(tangent.shape))
 
 
-def picked_rule(g: Any, geometry: tuple[Any, Any, int], mask: Any) -> Any:
-    """The gradient of what was picked from, where the mask was set, laid out as that was."""
-    shape = geometry[0]
-    wide = np.broadcast_shapes(tuple(shape), tuple(mask.shape))
-    if wide == tuple(shape) and type(g) is Tensor:
-        return F.new_empty_strided(g, wide, dense_strides(*geometry[:2])).zero_().masked_scatter_(mask, g)
-    made = F.masked_scatter(zeros(g, wide), mask, g)
-    return laid_as(made, geometry) if wide == tuple(shape) else made
+def picked_rule(g: Any, self: Any, mask: Any) -> Any:
+    """The gradient of what was picked from, where the mask was set, laid out as that is."""
+    wide = np.broadcast_shapes(tuple(self.shape), tuple(mask.shape))
+    if wide != tuple(self.shape):
+        return F.masked_scatter(zeros(g, wide), mask, g)
+    if type(g) is Tensor:
+        return F.new_empty_strided(g, wide, dense_strides(wide, self.stride())).zero_().masked_scatter_(mask, g)
+    return laid_as(F.masked_scatter(zeros(g, wide), mask, g), self)
 
 
 def zeroed(x: Any, mask: Any) -> Any:
@@ -158,7 +158,7 @@ op("masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor",
 op("masked_select(Tensor self, Tensor mask) -> Tensor",
    plain(masked_select_kernel, out="masked_select(): self and result must have the same scalar type", apart=True, writes=(1,),
          jvp="linear"),
-   self=lambda g, self, self_geometry, mask: picked_rule(g, self_geometry, mask))  # fmt: skip
+   self=lambda g, self, mask: picked_rule(g, self, mask))  # fmt: skip
 op("masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor",
    plain(masked_scatter_kernel, inplace=True, inplace_function=False, into=masked_scatter_into, jvp="linear"),
    self=lambda g, mask: F.masked_fill(g, mask, 0),

@@ -329,8 +329,8 @@ def take_into(op: Op, values: list[Any], outs: Sequence[Tensor]) -> list[np.ndar
 
 op("take(Tensor self, Tensor index) -> Tensor",
    plain(take_kernel, out=take_into, apart=True, writes=(1,), jvp="linear"),
-   self=lambda g, self, self_geometry, index: laid_as(
-       F.put(F.zeros_like(self) if isinstance(g, Tensor) else zeros(g, self.shape), index, g, True), self_geometry))  # fmt: skip
+   self=lambda g, self, index: laid_as(
+       F.put(F.zeros_like(self) if isinstance(g, Tensor) else zeros(g, self.shape), index, g, True), self))  # fmt: skip
 op("put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor",
    plain(put_kernel, inplace=True, inplace_function=False, apart=True, jvp="linear"),
    self=lambda g, index, source_shape, accumulate: g if accumulate else F.put(g, index, zeros(g, source_shape), False),
