@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -29,6 +29,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--threads", default="1", help="how many threads PyTorch, BLAS and the engine may use, or `all`")
     made.add_argument("--seconds", type=float, default=1.2, help="how long to time each workload, if its rounds allow")
     made.add_argument("--only", nargs="+", choices=BACKENDS, metavar="BACKEND", help="PyTorch, the engine, and these")
+    made.add_argument(
+        "--against", metavar="REVISION", help="the engine of a commit, in the same process: what a change made slower or faster"
+    )
     made.add_argument("--into", type=Path, help=f"where to write the figures and the picture ({FOLDER} after a whole run)")
     made.add_argument("--list", action="store_true", help="print the workloads")
     return made
@@ -108,7 +111,7 @@ def figures(names: Sequence[str], backends: Sequence[str], threads: int, budget:
     loaded = load(backends)
     for backend in loaded.values():
         backend.threads(threads)
-    clock = time.process_time if threads == 1 else time.perf_counter
+    clock = clock_of(threads)
     made: dict[str, Any] = {
         "threads": threads,
         "load": load_before(),
@@ -195,6 +198,29 @@ def names_and_texts() -> dict[str, str]:
     return lines | memory.TEXTS | {throughput.NAME: throughput.TEXT}
 
 
+def show_against(revision: str, names: Sequence[str], threads: int, budget: float) -> int:
+    """Time the engine of a commit and that of the working tree, and print how they compare."""
+    import gc
+
+    from . import against, table
+    from .workloads import WORKLOADS
+
+    chosen = [WORKLOADS[name] for name in names if name in WORKLOADS]
+    gc.collect()
+    gc.freeze()
+    with meter(len(chosen)) as tell:
+        rows = against.compared(chosen, revision, threads, clock_of(threads), budget, tell)
+    console = table.console()
+    console.print(against.table(rows, revision))
+    console.print(against.summary(rows), soft_wrap=True)
+    return 0
+
+
+def clock_of(threads: int) -> Callable[[], float]:
+    """CPU time where one thread works, else what passes."""
+    return time.process_time if threads == 1 else time.perf_counter
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
@@ -205,6 +231,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for name in names:
                 print(f"{name:<22} {known[name]}")
             return 0
+        if options.against:
+            return show_against(options.against, names, threads, options.seconds)
         backends = [b for b in BACKENDS if not options.only or b in ("torch", "engine", *options.only)]
         found = figures(names, backends, threads, options.seconds)
     except BadInput as error:

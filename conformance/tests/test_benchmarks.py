@@ -2,13 +2,16 @@
 
 import itertools
 import json
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import backends, measure, memory, names, picture, table, throughput, workload
+from benchmarks import against, backends, measure, memory, names, picture, table, throughput, workload
 from benchmarks.floors import FLOORS
 from benchmarks.workloads import WORKLOADS
 
@@ -140,6 +143,26 @@ def test_a_run_of_one_workload_writes_where_it_is_told(tmp_path, capsys, monkeyp
     found = json.loads((tmp_path / "one-thread.json").read_text())
     assert [r["name"] for r in found["workloads"]] == ["chain_10"]
     assert "chain_10" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git keeps the engine as it was")
+def test_the_engine_of_a_commit_is_timed_beside_todays(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(command.os, "environ", {})
+    shutil.copytree(Path(against.__file__).parents[1] / "engine", tmp_path / "engine", ignore=shutil.ignore_patterns("__pycache__"))
+    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=b", "commit", "-qm", "c"], ["tag", "then"]):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    monkeypatch.setattr(against, "ROOT", tmp_path)
+    assert command.main(["chain_10", "--against", "then", "--seconds", "0"]) == 0
+    out = capsys.readouterr().out
+    assert "now / then" in out and "chain_10" in out and "geometric mean" in out
+    assert command.main(["chain_10", "--against", "never"]) == 2
+    assert capsys.readouterr().err.startswith("benchmarks: --against never: ")
+
+
+@pytest.mark.parametrize(("lows", "found"), [((1.01, 1.02), True), ((1.01, 0.99), False), ((0.9, 0.9), False)])
+def test_slower_is_what_is_slower_both_times(lows, found):
+    row = {"name": "one", "changes": [(1.1, (low, 1.2)) for low in lows], against.BEFORE: 1.0, against.NOW: 1.1}
+    assert against.slower(row) == found == ("one" in against.summary([row]))
 
 
 def test_the_picture_has_every_workload_under_its_group_and_cuts_between_groups():
