@@ -26,3 +26,12 @@ def fused(a: Any, b: Any, c: Any) -> np.ndarray:
     better = made + (rest + ((product - (made - added)) + (c - added)))
     made = np.where(np.isinf(c) & np.isfinite(a) & np.isfinite(b), c, made)  # though the product alone would be too large
     return np.where(np.isfinite(better) & (better != 0), better, made)
+
+
+def fused_sum(a: np.ndarray, b: np.ndarray, axis: int) -> np.ndarray:
+    """The sum of `a * b` along a dimension, one after the other, each product and sum rounded once; it keeps a side of 1."""
+    rows, factors = np.moveaxis(a, axis, 0), np.moveaxis(b, axis, 0)
+    made = np.zeros(rows.shape[1:], a.dtype)
+    for row, factor in zip(rows, factors, strict=True):
+        made = fused(row, factor, made)
+    return np.expand_dims(made, axis)

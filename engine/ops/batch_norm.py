@@ -13,7 +13,7 @@ from ..batch_rules import batches_of, taken_apart
 from ..batching import batched, whole_or_spread
 from ..dtypes import OF_NUMPY, dtype
 from ..forward import Composition
-from ..fused import fused
+from ..fused import fused, fused_sum
 from ..geometry import strides_of
 from ..layout import channels_last, laid_out, row_major, suggested
 from ..op import F, Op, composite, op, plain
@@ -90,7 +90,12 @@ def in_one_piece(*arrays: np.ndarray | None) -> bool:
 def sums_in(t: np.ndarray, orderly: bool) -> np.dtype:
     """The dtype in which PyTorch adds up: double precision, but for 16 bits, and for what is channels-last."""
     d = OF_NUMPY[t.dtype]
-    return d.wide if d.low or (orderly and not lies(t, row_major(t.shape))) else np.dtype(np.float64)
+    return d.wide if d.low or (orderly and not in_planes(t)) else np.dtype(np.float64)
+
+
+def in_planes(t: np.ndarray) -> bool:
+    """True of what is row-major and no channels-last as well, which it is without further dimensions."""
+    return math.prod(t.shape[2:]) != 1 and lies(t, row_major(t.shape))
 
 
 def lies(t: np.ndarray, steps: Sequence[int]) -> bool:
@@ -136,8 +141,11 @@ def statistics(
     """Mean and reciprocal deviation of each channel, by which the running statistics move."""
     dims, n = tuple(others(input)), input.size // input.shape[1]
     double = sums_in(input, orderly)
-    exact = np.add.reduce(input, dims, double, keepdims=True) / double.type(n)
-    mean = exact.astype(to.np)
+    if orderly:
+        exact = np.add.reduce(input, dims, double, keepdims=True) / double.type(n)
+        mean = exact.astype(to.np)
+    else:  # as the mean of any tensor
+        mean = exact = np.add.reduce(input, dims, to.wide, keepdims=True).astype(to.np) / to.np.type(n)
     apart = input.astype(double) - (exact if OF_NUMPY[input.dtype].low and orderly else mean.astype(double))
     squares = np.add.reduce(np.square(apart, out=apart), dims)
     squares = squares.astype(to.wide) if orderly else squares
@@ -182,12 +190,12 @@ def scaled_and_moved(x: np.ndarray, factor: Any, mean: Any, level: Any) -> np.nd
 
 # -- backward --------------------------------------------------------------------------------------------------------------------
 def batch_norm_rule(
-    g: Any, input: Any, input_dtype: dtype, weight: Any, running_mean: Any, running_var: Any, training: bool, eps: float, result1: Any,
-    result2: Any, needs: set[str],
+    g: Any, input: Any, weight: Any, running_mean: Any, running_var: Any, training: bool, eps: float, result1: Any, result2: Any,
+    needs: set[str],
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     mask = [name in needs for name in PARTS]
     if isinstance(g, np.ndarray):
-        made = batch_norm_gradients(g, input, weight, running_mean, running_var, result1, result2, training, eps, mask, input_dtype.np)
+        made = batch_norm_gradients(g, input, weight, running_mean, running_var, result1, result2, training, eps, mask)
     else:
         made = BACKWARD.run([g, input, weight, running_mean, running_var, result1, result2, training, eps, mask])
     return tuple(t if wanted else None for t, wanted in zip(made, mask, strict=True))  # type: ignore[return-value]  # three of three
@@ -196,33 +204,56 @@ def batch_norm_rule(
 def batch_norm_gradients(
     grad_out: np.ndarray, input: np.ndarray, weight: np.ndarray | None, running_mean: np.ndarray | None,
     running_var: np.ndarray | None, save_mean: np.ndarray | None, save_invstd: np.ndarray | None, train: bool, eps: float,
-    output_mask: Sequence[bool], steps_in: np.dtype | None = None,
+    output_mask: Sequence[bool],
 ) -> list[Any]:  # fmt: skip
-    """All three gradients; zeros for those of parameters that are not asked for. Out of order each step is rounded to `steps_in`."""
+    """All three gradients; zeros for those of parameters that are not asked for. What is out of order PyTorch rounds after each step."""
     orderly = in_one_piece(input) and in_one_piece(grad_out)
-    wide, double = OF_NUMPY[input.dtype].wide, sums_in(input, orderly)
-    single = wide if orderly else double  # what PyTorch computes with, element by element; it adds up in `double`
-    dims, n = tuple(others(input)), max(input.size // max(input.shape[1], 1), 1)
-    mean, rstd = (save_mean, save_invstd) if train else (running_mean, running_var)
-    mean, rstd, scale = (by_channel(None if t is None else t.astype(single), input) for t in (mean, rstd, weight))
-    if not train:
-        rstd = 1 / np.sqrt(rstd + single.type(eps))
-    g, apart = grad_out.astype(single, copy=False), input.astype(single, copy=False) - mean
-    total, along = (np.add.reduce(t, dims, double, keepdims=True) for t in (g, apart * g))
+    n = max(input.size // max(input.shape[1], 1), 1)
+    mean, rstd = (save_mean, save_invstd) if train else (running_mean, deviation_of(running_var, eps))
+    parts: list[Any] = [grad_out, input, *(by_channel(t, input) for t in (mean, rstd, weight))]
+    if orderly:
+        parts = [None if t is None else t.astype(OF_NUMPY[input.dtype].wide, copy=False) for t in parts]
+    g, x, mean, rstd, scale = parts
+    apart = x - mean
+    total, along = sums_of_channels(apart, g, orderly, sums_in(input, False))
     made: list[Any] = [np.zeros(input.shape[1], input.dtype)] * 3
     if output_mask[0]:
-        store = single if orderly else steps_in or input.dtype
-        level, slope = ((t / double.type(n)).astype(store).astype(single) for t in (total, along.astype(store) * rstd * rstd))
-        made[0] = (g - level - (apart * slope).astype(store).astype(single) if train else g) * rstd
+        level = (total / total.dtype.type(n)).astype(x.dtype, copy=False)
+        slope = along.astype(x.dtype, copy=False) * rstd * rstd
+        slope = (slope / slope.dtype.type(n)).astype(x.dtype, copy=False)
+        made[0] = (g - level - (apart * slope).astype(x.dtype, copy=False) if train else g) * rstd
         made[0] = made[0] if scale is None else made[0] * scale
         made[0] = laid_out(made[0].astype(input.dtype, copy=False), kept_format(input, orderly))
-    like = next(
-        (t for t in (weight, running_mean, running_var) if t is not None), input
-    )  # of parameters PyTorch looks at the first there is
+    like = next(t for t in (weight, running_mean, running_var, save_mean, input) if t is not None)  # PyTorch looks at the first there is
     for k, t in ((1, along * rstd), (2, total)):
         if output_mask[k]:
             made[k] = t.reshape(-1).astype(like.dtype)
     return made
+
+
+def deviation_of(running_var: Any, eps: float) -> np.ndarray:
+    """The reciprocal deviation of each channel, made in double precision."""
+    return np.asarray(1 / np.sqrt(running_var.astype(np.float64) + eps)).astype(running_var.dtype)
+
+
+def sums_of_channels(apart: np.ndarray, g: np.ndarray, orderly: bool, double: np.dtype) -> tuple[Any, Any]:
+    """The sums of `g` and of `apart * g` over each channel.
+
+    Channels-last and without further dimensions PyTorch adds row by row, product and sum rounded once; of planes it adds up each in the
+    precision they have, and all in `double`; out of order the sum of `g` is that of any tensor.
+    """
+    dims = tuple(others(g))
+    if not orderly:
+        return F.sum(g, dims, True), np.add.reduce(apart * g, dims, double, keepdims=True)
+    if in_planes(apart):
+        total, along = (np.add.reduce(np.add.reduce(t, dims[1:], keepdims=True), 0, double, keepdims=True) for t in (g, apart * g))
+        return total, along
+    products = np.multiply(apart, g, dtype=np.float64)
+    along = np.add.reduce(products, dims, keepdims=True)
+    if apart.dtype == np.float32 and not np.abs(products, out=products).sum() < np.finfo(np.float32).max:  # the order may tell
+        rows, factors = (np.moveaxis(t, 1, -1).reshape(-1, t.shape[1]) for t in (apart, g))
+        along = fused_sum(rows, factors, 0).reshape(along.shape)
+    return np.add.reduce(g, dims, np.float64, keepdims=True), along
 
 
 def batch_norm_twice(
@@ -311,7 +342,7 @@ def batch_norm_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) 
 # -- the ops ---------------------------------------------------------------------------------------------------------------------
 op("native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, "
    "float momentum, float eps) -> (Tensor, Tensor, Tensor)",
-   plain(batch_norm_kernel, method=False, constants=("running_mean", "running_var"), jvp=batch_norm_tangent),
+   plain(batch_norm_kernel, method=False, constants=("running_mean", "running_var"), stepwise=True, jvp=batch_norm_tangent),
    {"input, weight, bias": batch_norm_rule})  # fmt: skip
 
 
@@ -347,7 +378,7 @@ def batch_norm_of_samples(
 BACKWARD = Op(
     "native_batch_norm_backward(Tensor grad_out, Tensor input, Tensor? weight, Tensor? running_mean, Tensor? running_var, "
     "Tensor? save_mean, Tensor? save_invstd, bool train, float eps, bool[] output_mask) -> (Tensor, Tensor, Tensor)",
-    plain(batch_norm_gradients, node="NativeBatchNormBackwardBackward0", jvp=Composition(batch_norm_backward_steps)),
+    plain(batch_norm_gradients, node="NativeBatchNormBackwardBackward0", stepwise=True, jvp=Composition(batch_norm_backward_steps)),
     {"grad_out, input, weight": batch_norm_twice, "save_mean": constant_of("native_batch_norm_backward save_mean"),
      "save_invstd": constant_of("native_batch_norm_backward save_invstd")},
 )  # fmt: skip

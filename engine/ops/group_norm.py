@@ -13,7 +13,7 @@ from ..batch_rules import NoRule, batches_of, taken_apart
 from ..batching import batched
 from ..device import channels_last
 from ..dtypes import OF_NUMPY, dtype
-from ..fused import fused
+from ..fused import fused, fused_sum
 from ..layout import laid_out, row_major, suggested
 from ..op import F, Op, composite, op, plain
 from ..operands import unwrapped, wrapped
@@ -126,7 +126,7 @@ def group_norm_backward(
     made: list[Any] = [np.zeros(input.shape, d), np.zeros(C, d), np.zeros(C, d)]
     if output_mask[0] and input.size:
         share = d.type(1) / d.type(C // group * HxW)
-        of_group, of_level = (in_turn(t, scale) for t in (along, total))
+        of_group, of_level = (fused_sum(t, scale, 2) for t in (along, total))
         slope = fused(of_level, level, -of_group) * factor * factor * factor * share
         rest = fused(-(of_level * factor), share, -slope * level)
         if input.dtype == np.float16:  # there it is the other product that is not rounded
@@ -144,14 +144,6 @@ def check_parameters(weight: Any, output_mask: Sequence[bool]) -> None:
     """Raises RuntimeError as PyTorch does for a gradient of bias where there is no weight, of which it would have the shape."""
     if output_mask[2] and weight is None:
         raise RuntimeError("tensor does not have a device")
-
-
-def in_turn(t: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """The sum of `t * scale` over the channels of each group, one after the other, each product and sum rounded once."""
-    made = np.zeros_like(t[:, :, :1])
-    for k in range(t.shape[2]):
-        made = fused(t[:, :, k : k + 1], scale[:, :, k : k + 1], made)
-    return made
 
 
 def group_norm_steps(
