@@ -12,7 +12,7 @@ from .. import modes
 from ..batch_rules import NoRule, batches_of, taken_apart
 from ..batching import batched
 from ..device import channels_last
-from ..dtypes import OF_NUMPY, dtype
+from ..dtypes import OF_NUMPY
 from ..fused import fused, fused_sum
 from ..layout import laid_out, row_major, suggested
 from ..op import F, Op, composite, op, plain
@@ -96,14 +96,13 @@ def group_norm_kernel(
 
 # -- backward --------------------------------------------------------------------------------------------------------------------
 def group_norm_rule(
-    g_result0: Any, g_result1: Any, g_result2: Any, input: Any, input_dtype: dtype, weight: Any, N: int, C: int, HxW: int, group: int,
-    eps: float, result1: Any, result2: Any, needs: set[str],
+    g_result0: Any, g_result1: Any, g_result2: Any, input: Any, weight: Any, N: int, C: int, HxW: int, group: int, eps: float,
+    result1: Any, result2: Any, needs: set[str],
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     mask = [name in needs for name in PARTS]
     if g_result1 is None and g_result2 is None and (isinstance(input, np.ndarray) or not modes.is_grad_enabled()):
         run = BACKWARD.raw if isinstance(input, np.ndarray) else BACKWARD.run
-        given = input.astype(input_dtype.np) if isinstance(input, np.ndarray) and input_dtype.low else input  # which its steps depend on
-        made = run([g_result0, given, result1, result2, weight, N, C, HxW, group, mask])
+        made = run([g_result0, input, result1, result2, weight, N, C, HxW, group, mask])
         return tuple(t if wanted else None for t, wanted in zip(made, mask, strict=True))  # type: ignore[return-value]  # three of three
     g, g_mean, g_rstd, x, mean, rstd, scale = (
         None if t is None else wrapped(t) for t in (g_result0, g_result1, g_result2, input, result1, result2, weight)
@@ -216,7 +215,7 @@ BACKWARD = Op(
 )
 op("native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps) "
    "-> (Tensor, Tensor, Tensor)",
-   plain(group_norm_kernel, method=False, jvp=group_norm_tangent),
+   plain(group_norm_kernel, method=False, stepwise=True, jvp=group_norm_tangent),
    {"input, weight, bias": group_norm_rule})  # fmt: skip
 
 
