@@ -190,12 +190,12 @@ less_along.stays_real = True  # type: ignore[attr-defined]  # functions have tho
 op("neg(Tensor self) -> Tensor", pointwise(negated, operator="neg", inplace=check_negated, out="exact"), self=lambda g: opposite(g))
 op("add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
    binary(lambda self, other, alpha: np.add(self, scaled(as_complex(self, other), alpha)), operator="add", first=check_alpha,
-          inplace=check_kept, drops_imaginary=True,
+          inplace=check_kept, stepwise=True, drops_imaginary=True,
           jvp=along(lambda _, other, alpha, s, o, result: plus(beside_missing(s, o, other, alpha), by(o, lambda: alpha)))),
    self=lambda g: g,
    other=lambda g, alpha: through_factor(g, alpha))  # fmt: skip
 op("sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
-   binary(less_scaled, subtracting, operator="sub", first=check_subtraction, inplace=check_kept, drops_imaginary=True,
+   binary(less_scaled, subtracting, operator="sub", first=check_subtraction, inplace=check_kept, stepwise=True, drops_imaginary=True,
           jvp=along(lambda _, other, alpha, s, o, result: minus(beside_missing(s, o, other, alpha), by(o, lambda: alpha)))),
    self=lambda g: g,
    other=lambda g, alpha: through_factor(opposite(g), alpha))  # fmt: skip
@@ -205,7 +205,7 @@ op("subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
    self=lambda g: g)  # fmt: skip
 op("rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
    binary(lambda self, other, alpha: less_scaled(other, self, alpha), subtracting, promotes=("other", "self"), operator="rsub",
-          first=check_reflected, method=False, inplace=False, out=False, drops_imaginary=True,
+          first=check_reflected, method=False, inplace=False, out=False, stepwise=True, drops_imaginary=True,
           jvp=along(lambda self, other, alpha, s, o, result: minus(beside_missing(o, s, self, alpha), by(s, lambda: alpha)))),
    self=lambda g, alpha: through_factor(opposite(g), alpha),
    other=lambda g: g)  # fmt: skip
@@ -214,7 +214,7 @@ op("rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
           operator="rsub", first=check_subtraction, method=False, inplace=False, out=False, jvp=less_along),
    self=lambda g, alpha: through_factor(opposite(g), alpha))  # fmt: skip
 op("mul.Tensor(Tensor self, Tensor other) -> Tensor",
-   binary(np.multiply, operator="mul", wide_numbers=True, drops_imaginary=True,
+   binary(np.multiply, operator="mul", wide_numbers=True, stepwise=True, drops_imaginary=True,
           jvp=along(lambda self, other, s, o, result: plus(by(o, lambda: self), by(s, lambda: other)))),
    self=lambda g, other: g * other.conj(),
    other=lambda g, self: g * self.conj())  # fmt: skip
@@ -323,7 +323,7 @@ op("div.Tensor(Tensor self, Tensor other) -> Tensor",
    self=lambda g, other: g / other.conj(),
    other=lambda g, self, other: to_divisor(g, self, other))  # fmt: skip
 op("div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor",
-   binary(divided, by_rounding, wide_numbers=True, node="DivBackward2", first=check_mode, drops_imaginary=True,
+   binary(divided, by_rounding, wide_numbers=True, node="DivBackward2", first=check_mode, stepwise=True, drops_imaginary=True,
           jvp=along(divided_along)),
    self=lambda g, other, rounding_mode: g / other.conj() if rounding_mode is None else F.zeros_like(g),
    other=lambda g, self, other, rounding_mode: to_divisor(g, self, other) if rounding_mode is None else F.zeros_like(g))  # fmt: skip
