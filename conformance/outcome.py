@@ -15,7 +15,7 @@ from .case import NAME, NUMPY, UNIT
 
 Observations = dict[str, Any]
 TRIALS = 8  # perturbed runs of the reference
-FURTHER = 256  # those in which an integer is looked for that is cut off from what has a few digits more
+FURTHER = 1024  # those in which an integer is looked for that is cut off from what has a few digits more
 FACTOR = 8.0  # how many times the case's own sensitivity an error may be
 SMALLEST = {
     "float16": 2.0**-24,

@@ -48,13 +48,22 @@ class Beyond:
         self.__array_interface__ = {"data": (address(root) + start, False), "typestr": "|u1", "shape": (0,), "version": 3}
 
 
+class Viewed:
+    """Stands between a view and the array it is of, where NumPy would have the one that made the memory; see `memory.seen_as_view`."""
+
+    __slots__ = ("root", "__array_interface__")
+
+    def __init__(self, root: np.ndarray) -> None:
+        self.root, self.__array_interface__ = root, root.__array_interface__
+
+
 def root_of(array: np.ndarray) -> np.ndarray:
     """The array that owns the memory."""
     while True:
         base = array.base
         if isinstance(base, np.ndarray):
             array = base
-        elif type(base) is Beyond:
+        elif type(base) is Beyond or type(base) is Viewed:
             array = base.root
         else:
             return array

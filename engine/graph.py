@@ -453,16 +453,18 @@ def fit_array(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> np.ndarray
                 return add_rows(g)
             summed = np.add.reduce(g, dims)
             if summed.dtype is g.dtype and summed.flags.c_contiguous:
-                return summed
+                return summed if summed.ndim == 1 else seen_as_view(summed)
         if dims:
             wide = g if g.itemsize > 2 else g.astype(np.float32)  # 16 bits would be rounded after every term
             by_row = wide.size >= LARGE and dims == (wide.ndim - 1,)
             summed = sums_along(wide, dims[0]) if by_row else np.asarray(np.add.reduce(wide, dims))
             if summed.dtype is not g.dtype:
                 summed = summed.astype(g.dtype, copy=False)
-            usual = summed.shape == left and summed.flags.c_contiguous and 1 not in left
-            g = summed if usual else summed.reshape(-1).reshape(left)  # row-major, with PyTorch's strides for sides of 1, too
-            if len(left) < len(given.shape) and 1 in left:  # without a side of 1 what is added up lies as it would
+            g = summed
+            if summed.shape != left or not summed.flags.c_contiguous or 1 in left:
+                g = np.empty(left, summed.dtype)  # no view: row-major, with PyTorch's strides for sides of 1, too
+                g.reshape(-1)[:] = summed.reshape(-1)
+            if 1 < len(left) < len(given.shape):  # in one dimension all that is added up lies alike, and what is quickest counts
                 g = seen_as_view(g)
         if g.shape != shape:
             if not spreads(g.shape, shape):

@@ -169,6 +169,6 @@ def laid_out(array: np.ndarray, steps: Sequence[int]) -> np.ndarray:
         strides = told(strides)
     if array.flags.owndata and array.strides == strides:
         return array
-    made = np.ndarray(array.shape, array.dtype, np.empty(array.size, array.dtype), 0, strides)
+    made = np.ndarray(array.shape, array.dtype, np.empty(array.nbytes, np.uint8), 0, strides)
     made[...] = array
     return made

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .geometry import address
+from .geometry import Viewed, address
 
 LARGE = 2**16  # elements from which it pays to look where a result lies
 LINE = 64  # bytes
@@ -99,18 +99,12 @@ def recycled(array: np.ndarray) -> bool:
     return isinstance(array.base, ctypes.Array)
 
 
-class Owner:
-    """Whose the memory of a view is for NumPy, which otherwise names the array that made it."""
-
-    __slots__ = ("array", "__array_interface__")
-
-    def __init__(self, array: np.ndarray) -> None:
-        self.array, self.__array_interface__ = array, array.__array_interface__
-
-
 def seen_as_view(array: np.ndarray) -> np.ndarray:
     """The same elements, of which `owned` says that another shares them: where PyTorch's gradient is a view, whose base lives on."""
-    return np.asarray(Owner(array)).view(array.dtype)  # by its bytes NumPy does not know that of 16 bits
+    seen = np.asarray(Viewed(array))
+    if array.flags.c_contiguous:  # of which NumPy tells no steps; sides of 1 may have any
+        return np.ndarray(array.shape, array.dtype, seen, 0, array.strides)
+    return seen.view(array.dtype)  # by its bytes NumPy does not know that of 16 bits
 
 
 def owned(array: np.ndarray) -> bool:

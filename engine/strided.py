@@ -157,7 +157,7 @@ def new(shape: Sequence[int], steps: Sequence[int], dtype: np.dtype) -> np.ndarr
     if steps == row_major(shape) and 0 not in shape:
         return np.empty(shape, dtype)
     size = dtype.itemsize
-    return over(np.empty(_span(shape, steps), dtype), shape, tuple([s * size for s in steps]), 0, dtype)
+    return over(np.empty(_span(shape, steps) * size, np.uint8), shape, tuple([s * size for s in steps]), 0, dtype)
 
 
 def copied(array: np.ndarray, steps: Sequence[int] | None = None, dtype: np.dtype | None = None, cast: Cast = np.asarray) -> np.ndarray:

@@ -14,11 +14,11 @@ import numpy as np
 from . import anomaly, dtypes, modes, saved
 from .accumulate import accumulate, added
 from .deep import DEPTH, in_new_thread
-from .geometry import root_of, strides_of
+from .geometry import root_of
 from .graph import FREED, AccumulateGrad, Extras, Node, check_compatible, chooses, end_of, fit, fit_at_leaf, recorded_at
 from .graph import looked_at as accumulator_of
 from .hooked import Hooked, check_hook_result, check_hook_results
-from .layout import dense, row_major
+from .layout import dense
 from .memory import ALONE, owned
 from .operands import check_misfit
 from .ready import LEAVES, Ready
@@ -555,15 +555,15 @@ class Walk(Hooked):
 
 
 def _owned(array: np.ndarray) -> bool:
-    """True where nobody else holds the memory of a dense array; that of an element repeated, if once, PyTorch's view holds, too.
-
-    As a matrix turned round does, or a part of complex numbers. What is added up then shows it only where a side of 1 has other steps;
-    memory that `strided` laid out so is flat, or has the same shape.
-    """
-    if not owned(array) or 0 in array.strides:
+    """True where nobody else holds the memory of a dense array. A view is none: PyTorch's holds what it is of."""
+    if type(array.base) is np.ndarray and not _laid_out(array, array.base):
         return False
-    if array.flags.c_contiguous:
-        base = array.base
-        laid = type(base) is not np.ndarray or (base.dtype == array.dtype and (base.ndim < 2 or base.shape == array.shape))
-        return laid or strides_of(array) == row_major(array.shape)
-    return dense(array)
+    return owned(array) and 0 not in array.strides and (array.flags.c_contiguous or dense(array))
+
+
+def _laid_out(array: np.ndarray, base: np.ndarray) -> bool:
+    """True for what `strided` lays out: over bytes, or with other steps for sides of 1 alone."""
+    if base.dtype == np.uint8:
+        return True
+    alike = base.dtype == array.dtype and base.shape == array.shape and base.strides != array.strides
+    return alike and all(n == 1 or s == t for n, s, t in zip(array.shape, array.strides, base.strides, strict=True))

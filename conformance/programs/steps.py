@@ -404,7 +404,9 @@ def rows(t):
 
 
 def regular(t):
-    """Matrices with 3 more along the diagonal. Raises Ended for more columns than rows, and where one may be singular all the same."""
+    """Matrices with 3 more along the diagonal. Raises Ended for more columns than rows, where one may be singular all the same, and where
+    a library decides the sign of a zero.
+    """
     if t.ndim < 2 or not (t.is_floating_point() or t.is_complex()):
         return t
     made = t + 3 * t.new_ones(t.shape).tril().triu()
@@ -412,6 +414,8 @@ def regular(t):
     apart = size.diagonal(0, -2, -1).amin() - 2 * size.tril(-1).amax() - 2 * size.triu(1).amax() if t.numel() else size.sum() + 1
     if t.shape[-2] < t.shape[-1] or not 0 < apart < 1000:
         raise Ended("the factors of a matrix that may be singular")
+    if made.is_complex() and ((made.real == 0) | (made.imag == 0)).any():
+        raise Ended("the sign of a zero in a factor of a complex matrix")
     return made
 
 

@@ -313,13 +313,13 @@ def layer_norm_gradients(
     grads, rows = (np.ascontiguousarray(t, d).reshape(count, size) for t in (g, input))
     means, factors = (t.reshape(count, 1).astype(d, copy=False) for t in (mean, rstd))
     scale = np.ones(size, d) if weight is None else np.ascontiguousarray(weight, d).reshape(-1)
-    made, sums = empty((count, size), d), [np.zeros(size, d) for _ in range(2)]
+    made, sums = empty(input.shape, d), [np.zeros(size, d) for _ in range(2)]
     if rows.size < MANY:
-        shares(scale, sums, needs, grads, rows, means, factors, made)
+        shares(scale, sums, needs, grads, rows, means, factors, made.reshape(count, size))
     else:
-        sums = shares_of_many(scale, needs, [grads, rows, means, factors], made)
+        sums = shares_of_many(scale, needs, [grads, rows, means, factors], made.reshape(count, size))
     return (
-        made.reshape(input.shape) if "input" in needs else None,
+        made if "input" in needs else None,
         sums[0].reshape(sides) if "weight" in needs else None,
         sums[1].reshape(sides) if "bias" in needs else None,
     )

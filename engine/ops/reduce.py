@@ -75,7 +75,11 @@ def compact(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """The elements row-major in `shape`, with PyTorch's strides for sides of length 1 too."""
     if type(array) is np.ndarray and array.shape == shape and array.flags.c_contiguous and 1 not in shape:
         return array
-    return np.asarray(array).reshape(-1).reshape(shape)
+    if not shape:
+        return np.asarray(array).reshape(shape)
+    made = np.empty(shape, array.dtype)  # no view, to which a walk would not add in place
+    made.reshape(-1)[:] = np.asarray(array).reshape(-1)
+    return made
 
 
 def raised(g: Any, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:

@@ -240,7 +240,7 @@ def _of_product(at: Elements, g: Any, self: Any, src: Any, result: Any, include_
     masked = F.masked_fill(self, self == 0, 1)
     mine = g * at.reduce(masked, src, "prod", include_self) / masked
     is_zero = src == 0
-    count = at.read(at.add(zeros(g, self.shape), as_number(is_zero, g)), src.shape)
+    count = at.read(at.add(zeros(self, self.shape), as_number(is_zero, self)), src.shape)  # of no gradient, which may be a batch
     single = F.bitwise_and(is_zero, count == 1)
     others = at.reduce(self, F.masked_fill(src, single, 1), "prod", include_self)
     divisor = F.masked_fill(src, is_zero, 1)  # in the order in which PyTorch records them: second gradients add up in that order

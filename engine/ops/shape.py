@@ -13,7 +13,7 @@ from numpy import ndarray
 from ..dtypes import OF_NUMPY
 from ..geometry import in_range, strides_of
 from ..graph import summed_to, type_name
-from ..memory import WITHIN
+from ..memory import WITHIN, seen_as_view
 from ..once import warn_once
 from ..op import OPS, F, composite, op, view
 from ..strided import inferred, numel, strided, viewed_strides
@@ -50,9 +50,9 @@ def viewed(self: np.ndarray, size: Shape) -> np.ndarray:
 
 def reshaped(g: Any, self_shape: Shape) -> Any:
     """A gradient in another shape; unlike NumPy, PyTorch derives the step of a side of 1 from those around it."""
-    if type(g) is ndarray and 1 in g.shape and g.size:
+    if type(g) is ndarray and g.size and (1 in g.shape or 1 in self_shape):
         steps = viewed_strides(g.shape, strides_of(g), self_shape)
-        return strided(g, self_shape, steps) if steps is not None else g.reshape(self_shape)
+        return seen_as_view(strided(g, self_shape, steps)) if steps is not None else g.reshape(self_shape)
     return g.reshape(self_shape)
 
 
