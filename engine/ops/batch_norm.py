@@ -141,11 +141,9 @@ def statistics(
     """Mean and reciprocal deviation of each channel, by which the running statistics move."""
     dims, n = tuple(others(input)), input.size // input.shape[1]
     double = sums_in(input, orderly)
-    if orderly:
-        exact = np.add.reduce(input, dims, double, keepdims=True) / double.type(n)
-        mean = exact.astype(to.np)
-    else:  # as the mean of any tensor
-        mean = exact = np.add.reduce(input, dims, to.wide, keepdims=True).astype(to.np) / to.np.type(n)
+    adding = double if orderly else to.wide  # out of order it is the mean of any tensor
+    exact = np.add.reduce(input, dims, adding, keepdims=True) / adding.type(n)
+    mean = exact.astype(to.np)
     apart = input.astype(double) - (exact if OF_NUMPY[input.dtype].low and orderly else mean.astype(double))
     squares = np.add.reduce(np.square(apart, out=apart), dims)
     squares = squares.astype(to.wide) if orderly else squares

@@ -462,8 +462,8 @@ def vector_norm_kernel(self: np.ndarray, ord: Any, dim: Any, keepdim: bool, dtyp
 def vector_norm_rule(g: Any, self: Any, self_dtype: Any, ord: Any, dim: Any, keepdim: bool, result: Any) -> Any:
     """Zero at zero, equal shares to the largest elements of the infinity norms: PyTorch's subgradients.
 
-    Written with `F.mul` where the layout of a product shows: NumPy's operators choose other strides. Right operands come first, as in
-    arithmetic.py.
+    Written with `F.mul` where the layout of a product shows: NumPy's operators choose other strides. With `F.pow`, since PyTorch's powers
+    go by squares and reciprocals, which overflow. Right operands come first, as in arithmetic.py.
     """
     p = float(ord)
     if p == 0:
@@ -479,13 +479,13 @@ def vector_norm_rule(g: Any, self: Any, self_dtype: Any, ord: Any, dim: Any, kee
         mask = (sizes == result) | (sizes != sizes)
         share = F.mul(g / counts(mask, dim, self_dtype), mask)
         return F.mul(F.sgn(self), share)
-    steep = sizes ** (p - 1 if p < 2 else p - 2)
+    steep = F.pow(sizes, p - 1 if p < 2 else p - 2)
     steep = zeroed(steep, self == 0) if p < 1 else steep
     slope = F.mul(F.sgn(self) if p < 2 else self, steep)
     if p < 1:
-        power = result ** (1 - p)
+        power = F.pow(result, 1 - p)
         return F.mul(F.mul(slope, g), power)
-    return F.mul(slope, zeroed(g / result ** (p - 1), result == 0))
+    return F.mul(slope, zeroed(g / F.pow(result, p - 1), result == 0))
 
 
 def vector_norm_tangent(values: list[Any], tangents: list[Any], outs: list[Any]) -> Any:
