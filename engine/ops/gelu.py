@@ -22,7 +22,7 @@ from ..tangents import along, plus
 from ..tensor import Tensor
 from .activation import INTERNAL
 from .arithmetic import number_less, number_over, times
-from .special import terms
+from .special import FEW, terms
 from .ternary import or_zeros
 
 HALF_ROOT = math.sqrt(0.5)
@@ -55,10 +55,10 @@ def gelu_backward_kernel(grad_output: np.ndarray, self: np.ndarray, approximate:
 
 
 def likely(self: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
-    """The probability of less than `self`, in float32 by the hyperbolic tangent of a series; on the way the square."""
+    """The probability of less than `self`, of many in float32 by the hyperbolic tangent of a series; on the way the square."""
     half = constant(0.5, OF_NUMPY[out.dtype])
     np.multiply(self, self, square)
-    if out.dtype == np.float32:
+    if out.dtype == np.float32 and out.size > FEW:
         np.multiply(square, SERIES[0], out)
         for term in SERIES[1:-1]:
             np.add(out, term, out)

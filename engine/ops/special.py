@@ -33,11 +33,12 @@ def terms(*numbers: float) -> list[np.ndarray]:
 START, BELOW, ABOVE, *LEVELS, INNERMOST = terms(
     1.128379165, 0.01298409517, 3.656659349, 47.16517269, -106.785993, 5.66446071, 35.79290394, 3.278541216
 )
+FEW = 512  # elements of which SciPy's error function is not slower
 
 
 def erf_kernel(self: np.ndarray) -> np.ndarray:
-    """Within 3 units of the last place in float32, ten times faster than SciPy's."""
-    return elementwise(erf_piece, self, scratch=1, piece=PIECE) if self.dtype == np.float32 else special.erf(self)
+    """Of many numbers in float32 within 3 units of the last place, ten times faster than SciPy's, which rounds right."""
+    return elementwise(erf_piece, self, scratch=1, piece=PIECE) if self.dtype == np.float32 and self.size > FEW else special.erf(self)
 
 
 def erf_piece(self: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
