@@ -147,6 +147,8 @@ def statistics(
     apart = input.astype(double) - (exact if OF_NUMPY[input.dtype].low and orderly else mean.astype(double))
     squares = np.add.reduce(np.square(apart, out=apart), dims)
     squares = squares.astype(to.wide) if orderly else squares
+    if math.prod(input.shape[2:]) == 1:  # the deviation is made in double precision, though what it is made of was not added up so
+        double = sums_in(input, False)
     variance = (squares / squares.dtype.type(n)).astype(double)
     with_eps = variance + double.type(eps)
     rstd = np.where((variance != 0) | (eps != 0), 1 / np.sqrt(with_eps), 0).astype(to.np)
