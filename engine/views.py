@@ -361,7 +361,7 @@ class PartPlan(NoPlan):
         if g.dtype is not part.dtype or g.shape != whole.shape or not part.size or 0 in part.strides:
             return node.apply([g], False)
         whole = g.copy()
-        piece = node.piece(whole, part.strides)
+        piece = node.piece(whole, whole.dtype, part.strides)
         try:
             first, *rest = run(inner, piece.copy())
         except RuntimeError as error:
@@ -380,7 +380,7 @@ class OverwrittenPlan(PartPlan):
         if node.freed or g.dtype is not part.dtype or g.shape != node.base_array.shape or not _usual(node.base_array):
             return node.apply([g], False)
         whole = g.copy()
-        piece = node.piece(whole, part.strides)
+        piece = node.piece(whole, whole.dtype, part.strides)
         first, second = node.edges
         value = None if second is None else piece.copy()
         piece.fill(0)
@@ -474,17 +474,17 @@ class CopySlices(Listed):
             return np.empty(part.shape, whole.dtype)
         size = whole.itemsize
         strides = part.strides if size == part.itemsize else tuple([s * size for s in strides_of(part)])
-        return self.piece(whole if whole.base is None else whole.base, strides)
+        return self.piece(whole if whole.base is None else whole.base, whole.dtype, strides)
 
-    def piece(self, flat: np.ndarray, strides: tuple[int, ...]) -> np.ndarray:
+    def piece(self, flat: np.ndarray, dtype: np.dtype, strides: tuple[int, ...]) -> np.ndarray:
         """The slice of a buffer that the view covers. Raises RuntimeError where the base has become smaller than that."""
         part = self.part
         try:
             if flat.size:  # NumPy takes a buffer of nothing for one of any size
-                return np.ndarray(part.shape, flat.dtype, flat, self.start * flat.itemsize, strides)
+                return np.ndarray(part.shape, dtype, flat, self.start * dtype.itemsize, strides)
         except (TypeError, ValueError):
             pass
-        return F.as_strided(flat, part.shape, strides_of(part), self.start)
+        return F.as_strided(flat.reshape(-1).view(dtype), part.shape, strides_of(part), self.start)
 
     def _on_tensors(self, g: Tensor) -> Sequence[Any]:
         whole = wrap(_same_geometry(self.base_array, g._array.dtype), g._dtype)
@@ -553,14 +553,14 @@ Overwritten.__name__ = CopySlices.__name__  # as PyTorch prints it
 
 
 def _same_geometry(like: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """An uninitialised array with the shape and strides of `like`, over a flat buffer of its own.
+    """An uninitialised array with the shape and strides of `like`, over a buffer of bytes of its own.
 
     Raises RuntimeError where two elements of `like` are one place in memory.
     """
     if like.flags.c_contiguous and 1 not in like.shape:  # a side of 1 keeps whatever step it has
         return np.empty(like.shape, dtype)
     steps = strides_of(like)
-    flat = np.zeros(span(like.shape, steps), dtype)
+    flat = np.zeros(span(like.shape, steps) * dtype.itemsize, np.uint8)
     made = np.ndarray(like.shape, dtype, flat, 0, tuple(step * dtype.itemsize for step in steps))
     check_no_overlap(made)  # it is about to be written to
     return made
