@@ -50,9 +50,12 @@ def viewed(self: np.ndarray, size: Shape) -> np.ndarray:
 
 def reshaped(g: Any, self_shape: Shape) -> Any:
     """A gradient in another shape; unlike NumPy, PyTorch derives the step of a side of 1 from those around it."""
-    if type(g) is ndarray and g.size and (1 in g.shape or 1 in self_shape):
+    if type(g) is ndarray and g.size and (1 in g.shape or (1 in self_shape and g.base is not None)):
         steps = viewed_strides(g.shape, strides_of(g), self_shape)
-        return seen_as_view(strided(g, self_shape, steps)) if steps is not None else g.reshape(self_shape)
+        if steps is None:
+            return g.reshape(self_shape)
+        made = strided(g, self_shape, steps)
+        return made if g.base is None and g.shape != made.shape else seen_as_view(made)  # of `g` itself it is seen to be one
     return g.reshape(self_shape)
 
 
