@@ -16,7 +16,7 @@ from . import dtypes, modes
 from .memory import LARGE, seen_as_view
 from .registry import OPS, F
 from .rows import adding_rows, sums_along
-from .strided import recast
+from .strided import copied, recast, row_major
 from .tensor import LEAF, Tensor, counter_of, rare, wanted_of, wrap
 from .unstored import Unstored, unstored
 
@@ -460,10 +460,8 @@ def fit_array(g: Any, shape: tuple[int, ...], dtype: dtypes.dtype) -> np.ndarray
             summed = sums_along(wide, dims[0]) if by_row else np.asarray(np.add.reduce(wide, dims))
             if summed.dtype is not g.dtype:
                 summed = summed.astype(g.dtype, copy=False)
-            g = summed
-            if summed.shape != left or not summed.flags.c_contiguous or 1 in left:
-                g = np.empty(left, summed.dtype)  # no view: row-major, with PyTorch's strides for sides of 1, too
-                g.reshape(-1)[:] = summed.reshape(-1)
+            usual = summed.shape == left and summed.flags.c_contiguous and 1 not in left
+            g = summed if usual else copied(summed.reshape(left), row_major(left))  # no view, with PyTorch's strides for sides of 1, too
             if 1 < len(left) < len(given.shape):  # in one dimension all that is added up lies alike, and what is quickest counts
                 g = seen_as_view(g)
         if g.shape != shape:

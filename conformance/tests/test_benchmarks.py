@@ -145,7 +145,6 @@ def test_a_run_of_one_workload_writes_where_it_is_told(tmp_path, capsys, monkeyp
     assert "chain_10" in capsys.readouterr().out
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="git keeps the engine as it was")
 def test_the_engine_of_a_commit_is_timed_beside_todays(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(command.os, "environ", {})
     shutil.copytree(Path(against.__file__).parents[1] / "engine", tmp_path / "engine", ignore=shutil.ignore_patterns("__pycache__"))

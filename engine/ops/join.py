@@ -334,9 +334,7 @@ def rot90_kernel(self: np.ndarray, k: int, dims: Shape) -> np.ndarray:
         return flip_kernel(self, (a, b))
     turned, steps = np.flip(self, b if k % 4 == 1 else a).swapaxes(a, b), list(dense_strides(self.shape, strides_of(self)))
     steps[a], steps[b] = steps[b], steps[a]
-    made = new(turned.shape, steps, self.dtype)  # not a view, which gradients could not be added to in place
-    made[...] = turned
-    return made
+    return copied(turned, steps)  # not a view, which gradients could not be added to in place
 
 
 def _plane(self: np.ndarray, dims: Shape) -> tuple[int, int]:

@@ -22,6 +22,7 @@ from ..op import F, Op, op, reduction
 from ..out import fit, matching
 from ..pieces import PIECE, in_pieces
 from ..rows import ROW, adding_rows, of_ones, sum_of_all, sum_of_few, sums_along
+from ..strided import copied, row_major
 from ..tensor import Tensor
 from ..transforms import batching_samples
 from ..views import check_cast
@@ -75,11 +76,8 @@ def compact(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """The elements row-major in `shape`, with PyTorch's strides for sides of length 1 too."""
     if type(array) is np.ndarray and array.shape == shape and array.flags.c_contiguous and 1 not in shape:
         return array
-    if not shape:
-        return np.asarray(array).reshape(shape)
-    made = np.empty(shape, array.dtype)  # no view, to which a walk would not add in place
-    made.reshape(-1)[:] = np.asarray(array).reshape(-1)
-    return made
+    whole = np.asarray(array).reshape(shape)
+    return copied(whole, row_major(shape)) if shape else whole  # no view, to which a walk would not add in place
 
 
 def raised(g: Any, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:
